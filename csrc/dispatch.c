@@ -1,0 +1,54 @@
+/* dispatch.c: which kernel tables this build holds, and which of them this processor can run. */
+#include "exec.h"
+#include "map_ops.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+extern const gd_op gd_table_baseline_f32[], gd_table_baseline_f64[], gd_table_avx2_f32[], gd_table_avx2_f64[],
+    gd_table_avx512_f32[], gd_table_avx512_f64[];
+#else
+extern const gd_op gd_table_neon_f32[], gd_table_neon_f64[];
+#endif
+
+/* From the plainest to the best. */
+static const struct {
+  const char *name;
+  const gd_op *f32, *f64;
+} isas[] = {
+#if defined(__x86_64__) || defined(_M_X64)
+    {"baseline", gd_table_baseline_f32, gd_table_baseline_f64},
+    {"avx2", gd_table_avx2_f32, gd_table_avx2_f64},
+    {"avx512", gd_table_avx512_f32, gd_table_avx512_f64},
+#else
+    {"neon", gd_table_neon_f32, gd_table_neon_f64},
+#endif
+};
+
+int gd_isa_count(void) { return (int)(sizeof isas / sizeof *isas); }
+const char *gd_isa_name(int i) { return isas[i].name; }
+
+int gd_isa_supported(int i) {
+#if defined(__x86_64__) || defined(_M_X64)
+  __builtin_cpu_init(); /* asks CPUID, and XGETBV whether the system saves the wide registers */
+  if (i == 1) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (i == 2)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#endif
+  return i == 0;
+}
+
+const gd_op *gd_table(int isa, int bits) { return bits == 32 ? isas[isa].f32 : isas[isa].f64; }
+
+#define NAME(name) #name,
+static const char *const map_names[] = {GD_MAP_OPS(NAME) 0};
+const char *gd_map_op_name(int i) { return map_names[i]; }
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+const char *gd_openmp(void) {
+#ifdef _OPENMP
+  return STRING(_OPENMP);
+#else
+  return "none";
+#endif
+}

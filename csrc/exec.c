@@ -1,0 +1,137 @@
+/* exec.c: runs the steps of a plan. The only parallel region of gdcore is here.
+ *
+ * All threads walk the same list of instructions; each takes its share of an instruction's units, and
+ * all meet before the next. The executor knows function pointers, not what they compute.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <string.h>
+#include <time.h>
+#ifndef _WIN32
+#include <pthread.h>
+#endif
+
+#include "exec.h"
+#include "simd/fpstate.h"
+#include "threads.h"
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A forked child has none of its parent's worker threads, and OpenMP would wait for them: it runs on one. */
+static int forked;
+static int watching;
+static void after_fork(void) { __atomic_store_n(&forked, 1, __ATOMIC_RELAXED); }
+
+static int threads_to_use(int wanted) {
+#if defined(_OPENMP) && !defined(_WIN32)
+  if (wanted > 1 && !__atomic_exchange_n(&watching, 1, __ATOMIC_RELAXED)) pthread_atfork(NULL, NULL, after_fork);
+  return __atomic_load_n(&forked, __ATOMIC_RELAXED) ? 1 : wanted;
+#else
+  (void)after_fork, (void)watching, (void)forked, (void)wanted;
+  return 1;
+#endif
+}
+
+/* What the threads of one call share. */
+typedef struct {
+  gd_job *job;
+  gd_barrier_state barrier;
+  int32_t status;
+  int64_t done;
+} team;
+
+static void take_share(const gd_ins *ins, const gd_run *run, int id, int threads) {
+  const int64_t units = ins->units(ins, run->batch);
+  const int64_t lo = units * id / threads, hi = units * (id + 1) / threads;
+  if (lo < hi) ins->kernel(ins, run, lo, hi);
+}
+
+static void stage_share(const gd_job *job, int64_t first, int64_t batch, int id, int threads) {
+  const int64_t lo = batch * id / threads, hi = batch * (id + 1) / threads;
+  for (int i = 0; i < job->n_feeds; ++i)
+    if (job->feeds[i].stage == job->base[job->feeds[i].buffer])
+      gd_stage(&job->feeds[i], job->order, first, lo, hi, job->plan->bits);
+}
+
+static double read_loss(const gd_job *job) {
+  const char *at = job->base[job->loss.buffer] + job->loss.offset;
+  return job->plan->bits == 32 ? (double)*(const float *)at : *(const double *)at;
+}
+
+/* By one thread, before a step: this step's inputs and numbers. */
+static void open_step(gd_job *job, int64_t s, int64_t first) {
+  const gd_plan *plan = job->plan;
+  for (int i = 0; i < job->n_feeds; ++i) {
+    const gd_feed *f = &job->feeds[i];
+    if (!gd_in_place(f, job->order, plan->bits)) job->base[f->buffer] = f->stage;
+    else job->base[f->buffer] = (char *)f->data + first * f->row * (f->type == GD_INT32 || plan->bits == 32 ? 4 : 8);
+  }
+  if (job->hyper) memcpy(job->base[job->hyper_buffer], job->hyper + s * job->hyper_bytes, (size_t)job->hyper_bytes);
+  if (plan->flag_buffer >= 0) *(int32_t *)(job->base[plan->flag_buffer] + plan->flag_offset) = 1;
+}
+
+/* By one thread, after the computation: keeps the outputs and says whether all is finite. */
+static int close_step(gd_job *job, int64_t s, int64_t first, int64_t batch) {
+  const gd_plan *plan = job->plan;
+  int finite = plan->flag_buffer < 0 || *(int32_t *)(job->base[plan->flag_buffer] + plan->flag_offset);
+  if (job->loss.buffer >= 0) {
+    job->losses[s] = read_loss(job);
+    finite &= isfinite(job->losses[s]) || plan->flag_buffer < 0;
+  }
+  for (int i = 0; i < job->n_taps; ++i) {
+    const gd_tap *tap = &job->taps[i];
+    memcpy(tap->to + (first - job->first * job->batch) * tap->row_bytes,
+           job->base[tap->from.buffer] + tap->from.offset, (size_t)(batch * tap->row_bytes));
+  }
+  return finite;
+}
+
+static void run_thread(team *t, int id, int threads) {
+  gd_job *job = t->job;
+  const gd_plan *plan = job->plan;
+  const double deadline = now() + job->seconds;
+  const gd_fpstate fpstate = gd_flush_subnormals();
+  for (int64_t s = 0; s < job->steps; ++s) {
+    const int64_t first = (job->first + s) * job->batch;
+    const int64_t batch = gd_min(job->batch, job->rows - first);
+    if (id == 0) open_step(job, s, first);
+    gd_barrier(&t->barrier, threads);
+    const gd_run run = {job->base, job->scratch + (int64_t)id * GD_SCRATCH, batch, job->seed, job->counter + (uint64_t)s};
+    stage_share(job, first, batch, id, threads);
+    gd_barrier(&t->barrier, threads);
+    for (int i = 0; i < plan->n_compute; ++i) {
+      take_share(&plan->ins[i], &run, id, threads);
+      gd_barrier(&t->barrier, threads);
+    }
+    if (id == 0) {
+      if (!close_step(job, s, first, batch)) t->status = GD_NOT_FINITE;
+      else if (s + 1 < job->steps && now() > deadline) t->status = GD_PAUSED;
+    }
+    gd_barrier(&t->barrier, threads);
+    if (t->status == GD_NOT_FINITE) break;
+    const int pause = t->status == GD_PAUSED;
+    for (int i = plan->n_compute; i < plan->n_ins; ++i) {
+      take_share(&plan->ins[i], &run, id, threads);
+      gd_barrier(&t->barrier, threads);
+    }
+    if (id == 0) t->done = s + 1;
+    if (pause) break;
+  }
+  gd_restore_fpstate(fpstate);
+}
+
+int64_t gd_run_job(gd_job *job, int32_t *status) {
+  team t = {.job = job};
+  const int threads = threads_to_use(job->threads);
+  if (threads == 1) run_thread(&t, 0, 1);
+  else {
+    GD_PARALLEL(threads)
+    run_thread(&t, gd_thread_id(), gd_thread_count());
+  }
+  *status = t.status;
+  return t.done;
+}

@@ -1,0 +1,75 @@
+/* exec.h: what exec.c and batch.c share with the Cython door. */
+#ifndef GD_EXEC_H
+#define GD_EXEC_H
+
+#include "gd.h"
+
+enum { GD_MAX_BUFFERS = 64 };
+
+/* A plan: the instructions of one training or prediction step, in order.
+ * [0, n_compute) compute loss, outputs and gradients; if they are finite, [n_compute, n_ins) update. */
+typedef struct {
+  const gd_ins *ins;
+  int32_t n_ins, n_compute, bits;
+  int32_t flag_buffer; /* where all_finite clears its flag; -1: nothing is checked */
+  int64_t flag_offset;
+} gd_plan;
+
+/* Element types that a data set may have. */
+enum { GD_U8, GD_I32, GD_I64, GD_F32, GD_F64 };
+
+/* One array of the data set, and the buffer that holds a batch of it. */
+typedef struct {
+  const char *data;
+  int64_t row;              /* elements of one sample */
+  double scale;             /* reals are multiplied by it */
+  int32_t source, type;     /* GD_U8 ...; GD_REAL or GD_INT32 */
+  int32_t buffer;           /* its base is set to the staged batch, or straight into the data */
+  char *stage;
+} gd_feed;
+
+/* One output of which every row is kept. */
+typedef struct { gd_ref from; char *to; int64_t row_bytes; } gd_tap;
+
+enum { GD_DONE = 0, GD_PAUSED = 1, GD_NOT_FINITE = 2 };
+
+/* Some steps over a data set. */
+typedef struct {
+  const gd_plan *plan;
+  char *base[GD_MAX_BUFFERS];
+  int32_t n_buffers, n_feeds, n_taps, threads;
+  gd_feed *feeds;
+  gd_tap *taps;
+  const int64_t *order;     /* sample numbers in the order of their turn; NULL: as they lie */
+  int64_t rows, batch;      /* samples in all, samples a step; the last step takes what is left */
+  int64_t first, steps;     /* which steps of the epoch to take */
+  uint64_t seed, counter;   /* counter: the number of the first step for random numbers */
+  const char *hyper;        /* [steps] rows of hyper_bytes, copied to base[hyper_buffer] in turn; or NULL */
+  int64_t hyper_bytes;
+  int32_t hyper_buffer;
+  gd_ref loss;              /* loss.buffer = -1: none */
+  double *losses;           /* [steps] */
+  char *scratch;            /* threads * GD_SCRATCH bytes */
+  double seconds;           /* come back after about this long */
+} gd_job;
+
+/* Takes steps until done, out of time, or a loss or gradient is not finite. Returns how many were
+ * completed; *status says why it stopped. */
+int64_t gd_run_job(gd_job *job, int32_t *status);
+
+/* Stages rows [lo, hi) of one batch of a feed, whose first sample is number `first` of the order. */
+void gd_stage(const gd_feed *feed, const int64_t *order, int64_t first, int64_t lo, int64_t hi, int bits);
+/* Whether a feed can be read where it lies. */
+int gd_in_place(const gd_feed *feed, const int64_t *order, int bits);
+/* A random permutation of 0 ... n-1, a function of the seed and the stream alone. */
+void gd_permutation(int64_t *order, int64_t n, uint64_t seed, uint64_t stream);
+
+/* dispatch.c: the tables. */
+int gd_isa_count(void);
+const char *gd_isa_name(int i);
+int gd_isa_supported(int i);
+const gd_op *gd_table(int isa, int bits);
+const char *gd_map_op_name(int i);
+const char *gd_openmp(void);
+
+#endif

@@ -1,0 +1,71 @@
+/* gd.h: the words that every C file of gdcore shares: a tensor's place, an instruction, a plan.
+ *
+ * A plan is a list of instructions over a few buffers. It is made once, by gdcore/graph/lower.py,
+ * and then run for thousands of steps by exec.c, which knows nothing of what an instruction computes.
+ *
+ * Dimension letters, everywhere: B rows of a batch; M, N, K rows, columns and depth of a product
+ * C[M,N] = A[M,K] * B[K,N]; T threads; n elements.
+ */
+#ifndef GD_H
+#define GD_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+/* A size that may grow with the batch: fixed + per_row * B. */
+typedef struct { int64_t fixed, per_row; } gd_dim;
+
+static inline int64_t gd_size(gd_dim d, int64_t batch) { return d.fixed + d.per_row * batch; }
+
+/* What the elements of a tensor are. GD_REAL is the plan's own float32 or float64. */
+enum { GD_REAL = 0, GD_INT32 = 1 };
+
+/* Where a tensor starts: a byte offset into one of the plan's buffers. */
+typedef struct { int32_t buffer, type; int64_t offset; } gd_ref;
+
+/* What a kernel is handed besides its instruction; each thread has its own. */
+typedef struct {
+  char *const *base;  /* where each buffer starts */
+  char *scratch;      /* this thread's own GD_SCRATCH bytes, 64-byte aligned */
+  int64_t batch;      /* B of this step */
+  uint64_t seed;      /* random numbers are a function of (seed, stream, step, element) */
+  uint64_t step;
+} gd_run;
+
+#define GD_SCRATCH (1 << 20)
+
+typedef struct gd_ins gd_ins;
+
+/* Into how many independent units the work falls, for this batch. */
+typedef int64_t (*gd_units_fn)(const gd_ins *, int64_t batch);
+/* Computes the units lo <= u < hi. The bits of an output never depend on how units are dealt out. */
+typedef void (*gd_kernel_fn)(const gd_ins *, const gd_run *, int64_t lo, int64_t hi);
+
+struct gd_ins {
+  gd_units_fn units;
+  gd_kernel_fn kernel;
+  const gd_ins *then;  /* elementwise work on each range of outputs as soon as it is finished, or NULL */
+  const gd_ref *ref;   /* outputs first, then inputs */
+  const gd_dim *dim;   /* sizes and strides, in elements; each kernel says in which order */
+  const int64_t *attr; /* whole numbers: each kernel says what they mean */
+  const double *par;   /* real numbers, likewise */
+  int32_t n_ref, n_dim, n_attr, n_par;
+};
+
+static inline char *gd_at(const gd_run *run, const gd_ins *ins, int i) {
+  return run->base[ins->ref[i].buffer] + ins->ref[i].offset;
+}
+
+/* One row of a kernel table; a table per instruction set and precision ends with a NULL name. */
+typedef struct { const char *name; gd_units_fn units; gd_kernel_fn kernel; } gd_op;
+
+static inline int64_t gd_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t gd_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t gd_max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Every global of a file that is compiled once per instruction set and precision wears both names. */
+#define GD_PASTE3_(a, b, c) a##_##b##_##c
+#define GD_PASTE3(a, b, c) GD_PASTE3_(a, b, c)
+#define GD_NAME(name) GD_PASTE3(name, GD_ISA, GD_PRECISION)
+
+#endif

@@ -1,0 +1,20 @@
+/* ops.h: the list of instruction kinds. A kernel file defines gd_<name>_units and gd_<name> for its rows;
+ * table.c gathers them into one table per instruction set and precision. */
+#ifndef GD_OPS_H
+#define GD_OPS_H
+
+#include "gd.h"
+
+#define GD_OPS(X)                                                                          \
+  X(map) X(gemm) X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) X(copy) X(fill) \
+  X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite)
+
+#ifdef GD_PRECISION
+#define GD_DECLARE(name)                                       \
+  int64_t GD_NAME(gd_##name##_units)(const gd_ins *, int64_t); \
+  void GD_NAME(gd_##name)(const gd_ins *, const gd_run *, int64_t, int64_t);
+GD_OPS(GD_DECLARE)
+#undef GD_DECLARE
+#endif
+
+#endif

@@ -1,0 +1,29 @@
+/* finite.c: whether every element is finite. The training loop asks it of the gradients before an update.
+ *
+ *   all_finite  ref flag (int32), x;  dim n;  the flag is cleared where an element is Inf or NaN
+ *
+ * The executor sets the flag before each step; units only ever clear it, so they need no order.
+ */
+#include "../ops.h"
+#include "../simd/vec.h"
+
+enum { PIECE = 16384 };
+
+int64_t GD_NAME(gd_all_finite_units)(const gd_ins *ins, int64_t batch) {
+  return gd_ceil_div(gd_size(ins->dim[0], batch), PIECE);
+}
+
+void GD_NAME(gd_all_finite)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
+  const real *x = (const real *)gd_at(run, ins, 1);
+  const int64_t end = gd_min(gd_size(ins->dim[0], run->batch), hi * PIECE);
+  /* x * 0 is 0 for finite x and NaN otherwise: two instructions a vector, and NaN sticks in the sum. */
+  vec a = v_zero(), b = v_zero();
+  int64_t i = lo * PIECE;
+  for (; i + 2 * VL <= end; i += 2 * VL) {
+    a = v_fma(v_load(x + i), v_zero(), a);
+    b = v_fma(v_load(x + i + VL), v_zero(), b);
+  }
+  for (; i < end; i += VL) a = v_fma(v_load_n(x + i, gd_min(VL, end - i)), v_zero(), a);
+  a = v_add(a, b);
+  if (m_any(v_ne(a, a))) __atomic_store_n((int32_t *)gd_at(run, ins, 0), 0, __ATOMIC_RELAXED);
+}

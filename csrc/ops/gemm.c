@@ -1,0 +1,263 @@
+/* gemm.c: C[M,N] = A[M,K] B[K,N], for a batch of matrices, with any strides of A and B.
+ *
+ * All three products of a dense layer come here: x W (both row-major), x' dy (A walks columns),
+ * dy W' (B walks columns). Nothing is transposed in memory; strips and panels are packed only where
+ * that pays. Called by the executor; `then` is run on each block of rows as soon as it is finished.
+ *
+ *   ref   c, a, b [, column sums of b]
+ *   dim   batch, M, N, K, strides of c: batch, row; of a: batch, row, column; of b: batch, row, column
+ *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then)
+ *
+ * Every element of C is summed over k = 0 ... K-1 in that order, in blocks of KC, whatever tile it
+ * falls in: so the bits do not depend on how the work is dealt out.
+ */
+#include "../ops.h"
+#include "../simd/vec.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Register tiles: MR rows of 2 vectors fill the registers; with few rows, wider ones hide the latency. */
+#if defined(GD_ISA_avx512)
+enum { MR = 14 };
+#elif defined(GD_ISA_neon)
+enum { MR = 12 };
+#else
+enum { MR = 6 };
+#endif
+enum { NR = 2 * VL, KC = 256, MC = MR * (MR > 8 ? 16 : 32), MAX_NV = 4 };
+enum { A_SIZE = MC * KC * sizeof(real), B_SIZE = (KC * NR + VL) * sizeof(real) };
+_Static_assert(A_SIZE + B_SIZE <= GD_SCRATCH / 2 + GD_SCRATCH / 8, "packed blocks leave room for the epilogue");
+
+typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
+  real *c;
+  const real *a, *b;
+  int64_t ldc, a_row, a_col, ldb, k, n;
+  int first; /* the first block of K overwrites C */
+} tile_args;
+
+INLINE void tile_body(const tile_args *t, const int m, const int nv, const int packed_rows, const int tail) {
+  vec acc[MR][MAX_NV];
+  const int64_t last = t->n - (nv - 1) * VL; /* columns in the last vector */
+#pragma GCC unroll 16
+  for (int i = 0; i < m; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < nv; ++j)
+      acc[i][j] = t->first                  ? v_zero()
+                  : tail && j == nv - 1 ? v_load_n(t->c + i * t->ldc + j * VL, last)
+                                            : v_load(t->c + i * t->ldc + j * VL);
+  const real *a = t->a, *b = t->b;
+  const int64_t a_row = packed_rows ? 1 : t->a_row, a_col = packed_rows ? packed_rows : t->a_col;
+  for (int64_t k = 0; k < t->k; ++k, a += a_col, b += t->ldb) {
+    vec bv[MAX_NV];
+#pragma GCC unroll 4
+    for (int j = 0; j < nv; ++j)
+      bv[j] = tail && j == nv - 1 ? v_load_n(b + j * VL, last) : v_load(b + j * VL);
+#pragma GCC unroll 16
+    for (int i = 0; i < m; ++i) {
+      const vec av = v_set1(a[i * a_row]);
+#pragma GCC unroll 4
+      for (int j = 0; j < nv; ++j) acc[i][j] = v_fma(av, bv[j], acc[i][j]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < m; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < nv; ++j) {
+      if (tail && j == nv - 1) v_store_n(t->c + i * t->ldc + j * VL, acc[i][j], last);
+      else v_store(t->c + i * t->ldc + j * VL, acc[i][j]);
+    }
+}
+
+typedef void (*tile_fn)(const tile_args *);
+#define TILE(m, nv)                                                                        \
+  static void tile_##m##x##nv##_packed(const tile_args *t) { tile_body(t, m, nv, MR, 0); } \
+  static void tile_##m##x##nv##_plain(const tile_args *t) { tile_body(t, m, nv, 0, 0); }   \
+  static void tile_##m##x##nv##_packed_tail(const tile_args *t) { tile_body(t, m, nv, MR, 1); } \
+  static void tile_##m##x##nv##_plain_tail(const tile_args *t) { tile_body(t, m, nv, 0, 1); }
+#define TILES(nv) TILE(1, nv) TILE(2, nv) TILE(3, nv) TILE(4, nv) TILE(5, nv) TILE(6, nv)
+#define TILE_ROW(m, nv) \
+  {{tile_##m##x##nv##_plain, tile_##m##x##nv##_plain_tail}, {tile_##m##x##nv##_packed, tile_##m##x##nv##_packed_tail}}
+#define TILE_ROWS(nv) TILE_ROW(1, nv), TILE_ROW(2, nv), TILE_ROW(3, nv), TILE_ROW(4, nv), TILE_ROW(5, nv), TILE_ROW(6, nv)
+TILES(1)
+TILES(2)
+TILE(1, 4) TILE(2, 4)
+#if defined(GD_ISA_avx512) || defined(GD_ISA_neon)
+#define MORE(nv) TILE(7, nv) TILE(8, nv) TILE(9, nv) TILE(10, nv) TILE(11, nv) TILE(12, nv)
+#define MORE_ROWS(nv) , TILE_ROW(7, nv), TILE_ROW(8, nv), TILE_ROW(9, nv), TILE_ROW(10, nv), TILE_ROW(11, nv), TILE_ROW(12, nv)
+MORE(1)
+MORE(2)
+#else
+#define MORE_ROWS(nv)
+#endif
+#if defined(GD_ISA_avx512)
+TILE(13, 1) TILE(14, 1) TILE(13, 2) TILE(14, 2)
+#define LAST_ROWS(nv) , TILE_ROW(13, nv), TILE_ROW(14, nv)
+#else
+#define LAST_ROWS(nv)
+#endif
+
+/* [vectors - 1][rows - 1][packed a][tail] */
+static const tile_fn tiles[2][MR][2][2] = {{TILE_ROWS(1) MORE_ROWS(1) LAST_ROWS(1)},
+                                           {TILE_ROWS(2) MORE_ROWS(2) LAST_ROWS(2)}};
+static const tile_fn wide_tiles[2][2][2] = {TILE_ROW(1, 4), TILE_ROW(2, 4)};
+
+typedef struct {
+  int64_t batch, m, n, k, c_batch, c_row, a_batch, a_row, a_col, b_batch, b_row, b_col;
+} gemm_sizes;
+
+static gemm_sizes gemm_open(const gd_ins *ins, int64_t batch) {
+  int64_t d[12];
+  for (int i = 0; i < 12; ++i) d[i] = gd_size(ins->dim[i], batch);
+  return (gemm_sizes){d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11]};
+}
+
+/* How C is cut into units: blocks of rows by blocks of columns. */
+typedef struct { int64_t rows, cols, row_blocks, col_blocks; } gemm_grid;
+
+static gemm_grid gemm_cut(const gemm_sizes *g) {
+  gemm_grid cut;
+  const int64_t strips = gd_ceil_div(g->m, MR), panels = gd_ceil_div(g->n, NR);
+  /* A unit is worth dealing out from about 2^17 multiply-adds; columns are cut first, since each cut
+   * through the rows packs the same panels again. */
+  int64_t want = gd_min(16, g->m * g->n * g->k / (1 << 17) + 1);
+  cut.col_blocks = gd_max(1, gd_min(gd_min(want, panels), gd_max(2, g->n / 256)));
+  cut.cols = gd_ceil_div(panels, cut.col_blocks) * NR;
+  cut.col_blocks = gd_ceil_div(g->n, cut.cols);
+  cut.row_blocks = gd_max(gd_ceil_div(strips * MR, MC), gd_min(strips, gd_ceil_div(want, cut.col_blocks)));
+  /* an even number of rows in each strip leaves no thin last one */
+  cut.rows = gd_max(1, gd_ceil_div(strips, cut.row_blocks)) * MR;
+  cut.row_blocks = gd_ceil_div(g->m, cut.rows);
+  return cut;
+}
+
+int64_t GD_NAME(gd_gemm_units)(const gd_ins *ins, int64_t batch) {
+  const gemm_sizes g = gemm_open(ins, batch);
+  if (g.m == 0 || g.n == 0) return 0;
+  const gemm_grid cut = gemm_cut(&g);
+  return g.batch * cut.row_blocks * cut.col_blocks;
+}
+
+/* Panel of b: k rows of NR columns, the missing ones zero. */
+static void pack_panel(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
+  if (col == 1) {
+    for (int64_t i = 0; i < k; ++i, to += NR, b += row)
+      for (int v = 0; v < NR / VL; ++v) {
+        int64_t left = gd_max(0, gd_min(VL, n - v * VL));
+        v_store(to + v * VL, left == VL ? v_load(b + v * VL) : v_load_n(b + (left ? v * VL : 0), left));
+      }
+    return;
+  }
+  /* Columns of b lie along k: four at a time, so that each store is worth its line. */
+  int64_t j = 0;
+  for (; j + 4 <= n; j += 4) {
+    const real *c0 = b + j * col, *c1 = c0 + col, *c2 = c1 + col, *c3 = c2 + col;
+    real *out = to + j;
+    for (int64_t i = 0; i < k; ++i, out += NR) {
+      out[0] = c0[i * row], out[1] = c1[i * row], out[2] = c2[i * row], out[3] = c3[i * row];
+    }
+  }
+  for (; j < NR; ++j)
+    for (int64_t i = 0; i < k; ++i) to[i * NR + j] = j < n ? b[j * col + i * row] : 0;
+}
+
+/* Strip of a: k columns of MR rows. */
+static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
+  if (row == 1)
+    for (int64_t i = 0; i < k; ++i, to += MR, a += col)
+      for (int64_t r = 0; r < m; ++r) to[r] = a[r];
+  else
+    for (int64_t r = 0; r < m; ++r)
+      for (int64_t i = 0; i < k; ++i) to[i * MR + r] = a[r * row + i * col];
+}
+
+typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
+
+/* Few rows: the rows of B are streamed once, four vectors wide. */
+static void gemm_few_rows(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  for (int64_t kb = 0; kb < g->k || kb == 0; kb += KC)
+    for (int64_t j = w->c0; j < w->c1;) {
+      const int64_t left = w->c1 - j;
+      const int nv = left >= 4 * VL ? 4 : left > VL ? 2 : 1;
+      const int64_t n = gd_min(left, nv * VL);
+      tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a_row + kb * g->a_col, b + kb * g->b_row + j,
+                     g->c_row, g->a_row, g->a_col, g->b_row, gd_min(KC, g->k - kb), n, kb == 0};
+      const int64_t m = w->r1 - w->r0;
+      (nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
+      j += n;
+    }
+}
+
+static void gemm_block(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
+  const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
+  /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
+  const int b_clash = (g->b_row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a_row, g->a_col) * sizeof(real)) % 2048 == 0;
+  const int pack_b = g->b_col != 1 || (rows > 2 * MR && (b_clash || rows > 8 * MR));
+  const int pack_a = cols > NR && (cols >= 512 || a_clash || g->k * g->a_col > 1 << 16);
+  if (rows <= 2 && g->b_col == 1) {
+    gemm_few_rows(g, w, c, a, b);
+    return;
+  }
+  real *strip = (real *)scratch, *panel = (real *)(scratch + A_SIZE);
+  const int64_t strips = gd_ceil_div(rows, MR), base = rows / strips, more = rows % strips;
+  for (int64_t kb = 0; kb < g->k || kb == 0; kb += KC) { /* K = 0 still writes zeros */
+    const int64_t k = gd_min(KC, g->k - kb);
+    if (pack_a)
+      for (int64_t s = 0, r = w->r0; s < strips; ++s) {
+        const int64_t m = base + (s < more);
+        pack_strip(strip + s * MR * KC, a + r * g->a_row + kb * g->a_col, g->a_row, g->a_col, m, k);
+        r += m;
+      }
+    for (int64_t j = w->c0; j < w->c1; j += NR) {
+      const int64_t n = gd_min(NR, w->c1 - j);
+      const int nv = n > VL ? 2 : 1;
+      const real *bp = b + kb * g->b_row + j * g->b_col;
+      int64_t ldb = g->b_row;
+      if (pack_b) pack_panel(panel, bp, g->b_row, g->b_col, k, n), bp = panel, ldb = NR;
+      for (int64_t s = 0, r = w->r0; s < strips; ++s) {
+        const int64_t m = base + (s < more);
+        tile_args t = {c + r * g->c_row + j, pack_a ? strip + s * MR * KC : a + r * g->a_row + kb * g->a_col,
+                       bp, g->c_row, g->a_row, g->a_col, ldb, k, n, kb == 0};
+        tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
+        r += m;
+      }
+    }
+  }
+}
+
+/* The sums of b's columns [c0, c1) over k, in order. */
+static void column_sums(const gemm_sizes *g, int64_t c0, int64_t c1, real *sums, const real *b) {
+  for (int64_t j = c0; j < c1; j += VL) {
+    const int64_t n = gd_min(VL, c1 - j);
+    vec total = v_zero();
+    for (int64_t kb = 0; kb < g->k; kb += 64) { /* sums of sums: the rounding stays small */
+      vec part = v_zero();
+      for (int64_t k = kb; k < gd_min(kb + 64, g->k); ++k)
+        part = v_add(part, n == VL ? v_load(b + k * g->b_row + j) : v_load_n(b + k * g->b_row + j, n));
+      total = v_add(total, part);
+    }
+    v_store_n(sums + j, total, n);
+  }
+}
+
+void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
+  const gemm_sizes g = gemm_open(ins, run->batch);
+  const gemm_grid cut = gemm_cut(&g);
+  real *c = (real *)gd_at(run, ins, 0);
+  const real *a = (const real *)gd_at(run, ins, 1), *b = (const real *)gd_at(run, ins, 2);
+  gd_run after = *run;
+  after.scratch += A_SIZE + (B_SIZE + 63) / 64 * 64;
+  for (int64_t u = lo; u < hi; ++u) {
+    const int64_t col = u % cut.col_blocks, row = u / cut.col_blocks % cut.row_blocks;
+    const int64_t matrix = u / cut.col_blocks / cut.row_blocks;
+    const gemm_window w = {row * cut.rows, gd_min(g.m, (row + 1) * cut.rows), col * cut.cols,
+                           gd_min(g.n, (col + 1) * cut.cols)};
+    gemm_block(&g, &w, c + matrix * g.c_batch, a + matrix * g.a_batch, b + matrix * g.b_batch, run->scratch);
+    if (ins->attr[0] && row == 0) column_sums(&g, w.c0, w.c1, (real *)gd_at(run, ins, 3), b);
+    if (!ins->then) continue;
+    const int64_t at = matrix * g.m * g.n;
+    if (w.c1 - w.c0 == g.n) ins->then->kernel(ins->then, &after, at + w.r0 * g.n, at + w.r1 * g.n);
+    else
+      for (int64_t r = w.r0; r < w.r1; ++r)
+        ins->then->kernel(ins->then, &after, at + r * g.n + w.c0, at + r * g.n + w.c1);
+  }
+}

@@ -1,0 +1,325 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""The one door between Python and C: plans go in as plain lists, arrays as buffers, losses come back."""
+
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport strcmp
+
+
+cdef extern from "exec.h" nogil:
+    enum: GD_MAX_BUFFERS
+    enum: GD_SCRATCH
+    ctypedef struct gd_dim:
+        int64_t fixed, per_row
+    ctypedef struct gd_ref:
+        int32_t buffer, type
+        int64_t offset
+    ctypedef int64_t (*gd_units_fn)(const gd_ins *, int64_t)
+    ctypedef void (*gd_kernel_fn)(const gd_ins *, const void *, int64_t, int64_t)
+    ctypedef struct gd_ins:
+        gd_units_fn units
+        gd_kernel_fn kernel
+        const gd_ins *then
+        const gd_ref *ref
+        const gd_dim *dim
+        const int64_t *attr
+        const double *par
+        int32_t n_ref, n_dim, n_attr, n_par
+    ctypedef struct gd_op:
+        const char *name
+        gd_units_fn units
+        gd_kernel_fn kernel
+    ctypedef struct gd_plan:
+        const gd_ins *ins
+        int32_t n_ins, n_compute, bits, flag_buffer
+        int64_t flag_offset
+    ctypedef struct gd_feed:
+        const char *data
+        int64_t row
+        double scale
+        int32_t source, type, buffer
+        char *stage
+    ctypedef struct gd_tap:
+        gd_ref from_ "from"
+        char *to
+        int64_t row_bytes
+    ctypedef struct gd_job:
+        const gd_plan *plan
+        char *base[GD_MAX_BUFFERS]
+        int32_t n_buffers, n_feeds, n_taps, threads
+        gd_feed *feeds
+        gd_tap *taps
+        const int64_t *order
+        int64_t rows, batch, first, steps
+        uint64_t seed, counter
+        const char *hyper
+        int64_t hyper_bytes
+        int32_t hyper_buffer
+        gd_ref loss
+        double *losses
+        char *scratch
+        double seconds
+    int64_t gd_run_job(gd_job *, int32_t *)
+    void gd_permutation(int64_t *, int64_t, uint64_t, uint64_t)
+    int gd_isa_count()
+    const char *gd_isa_name(int)
+    int gd_isa_supported(int)
+    const gd_op *gd_table(int, int)
+    const char *gd_map_op_name(int)
+    const char *gd_openmp()
+
+
+DONE, PAUSED, NOT_FINITE = 0, 1, 2
+SCRATCH = GD_SCRATCH
+MAX_BUFFERS = GD_MAX_BUFFERS
+
+
+def isa_names() -> list:
+    """Instruction sets that this build holds, from the plainest to the best: (name, runs here)."""
+    cdef int i
+    return [(gd_isa_name(i).decode(), bool(gd_isa_supported(i))) for i in range(gd_isa_count())]
+
+
+def map_op_names() -> list:
+    """Names of the elementwise operations; the position is the code that a plan holds."""
+    cdef int i = 0
+    names = []
+    while gd_map_op_name(i) != NULL:
+        names.append(gd_map_op_name(i).decode())
+        i += 1
+    return names
+
+
+def kernel_names() -> list:
+    """Names of the instruction kinds that a plan may hold."""
+    cdef const gd_op *op = gd_table(0, 32)
+    names = []
+    while op.name != NULL:
+        names.append(op.name.decode())
+        op += 1
+    return names
+
+
+def openmp() -> str:
+    """The OpenMP version (its date) that this build was compiled with, or 'none'."""
+    return gd_openmp().decode()
+
+
+def permutation(order, uint64_t seed, uint64_t stream) -> None:
+    """Fill the int64 array `order` with a random permutation, a function of (seed, stream) alone."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(order, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
+    cdef int64_t n = view.len // 8
+    with nogil:
+        gd_permutation(<int64_t *>view.buf, n, seed, stream)
+    PyBuffer_Release(&view)
+
+
+cdef class Plan:
+    """Instructions in the form that C runs.
+
+    `instructions` holds tuples (kernel, refs, dims, attrs, pars, then): refs (buffer, type, byte
+    offset), dims (fixed, per_row), attrs ints, pars floats, and `then` a tuple like it or None.
+    """
+    cdef gd_plan plan
+    cdef gd_ins *ins
+    cdef gd_ins *thens
+    cdef gd_ref *refs
+    cdef gd_dim *dims
+    cdef int64_t *attrs
+    cdef double *pars
+
+    def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag):
+        cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
+        for item in instructions:
+            for part in (item, item[5]):
+                if part is not None:
+                    n_ref += len(part[1])
+                    n_dim += len(part[2])
+                    n_attr += len(part[3])
+                    n_par += len(part[4])
+        if not 0 <= isa < gd_isa_count() or not gd_isa_supported(isa) or bits not in (32, 64):
+            raise ValueError(f"no kernels for instruction set {isa} and {bits} bits on this machine")
+        cdef Py_ssize_t n = len(instructions)
+        self.ins = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
+        self.thens = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
+        self.refs = <gd_ref *>calloc(n_ref + 1, sizeof(gd_ref))
+        self.dims = <gd_dim *>calloc(n_dim + 1, sizeof(gd_dim))
+        self.attrs = <int64_t *>calloc(n_attr + 1, sizeof(int64_t))
+        self.pars = <double *>calloc(n_par + 1, sizeof(double))
+        if not (self.ins and self.thens and self.refs and self.dims and self.attrs and self.pars):
+            raise MemoryError()
+        cdef gd_ref *ref = self.refs
+        cdef gd_dim *dim = self.dims
+        cdef int64_t *attr = self.attrs
+        cdef double *par = self.pars
+        cdef gd_ins *ins
+        cdef const gd_op *op
+        for i in range(n):
+            for part in (instructions[i], instructions[i][5]):
+                if part is None:
+                    continue
+                ins = &self.ins[i] if part is instructions[i] else &self.thens[i]
+                if ins == &self.thens[i]:
+                    self.ins[i].then = ins
+                name = part[0].encode()
+                op = gd_table(isa, bits)
+                while op.name != NULL and strcmp(op.name, <const char *>name) != 0:
+                    op += 1
+                if op.name == NULL:
+                    raise ValueError(f"unknown kernel {part[0]!r} in plan")
+                ins.units = op.units
+                ins.kernel = op.kernel
+                ins.ref, ins.n_ref = ref, len(part[1])
+                ins.dim, ins.n_dim = dim, len(part[2])
+                ins.attr, ins.n_attr = attr, len(part[3])
+                ins.par, ins.n_par = par, len(part[4])
+                for buffer, kind, offset in part[1]:
+                    if not 0 <= buffer < GD_MAX_BUFFERS:
+                        raise ValueError(f"buffer {buffer} in plan is not one of {GD_MAX_BUFFERS}")
+                    ref.buffer, ref.type, ref.offset = buffer, kind, offset
+                    ref += 1
+                for fixed, per_row in part[2]:
+                    dim.fixed, dim.per_row = fixed, per_row
+                    dim += 1
+                for number in part[3]:
+                    attr[0] = number
+                    attr += 1
+                for real in part[4]:
+                    par[0] = real
+                    par += 1
+        self.plan.ins = self.ins
+        self.plan.n_ins = <int32_t>n
+        self.plan.n_compute = n_compute
+        self.plan.bits = bits
+        self.plan.flag_buffer = -1
+        if flag is not None:
+            self.plan.flag_buffer, self.plan.flag_offset = flag
+
+    def __dealloc__(self):
+        free(self.ins)
+        free(self.thens)
+        free(self.refs)
+        free(self.dims)
+        free(self.attrs)
+        free(self.pars)
+
+
+cdef class Runner:
+    """A plan bound to its buffers.
+
+    Parameters
+    ----------
+    plan : Plan
+    buffers : list of writable, C-contiguous arrays, by buffer number; None for those that a feed sets
+    feeds : list of (buffer, type, elements of a row, stage array)
+    taps : list of ((buffer, type, offset), bytes of a row)
+    loss : (buffer, type, offset) or None
+    hyper_buffer : int, or -1
+    """
+    cdef gd_job job
+    cdef Plan plan
+    cdef Py_buffer held[GD_MAX_BUFFERS * 3]
+    cdef int n_held
+    cdef object stages
+    cdef bint busy
+
+    def __cinit__(self, Plan plan, list buffers, list feeds, list taps, loss, int hyper_buffer):
+        cdef int i
+        self.plan = plan
+        self.job.plan = &plan.plan
+        if len(buffers) > GD_MAX_BUFFERS:
+            raise ValueError(f"a plan with {len(buffers)} buffers: at most {GD_MAX_BUFFERS} are possible")
+        self.job.n_buffers = len(buffers)
+        for i in range(len(buffers)):
+            self.job.base[i] = NULL if buffers[i] is None else <char *>self.hold(buffers[i], True)
+        self.job.n_feeds = len(feeds)
+        self.job.n_taps = len(taps)
+        self.job.feeds = <gd_feed *>calloc(len(feeds) + 1, sizeof(gd_feed))
+        self.job.taps = <gd_tap *>calloc(len(taps) + 1, sizeof(gd_tap))
+        if not self.job.feeds or not self.job.taps:
+            raise MemoryError()
+        for i in range(len(feeds)):
+            self.job.feeds[i].buffer, self.job.feeds[i].type, self.job.feeds[i].row, stage = feeds[i]
+            self.job.feeds[i].stage = <char *>self.hold(stage, True)
+        for i in range(len(taps)):
+            (self.job.taps[i].from_.buffer, self.job.taps[i].from_.type,
+             self.job.taps[i].from_.offset), self.job.taps[i].row_bytes = taps[i]
+        self.job.loss.buffer = -1
+        if loss is not None:
+            self.job.loss.buffer, self.job.loss.type, self.job.loss.offset = loss
+        self.job.hyper_buffer = hyper_buffer
+
+    cdef void *hold(self, array, bint writable) except? NULL:
+        cdef Py_buffer *view = &self.held[self.n_held]
+        PyObject_GetBuffer(array, view, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
+        self.n_held += 1
+        return view.buf
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.n_held):
+            PyBuffer_Release(&self.held[i])
+        free(self.job.feeds)
+        free(self.job.taps)
+
+    def run(self, tuple data, order, int64_t rows, int64_t batch, int64_t first, int64_t steps,
+            uint64_t seed, uint64_t counter, hyper, losses, tuple outputs, int threads, scratch, double seconds):
+        """Take up to `steps` steps; returns (steps completed, DONE | PAUSED | NOT_FINITE).
+
+        data : one (array, source type code, scale) for each feed, at least `rows` samples each
+        order : int64 array of sample numbers, or None
+        hyper : array of `steps` rows of numbers for the plan, or None
+        losses : float64 array of at least `steps`, or None where there is no loss
+        outputs : one array for each tap, room for the rows of these steps
+        """
+        cdef Py_buffer views[GD_MAX_BUFFERS * 2 + 4]
+        cdef int n = 0, i
+        cdef int32_t status = 0
+        cdef int64_t done
+        cdef gd_job job
+        if self.busy:
+            raise RuntimeError("this model is already running in another thread: give each thread a model of its own")
+        self.busy = True
+        job = self.job
+        try:
+            for i in range(job.n_feeds):
+                array, job.feeds[i].source, job.feeds[i].scale = data[i]
+                PyObject_GetBuffer(array, &views[n], PyBUF_C_CONTIGUOUS)
+                job.feeds[i].data = <const char *>views[n].buf
+                n += 1
+            job.order = NULL
+            if order is not None:
+                PyObject_GetBuffer(order, &views[n], PyBUF_C_CONTIGUOUS)
+                job.order = <const int64_t *>views[n].buf
+                n += 1
+            job.hyper = NULL
+            if hyper is not None:
+                PyObject_GetBuffer(hyper, &views[n], PyBUF_C_CONTIGUOUS)
+                job.hyper = <const char *>views[n].buf
+                job.hyper_bytes = views[n].len // steps if steps else 0
+                n += 1
+            if losses is not None:
+                PyObject_GetBuffer(losses, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
+                job.losses = <double *>views[n].buf
+                n += 1
+            for i in range(job.n_taps):
+                PyObject_GetBuffer(outputs[i], &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
+                job.taps[i].to = <char *>views[n].buf
+                n += 1
+            PyObject_GetBuffer(scratch, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
+            job.scratch = <char *>views[n].buf
+            if views[n].len < <Py_ssize_t>threads * GD_SCRATCH:
+                raise ValueError("scratch is too small for this many threads")
+            n += 1
+            job.rows, job.batch, job.first, job.steps = rows, batch, first, steps
+            job.seed, job.counter = seed, counter
+            job.threads, job.seconds = threads, seconds
+            with nogil:
+                done = gd_run_job(&job, &status)
+        finally:
+            self.busy = False
+            for i in range(n):
+                PyBuffer_Release(&views[i])
+        return done, status

@@ -1,0 +1,162 @@
+"""NumPy's .npz archives, read with distrust."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.datasets.idx_files import MOST_INFLATION
+
+__all__ = ["npz"]
+
+Pair: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
+
+# What zipfile lets out when offsets, flags, methods, names or streams make no sense.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError,
+    RuntimeError, UnicodeDecodeError,
+)  # fmt: skip
+
+
+def npz(path: str | os.PathLike[str]) -> tuple[Pair, Pair | None]:
+    """Read training and test arrays from an .npz file.
+
+    Parameters
+    ----------
+    path : path-like
+        Holds ``x_train, y_train`` and mostly ``x_test, y_test``, or ``x, y``; ``X`` will do for
+        ``x`` and ``Y`` for ``y``.
+
+    Returns
+    -------
+    (x, y), test
+        `test` is ``(x_test, y_test)``, or None where the file has none. Arrays are as stored.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not an .npz file, an array is missing, sizes contradict one another, or an
+        array holds Python objects (which would have to be unpickled).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> np.savez(Path(folder.name) / "data.npz", x=np.zeros((3, 2)), y=np.arange(3))
+    >>> (x, y), test = npz(Path(folder.name) / "data.npz")
+    >>> x.shape, y.tolist(), test
+    ((3, 2), [0, 1, 2], None)
+    >>> folder.cleanup()
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    with open(path, "rb") as file:  # opened here, so that below an OSError means bad offsets
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+                train = _pair(archive, members, path, size, "_train")
+                if train is not None:
+                    return train, _pair(archive, members, path, size, "_test")
+                plain = _pair(archive, members, path, size, "")
+        except _DAMAGE as error:
+            raise ValueError(
+                f"{path}: not a sound .npz file ({error or type(error).__name__}), got {size} "
+                "bytes, expected what numpy.savez writes: write it again"
+            ) from None
+    if plain is None:
+        raise ValueError(
+            f"{path}: got arrays {', '.join(sorted(members)) or 'none'}, expected x and y, or "
+            "x_train, y_train, x_test and y_test: rename them"
+        )
+    return plain, None
+
+
+def _pair(
+    archive: zipfile.ZipFile,
+    members: dict[str, zipfile.ZipInfo],
+    path: Path,
+    size: int,
+    suffix: str,
+) -> Pair | None:
+    found = []
+    for letter in "xy":
+        names = [name + suffix for name in (letter, letter.upper()) if name + suffix in members]
+        if names:
+            found.append(_array(archive, members[names[0]], path, size))
+    if not found:
+        return None
+    if len(found) != 2:
+        raise ValueError(
+            f"{path}: got only one of x{suffix} and y{suffix}, expected both: add the other"
+        )
+    x, y = found
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise ValueError(
+            f"{path}: got x{suffix} of shape {x.shape} and y{suffix} of shape {y.shape}, expected "
+            "as many rows in both: one y for every x"
+        )
+    return x, y
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, size: int) -> NDArray[Any]:
+    name = info.filename
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(
+            f"{path}: {name} is compressed by method {info.compress_type}, expected stored or "
+            "deflated: write it with numpy.savez"
+        )
+    if info.compress_size > size or info.file_size > info.compress_size * MOST_INFLATION:
+        raise ValueError(
+            f"{path}: {name} declares {info.file_size} bytes packed into {info.compress_size} in "
+            f"a file of {size}, expected sizes that can be true: the file is damaged"
+        )
+    with archive.open(info) as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            if version == (1, 0):
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            else:
+                shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+        except ValueError as error:
+            raise ValueError(
+                f"{path}: {name} has no sound array header "
+                f"({str(error).splitlines()[0] if str(error) else 'damaged'}), expected what "
+                "numpy.savez writes: write it again"
+            ) from None
+        if dtype.hasobject:
+            raise ValueError(
+                f"{path}: {name} holds Python objects, which are never unpickled, expected "
+                "numbers or text: convert it with .astype(...) before saving"
+            )
+        if dtype.kind not in "biufUS" or dtype.itemsize == 0:
+            raise ValueError(
+                f"{path}: {name} holds {dtype}, expected numbers or text: convert it with "
+                ".astype(...) before saving"
+            )
+        header = file.tell()
+        if any(n < 0 for n in shape):
+            raise ValueError(f"{path}: {name} declares shape {shape}, expected none below 0")
+        expected = header + math.prod(int(n) for n in shape) * dtype.itemsize
+        if expected != info.file_size:
+            raise ValueError(
+                f"{path}: {name} declares shape {shape} of {dtype}, which is {expected} bytes, "
+                f"got {info.file_size}: the file is damaged, write it again"
+            )
+        # The last check is that of the content's CRC, which zipfile does while reading.
+        body = bytearray(file.read(info.file_size - header + 1))
+    if header + len(body) != expected:
+        raise ValueError(
+            f"{path}: {name} is cut short, got {header + len(body)} bytes, expected {expected}: "
+            "write it again"
+        )
+    return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")

@@ -1,0 +1,112 @@
+"""Errors that say what was wrong and how to mend it, in one line.
+
+Every module words its own messages; what they share lives here: the guess at a
+mistyped name, and the error of a training run whose numbers stopped being finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["NonFiniteError", "did_you_mean", "unknown"]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    import difflib  # only an error needs it, and every import counts
+
+    # Compared in lower case, so that "Adam" finds "adam"; the spelling returned is the known one.
+    by_folded = {word.lower(): word for word in known}
+    found = difflib.get_close_matches(str(name).lower(), list(by_folded), n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names the known word nearest to `name`.
+
+    Parameters
+    ----------
+    name : str
+        What was got.
+    known : iterable of str
+        What would have been understood.
+
+    Returns
+    -------
+    str
+        ``" — did you mean 'adam'?"``, or ``""`` where nothing is near.
+
+    Examples
+    --------
+    >>> did_you_mean("adm", ["sgd", "adam"])
+    " — did you mean 'adam'?"
+    >>> did_you_mean("xyz", ["sgd", "adam"])
+    ''
+    """
+    word = _nearest(name, known)
+    return f" — did you mean {word!r}?" if word is not None else ""
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
+    """Build (not raise) the error for a name that is not in a list of known names.
+
+    Parameters
+    ----------
+    kind : str
+        What the name stands for, such as ``"optimizer"``.
+    name : object
+        What was got.
+    known : iterable of str
+        Every name that would have been understood, in the order to show them.
+
+    Returns
+    -------
+    ValueError
+        To be raised by the caller, so that the traceback ends there.
+
+    Examples
+    --------
+    >>> print(unknown("optimizer", "adm", ["adam", "sgd"]))
+    unknown optimizer 'adm': did you mean 'adam'? known: adam, sgd
+    """
+    words = list(known)
+    word = _nearest(name, words) if isinstance(name, str) else None
+    guess = f"did you mean {word!r}? " if word is not None else ""
+    return ValueError(f"unknown {kind} {name!r}: {guess}known: {', '.join(words)}")
+
+
+class NonFiniteError(ArithmeticError):
+    """A NaN or an infinity turned up during training.
+
+    Parameters
+    ----------
+    epoch : int
+        The epoch in which it was seen.
+    step : int
+        The optimizer step within the epoch.
+    tensor : str
+        The first tensor that held a number that is not finite.
+
+    Attributes
+    ----------
+    epoch, step, tensor
+        As given.
+
+    Examples
+    --------
+    >>> error = NonFiniteError(epoch=2, step=17, tensor="dense_1/weight")
+    >>> error.step, error.tensor
+    (17, 'dense_1/weight')
+    """
+
+    def __init__(self, epoch: int, step: int, tensor: str) -> None:
+        super().__init__(
+            f"{tensor!r} holds NaN or infinity at epoch {epoch}, step {step}, expected finite "
+            "numbers: lower the learning rate, clip the gradients, or look for NaN in the data"
+        )
+        self.epoch = epoch
+        self.step = step
+        self.tensor = tensor
+
+    def __reduce__(self) -> tuple[type[NonFiniteError], tuple[int, int, str]]:
+        # Exceptions are unpickled from their message by default, which is not what __init__ takes.
+        return type(self), (self.epoch, self.step, self.tensor)

@@ -1,0 +1,213 @@
+"""Fusion: which values are computed together, and in which order.
+
+A `Group` becomes one instruction. Elementwise values of one shape are gathered into one pass, from
+the consumers down: a value joins the pass that uses it unless something outside needs it first. A
+product takes the pass that follows it as its epilogue, and takes over the column sums of its second
+operand (a bias' gradient).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from gdcore.graph.ir import Batch, Shape, Value, size, topological
+from gdcore.graph.products import MATMUL
+from gdcore.graph.reductions import SUM
+
+MOST = 48  # values in one pass: its registers are numbered up to 128
+
+
+class Group:
+    """Values that one instruction computes.
+
+    Attributes
+    ----------
+    members : list of Value, each after its inputs
+    shape : of the elementwise pass, or None
+    root : the kernel's value, if there is one; elementwise members then ride on it
+    sums : column sums of the product's second operand, or None
+    """
+
+    __slots__ = ("first", "last", "members", "root", "shape", "sums")
+
+    def __init__(self, value: Value, position: int) -> None:
+        self.members = [value]
+        self.shape: Shape | None = value.shape if value.op.kind == "map" else None
+        self.root: Value | None = None if value.op.kind == "map" else value
+        self.sums: Value | None = None
+        self.first = self.last = position
+
+    @property
+    def pass_members(self) -> list[Value]:
+        """The elementwise part."""
+        return [v for v in self.members if v.op.kind == "map"]
+
+
+def base(value: Value) -> Value:
+    """The value whose memory this one is."""
+    while value.op.kind == "alias":
+        value = value.inputs[0]
+    return value
+
+
+class Fusion:
+    """The groups of one section of a step."""
+
+    def __init__(self, roots: Sequence[Value], done: set[Value], after: Mapping[Value, Sequence[Value]]) -> None:
+        order = [v for v in topological(roots, after) if v.op.kind != "leaf" and v not in done]
+        self.position = {v: i for i, v in enumerate(order)}
+        self.order = order
+        self.after = after
+        self.users: dict[Value, list[Value]] = defaultdict(list)
+        for v in order:
+            for x in (*v.inputs, *after.get(v, ())):
+                self.users[x].append(v)
+        self.group: dict[Value, Group] = {}
+        self.gather_maps()
+        self.merge_neighbours()
+        self.attach_products()
+
+    def users_of(self, group: Group) -> Iterable[Value]:
+        for v in group.members:
+            yield from self.users[v]
+
+    def reaches(self, start: Iterable[Value], target: Group, skip: Group | None = None) -> bool:
+        """Whether any of the values, or what is made of them, is needed by `target`."""
+        seen: set[int] = set()
+        stack = list(start)
+        while stack:
+            v = stack.pop()
+            group = self.group.get(v)
+            if group is target:
+                return True
+            if group is skip and group is not None:
+                continue
+            key = id(group) if group is not None else id(v)
+            if key in seen or (group.first if group is not None else self.position[v]) > target.last:
+                continue
+            seen.add(key)
+            stack.extend(self.users_of(group) if group is not None else self.users[v])
+        return False
+
+    def can_merge(self, one: Group, other: Group) -> bool:
+        """Whether the two can run at once: no path from one to the other leads through a third."""
+        for a, b in ((one, other), (other, one)):
+            outside = [u for u in self.users_of(a) if self.group.get(u) is not a and self.group.get(u) is not b]
+            if self.reaches(outside, b, skip=a):
+                return False
+        return True
+
+    def merge(self, into: Group, other: Group) -> None:
+        into.members = sorted(into.members + other.members, key=self.position.__getitem__)
+        into.first, into.last = min(into.first, other.first), max(into.last, other.last)
+        into.shape = into.shape if into.shape is not None else other.shape
+        into.root = into.root if into.root is not None else other.root
+        into.sums = into.sums if into.sums is not None else other.sums
+        for v in other.members:
+            self.group[v] = into
+
+    def gather_maps(self) -> None:
+        """Each elementwise value joins its users' pass if they have one in common."""
+        for v in reversed(self.order):
+            own = Group(v, self.position[v])
+            if v.op.kind == "alias":
+                continue
+            if v.op.kind == "map":
+                passes = {id(g): g for u in self.users[v] if (g := self.group.get(u)) is not None
+                          and g.shape == v.shape and u.op.kind == "map" and any(x is v for x in u.inputs)}
+                maps = [u for u in self.users[v] if u.op.kind == "map"]
+                if len(passes) == 1 and all(id(self.group[u]) in passes for u in maps):
+                    (target,) = passes.values()
+                    self.group[v] = own
+                    if len(target.members) < MOST and self.can_merge(own, target):
+                        self.merge(target, own)
+                    continue
+            self.group[v] = own
+
+    def merge_neighbours(self) -> None:
+        """Passes over the same elements, one using the other: memory is walked once."""
+        for v in self.order:
+            if v.op.kind != "map":
+                continue
+            for u in self.users[v]:
+                mine, theirs = self.group[v], self.group.get(u)
+                if (theirs is None or theirs is mine or theirs.root is not None or theirs.shape != mine.shape
+                        or len(mine.members) + len(theirs.members) > MOST):
+                    continue
+                if self.can_merge(mine, theirs):
+                    self.merge(theirs, mine)
+
+    def attach_products(self) -> None:
+        for v in self.order:
+            if v.op is not MATMUL:
+                continue
+            mine = self.group[v]
+            self.take_sums(v, mine)
+            flat = [u for x in (v, *(u for u in self.users[v] if u.op.kind == "alias")) for u in self.users[x]]
+            for u in flat:
+                theirs = self.group.get(u)
+                if (theirs is not None and theirs is not mine and u.op.kind == "map" and theirs.root is None
+                        and theirs.shape is not None and self.same_order(v.shape, theirs.shape)
+                        and self.read_flat(v, theirs) and self.can_merge(mine, theirs)):
+                    self.merge(mine, theirs)
+                    break
+
+    @staticmethod
+    def same_order(product: Shape, mapped: Shape) -> bool:
+        """Whether flat element i of one is flat element i of the other, rows being rows."""
+        return size(product) == size(mapped) and product[-1:] == mapped[-1:]
+
+    def read_flat(self, product: Value, group: Group) -> bool:
+        """Whether the pass reads the product element by element, never repeated."""
+        return all(size(x.shape) == size(product.shape) for v in group.members for x in v.inputs if base(x) is product)
+
+    def take_sums(self, product: Value, group: Group) -> None:
+        """dw = x' dy and db = sum of dy's rows: one walk over dy."""
+        dy = product.inputs[1]
+        if not product.attrs["ta"] or product.attrs["tb"] or dy.ndim != 2 or not isinstance(dy.shape[0], Batch | int):
+            return
+        for u in self.users[dy]:
+            if u.op is SUM and u.attrs["axes"] == (0, 1) and u in self.group and len(self.group[u].members) == 1:
+                theirs = self.group[u]
+                if self.can_merge(group, theirs):
+                    theirs.root = None
+                    self.merge(group, theirs)
+                    group.sums = u
+                    return
+
+    def groups(self) -> list[Group]:
+        """The groups, each after those it needs."""
+        out: list[Group] = []
+        state: dict[int, int] = {}
+        for v in self.order:
+            stack = [g] if (g := self.group.get(v)) is not None else []
+            while stack:
+                group = stack[-1]
+                if state.get(id(group)) == 2:
+                    stack.pop()
+                    continue
+                if state.get(id(group)) == 1:
+                    state[id(group)] = 2
+                    out.append(group)
+                    stack.pop()
+                    continue
+                state[id(group)] = 1
+                for m in reversed(group.members):
+                    for x in (*m.inputs, *self.after.get(m, ())):
+                        need = self.group.get(base(x))
+                        if need is not None and need is not group and state.get(id(need)) != 2:
+                            stack.append(need)
+        return out
+
+
+def fuse(roots: Sequence[Value], done: set[Value], after: Mapping[Value, Sequence[Value]]) -> list[Group]:
+    """Groups in order for everything that the roots need and that is not done.
+
+    Parameters
+    ----------
+    roots : values wanted
+    done : values that an earlier section computed
+    after : for a value, others that must be computed before it though it does not use them
+    """
+    return Fusion(roots, done, after).groups()

@@ -1,0 +1,265 @@
+"""Lowering: groups become the instructions that C runs.
+
+The result is a `Program`: plain data, with for every instruction what it reads and writes, so that it
+can be printed, checked and compared before it is handed to C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gdcore.graph.fuse import Group, base
+from gdcore.graph.ir import INT, Batch, Dim, Shape, Value, size, strides
+from gdcore.graph.place import Place, Placement
+
+DIRECT, SPREAD, SCALAR, COUNT = range(4)  # kinds of input, as in csrc/ops/map.c
+MAX_DIMS, MAX_REGS = 8, 128
+UNIT_BYTES = 16384  # of each output, in one unit of an elementwise pass
+
+Pair = tuple[int, int]
+Ref = tuple[int, int, int]
+
+
+def pair(dim: Dim) -> Pair:
+    """A size as (fixed, elements for each sample)."""
+    return (0, dim.rows) if isinstance(dim, Batch) else (int(dim), 0)
+
+
+@dataclass
+class Instruction:
+    """One instruction, and what people want to know of it."""
+
+    kernel: str
+    refs: list[Ref]
+    dims: list[Pair]
+    attrs: list[int] = field(default_factory=list)
+    pars: list[float] = field(default_factory=list)
+    then: Instruction | None = None
+    text: str = ""
+    reads: list[Value] = field(default_factory=list)
+    writes: list[Value] = field(default_factory=list)
+    flops: Pair = (0, 0)
+
+    def encoded(self) -> tuple[object, ...]:
+        """The form that `_core.Plan` takes."""
+        return (self.kernel, self.refs, self.dims, self.attrs, self.pars, self.then.encoded() if self.then else None)
+
+
+def collapse(shape: Sequence[Dim], steps: Sequence[Sequence[Dim]]) -> tuple[list[Dim], list[list[Dim]]]:
+    """The same walk over fewer dimensions: neighbours that every operand walks as one are merged."""
+    dims = [i for i, d in enumerate(shape) if d != 1]
+    out_shape: list[Dim] = []
+    out_steps: list[list[Dim]] = [[] for _ in steps]
+    for i in dims:
+        merge = bool(out_shape) and not (isinstance(out_shape[-1], Batch) and isinstance(shape[i], Batch))
+        if merge:
+            for s, o in zip(steps, out_steps, strict=True):
+                if isinstance(s[i], Batch) and isinstance(shape[i], Batch):
+                    merge = False
+                    break
+                if o[-1] != s[i] * shape[i]:
+                    merge = False
+                    break
+        if merge:
+            out_shape[-1] = out_shape[-1] * shape[i]
+            for s, o in zip(steps, out_steps, strict=True):
+                o[-1] = s[i]
+        else:
+            out_shape.append(shape[i])
+            for s, o in zip(steps, out_steps, strict=True):
+                o.append(s[i])
+    return out_shape, out_steps
+
+
+class Emitter:
+    """What an op's `emit` rule writes with.
+
+    Attributes
+    ----------
+    batch : int
+        The largest batch of the plan.
+    sums : Value or None
+        Column sums that the product at hand is to leave too.
+    """
+
+    def __init__(self, placement: Placement, batch: int, bits: int, ops: Mapping[str, int],
+                 constants: Constants) -> None:
+        self.placement = placement
+        self.batch = batch
+        self.bits = bits
+        self.codes = ops
+        self.constants = constants
+        self.out: list[Instruction] = []
+        self.sums: Value | None = None
+
+    def place(self, value: Value) -> Place:
+        v = base(value)
+        if v.op.name == "constant":
+            return self.constants.place(v.attrs["array"])
+        return self.placement.places[v]
+
+    def ref(self, value: Value) -> Ref:
+        """Where a value lies."""
+        at = self.place(value)
+        return (at.buffer, int(value.dtype == INT), at.offset)
+
+    def workspace(self, value: Value) -> Ref:
+        """Memory for as long as the value's instructions run."""
+        at = self.placement.workspaces[value]
+        return (at.buffer, 0, at.offset)
+
+    def kernel(self, name: str, refs: list[Ref], dims: Sequence[Dim | Pair] = (), attrs: Sequence[int] = (),
+               pars: Sequence[float] = ()) -> None:
+        """Write one instruction."""
+        self.out.append(Instruction(name, refs, [d if isinstance(d, tuple) else pair(d) for d in dims],
+                                    list(attrs), list(pars)))
+
+    def copy(self, y: Value, x: Value, shape: Shape, y_steps: Sequence[Dim], x_steps: Sequence[Dim],
+             y_starts: Sequence[tuple[int, Dim]] = (), x_starts: Sequence[tuple[int, Dim]] = ()) -> None:
+        """Write a strided copy; starts are (index, stride) pairs to be added up."""
+        short, (ys, xs) = collapse(shape, [y_steps, x_steps])
+
+        def start(parts: Sequence[tuple[int, Dim]]) -> Pair:
+            pairs = [pair(step * index) for index, step in parts]
+            return (sum(p[0] for p in pairs), sum(p[1] for p in pairs))
+
+        self.kernel("copy", [self.ref(y), self.ref(x)], [*short, *ys, *xs, start(y_starts), start(x_starts)], [len(short)])
+
+    def map(self, group: Group, alone: bool) -> Instruction:
+        """The elementwise pass of a group."""
+        members = group.pass_members
+        shape = group.shape
+        assert shape is not None
+        inside = {id(v) for v in members}
+        outputs = [v for v in members if v in self.placement.places]
+        inputs: list[Value] = []
+        number: dict[tuple[int, Shape], int] = {}
+        for v in members:
+            for x in v.inputs:
+                if id(x) not in inside and (id(base(x)), x.shape) not in number:
+                    number[id(base(x)), x.shape] = len(inputs)
+                    inputs.append(x)
+        steps = [self.steps(x, shape) for x in inputs]
+        flat = strides(shape)
+        short, walked = collapse(shape, [*steps, flat])
+        if len(short) > MAX_DIMS:
+            raise ValueError(f"an elementwise pass over {shape} walks {len(short)} dimensions: at most {MAX_DIMS} are possible")
+        kinds, refs = [], []
+        for i, x in enumerate(inputs):
+            if x.op.name == "count":
+                kinds.append(COUNT)
+                walked[i] = [x.attrs["dim"], *[0] * (len(short) - 1)]
+                refs.append((0, 0, 0))
+                continue
+            refs.append(self.ref(x))
+            if size(x.shape) == 1:
+                kinds.append(SCALAR)
+                walked[i] = [0] * len(short)
+            else:
+                kinds.append(DIRECT if walked[i] == walked[-1] and x.dtype != INT else SPREAD)
+        if not short and COUNT in kinds:  # a count needs a dimension to be written in
+            short = [1]
+            walked = [w or [0] for w in walked]
+        code, pars = self.code(members, inputs, number, outputs)
+        dims = [*short, *(d for w in walked[:-1] for d in w)]
+        unit = max(1, UNIT_BYTES // (self.bits // 8)) if alone else 1
+        return Instruction("map", [self.ref(v) for v in outputs] + refs, [pair(d) for d in dims],
+                           [len(short), len(outputs), len(inputs), len(members), unit, *kinds, *code], pars,
+                           reads=[b for b in map(base, inputs) if b.op.name not in ("constant", "count")], writes=outputs,
+                           text="·".join(v.op.name for v in members))
+
+    def steps(self, x: Value, shape: Shape) -> list[Dim]:
+        """Strides with which x is walked over a broadcast shape."""
+        own = strides(x.shape)
+        lead = len(shape) - len(x.shape)
+        return [0 if i < lead or x.shape[i - lead] == 1 else own[i - lead] for i in range(len(shape))]
+
+    def code(self, members: Sequence[Value], inputs: Sequence[Value], number: Mapping[tuple[int, Shape], int],
+             outputs: Sequence[Value]) -> tuple[list[int], list[float]]:
+        """The pass as operations on registers: inputs, then outputs, then temporaries."""
+        register: dict[int, int] = {id(v): len(inputs) + k for k, v in enumerate(outputs)}
+        last = {id(x): k for k, v in enumerate(members) for x in v.inputs}
+        free: list[int] = []
+        top = len(inputs) + len(outputs)
+        code: list[int] = []
+        pars: list[float] = []
+        temporaries = {id(v) for v in members} - set(register)
+        for k, v in enumerate(members):
+            args = [register[id(x)] if id(x) in register else number[id(base(x)), x.shape] for x in v.inputs]
+            if id(v) in temporaries:
+                if not free:
+                    free.append(top)
+                    top += 1
+                register[id(v)] = free.pop()
+            code += [self.codes[v.op.name], register[id(v)], *args, *[0] * (3 - len(args))]
+            numbers = [float(v.attrs[n]) for n in ("slope", "alpha", "stream") if n in v.attrs]
+            pars += [*numbers, 0.0, 0.0][:2]
+            for x in {id(x) for x in v.inputs}:
+                if x in temporaries and last[x] == k:
+                    free.append(register[x])
+        if top > MAX_REGS:
+            raise ValueError(f"an elementwise pass of {len(members)} operations needs {top} registers: at most {MAX_REGS}")
+        return code, pars
+
+    def group(self, group: Group) -> list[Instruction]:
+        """All instructions of a group."""
+        self.out = []
+        flops = sum((np.array(pair(_flops(v))) for v in group.members), np.zeros(2, int))
+        if group.root is None:
+            self.out = [self.map(group, alone=True)]
+        else:
+            root = group.root
+            self.sums = group.sums
+            assert root.op.emit is not None
+            root.op.emit(root, self)
+            # every instruction of a group reads and writes what the group does
+            for ins in self.out:
+                ins.reads = [base(x) for x in root.inputs if base(x).op.name != "constant"]
+                ins.writes = [root] + ([group.sums] if group.sums is not None else [])
+                ins.text = root.op.name
+            if group.pass_members:
+                self.out[-1].then = self.map(group, alone=False)
+        self.out[-1].flops = (int(flops[0]), int(flops[1]))
+        return self.out
+
+
+def _flops(v: Value) -> Dim:
+    if callable(v.op.flops):
+        return v.op.flops(v)
+    return size(v.shape) * v.op.flops if v.op.flops else 0
+
+
+class Constants:
+    """The numbers that a plan brings along, each once."""
+
+    def __init__(self, buffer: int, bits: int) -> None:
+        self.buffer = buffer
+        self.dtype = np.float32 if bits == 32 else np.float64
+        self.known: dict[bytes, Place] = {}
+        self.parts: list[bytes] = []
+        self.end = 0
+
+    def place(self, array: np.ndarray) -> Place:
+        data = np.ascontiguousarray(array, dtype=self.dtype).tobytes()
+        if data not in self.known:
+            self.known[data] = Place(self.buffer, self.end)
+            padded = data + bytes(-len(data) % 64)
+            self.parts.append(padded)
+            self.end += len(padded)
+        return self.known[data]
+
+    def array(self) -> np.ndarray:
+        """All of them, as they lie in their buffer."""
+        return np.frombuffer(b"".join(self.parts) or bytes(64), dtype=np.uint8).copy()
+
+
+def lower(groups: Sequence[Group], placement: Placement, batch: int, bits: int, codes: Mapping[str, int],
+          constants: Constants) -> list[Instruction]:
+    """The instructions of groups that have their places."""
+    emitter = Emitter(placement, batch, bits, codes, constants)
+    return [ins for group in groups for ins in emitter.group(group)]
+
+

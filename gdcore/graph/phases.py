@@ -1,0 +1,60 @@
+"""What differs between training and prediction, in one graph.
+
+A network is traced once. Where training and prediction part (dropout, batch norm), the graph holds
+both ways, and `specialize` keeps one of them. Numbers that a layer carries from step to step are
+states; `with_update` says what a training step makes of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gdcore.graph.ir import Value, broadcast, rewrite, topological
+from gdcore.graph.registry import STATE, Op, apply, register
+
+WHEN = register(Op("when_training", "composite", lambda v, _: broadcast(v[0].shape, v[1].shape)))
+UPDATE = register(Op("with_update", "composite", lambda v, _: v[0].shape))
+
+
+def when_training(training: Any, otherwise: Any) -> Value:
+    """One value in training, another in prediction. Both have one shape.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    value = apply(WHEN, training, otherwise)
+    if value.inputs[0].shape != value.inputs[1].shape:
+        raise ValueError(f"when_training of shapes {value.inputs[0].shape} and {value.inputs[1].shape}: they must be equal")
+    return value
+
+
+def with_update(value: Value, state: Value, new: Value) -> Value:
+    """`value`, and the note that a training step sets `state` to `new` when it is over.
+
+    Raises
+    ------
+    ValueError
+        If `state` is not a state, or the shapes differ.
+    """
+    if state.op is not STATE or state.shape != new.shape:
+        raise ValueError(f"with_update of {state!r} by a value of shape {new.shape}: expected a state of that shape")
+    return apply(UPDATE, value, state, new)
+
+
+def specialize(outputs: Sequence[Value], training: bool) -> tuple[list[Value], list[tuple[Value, Value]]]:
+    """The graph of one phase.
+
+    Returns
+    -------
+    outputs : list of Value
+    updates : list of (state, its new value); empty in prediction
+    """
+    way = rewrite(outputs, lambda v: v.inputs[0 if training else 1] if v.op is WHEN else v)
+    chosen = [way[v] for v in outputs]
+    noted = [v for v in topological(chosen) if v.op is UPDATE]
+    plain = rewrite([*chosen, *noted], lambda v: v.inputs[0] if v.op is UPDATE else v)
+    updates = [(v.inputs[1], plain[v.inputs[2]]) for v in noted] if training else []
+    return [plain[v] for v in chosen], updates

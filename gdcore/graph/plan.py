@@ -1,0 +1,208 @@
+"""The plan: passes in order, and the result as something that people can print and programs can check.
+
+compute values and updates → simplify → fuse → place → lower → check → `Plan`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gdcore import _core
+from gdcore.graph.elementwise import IDENTITY
+from gdcore.graph.fuse import base, fuse
+from gdcore.graph.ir import Value, at_batch, size, topological
+from gdcore.graph.lower import Constants, Instruction, lower
+from gdcore.graph.place import ARENA, Place, Placement, element_bytes, place
+from gdcore.graph.registry import apply
+from gdcore.graph.simplify import simplify
+
+CODES = {name: i for i, name in enumerate(_core.map_op_names())}
+
+
+@dataclass
+class Plan:
+    """A step as instructions over a few buffers.
+
+    Attributes
+    ----------
+    instructions : list of Instruction
+    n_compute : int
+        The first of them compute; the rest update, and run only if what was computed is finite.
+    batch, bits : int
+        The largest batch it can run, and 32 or 64.
+    placement : Placement
+    constants : ndarray of bytes
+    values : dict
+        For each value asked for, the one that the plan computes for it.
+    buffer_names : dict
+        What each buffer holds, for the print.
+    """
+
+    instructions: list[Instruction]
+    n_compute: int
+    batch: int
+    bits: int
+    placement: Placement
+    constants: np.ndarray
+    values: dict[Value, Value]
+    buffer_names: Mapping[int, str]
+
+    def place_of(self, value: Value) -> Place:
+        """Where a value that was asked for lies after a step."""
+        return self.placement.places[base(self.values[value])]
+
+    def flops(self, batch: int) -> int:
+        """Floating-point operations of one step."""
+        return sum(i.flops[0] + i.flops[1] * batch for i in self.instructions)
+
+    def traffic(self, ins: Instruction, batch: int) -> int:
+        """Bytes that one instruction reads and writes, each value once."""
+        parts = [*ins.reads, *ins.writes, *(ins.then.reads + ins.then.writes if ins.then else [])]
+        return sum(at_batch(size(v.shape), batch) * element_bytes(v, self.bits) for v in {id(v): v for v in parts}.values())
+
+    def where(self, value: Value) -> str:
+        """A value as the print shows it."""
+        at = self.placement.places[value]
+        name = f"{value.name} " if value.name else ""
+        shape = "×".join(map(str, value.shape)) or "1"
+        return f"{name}{self.buffer_names.get(at.buffer, at.buffer)}+{at.offset}[{shape}]"
+
+    def __str__(self) -> str:
+        rows = [("", "op", "writes", "reads", "FLOPs", "bytes")]
+        for i, ins in enumerate(self.instructions):
+            writes, reads, text = list(ins.writes), list(ins.reads), ins.text
+            if ins.kernel not in ("map", text):
+                text = f"{text} ({ins.kernel})"
+            if ins.then is not None:
+                inner = {id(v) for v in writes}
+                text += " → " + ins.then.text
+                reads += [v for v in ins.then.reads if id(v) not in inner]
+                writes += ins.then.writes
+            if i == self.n_compute:
+                rows.append(("", "— update —", "", "", "", ""))
+            rows.append((str(i), text, ", ".join(map(self.where, writes)), ", ".join(map(self.where, reads)),
+                         f"{ins.flops[0] + ins.flops[1] * self.batch:,}", f"{self.traffic(ins, self.batch):,}"))
+        widths = [max(len(r[c]) for r in rows) for c in range(4)]
+        lines = ["  ".join([r[0].rjust(widths[0]), *(r[c].ljust(widths[c]) for c in (1, 2, 3)), r[4].rjust(12),
+                            r[5].rjust(12)]).rstrip() for r in rows]
+        head = (f"plan: {len(self.instructions)} instructions, batch ≤ {self.batch}, float{self.bits}, arena "
+                f"{self.placement.arena_bytes:,} bytes, {self.flops(self.batch):,} FLOPs a step")
+        return "\n".join([head, *lines])
+
+
+def make_plan(compute: Sequence[Value], update: Sequence[Value], pinned: Mapping[Value, Place],
+              leaves: Callable[[Value], Place | None], batch: int, bits: int, constants_buffer: int,
+              buffer_names: Mapping[int, str] | None = None) -> Plan:
+    """Plan the computation of some values, and then of updates.
+
+    Parameters
+    ----------
+    compute : values wanted, in any order
+    update : values to compute afterwards; each must be pinned
+    pinned : where some of these values have to be written
+    leaves : the place of each leaf
+    batch, bits : the largest batch; 32 or 64
+    """
+    simple = simplify([*compute, *update])
+    values: dict[Value, Value] = {}
+    pinned_new: dict[Value, Place] = {}
+    for v in (*compute, *update):  # what is pinned is computed into its place, by a value of its own
+        new = simple[v]
+        if v in pinned:
+            if new.op.kind in ("leaf", "alias") or new in pinned_new:
+                new = apply(IDENTITY, new, shape=new.shape)
+            pinned_new[new] = pinned[v]
+            new.name = new.name or v.name
+        elif base(new).op.kind == "leaf":  # a result must lie in memory of the plan's own
+            new = apply(IDENTITY, new, shape=new.shape)
+        values[v] = new
+    done_roots = [values[v] for v in compute]
+    update_roots = [values[v] for v in update]
+    after = _readers_first(done_roots, update_roots, values, pinned_new, leaves)
+    update_roots = [values[v] for v in update]
+    groups = fuse(done_roots, set(), {})
+    later = fuse(update_roots, set(topological(done_roots)), after)
+    placement = place([*groups, *later], pinned_new, leaves, [*done_roots, *update_roots], batch, bits)
+    constants = Constants(constants_buffer, bits)
+    instructions = lower(groups, placement, batch, bits, CODES, constants)
+    n_compute = len(instructions)
+    instructions += lower(later, placement, batch, bits, CODES, constants)
+    plan = Plan(instructions, n_compute, batch, bits, placement, constants.array(), values, buffer_names or {})
+    check(plan)
+    return plan
+
+
+def _readers_first(done: Sequence[Value], update: Sequence[Value], values: dict[Value, Value],
+                   pinned: dict[Value, Place], leaves: Callable[[Value], Place | None]) -> dict[Value, list[Value]]:
+    """An update is written where a leaf is still read: every other reader of that leaf comes first."""
+    earlier = set(topological(done))
+    after: dict[Value, list[Value]] = {}
+    order = [v for v in topological(update) if v not in earlier]
+    readers: dict[Place, list[Value]] = {}
+    for v in order:
+        for x in map(base, v.inputs):
+            if x.op.kind == "leaf" and (at := leaves(x)) is not None:
+                readers.setdefault(at, []).append(v)
+    for old, new in list(values.items()):
+        at = pinned.get(new)
+        others = [r for r in readers.get(at, []) if r is not new] if at is not None else []
+        if not others:
+            continue
+        below = set()
+        for v in order:  # everything that is made of the new value
+            if v is new or any(x in below for x in v.inputs):
+                below.add(v)
+        if any(r in below for r in others):
+            copy = apply(IDENTITY, new, shape=new.shape)
+            pinned[copy] = pinned.pop(new)
+            values[old] = copy
+            after[copy] = others
+        else:
+            after[new] = others
+    return after
+
+
+class PlanError(AssertionError):
+    """A plan that would compute with the wrong memory: always a fault of gdcore's, never of its user's."""
+
+
+def check(plan: Plan) -> None:
+    """Walk the plan as it will run, and see that every read finds what was written for it.
+
+    Each byte of the arena belongs to the value that wrote it last; reading a value whose bytes belong
+    to another, or that nobody has written, is an error, as is a place beyond the arena's end.
+    """
+    owner: list[tuple[int, int, Value]] = []
+    for number, ins in enumerate(plan.instructions):
+        for part in (ins, ins.then):
+            if part is None:
+                continue
+            for v in part.reads:
+                at = plan.placement.places[v]
+                if at.buffer == ARENA and v.op.kind != "leaf":
+                    end = at.offset + _nbytes(v, plan)
+                    held = [o for o in owner if o[2] is v]
+                    if not held or held[0][:2] != (at.offset, end):
+                        raise PlanError(f"instruction {number} ({ins.text}) reads {plan.where(v)}, which is not there")
+            for v in part.writes:
+                at = plan.placement.places[v]
+                if at.buffer != ARENA:
+                    continue
+                end = at.offset + _nbytes(v, plan)
+                if end > plan.placement.arena_bytes:
+                    raise PlanError(f"instruction {number} ({ins.text}) writes {plan.where(v)} beyond the arena")
+                owner = [o for o in owner if o[1] <= at.offset or o[0] >= end or o[2] is v]
+                owner = [o for o in owner if o[2] is not v]
+                owner.append((at.offset, end, v))
+    for v in plan.values.values():
+        root = base(v)
+        at = plan.placement.places.get(root)
+        if at is not None and at.buffer == ARENA and root.op.kind != "leaf" and not any(o[2] is root for o in owner):
+            raise PlanError(f"{plan.where(root)} is wanted but is overwritten before the step ends")
+
+
+def _nbytes(v: Value, plan: Plan) -> int:
+    return at_batch(size(v.shape), plan.batch) * element_bytes(v, plan.bits)

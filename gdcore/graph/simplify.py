@@ -1,0 +1,92 @@
+"""Simplification: composites become primitives, equal values become one, trivial arithmetic goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore.graph.elementwise import IDENTITY
+from gdcore.graph.ir import REAL, Value, broadcast, constant_array, rewrite, topological
+from gdcore.graph.registry import apply, lift
+
+
+def simplify(outputs: Sequence[Value]) -> dict[Value, Value]:
+    """For every output, a value of the same numbers that is cheaper to compute."""
+    current = {v: v for v in outputs}
+    while any(v.op.kind == "composite" for v in topological(current.values())):
+        step = rewrite(list(current.values()), _expand)
+        current = {old: step[new] for old, new in current.items()}
+    seen: dict[Any, Value] = {}
+    step = rewrite(list(current.values()), lambda v: _unique(_reduce(v), seen))
+    return {old: step[new] for old, new in current.items()}
+
+
+def _expand(v: Value) -> Value:
+    if v.op.kind != "composite":
+        return v
+    if v.op.expand is None:
+        raise ValueError(f"{v.op.name!r} was not resolved before planning")
+    return v.op.expand(v)
+
+
+def _number(v: Value) -> float | None:
+    array = constant_array(v)
+    return float(array) if array is not None and array.shape == () else None
+
+
+def _reduce(v: Value) -> Value:
+    """One value, its inputs being simple already."""
+    if v.op.kind == "alias":
+        (x,) = v.inputs
+        inner = x.inputs[0] if x.op is v.op else x
+        if inner.shape == v.shape:
+            return inner
+        return v if inner is x else Value(v.op, (inner,), v.attrs, v.shape, v.dtype)
+    if v.op.kind != "map":
+        return v
+    if v.op is IDENTITY and v.inputs[0].shape == v.shape:
+        return v.inputs[0]
+    inputs = tuple(x.inputs[0] if x.op is IDENTITY else x for x in v.inputs)
+    if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)) and v.op is not IDENTITY and broadcast(*(x.shape for x in inputs)) == v.shape:
+        v = Value(v.op, inputs, v.attrs, v.shape, v.dtype)  # a map repeats its inputs by itself
+    arrays = [constant_array(x) for x in v.inputs]
+    if arrays and v.op.reference is not None and all(a is not None and a.size <= 1 for a in arrays):
+        result = np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64)
+        if result.shape == v.shape and result.size <= 1:
+            return lift(result)
+    if len(v.inputs) != 2:
+        return v
+    a, b = v.inputs
+    x, y = _number(a), _number(b)
+    name = v.op.name
+    if y is not None and a.shape == v.shape and a.dtype == REAL:
+        if (name in ("add", "sub") and y == 0.0) or (name in ("mul", "div") and y == 1.0):
+            return a
+        if name == "mul" and a.op.name == "mul" and (inner_y := _number(a.inputs[1])) is not None:
+            return apply(v.op, a.inputs[0], inner_y * y)
+    if x is not None and b.shape == v.shape and b.dtype == REAL:
+        if (name == "add" and x == 0.0) or (name == "mul" and x == 1.0):
+            return b
+        if name == "mul":  # numbers stand second, where the rule above finds them
+            return _reduce(apply(v.op, b, a))
+    return v
+
+
+def _frozen(item: Any) -> Any:
+    if isinstance(item, np.ndarray):
+        return (item.shape, item.tobytes())
+    if isinstance(item, dict):
+        return tuple(sorted((k, _frozen(x)) for k, x in item.items()))
+    if isinstance(item, list | tuple):
+        return tuple(_frozen(x) for x in item)
+    return item
+
+
+def _unique(v: Value, seen: dict[Any, Value]) -> Value:
+    """The first value that was computed in the same way."""
+    if v.op.kind == "leaf" and v.op.name not in ("constant", "count"):
+        return v
+    key = (v.op.name, tuple(id(x) for x in v.inputs), _frozen(dict(v.attrs)), v.shape)
+    return seen.setdefault(key, v)

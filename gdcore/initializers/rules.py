@@ -1,0 +1,281 @@
+"""The rules by which first values are drawn, each a small frozen object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.errors import unknown
+from gdcore.random import Stream
+
+__all__ = [
+    "Constant",
+    "Custom",
+    "Initializer",
+    "Normal",
+    "Orthogonal",
+    "TruncatedNormal",
+    "Uniform",
+    "VarianceScaling",
+    "fans",
+]
+
+Values: TypeAlias = NDArray[np.float64]
+
+#: Standard deviation of a unit normal cut at two sigma: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
+TRUNCATED_STD = 0.87962566103423978
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return how many inputs one output sees, and how many outputs one input reaches.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(*window, inputs, outputs)``; the window counts for both.
+
+    Returns
+    -------
+    fan_in, fan_out : int
+
+    Examples
+    --------
+    >>> fans((784, 128)), fans((3, 3, 16, 32)), fans((10,))
+    ((784, 128), (144, 288), (10, 10))
+    """
+    if len(shape) == 0:
+        return 1, 1
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+class Initializer:
+    """What all initializers are: called with ``(shape, stream)``, returns float64 values.
+
+    Examples
+    --------
+    >>> Constant(1.0)((2, 2), Stream(0, "w")).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return values of the given shape, drawn from `stream` where they are random."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(Initializer):
+    """The same value everywhere.
+
+    Parameters
+    ----------
+    value : float
+
+    Examples
+    --------
+    >>> Constant(0.5)((2,), Stream(0, "b")).tolist()
+    [0.5, 0.5]
+    """
+
+    value: float = 0.0
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return ``value`` everywhere."""
+        return np.full(shape, self.value, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Spread evenly over ``[low, high)``.
+
+    Parameters
+    ----------
+    low, high : float
+
+    Examples
+    --------
+    >>> bool(Uniform(1, 2)((100,), Stream(0, "w")).min() >= 1)
+    True
+    """
+
+    low: float = -0.05
+    high: float = 0.05
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return uniform values."""
+        return stream.uniform(shape, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Normal(Initializer):
+    """Normally distributed around zero.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation.
+
+    Examples
+    --------
+    >>> Normal(0.02)((3, 4), Stream(0, "w")).shape
+    (3, 4)
+    """
+
+    std: float = 0.05
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return normal values."""
+        return stream.normal(shape, 0.0, self.std)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Initializer):
+    """Normal around zero, drawn again beyond two standard deviations, as Keras has it.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation before the cut; that of the values is 0.8796 `std`.
+
+    Examples
+    --------
+    >>> bool(abs(TruncatedNormal(0.1)((1000,), Stream(0, "w"))).max() <= 0.2)
+    True
+    """
+
+    std: float = 0.05
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return normal values within two standard deviations."""
+        return stream.truncated_normal(shape, 0.0, self.std)
+
+
+@dataclass(frozen=True)
+class VarianceScaling(Initializer):
+    """Variance ``scale / fan``, so that signals keep their size from layer to layer.
+
+    Parameters
+    ----------
+    scale : float
+    fan : {"in", "out", "mean"}
+        Which of `fans` to divide by.
+    distribution : {"uniform", "normal"}
+        The normal one is cut at two sigma and widened so that the variance holds, as in Keras.
+
+    Raises
+    ------
+    ValueError
+        If `fan` or `distribution` is not one of these.
+
+    Examples
+    --------
+    >>> x = VarianceScaling(2.0, "in", "normal")((50, 400), Stream(0, "w"))
+    >>> bool(abs(x.var() / (2 / 50) - 1) < 0.05)
+    True
+    """
+
+    scale: float = 1.0
+    fan: str = "in"
+    distribution: str = "normal"
+
+    def __post_init__(self) -> None:
+        if self.fan not in ("in", "out", "mean"):
+            raise unknown("fan", self.fan, ("in", "out", "mean"))
+        if self.distribution not in ("uniform", "normal"):
+            raise unknown("distribution", self.distribution, ("uniform", "normal"))
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return uniform or truncated normal values of variance ``scale / fan``."""
+        fan_in, fan_out = fans(shape)
+        fan = {"in": fan_in, "out": fan_out, "mean": (fan_in + fan_out) / 2}[self.fan]
+        std = math.sqrt(self.scale / max(1.0, fan))
+        if self.distribution == "uniform":
+            return stream.uniform(shape, -math.sqrt(3.0) * std, math.sqrt(3.0) * std)
+        return stream.truncated_normal(shape, 0.0, std / TRUNCATED_STD)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """Orthonormal columns (or rows, where there are fewer of them), times `gain`.
+
+    From the QR decomposition of a normal matrix, signs fixed by R's diagonal so that every
+    orthogonal matrix is equally likely (Saxe et al., ICLR 2014; Mezzadri, 2007). A kernel of
+    more than two dimensions is flattened to ``(everything else, outputs)``.
+
+    Parameters
+    ----------
+    gain : float
+        Factor on the orthonormal matrix.
+
+    Raises
+    ------
+    ValueError
+        If the shape has fewer than two dimensions.
+
+    Notes
+    -----
+    NumPy's LAPACK does the decomposition: unlike the other initializers, its last bits may
+    differ between NumPy builds.
+
+    Examples
+    --------
+    >>> q = Orthogonal()((4, 4), Stream(0, "w"))
+    >>> bool(np.allclose(q.T @ q, np.eye(4)))
+    True
+    """
+
+    gain: float = 1.0
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return an orthogonal matrix in the given shape."""
+        if len(shape) < 2:
+            raise ValueError(
+                f"orthogonal needs at least 2 dimensions, got shape {tuple(shape)}: "
+                "use it for kernels, and 'zeros' for biases"
+            )
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(stream.normal((max(rows, columns), min(rows, columns))))
+        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+        if rows < columns:
+            q = q.T
+        return np.ascontiguousarray(self.gain * q.reshape(shape), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Custom(Initializer):
+    """Any function of ``(shape, stream)`` that returns an array of that shape.
+
+    Parameters
+    ----------
+    function : callable
+        Draw from the stream, never from a generator of your own, to stay reproducible.
+
+    Raises
+    ------
+    ValueError
+        If the function returns another shape.
+
+    Examples
+    --------
+    >>> Custom(lambda shape, stream: np.eye(*shape))((2, 2), Stream(0, "w")).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    function: Callable[[tuple[int, ...], Stream], Any]
+
+    def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
+        """Return what the function returns, as float64."""
+        values = np.array(self.function(shape, stream), dtype=np.float64)
+        if values.shape != tuple(shape):
+            raise ValueError(
+                f"the initializer function returned shape {values.shape}, expected "
+                f"{tuple(shape)}: build the array from the shape that it is given"
+            )
+        return values

@@ -1,0 +1,245 @@
+"""Replace a file as a whole or not at all, and move arrays to and from files by pieces."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["array_chunks", "fill_array", "write_atomically"]
+
+_BLOCK = 1 << 22  # bytes moved at once: Ctrl-C is looked at in between
+
+# What a file system answers when it has no such thing as flushing a folder.
+_CANNOT_SYNC_FOLDER = {errno.EINVAL, errno.ENOTSUP}
+
+
+def write_atomically(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryview]) -> None:
+    """Write `chunks` to `path` so that a reader sees the old file or the new one, never a part.
+
+    The bytes go to a temporary file in the same folder, which is flushed to the disk and then
+    renamed over `path`; the folder is flushed last, so that the new name survives a power cut.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file to write. A symbolic link is followed: the file that it points to is replaced and
+        the link stays. The permission bits of an existing file are kept; a new one gets 0o666
+        less the umask. Owner, access lists and hard links of an existing file are not kept.
+    chunks : iterable of bytes or memoryview
+        The content, in order. It is consumed piece by piece, so it may be a generator.
+
+    Raises
+    ------
+    IsADirectoryError
+        If `path` is a folder.
+    OSError
+        If `path` exists and is not a regular file (a device, a pipe), or as the system raises,
+        with `path` as its file name.
+    Exception
+        Whatever `chunks` raises, with a note that names `path`.
+
+    Notes
+    -----
+    After any error the temporary file is gone and the previous file is what it was. One case
+    differs: if flushing the folder fails, the new file is already complete and in place, and the
+    error says so in a note. A process that is killed leaves the previous file as it was and a file
+    ``.<name>.<random>.tmp`` next to it, which may be deleted.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(folder.name, "weights.bin")
+    >>> write_atomically(path, [b"first ", b"version"])
+    >>> def half():
+    ...     yield b"second "
+    ...     raise RuntimeError("no more data")
+    >>> try:
+    ...     write_atomically(path, half())
+    ... except RuntimeError as error:
+    ...     print(error)
+    no more data
+    >>> with open(path, "rb") as file:
+    ...     file.read(), os.listdir(folder.name)
+    (b'first version', ['weights.bin'])
+    >>> folder.cleanup()
+    """
+    named = os.fspath(path)
+    target = os.path.realpath(named)
+    folder, name = os.path.split(target)
+    # Cut, because the suffix must not push a long name over the file system's limit.
+    temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(8).hex()}.tmp")
+    replaced = False
+    folder_fd: int | None = None
+    try:
+        kept = _existing_mode(target)
+        # Opened first, so that a folder that cannot be opened is found out before the rename.
+        folder_fd = _open_folder(folder)
+        _write_file(temporary, chunks, kept)
+        os.replace(temporary, target)
+        replaced = True
+        if folder_fd is not None:
+            _sync_folder(folder_fd)
+    except BaseException as error:  # Ctrl-C too must leave nothing behind
+        if not replaced:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        _put_path_in(error, named, temporary)
+        if replaced:
+            error.add_note(f"the new content of {named!r} is complete and in place")
+        raise
+    finally:
+        if folder_fd is not None:
+            os.close(folder_fd)
+
+
+def _existing_mode(target: str) -> int | None:
+    """Permission bits of the file to replace, None if there is none yet."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
+    if not stat.S_ISREG(mode):
+        # Renaming over a device such as /dev/null would do away with it for the whole system.
+        raise OSError(errno.EINVAL, "Not a regular file, which alone can be replaced", target)
+    return stat.S_IMODE(mode) & 0o777
+
+
+def _write_file(temporary: str, chunks: Iterable[bytes | memoryview], kept: int | None) -> None:
+    """Write the temporary file and wait until the disk has it."""
+
+    def opener(path: str, flags: int) -> int:
+        # The system applies the umask itself; asking for it would mean setting it, for all threads.
+        return os.open(path, flags, 0o666 if kept is None else kept)
+
+    with open(temporary, "xb", opener=opener) as file:
+        if kept is not None and hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), kept)  # the umask may have taken bits away
+        file.writelines(chunks)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _open_folder(folder: str) -> int | None:
+    """Open a folder for `_sync_folder`, None where the system has no such thing."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return None
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync_folder(folder_fd: int) -> None:
+    try:
+        os.fsync(folder_fd)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC_FOLDER:
+            raise
+
+
+def _put_path_in(error: BaseException, named: str, temporary: str) -> None:
+    """Make an error name the file the caller asked for rather than none or the temporary one."""
+    foreign = isinstance(error, OSError) and error.filename not in (
+        None,
+        temporary,
+        os.path.dirname(temporary),
+        os.path.realpath(named),
+    )
+    if isinstance(error, OSError) and error.errno is not None and not foreign:
+        error.filename = named
+        del error.filename2  # None would be shown
+    else:
+        error.add_note(f"while writing {named!r}")
+
+
+def array_chunks(array: npt.NDArray[Any]) -> Iterator[bytes | memoryview]:
+    """Yield an array's bytes for `write_atomically`, little-endian and in C order.
+
+    Parameters
+    ----------
+    array : ndarray
+        Of any shape, memory order and byte order; numbers or bool.
+
+    Yields
+    ------
+    bytes or memoryview
+        At most 4 MiB, so that no array is held twice. Bools are given as 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> b"".join(array_chunks(np.array([[1, 2], [3, 4]], dtype=">u2").T)).hex(" ", 2)
+    '0100 0300 0200 0400'
+    """
+    little = array.dtype.newbyteorder("<")
+    if array.dtype.kind == "b":
+        # A view of other data may hold bytes past 1, which readers need not take for true.
+        octets = array.view(np.uint8)
+        for piece in _pieces(octets, octets.dtype):
+            yield (piece != 0).tobytes()
+    elif array.flags.c_contiguous and array.dtype == little:
+        flat = array.reshape(-1).view(np.uint8)
+        for begin in range(0, flat.size, _BLOCK):
+            yield flat[begin : begin + _BLOCK].data
+    else:
+        for piece in _pieces(array, little):
+            yield piece.tobytes()
+
+
+def _pieces(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Yield the elements in C order as one-dimensional arrays, each valid until the next."""
+    pieces: Any = np.nditer(
+        [array],
+        flags=["external_loop", "buffered", "zerosize_ok"],
+        op_flags=[["readonly"]],
+        op_dtypes=[dtype],
+        order="C",
+        casting="equiv",
+        buffersize=_BLOCK // dtype.itemsize,
+    )
+    yield from pieces
+
+
+def fill_array(file: io.RawIOBase | io.BufferedIOBase, array: npt.NDArray[Any]) -> None:
+    """Read a whole array from where a file stands: what `array_chunks` gives, the other way.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading.
+    array : ndarray
+        C-contiguous, in the machine's byte order; its content is replaced.
+
+    Raises
+    ------
+    EOFError
+        If the file ends before the array is full.
+
+    Examples
+    --------
+    >>> import io
+    >>> array = np.empty(2, np.uint16)
+    >>> fill_array(io.BytesIO(bytes([1, 0, 2, 0])), array)
+    >>> array.tolist()
+    [1, 2]
+    """
+    octets = array.reshape(-1).view(np.uint8)
+    done = 0
+    while done < octets.size:
+        count = file.readinto(octets[done : done + _BLOCK].data)
+        if not count:
+            raise EOFError(f"array data: got {done} bytes, expected {octets.size}; cut short")
+        done += count
+    if sys.byteorder == "big":
+        array.byteswap(inplace=True)

@@ -1,0 +1,191 @@
+"""What all metrics are, and the one that wraps a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gdcore.metrics import link
+
+__all__ = ["FunctionMetric", "Metric"]
+
+
+class Metric:
+    """A number computed over a whole epoch, batch by batch.
+
+    Not an average of the batches' values: sums and counts (or, where there is no other way, the
+    predictions themselves) are gathered, so any batch size gives the same result.
+
+    Parameters
+    ----------
+    name : str
+        The word it goes by in logs and histories.
+
+    Attributes
+    ----------
+    name : str
+    kind : str or None
+        How the network's outputs are read, once bound.
+
+    Notes
+    -----
+    A metric of your own overrides `reset`, `add` and `value`, and may narrow `tasks`.
+
+    Examples
+    --------
+    >>> from gdcore.metrics import Accuracy
+    >>> metric = Accuracy().bind("multiclass_probs")
+    >>> metric.update([0, 1], [[0.9, 0.1], [0.8, 0.2]])
+    >>> metric.update([1], [[0.3, 0.7]])
+    >>> round(metric.result(), 4)
+    0.6667
+    """
+
+    #: Tasks that the metric is defined for.
+    tasks: tuple[str, ...] = ("multiclass", "binary", "multilabel", "regression")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.kind: str | None = None
+        self._seen = 0
+        self.reset()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r})"
+
+    def bind(self, kind: str) -> Self:
+        """Say how to read the network's outputs, and forget what was gathered.
+
+        Parameters
+        ----------
+        kind : str
+            One of `gdcore.metrics.KINDS`.
+
+        Returns
+        -------
+        Metric
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If the kind is not known, or the metric not defined for it.
+        """
+        task = link.task_of(link.check_kind(kind))
+        if task not in self.tasks:
+            raise ValueError(
+                f"metric {self.name!r} is not defined for {task} outputs, expected "
+                f"{' or '.join(self.tasks)}: leave it out or choose another metric"
+            )
+        self.kind = kind
+        self._seen = 0
+        self.reset()
+        return self
+
+    def update(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> None:
+        """Take in a batch.
+
+        Parameters
+        ----------
+        y_true : array_like
+            Multiclass: labels ``(n,)`` or one-hot ``(n, k)``; binary: ``(n,)`` or ``(n, 1)`` of
+            0 and 1; multilabel: ``(n, k)`` of 0 and 1; regression: as `y_pred`.
+        y_pred : array_like
+            What the network puts out, ``(n, k)``, ``(n, 1)`` or ``(n,)``.
+        sample_weight : array_like, optional
+            Shape ``(n,)``; one each by default.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the metric is not bound, or shapes and values do not fit together.
+        """
+        if self.kind is None:
+            raise ValueError(
+                f"metric {self.name!r} does not know how to read outputs, expected a kind: "
+                f"call bind() first with one of {', '.join(link.KINDS)}"
+            )
+        scores = link.table(y_pred, self.kind)
+        self.add(y_true, scores, link.row_weights(sample_weight, len(scores)))
+        self._seen += len(scores)
+
+    def result(self) -> Any:
+        """Return the value over everything since the last reset; NaN if that is nothing.
+
+        Returns
+        -------
+        float
+            An array in the case of `ConfusionMatrix`.
+        """
+        return self.value() if self._seen else float("nan")
+
+    def reset(self) -> None:
+        """Forget what was gathered; called at the start of every epoch."""
+        self._seen = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Set the sums to zero (for subclasses)."""
+
+    def add(
+        self, y_true: ArrayLike, scores: NDArray[Any], weights: NDArray[np.float64] | None
+    ) -> None:
+        """Take in scores of shape (rows, columns) and weights of shape (rows,)."""
+        raise NotImplementedError
+
+    def value(self) -> Any:
+        """Return the value of what was gathered, at least one row."""
+        raise NotImplementedError
+
+
+def ratio(above: float, below: float) -> float:
+    """Return the quotient, 0.0 where it would divide by zero."""
+    return float(above / below) if below else 0.0
+
+
+class FunctionMetric(Metric):
+    """Any ``function(y_true, y_pred)``, called once with the whole epoch.
+
+    Parameters
+    ----------
+    function : callable
+        Gets the truth as it was passed, and the predictions as ``(n, k)`` (``(n,)`` where there
+        is one output), logits having been turned into probabilities. Sample weights are not
+        passed on.
+    name : str, optional
+        The function's own by default.
+
+    Examples
+    --------
+    >>> worst = FunctionMetric(lambda t, p: abs(t - p).max(), name="worst").bind("regression")
+    >>> worst.update([1.0, 2.0], [1.5, 2.0])
+    >>> worst.result()
+    0.5
+    """
+
+    def __init__(self, function: Callable[[Any, Any], float], name: str | None = None) -> None:
+        self.function = function
+        super().__init__(name or str(getattr(function, "__name__", type(function).__name__)))
+
+    def clear(self) -> None:
+        self._truth: list[NDArray[Any]] = []
+        self._scores: list[NDArray[Any]] = []
+
+    def add(
+        self, y_true: ArrayLike, scores: NDArray[Any], weights: NDArray[np.float64] | None
+    ) -> None:
+        assert self.kind is not None
+        self._truth.append(np.array(y_true))  # copies: the loop may reuse its buffers
+        self._scores.append(link.probabilities(scores, self.kind))
+
+    def value(self) -> Any:
+        truth, scores = np.concatenate(self._truth), np.concatenate(self._scores)
+        if scores.shape[1] == 1:
+            scores = scores[:, 0]
+            truth = truth.reshape(-1) if truth.size == scores.size else truth
+        return float(self.function(truth, scores))

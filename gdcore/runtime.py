@@ -1,0 +1,124 @@
+"""What the machine gives: the instruction set that kernels are taken for, and how many threads run them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gdcore import _core
+from gdcore.errors import unknown
+
+
+def _choose_isa() -> tuple[int, str]:
+    """The best instruction set of this machine, or the one that GDCORE_ISA forces."""
+    known = _core.isa_names()
+    wanted = os.environ.get("GDCORE_ISA", "")
+    if not wanted:
+        best = max(i for i, (_, here) in enumerate(known) if here)
+        return best, known[best][0]
+    names = [name for name, _ in known]
+    if wanted not in names:
+        raise unknown("instruction set in GDCORE_ISA", wanted, names)
+    number = names.index(wanted)
+    if not known[number][1]:
+        here = ", ".join(name for name, can in known if can)
+        raise ValueError(f"GDCORE_ISA={wanted}, which this processor does not have; it has {here}")
+    return number, wanted
+
+
+ISA, ISA_NAME = _choose_isa()
+
+
+def isas_here() -> list[str]:
+    """Names of the instruction sets that this machine runs, from the plainest to the best."""
+    return [name for name, here in _core.isa_names() if here]
+
+
+def isa_number(name: str) -> int:
+    """The number by which the kernels of an instruction set are asked for."""
+    return [n for n, _ in _core.isa_names()].index(name)
+
+
+def _quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Whole processors that a container may use, or None where nothing says."""
+    try:
+        text = (root / "cpu.max").read_text().split()
+        if text[0] != "max":
+            return max(1, -(-int(text[0]) // int(text[1])))
+        return None
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        quota = int((root / "cpu/cpu.cfs_quota_us").read_text())
+        period = int((root / "cpu/cpu.cfs_period_us").read_text())
+        return max(1, -(-quota // period)) if quota > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _physical_cores(allowed: set[int]) -> int:
+    """Cores under the processors that we may run on; hyper-threads share one."""
+    cores = set()
+    for cpu in allowed:
+        folder = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
+        try:
+            cores.add(((folder / "physical_package_id").read_text(), (folder / "core_id").read_text()))
+        except OSError:
+            return len(allowed)
+    return len(cores)
+
+
+def _default_threads() -> int:
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if asked:
+        if not asked.isdigit() or int(asked) < 1:
+            raise ValueError(f"OMP_NUM_THREADS={asked!r}: expected a whole number of at least 1")
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        allowed = os.sched_getaffinity(0)
+    else:
+        allowed = set(range(os.cpu_count() or 1))
+    count = _physical_cores(allowed)
+    quota = _quota()
+    return max(1, min(count, quota) if quota is not None else count)
+
+
+_threads: int | None = None
+
+
+def get_num_threads() -> int:
+    """How many threads training and prediction may use.
+
+    OMP_NUM_THREADS if it is set; otherwise the physical cores among the processors that this process
+    may run on, or a container's quota where that is less.
+    """
+    global _threads
+    if _threads is None:
+        _threads = _default_threads()
+    return _threads
+
+
+def set_num_threads(count: int) -> None:
+    """Let training and prediction use up to `count` threads. Results do not depend on it, to the bit.
+
+    Parameters
+    ----------
+    count : int
+        At least 1, at most 1024.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.set_num_threads(2)
+    >>> gd.get_num_threads()
+    2
+    """
+    global _threads
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 1024:
+        raise ValueError(f"set_num_threads({count!r}): expected a whole number from 1 to 1024")
+    _threads = count

@@ -1,0 +1,150 @@
+"""A plan bound to memory: arrays go in, losses and outputs come out.
+
+The numbers of the buffers are settled here, for every plan. Parameters, gradients, optimizer slots
+and layer states outlive a session and are shared by all sessions of a model; the arena is its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore import _core, runtime
+from gdcore.graph.ir import INT, Value, at_batch, size
+from gdcore.graph.place import ARENA, Place
+from gdcore.graph.plan import Plan
+
+PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, INPUTS = range(1, 9)
+BUFFER_NAMES = {ARENA: "arena", PARAMS: "params", GRADS: "grads", SLOTS: "slots", STATES: "states",
+                CONSTANTS: "const", HYPER: "hyper", FLAG: "flag"} | {INPUTS + i: f"in{i}" for i in range(56)}
+
+# A step of fewer floating-point operations runs on one thread: the others would be in the way.
+# bench/threads.py measures where a second thread begins to pay.
+THREAD_FLOPS = 4_000_000
+
+# Come back to Python about this often, so that Ctrl-C is heard.
+SECONDS = 0.05
+
+SOURCES = {"uint8": 0, "int32": 1, "int64": 2, "float32": 3, "float64": 4}
+
+
+def aligned(nbytes: int) -> np.ndarray:
+    """Zeroed bytes that start on a cache line.
+
+    Raises
+    ------
+    MemoryError
+        If there is no such memory.
+    """
+    raw = np.zeros(nbytes + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start:start + nbytes]
+
+
+class _Scratch(threading.local):
+    """Working memory of the kernels, one piece for each Python thread that runs a plan."""
+
+    array: np.ndarray | None = None
+
+    def get(self, threads: int) -> np.ndarray:
+        need = threads * _core.SCRATCH
+        if self.array is None or len(self.array) < need:
+            self.array = aligned(need)
+        return self.array
+
+
+_scratch = _Scratch()
+
+
+class Session:
+    """Runs one plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    inputs : leaves that are fed, in the order in which `run` takes their data
+    taps : values of the plan to keep a row of for each sample
+    loss : scalar of the plan, or None
+    buffers : dict of buffer number → ndarray, for the memory that is shared
+    check : place of the int32 flag that `all_finite` clears, or None
+    isa : number of the instruction set; None for the one chosen at import
+    """
+
+    def __init__(self, plan: Plan, inputs: Sequence[Value], taps: Sequence[Value], loss: Value | None,
+                 buffers: dict[int, np.ndarray], check: Place | None = None, isa: int | None = None) -> None:
+        self.plan = plan
+        self.inputs = list(inputs)
+        self.real = np.dtype(np.float32 if plan.bits == 32 else np.float64)
+        self.arena = aligned(plan.placement.arena_bytes + 64)
+        slots: list[np.ndarray | None] = [None] * (INPUTS + len(self.inputs))
+        slots[ARENA] = self.arena
+        slots[CONSTANTS] = plan.constants
+        for number, array in buffers.items():
+            slots[number] = array
+        feeds = []
+        for i, leaf in enumerate(self.inputs):
+            kind = np.dtype(np.int32) if leaf.dtype == INT else self.real
+            row = at_batch(size(leaf.shape), 1)
+            feeds.append((INPUTS + i, int(leaf.dtype == INT), row, aligned(plan.batch * row * kind.itemsize + 64)))
+        self.tap_rows = [at_batch(size(t.shape), 1) for t in taps]
+        tap_refs = []
+        for tap, row in zip(taps, self.tap_rows, strict=True):
+            at = plan.place_of(tap)
+            tap_refs.append(((at.buffer, 0, at.offset), row * self.real.itemsize))
+        loss_ref = None
+        if loss is not None:
+            at = plan.place_of(loss)
+            loss_ref = (at.buffer, 0, at.offset)
+        core = _core.Plan(runtime.ISA if isa is None else isa, plan.bits, [i.encoded() for i in plan.instructions],
+                          plan.n_compute, None if check is None else (check.buffer, check.offset))
+        self.runner = _core.Runner(core, slots, feeds, tap_refs, loss_ref, HYPER)
+        self.empty_losses = np.zeros(1)
+        self.has_loss = loss is not None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory of the session's own: arena, staged batch, constants."""
+        staged = sum(at_batch(size(leaf.shape), self.plan.batch) * self.real.itemsize for leaf in self.inputs)
+        return int(self.arena.nbytes + staged + self.plan.constants.nbytes)
+
+    def threads(self, batch: int) -> int:
+        """How many threads a step of this batch is given."""
+        count = runtime.get_num_threads()
+        return count if count > 1 and self.plan.flops(batch) >= THREAD_FLOPS else 1
+
+    def run(self, data: Sequence[tuple[np.ndarray, float]], rows: int, batch: int, *, first: int = 0,
+            steps: int | None = None, order: np.ndarray | None = None, seed: int = 0, counter: int = 0,
+            hyper: np.ndarray | None = None, losses: np.ndarray | None = None,
+            outputs: Sequence[np.ndarray] = (), threads: int | None = None, seconds: float = SECONDS) -> tuple[int, int]:
+        """Take steps over arrays of samples.
+
+        Parameters
+        ----------
+        data : (C-contiguous array, factor) for each input; at least `rows` samples each
+        rows, batch : samples in all, and samples of a step
+        first, steps : which steps of these; None for all that are left
+        order : int64 sample numbers, or None for the order in which they lie
+        seed, counter : of the random numbers; the counter belongs to the first step
+        hyper : (steps, n) numbers of the plan's type, or None
+        losses : float64 array for the loss of each step
+        outputs : for each tap an array with room for these steps' rows
+
+        Returns
+        -------
+        (steps completed, _core.DONE, PAUSED or NOT_FINITE)
+        """
+        if steps is None:
+            steps = -(-rows // batch) - first
+        if batch > self.plan.batch:
+            raise ValueError(f"a batch of {batch} for a plan of at most {self.plan.batch}")
+        if threads is None:
+            threads = self.threads(min(batch, rows))
+        feeds: tuple[Any, ...] = tuple((a, SOURCES[a.dtype.name], scale) for a, scale in data)
+        if losses is None and self.has_loss:
+            losses = np.empty(steps) if steps > 1 else self.empty_losses
+        result: tuple[int, int] = self.runner.run(feeds, order, rows, batch, first, steps, seed, counter, hyper, losses,
+                                                  tuple(outputs), threads, _scratch.get(threads), seconds)
+        return result

@@ -1,0 +1,451 @@
+"""Readers: what they return, and that no damaged or hostile file gets past them."""
+
+import gzip
+import io
+import json
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gdcore import datasets as d
+from gdcore.datasets import npz_files
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def needs(path):
+    return pytest.mark.skipif(not path.exists(), reason=f"needs {path.name} beside the checkout")
+
+
+def one_line(caught):
+    assert "\n" not in str(caught.value)
+
+
+# --- digits ---------------------------------------------------------------------------------
+
+
+def test_digits():
+    (x, y), (xt, yt) = d.digits()
+    assert x.shape == (1442, 64) and xt.shape == (355, 64)
+    assert x.dtype == np.float32 and y.dtype == np.int64
+    assert x.min() == 0 and x.max() == 1
+    everyone = np.bincount(np.concatenate([y, yt]))
+    assert everyone.tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert np.bincount(yt).tolist() == (everyone // 5).tolist()
+    again = d.digits()
+    assert (again[0][0] == x).all() and (again[1][1] == yt).all()
+    assert len(d.digits(0.0)[1][0]) == 0
+    for bad in (-0.1, 1.0, float("nan")):
+        with pytest.raises(ValueError, match="test_fraction must be at least 0 and below 1"):
+            d.digits(bad)
+
+
+def test_digits_are_those_of_scikit_learn():
+    sets = pytest.importorskip("sklearn.datasets").load_digits()
+    (x, y), _ = d.digits(0.0)
+    assert (x * 16 == sets.data).all() and (y == sets.target).all()
+
+
+def test_digits_are_small():
+    assert (Path(d.__file__).parent / "digits.npz").stat().st_size < 80_000
+
+
+# --- idx ------------------------------------------------------------------------------------
+
+
+def idx_bytes(array, code):
+    head = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return head + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    ("code", "dtype"),
+    [(8, "u1"), (9, "i1"), (11, "i2"), (12, "i4"), (13, "f4"), (14, "f8")],
+)
+def test_idx_of_every_type(tmp_path, code, dtype, zipped):
+    array = (np.arange(24) - 4 * (dtype != "u1")).astype(dtype).reshape(2, 3, 4)
+    body = idx_bytes(array, code)
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(body) if zipped else body)
+    got = d.idx(path)
+    assert got.dtype == np.dtype(dtype) and (got == array).all() and got.dtype.isnative
+    got[0] = 1  # belongs to the caller
+    empty = np.zeros((0, 5), dtype)
+    path.write_bytes(idx_bytes(empty, code))
+    assert d.idx(path).shape == (0, 5)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_idx_cut_short_at_every_length(tmp_path, zipped):
+    body = idx_bytes(np.arange(40, dtype="i4").reshape(5, 8), 12)
+    body = gzip.compress(body) if zipped else body
+    path = tmp_path / "cut"
+    for length in range(len(body)):
+        path.write_bytes(body[:length])
+        with pytest.raises(ValueError, match=r"cut.*got .*bytes") as caught:
+            d.idx(path)
+        one_line(caught)
+        assert str(path) in str(caught.value)
+
+
+def test_idx_with_any_byte_changed_never_fails_otherwise(tmp_path):
+    body = idx_bytes(np.arange(12, dtype="u1").reshape(3, 4), 8)
+    path = tmp_path / "changed"
+    for content in (body, gzip.compress(body)):
+        for place in range(len(content)):
+            for flip in (1, 0x80, 0xFF):
+                changed = bytearray(content)
+                changed[place] ^= flip
+                path.write_bytes(bytes(changed))
+                try:
+                    assert isinstance(d.idx(path), np.ndarray)
+                except ValueError as error:
+                    assert "\n" not in str(error) and str(path) in str(error)
+
+
+def test_idx_says_what_is_wrong(tmp_path):
+    path = tmp_path / "bad"
+    body = idx_bytes(np.arange(12, dtype="u1"), 8)
+    path.write_bytes(body[:-2])
+    with pytest.raises(ValueError, match="cut short, got 18 bytes at most, expected 20"):
+        d.idx(path)
+    path.write_bytes(gzip.compress(body[:-2]))
+    with pytest.raises(ValueError, match=r"cut short, got 18 bytes, expected 20 for shape \(12,\)"):
+        d.idx(path)
+    for content in (body + b"x", gzip.compress(body + b"x" * 50_000_000)):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="more than the 20 bytes expected"):
+            d.idx(path)
+    for start in (b"\x89PNG1234", b"\0\0\x0a\1\0\0\0\0", b"\0\0\x08\0", b"\0\0\x08\x40"):
+        path.write_bytes(start)
+        with pytest.raises(ValueError, match="not an idx file: starts with"):
+            d.idx(path)
+    huge = bytes([0, 0, 14, 4]) + b"\xff" * 16
+    for content in (huge, gzip.compress(huge)):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="cut short"):
+            d.idx(path)
+    with pytest.raises(FileNotFoundError):
+        d.idx(tmp_path / "none")
+
+
+def write_folder(folder, mark="-", end="", labels=5):
+    images = np.arange(5 * 4, dtype="u1").reshape(5, 2, 2)
+    pack = gzip.compress if end else bytes
+    for stem in ("train", "t10k"):
+        name = f"{stem}-images{mark}idx3-ubyte{end}"
+        (folder / name).write_bytes(pack(idx_bytes(images, 8)))
+        name = f"{stem}-labels{mark}idx1-ubyte{end}"
+        (folder / name).write_bytes(pack(idx_bytes(np.arange(labels, dtype="u1"), 8)))
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+@pytest.mark.parametrize("mark", ["-", "."])
+def test_idx_folder(tmp_path, mark, end):
+    write_folder(tmp_path, mark, end)
+    (x, y), (xt, _) = d.idx_folder(tmp_path)
+    assert x.dtype == np.float32 and x.shape == (5, 4) and y.dtype == np.int64
+    assert x[4, 3] == np.float32(19) / np.float32(255) and (x == xt).all()
+    (x, _), _ = d.mnist(tmp_path, flatten=False, scale=False)
+    assert x.dtype == np.uint8 and x.shape == (5, 2, 2)
+
+
+def test_idx_folder_says_what_is_wrong(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no train-images-idx3-ubyte, expected it, or"):
+        d.idx_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        d.idx_folder(tmp_path / "none")
+    write_folder(tmp_path, labels=4)
+    with pytest.raises(ValueError, match="got 5 images and 4 labels for 'train'"):
+        d.idx_folder(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros(3, "u1"), 8))
+    with pytest.raises(ValueError, match=r"got shape \(3,\) of uint8, expected \(n, rows"):
+        d.idx_folder(tmp_path)
+
+
+@needs(DATA / "mnist")
+def test_mnist_itself():
+    (x, y), (xt, yt) = d.mnist(DATA / "mnist")
+    assert x.shape == (60000, 784) and xt.shape == (10000, 784)
+    assert x.mean(dtype=np.float64) == pytest.approx(0.13066, abs=1e-5)
+    assert x.std(dtype=np.float64) == pytest.approx(0.30811, abs=1e-5)
+    assert y[:5].tolist() == [5, 0, 4, 1, 9] and yt[:3].tolist() == [7, 2, 1]
+
+
+# --- npz ------------------------------------------------------------------------------------
+
+
+def test_npz(tmp_path):
+    path = tmp_path / "a.npz"
+    x, y = np.asfortranarray(np.arange(6.0).reshape(3, 2)), np.array(["a", "b", "a"])
+    for save in (np.savez, np.savez_compressed):
+        save(path, X=x, Y=y)
+        (gx, gy), test = d.npz(path)
+        assert (gx == x).all() and (gy == y).all() and test is None
+        save(path, x_train=x, y_train=y, x_test=x[:1], y_test=y[:1], other=y)
+        (gx, _), (tx, ty) = d.npz(path)
+        assert (gx == x).all() and tx.shape == (1, 2) and ty.tolist() == ["a"]
+    np.savez(path, x_train=x, y_train=y)
+    assert d.npz(path)[1] is None
+
+
+def npz_with(path, header, body=b"", declared=None, method=zipfile.ZIP_STORED):
+    head = repr(header).encode()
+    raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + body
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("x.npy", raw)
+        ok = io.BytesIO()
+        np.lib.format.write_array(ok, np.zeros(1))
+        archive.writestr("y.npy", ok.getvalue())
+
+
+@pytest.mark.parametrize("shape", [(2**40,), (2**62, 2**62), (3,), (-1,), (2**64, 0)])
+def test_npz_declared_shape_must_fit(tmp_path, shape):
+    path = tmp_path / "bad.npz"
+    npz_with(path, {"descr": "<f8", "fortran_order": False, "shape": shape}, b"\0" * 8)
+    with pytest.raises(ValueError, match=r"x\.npy declares shape") as caught:
+        d.npz(path)
+    one_line(caught)
+
+
+def test_npz_says_what_is_wrong(tmp_path):
+    path = tmp_path / "bad.npz"
+    np.savez(path, a=np.zeros(2))
+    with pytest.raises(ValueError, match="got arrays a, expected x and y"):
+        d.npz(path)
+    np.savez(path, x=np.zeros(2))
+    with pytest.raises(ValueError, match="only one of x and y, expected both"):
+        d.npz(path)
+    np.savez(path, x=np.zeros(2), y=np.zeros(3))
+    with pytest.raises(ValueError, match=r"shape \(2,\) and y of shape \(3,\)"):
+        d.npz(path)
+    np.savez(path, x=np.array([{}, 1], dtype=object), y=np.zeros(2))
+    with pytest.raises(ValueError, match="holds Python objects, which are never unpickled"):
+        d.npz(path)
+    np.savez(path, x=np.zeros(2, "f4,i4"), y=np.zeros(2))
+    with pytest.raises(ValueError, match="expected numbers or text"):
+        d.npz(path)
+    npz_with(path, {"descr": "<f8", "shape": 3})
+    with pytest.raises(ValueError, match="no sound array header") as caught:
+        d.npz(path)
+    one_line(caught)
+    path.write_bytes(b"PK nonsense")
+    with pytest.raises(ValueError, match=r"not a sound \.npz file"):
+        d.npz(path)
+    npz_with(path, {"descr": "<f8", "fortran_order": False, "shape": (1,)}, b"\0" * 8,
+             method=zipfile.ZIP_LZMA)  # fmt: skip
+    with pytest.raises(ValueError, match="compressed by method 14"):
+        d.npz(path)
+    with pytest.raises(FileNotFoundError):
+        d.npz(tmp_path / "none")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_with_any_byte_changed_never_fails_otherwise(tmp_path, save):
+    path = tmp_path / "changed.npz"
+    save(path, x=np.arange(3), y=np.arange(3))
+    content = path.read_bytes()
+    for place in range(len(content)):
+        for flip in (1, 0x80, 0xFF):
+            changed = bytearray(content)
+            changed[place] ^= flip
+            path.write_bytes(bytes(changed))
+            try:
+                d.npz(path)
+            except ValueError as error:
+                assert "\n" not in str(error) and str(path) in str(error)
+    for length in range(0, len(content), 3):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError):
+            d.npz(path)
+
+
+def test_npz_cannot_declare_more_than_deflate_can_hold(tmp_path):
+    path = tmp_path / "lie.npz"
+    np.savez_compressed(path, x=np.zeros(3), y=np.zeros(3))
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("x.npy")
+    true = struct.pack("<II", info.compress_size, info.file_size)
+    place = content.rindex(true, 0, content.rindex(b"PK\x01\x02"))
+    for sizes in ((info.compress_size, 2**31), (2**30, info.file_size)):
+        path.write_bytes(content[:place] + struct.pack("<II", *sizes) + content[place + 8 :])
+        with pytest.raises(ValueError, match="expected sizes that can be true"):
+            d.npz(path)
+    assert npz_files.MOST_INFLATION == 1032
+
+
+# --- csv ------------------------------------------------------------------------------------
+
+PLAIN = "size,sea,rooms,kind\n1.5,near,3,b\n2, far,4,a\n0.5,near,5,b\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def function(text, name="t.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_text(text, encoding=encoding)
+        return path
+
+    return function
+
+
+def test_csv(write):
+    table = d.csv(write(PLAIN), target="kind")
+    assert table.feature_names == ("size", "sea=far", "sea=near", "rooms")
+    assert table.x.dtype == np.float32
+    assert table.x.tolist() == [[1.5, 0, 1, 3], [2, 1, 0, 4], [0.5, 0, 1, 5]]
+    assert table.y.tolist() == [1, 0, 1] and table.y.dtype == np.int64
+    assert table.classes == ("a", "b") and table.task == "classification"
+    same = d.csv(write(PLAIN.replace(",", ";"), "s.csv", "utf-8-sig"), target=-1, delimiter=";")
+    assert (same.x == table.x).all()
+    few = d.csv(write(PLAIN), "kind", ignore=["sea", 0])
+    assert few.feature_names == ("rooms",)
+
+
+def test_csv_guesses_the_task(write):
+    def task(values, **options):
+        text = "x,y\n" + "".join(f"{i},{v}\n" for i, v in enumerate(values))
+        return d.csv(write(text), "y", **options)
+
+    assert task([3, 1, 3]).classes == ("1", "3")
+    assert task(["1.0", "0"]).classes == ("0", "1")
+    assert task(range(20)).task == "classification"
+    assert task(range(21)).task == "regression"
+    half = task([0.5, 1])
+    assert half.task == "regression" and half.y.dtype == np.float32 and half.classes is None
+    assert task(range(21), task="classification").y.tolist() == list(range(21))
+    assert task([0.5, 1], task="classification").classes == ("0.5", "1.0")
+    assert task([0, 1], task="regression").y.tolist() == [0.0, 1.0]
+    with pytest.raises(ValueError, match="line 3, column 'y': got 'a', expected a number to reg"):
+        task([1, "a"], task="regression")
+    with pytest.raises(ValueError, match="the target 'y' is always '7'"):
+        task([7, 7])
+
+
+def test_csv_missing_values(write):
+    text = "a,b,y\n1,u,0\n,v,1\n3,?,1\n5,v,2\n"
+    with pytest.raises(ValueError, match=r"line 3, column 'a': the value is miss.*drop") as caught:
+        d.csv(write(text), "y")
+    one_line(caught)
+    assert d.csv(write(text), "y", missing="drop").x.tolist() == [[1, 1, 0], [5, 0, 1]]
+    table = d.csv(write(text), "y", missing="mean")
+    assert table.x.tolist() == [[1, 1, 0], [3, 0, 1], [3, 0, 1], [5, 0, 1]]
+    assert table.encoder.transform([{"a": None, "b": float("nan")}]).tolist() == [[3, 0, 1]]
+    text = "a,y\n1,0\n2,\n3,1\n"
+    for missing in ("error", "mean"):
+        with pytest.raises(ValueError, match="line 3, column 'y': the target is missing"):
+            d.csv(write(text), "y", missing=missing)
+    assert d.csv(write(text), "y", missing="drop").y.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("missing", ["error", "mean"])
+def test_csv_encodes_new_rows(write, missing):
+    table = d.csv(write(PLAIN), "kind", missing=missing)
+    encoder = d.Encoder.from_config(json.loads(json.dumps(table.encoder.to_config())))
+    assert encoder == table.encoder
+    new = write("rooms,extra,sea,size\n3,!,near,1.5\n4,!,far,2\n", "new.csv")
+    assert encoder.transform(new).tolist() == table.x[:2].tolist()
+    assert (encoder.transform(write(PLAIN)) == table.x).all()
+    rows = [{"rooms": 3, "sea": "near", "size": 1.5}]
+    assert encoder.transform(rows).tolist() == table.x[:1].tolist()
+    assert encoder.transform([]).shape == (0, 4)
+    with pytest.raises(ValueError, match="no value for 'rooms' — did you mean 'room'"):
+        encoder.transform([{"room": 3, "sea": "near", "size": 1.5}])
+    with pytest.raises(ValueError, match="no column 'sea'"):
+        encoder.transform(write("rooms,size\n3,4\n", "new.csv"))
+    with pytest.raises(ValueError, match="line 0, column 'sea': got 'nea', which training never"):
+        encoder.transform([{"rooms": 3, "sea": "nea", "size": 1}])
+    with pytest.raises(ValueError, match="column 'size': got 'big', expected a number"):
+        encoder.transform([{"rooms": 3, "sea": "near", "size": "big"}])
+    if missing == "error":
+        with pytest.raises(ValueError, match="column 'size': the value is missing"):
+            encoder.transform([{"rooms": 3, "sea": "near", "size": None}])
+    with pytest.raises(ValueError, match="description lacks 'columns'"):
+        d.Encoder.from_config({})
+
+
+def test_csv_without_header(write):
+    table = d.csv(write("b,1,2\na,3,4\n"), target=0, header=False)
+    assert table.feature_names == ("1", "2") and table.y.tolist() == [1, 0]
+    assert table.encoder.transform(write("9,8\n", "n.csv")).tolist() == [[9, 8]]
+    assert table.encoder.transform(write("a,9,8\n", "n.csv")).tolist() == [[9, 8]]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("a,y\n1,2,3\n", {}, "line 2 has 3 cells, expected 2"),
+        ("a,y\n1,2\n3\n", {}, "line 3 has 1 cells, expected 2"),
+        ("a,y\n", {}, "no rows of data"),
+        ("", {}, "no rows of data"),
+        ("a,y\n1,2\n", {"target": "yy"}, "target 'yy' is not a column — did you mean 'y'"),
+        ("a,y\n1,2\n", {"target": 2}, "target 2 is not there, expected -2 to 1"),
+        ("1,2\n3,4\n", {}, "first line holds numbers.*header=False"),
+        ("a,a,y\n1,2,3\n", {}, "2 columns are called 'a'"),
+        ("y\n1\n", {}, "no column besides the target"),
+        ("a,y\n,1\n,2\n", {}, "column 'a' is empty"),
+        ("a,y\n,1\n,2\n", {"missing": "drop"}, "every row lacks a value"),
+        ("a,y\ninf,1\n1,2\n", {}, "line 2, column 'a': got 'inf', expected a finite"),
+        ("a,y\n1e39,1\n1,2\n", {}, "line 2, column 'a': got '1e39', expected a finite"),
+        ('a,y\n"1,1\n1,2\n', {}, "cannot be read"),
+        ("a,y\n1,1\n", {"missing": "men"}, "unknown way with missing values 'men'"),
+        ("a,y\n1,1\n", {"task": "clasification"}, "unknown task 'clasification'"),
+        ("a,y\n1,1\n", {"delimiter": ",,"}, "delimiter must be one character"),
+        ("a,y\n1,1\n", {"ignore": ["b"]}, "column to ignore 'b' is not a column"),
+        (
+            "a,y\n" + "".join(f"t{i},{i}\n" for i in range(65)),
+            {},
+            "column 'a' holds 65 different texts such as 't0', expected numbers or at most 64",
+        ),
+    ],
+)
+def test_csv_says_what_is_wrong(write, text, options, message):
+    options = {"target": "y", **options}
+    with pytest.raises(ValueError, match=message) as caught:
+        d.csv(write(text), **options)
+    one_line(caught)
+
+
+def test_csv_must_be_text(tmp_path):
+    path = tmp_path / "b.csv"
+    path.write_bytes(b"a,y\n\xff,1\n")
+    with pytest.raises(ValueError, match="not UTF-8 text"):
+        d.csv(path, "y")
+    with pytest.raises(FileNotFoundError):
+        d.csv(tmp_path / "none.csv", "y")
+
+
+@needs(DATA / "tabular")
+def test_california_housing():
+    path = DATA / "tabular" / "california_housing.csv"
+    with pytest.raises(ValueError, match=r"column 'total_bedrooms'.*206 more"):
+        d.csv(path, "median_house_value")
+    table = d.csv(path, "median_house_value", missing="drop")
+    assert table.x.shape == (20640 - 207, 13) and table.task == "regression"
+    assert "ocean_proximity=NEAR BAY" in table.feature_names
+    assert d.csv(path, "median_house_value", missing="mean").x.shape == (20640, 13)
+    kinds = d.csv(path, "ocean_proximity", missing="mean")
+    assert kinds.task == "classification" and kinds.classes is not None
+    assert kinds.classes[0] == "<1H OCEAN" and len(kinds.classes) == 5
+
+
+@needs(DATA / "tabular")
+@pytest.mark.parametrize(
+    ("name", "target", "options", "shape", "task"),
+    [
+        ("iris", -1, {"header": False}, (150, 4), "classification"),
+        ("penguins", "species", {"missing": "mean"}, (344, 9), "classification"),
+        ("adult-train", -1, {"header": False, "missing": "drop"}, (30162, 104), "classification"),
+        ("winequality-red", -1, {"header": False}, (1599, 11), "classification"),
+        ("abalone", -1, {"header": False, "task": "regression"}, (4177, 10), "regression"),
+    ],
+)
+def test_tables_as_published(name, target, options, shape, task):
+    table = d.csv(DATA / "tabular" / f"{name}.csv", target, **options)
+    assert table.x.shape == shape and table.task == task
+    assert len(table.feature_names) == shape[1]

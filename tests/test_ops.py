@@ -1,0 +1,50 @@
+"""Every registered op: forward on every instruction set and precision, and its gradient."""
+
+import numpy as np
+import pytest
+from harness import ISAS, OPS, TOLERANCE, apply, arrays_of, close, gradients, leaves_of, ops, run_graph
+
+FORWARD = [(op.name, bits, isa) for op in OPS.values() if op.reference and op.samples for bits in (32, 64) for isa in ISAS]
+BACKWARD = [op.name for op in OPS.values() if op.reference and op.samples and op.grad]
+
+
+@pytest.mark.parametrize(("name", "bits", "isa"), FORWARD)
+def test_forward(name, bits, isa):
+    op = OPS[name]
+    for k, sample in enumerate(op.samples):
+        leaves = leaves_of(op, sample)
+        arrays = arrays_of(sample, k)
+        (got,) = run_graph(leaves, arrays, [apply(op, *leaves, **sample.attrs)], bits, isa)
+        close(got, op.reference(*arrays, **sample.attrs), TOLERANCE[bits])
+
+
+@pytest.mark.parametrize("name", BACKWARD)
+def test_gradient(name):
+    """Against central differences of the op's own result, in float64."""
+    op = OPS[name]
+    seen = set()
+    for k, sample in enumerate(op.samples):
+        sizes = [int(np.prod(s)) for s in sample.shapes]
+        if sum(sizes) > 150 or (key := (tuple(len(s) for s in sample.shapes), str(sample.attrs), 0 in sizes)) in seen:
+            continue
+        seen.add(key)
+        leaves = leaves_of(op, sample)
+        arrays = arrays_of(sample, k)
+        y = apply(op, *leaves, **sample.attrs)
+        weights = np.random.default_rng(k).normal(size=op.reference(*arrays, **sample.attrs).shape)
+        loss = ops.sum(y * weights)
+        wrt = [v for i, v in enumerate(leaves) if i not in sample.ints]
+        got = run_graph(leaves, arrays, gradients(loss, wrt), 64)
+        for v, g in zip(wrt, got, strict=True):
+            i = next(j for j, leaf in enumerate(leaves) if leaf is v)
+            want = np.zeros_like(arrays[i])
+            step = 1e-5
+            for at in np.ndindex(arrays[i].shape):
+                moved = [a.copy() for a in arrays]
+                values = []
+                for sign in (1, -1):
+                    moved[i][at] = arrays[i][at] + sign * step
+                    (out,) = run_graph(leaves, moved, [loss], 64)
+                    values.append(float(out))
+                want[at] = (values[0] - values[1]) / (2 * step)
+            close(g, want, 1e-6 / 10 * 3)

@@ -1,0 +1,251 @@
+"""Schedules against plain loops and against numbers written down from other libraries."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from gdcore import schedules as s
+
+
+def test_scalar_and_array_agree_for_every_schedule():
+    steps = np.arange(50)
+    for schedule in (
+        s.Constant(0.1),
+        s.Step(0.1, 7, 0.5),
+        s.MultiStep(0.1, [3, 20], 0.5),
+        s.Exponential(0.1, 0.9, 5),
+        s.Polynomial(0.1, 30, 0.01, 2.0),
+        s.Cosine(0.1, 30, 0.01),
+        s.CosineRestarts(0.1, 5, 1.5, 0.8, 0.01),
+        s.OneCycle(0.1, 40),
+        s.Warmup(s.Cosine(0.1, 30), 10),
+        s.ReduceOnPlateau(0.1),
+    ):
+        rates = schedule(steps)
+        assert rates.dtype == np.float64 and rates.shape == (50,)
+        assert rates.tolist() == [schedule(int(t)) for t in steps]
+        assert isinstance(schedule(3), float)
+        assert schedule(steps.reshape(5, 10)).shape == (5, 10)
+        assert schedule(np.arange(0)).shape == (0,)
+
+
+def test_drops_against_a_loop():
+    lr, expected = 1.0, []
+    for t in range(30):
+        if t and t % 7 == 0:
+            lr *= 0.5
+        expected.append(lr)
+    assert np.allclose(s.Step(1.0, 7, 0.5)(np.arange(30)), expected, rtol=1e-15)
+    lr, expected = 1.0, []
+    for t in range(30):
+        if t in (4, 9):
+            lr *= 0.1
+        expected.append(lr)
+    assert np.allclose(s.MultiStep(1.0, (4, 9))(np.arange(30)), expected, rtol=1e-15)
+    lr, expected = 1.0, []
+    for _ in range(30):
+        expected.append(lr)
+        lr *= 0.9
+    assert np.allclose(s.Exponential(1.0, 0.9, 1)(np.arange(30)), expected, rtol=1e-13)
+    stairs = s.Exponential(1.0, 0.5, 10, staircase=True)
+    assert stairs(np.array([0, 9, 10, 25])).tolist() == [1, 1, 0.5, 0.25]
+
+
+def test_polynomial_and_cosine_end_where_they_should():
+    for schedule in (s.Polynomial(0.5, 10, 0.1, 3.0), s.Cosine(0.5, 10, 0.1)):
+        assert schedule(0) == 0.5
+        assert schedule(10) == schedule(1000) == pytest.approx(0.1, abs=1e-16)
+    assert s.Polynomial(1.0, 10, 0.0, 2.0)(5) == 0.25
+    for t in range(11):
+        by_hand = 0.1 + 0.4 * (1 + math.cos(math.pi * t / 10)) / 2
+        assert s.Cosine(0.5, 10, 0.1)(t) == pytest.approx(by_hand, rel=1e-14)
+
+
+def test_restarts_against_a_loop():
+    schedule = s.CosineRestarts(1.0, 3, t_mul=2.0, m_mul=0.5, end=0.1)
+    start, length, height, expected = 0, 3, 0.9, []
+    for t in range(100):
+        if t == start + length:
+            start, length, height = t, length * 2, height * 0.5
+        expected.append(0.1 + height * (1 + math.cos(math.pi * (t - start) / length)) / 2)
+    assert np.allclose(schedule(np.arange(100)), expected, rtol=1e-13)
+    even = s.CosineRestarts(1.0, 10, t_mul=1.0)
+    assert even(np.arange(0, 10_000, 10)).tolist() == [1.0] * 1000
+
+
+def test_one_cycle_is_that_of_torch():
+    # torch.optim.lr_scheduler.OneCycleLR(SGD(...), max_lr=0.1, total_steps=10)
+    rates = [0.004, 0.052, 0.1, 0.0950484632013, 0.081174565395,
+             0.0611262021936, 0.0388741978064, 0.018825834605, 0.00495193679865,
+             4e-07]  # fmt: skip
+    assert np.allclose(s.OneCycle(0.1, 10)(np.arange(10)), rates, rtol=1e-10)
+    assert s.OneCycle(0.1, 10)(11) == s.OneCycle(0.1, 10)(9)
+    for total in (1, 2, 3, 4, 7):
+        assert np.isfinite(s.OneCycle(0.1, total)(np.arange(total + 2))).all()
+
+
+@pytest.mark.parametrize("total", [10, 37, 100])
+def test_against_torch_itself(total):
+    torch = pytest.importorskip("torch")
+    weight = torch.nn.Parameter(torch.zeros(1))
+
+    def run(make, lr):
+        optimizer = torch.optim.SGD([weight], lr=lr)
+        schedule, rates = make(optimizer), []
+        for _ in range(total):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            if len(rates) < total:
+                schedule.step()
+        return rates
+
+    lib = torch.optim.lr_scheduler
+    t = np.arange(total)
+    assert np.allclose(
+        s.OneCycle(0.1, total, 0.4)(t),
+        run(lambda o: lib.OneCycleLR(o, 0.1, total, pct_start=0.4), 0.1),
+        rtol=1e-12,
+    )
+    assert np.allclose(
+        s.CosineRestarts(0.1, 4, 2.0, end=0.01)(t),
+        run(lambda o: lib.CosineAnnealingWarmRestarts(o, 4, 2, 0.01), 0.1),
+        rtol=1e-12,
+    )
+    assert np.allclose(
+        s.Cosine(0.1, total, 0.01)(t),
+        run(lambda o: lib.CosineAnnealingLR(o, total, 0.01), 0.1),
+        rtol=1e-9,
+    )
+
+
+def test_warmup_goes_straight_to_the_first_rate_of_what_follows():
+    schedule = s.Warmup(s.Cosine(0.1, 10), 5, start=0.02)
+    assert np.allclose(schedule(np.arange(6)), 0.02 + 0.016 * np.arange(6), rtol=1e-14)
+    assert schedule(5) == 0.1
+    assert schedule(9) == s.Cosine(0.1, 10)(4)
+    assert s.Warmup(0.3, 0)(0) == 0.3
+    with pytest.raises(TypeError, match="got ReduceOnPlateau"):
+        s.Warmup(s.ReduceOnPlateau(0.1), 5)
+
+
+def test_plateau():
+    schedule = s.ReduceOnPlateau(1.0, patience=2, factor=0.5, cooldown=1, min_lr=0.3)
+    seen = []
+    for loss in (5, 4, 4, 4, 4, 4, 4, 4, 4, 4):
+        schedule.update({"val_loss": loss})
+        seen.append(schedule(0))
+    # Best in epoch 1; drop at 3; the first epoch of counting is the cooldown's last, as in Keras.
+    assert seen == [1, 1, 1, 0.5, 0.5, 0.3, 0.3, 0.3, 0.3, 0.3]
+    schedule.update({"val_loss": float("nan")})
+    assert s.ReduceOnPlateau(0.1, min_lr=1.0)(0) == 0.1
+
+
+def test_plateau_never_raises_the_rate():
+    schedule = s.ReduceOnPlateau(0.1, min_lr=1.0, patience=1)
+    for _ in range(3):
+        schedule.update({"val_loss": 1.0})
+    assert schedule(0) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "values", "drops"),
+    [
+        ("val_accuracy", "auto", (0.1, 0.2), False),
+        ("val_accuracy", "auto", (0.2, 0.1), True),
+        ("val_loss", "auto", (0.2, 0.1), False),
+        ("mine", "max", (0.2, 0.1), True),
+        ("val_accuracy", "min", (0.1, 0.2), True),
+        ("val_loss", "auto", (0.2, 0.2 - 5e-5), True),
+    ],
+)
+def test_plateau_modes(monitor, mode, values, drops):
+    schedule = s.ReduceOnPlateau(1.0, monitor=monitor, mode=mode, patience=1)
+    for value in values:
+        schedule.update({monitor: value})
+    assert (schedule(0) < 1.0) == drops
+
+
+def test_plateau_resumes():
+    losses = [3, 2, 2, 2, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5]
+    whole = s.ReduceOnPlateau(1.0, patience=3, cooldown=2)
+    half = s.ReduceOnPlateau(1.0, patience=3, cooldown=2)
+    for loss in losses:
+        whole.update({"val_loss": loss})
+        other = s.ReduceOnPlateau(1.0, patience=3, cooldown=2)
+        other.load_state_dict(json.loads(json.dumps(half.state_dict())))
+        other.update({"val_loss": loss})
+        half = other
+    assert whole.state_dict() == half.state_dict()
+    with pytest.raises(ValueError, match="lacks best, cooling, waited, got lr"):
+        half.load_state_dict({"lr": 1})
+    with pytest.raises(ValueError, match=r"unknown monitored value 'val_loss'.*known: loss"):
+        half.update({"loss": 1.0})
+
+
+def test_get_and_names():
+    assert s.get(0.1) == s.Constant(0.1)
+    assert s.get(np.float32(0.5)) == s.Constant(0.5)
+    schedule = s.Cosine(0.1, 10)
+    assert s.get(schedule) is schedule
+    with pytest.raises(TypeError, match="must be a number or a schedule, got str"):
+        s.get("cosine")
+    for name in ("constant", "step", "exponential", "polynomial", "cosine", "one_cycle",
+                 "warmup_cosine"):  # fmt: skip
+        for total in (1, 2, 3, 100):
+            rates = s.from_name(name, 0.1, total)(np.arange(total))
+            assert (rates >= 0).all() and rates.max() <= 0.1 + 1e-15
+        assert rates.max() == pytest.approx(0.1, rel=1e-2)
+    with pytest.raises(ValueError, match="unknown schedule 'cosin': did you mean 'cosine'"):
+        s.from_name("cosin", 0.1, 10)
+    with pytest.raises(ValueError, match="total_steps must be at least 1, got 0"):
+        s.from_name("cosine", 0.1, 0)
+
+
+def test_config_round_trip():
+    for schedule in (
+        s.Constant(0.1),
+        s.MultiStep(0.1, [3, 20], 0.5),
+        s.CosineRestarts(0.1, 5),
+        s.Warmup(s.Cosine(0.1, 30), 10),
+        s.Warmup(0.1, 10),
+        s.ReduceOnPlateau(0.1, factor=0.3),
+    ):
+        assert s.from_config(json.loads(json.dumps(s.to_config(schedule)))) == schedule
+    with pytest.raises(ValueError, match="unknown option of schedule 'constant' 'lrr'"):
+        s.from_config({"name": "constant", "lrr": 1})
+    with pytest.raises(ValueError, match="unknown schedule 'x'"):
+        s.from_config({"name": "x"})
+
+    class Own(s.Schedule):
+        pass
+
+    with pytest.raises(TypeError, match="Own cannot be saved"):
+        s.to_config(Own())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: s.Constant(-1.0), "lr must be finite and not negative, got -1.0"),
+        (lambda: s.Constant(float("nan")), "lr must be finite"),
+        (lambda: s.Step(0.1, 0), "step_size must be at least 1 step, got 0"),
+        (lambda: s.MultiStep(0.1, [3, 2]), "milestones must be in rising order"),
+        (lambda: s.Exponential(0.1, 0.0, 5), "decay_rate must be positive"),
+        (lambda: s.Exponential(0.1, 0.9, 0), "decay_steps must be at least 1 step"),
+        (lambda: s.Polynomial(0.1, 5, power=0), "power must be positive"),
+        (lambda: s.Cosine(0.1, 0), "decay_steps must be at least 1 step"),
+        (lambda: s.CosineRestarts(0.1, 5, t_mul=0.5), "t_mul must be at least 1"),
+        (lambda: s.OneCycle(0.1, 10, pct_start=2), "pct_start must be 0 to 1"),
+        (lambda: s.Warmup(0.1, -1), "warmup_steps must be 0 or more steps"),
+        (lambda: s.ReduceOnPlateau(0.1, factor=1.0), "factor must be above 0 and below 1"),
+        (lambda: s.ReduceOnPlateau(0.1, patience=0), "patience must be at least 1 epoch"),
+        (lambda: s.ReduceOnPlateau(0.1, mode="mx"), "unknown mode 'mx': did you mean 'max'"),
+        (lambda: s.Constant(0.1)(-1), "steps must be 0 or more, got -1"),
+    ],
+)
+def test_errors_are_one_clear_line(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
