@@ -1,0 +1,66 @@
+"""gdcore: neural networks trained on a CPU, traced once, planned, and run whole epochs in C.
+
+>>> import gdcore as gd
+>>> (x, y), (xt, yt) = gd.datasets.digits()
+>>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+>>> _ = model.compile(optimizer=gd.Adam(1e-2), loss="cross_entropy", metrics=["accuracy"])
+>>> history = model.fit(x, y, epochs=5, seed=0)
+>>> model.evaluate(xt, yt)["accuracy"] > 0.9
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from gdcore import activations, initializers, layers, losses, metrics, ops, optimizers, schedules
+from gdcore.callbacks import Callback, EarlyStopping, History, LambdaCallback
+from gdcore.errors import NonFiniteError
+from gdcore.layers import (
+    LSTM,
+    Activation,
+    Add,
+    BatchNorm,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    GaussianNoise,
+    Input,
+    Layer,
+    LayerNorm,
+    MaxPool2D,
+    Reshape,
+)
+from gdcore.model import Model, Sequential
+from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Nadam, Optimizer, RMSprop
+from gdcore.runtime import get_num_threads, set_num_threads
+
+if TYPE_CHECKING:
+    from gdcore import datasets
+    from gdcore.io.model_file import load
+
+__version__ = "0.1.0"
+
+# What not every program needs is imported when it is first asked for.
+_LATER = {"datasets": ("gdcore.datasets", None), "load": ("gdcore.io.model_file", "load")}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'gdcore' has no attribute {name!r}")
+    module, attribute = _LATER[name]
+    found = importlib.import_module(module)
+    value = found if attribute is None else getattr(found, attribute)
+    globals()[name] = value
+    return value
+
+
+__all__ = ["LSTM", "SGD", "AMSGrad", "Activation", "Adadelta", "Adagrad", "Adam", "AdamW", "Add", "BatchNorm", "Callback",
+           "Concatenate", "Conv2D", "Dense", "Dropout", "EarlyStopping", "Embedding", "Flatten", "GaussianNoise", "History",
+           "Input", "LambdaCallback", "Layer", "LayerNorm", "MaxPool2D", "Model", "Nadam", "NonFiniteError", "Optimizer",
+           "RMSprop", "Reshape", "Sequential", "activations", "datasets", "get_num_threads", "initializers", "layers", "load",
+           "losses", "metrics", "ops", "optimizers", "schedules", "set_num_threads"]

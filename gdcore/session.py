@@ -77,6 +77,7 @@ class Session:
                  buffers: dict[int, np.ndarray], check: Place | None = None, isa: int | None = None) -> None:
         self.plan = plan
         self.inputs = list(inputs)
+        self.taps = list(taps)
         self.real = np.dtype(np.float32 if plan.bits == 32 else np.float64)
         self.arena = aligned(plan.placement.arena_bytes + 64)
         slots: list[np.ndarray | None] = [None] * (INPUTS + len(self.inputs))

@@ -5,6 +5,13 @@
  * this file by Remez exchange on the stated interval, leading coefficients
  * rounded first and the rest fitted again; "err" is the largest relative error
  * they cause in the named function.
+ *
+ * Largest errors in ulp, as tests/csrc/vmath_check.c measures them, over all
+ * floats / 10 million doubles; the worst of the instruction sets:
+ *
+ *            exp   expm1  log   log1p  tanh  sigmoid  erf   sin   cos   pow
+ *   float    1.04  1.55   1.22  1.22   1.91  1.86     1.99  1.58  1.57  2.00
+ *   double   1.05  2.22   0.91  0.87   2.26  1.83     1.93  1.59  1.56  1.38
  */
 
 /* c[0] + c[1] x + ... + c[n-1] x^(n-1).  Horner's rule is one long chain of

@@ -18,8 +18,8 @@
 #endif
 
 /* sin(x + quarter * pi/2), x = n pi/2 + r, |r| <= pi/4.
- * Good to 2 ulp for |x| <= 1e4 (double: 1e5) and about as good in absolute
- * terms up to 2^(R_MANT - 3); farther out merely some value in [-1, 1]. */
+ * Good to 2 ulp for |x| <= 1e4; farther out it decays, in the end to merely
+ * some value in [-1, 1].  nan for +-inf. */
 VFN vec v_sin_quarter(vec x, rbits quarter)
 {
 	static const real pio2[] = R_PIO2;

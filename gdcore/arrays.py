@@ -1,0 +1,134 @@
+"""Data as the core takes it: C-contiguous arrays of a type it can read, checked before anything runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+READABLE = {"uint8", "int32", "int64", "float32", "float64"}
+LARGE = 1 << 28  # bytes from which on a copy is worth a warning
+
+
+def as_array(data: Any, what: str) -> np.ndarray:
+    """Data as a C-contiguous array of uint8, int32, int64, float32 or float64, without a copy if it is one.
+
+    Parameters
+    ----------
+    data : array, nested sequence of numbers, or anything with `__array__` or `__dlpack__`
+    what : str
+        What the error calls it.
+
+    Raises
+    ------
+    TypeError
+        If it does not hold numbers.
+    ValueError
+        If it is ragged.
+    """
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        raise ValueError(f"{what} has masked elements: fill them (data.filled(value)) or drop their rows")
+    if hasattr(data, "toarray") and hasattr(data, "nnz"):
+        raise TypeError(f"{what} is a sparse matrix: expected a dense array; call .toarray() if it fits into memory")
+    try:
+        if not isinstance(data, np.ndarray) and hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
+            array = np.from_dlpack(data)
+        else:
+            array = np.asanyarray(data) if isinstance(data, np.memmap) else np.asarray(data)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{what} is not a rectangular array of numbers ({error}): give every row the same length") from None
+    kind = array.dtype.kind
+    if kind in "OSU":
+        sample = array.flat[0] if array.size else ""
+        raise TypeError(f"{what} holds {'text' if kind in 'SU' or isinstance(sample, str) else 'objects'} such as {sample!r}: "
+                        "expected numbers; number the categories first, for example with "
+                        "np.unique(values, return_inverse=True)[1]")
+    if kind == "c":
+        raise TypeError(f"{what} is complex ({array.dtype}): expected real numbers; take .real or .imag")
+    if kind not in "fiub":
+        raise TypeError(f"{what} has the dtype {array.dtype}: expected real numbers")
+    if kind == "b":
+        wanted = np.dtype(np.uint8)
+    elif array.dtype.newbyteorder("=").name in READABLE:
+        wanted = array.dtype.newbyteorder("=")
+    elif kind == "f":
+        wanted = np.dtype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+    else:
+        wanted = np.dtype(np.int32 if array.dtype.itemsize < 4 else np.int64)
+        if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+            raise ValueError(f"{what} holds {array.max()}, beyond the range of int64")
+    if array.dtype == wanted and array.flags.c_contiguous and array.dtype.isnative:
+        return array
+    if array.nbytes >= LARGE:
+        warnings.warn(f"{what} ({array.nbytes >> 20} MiB of {array.dtype}, "
+                      f"{'C' if array.flags.c_contiguous else 'not C'}-contiguous) is copied to C-contiguous {wanted}: "
+                      "pass it that way to save the copy", stacklevel=4)
+    return np.ascontiguousarray(array, dtype=wanted)
+
+
+def check_finite(array: np.ndarray, what: str) -> None:
+    """Stop at the first NaN or infinity, and say where it is.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    if array.dtype.kind != "f" or isinstance(array, np.memmap):  # a file larger than memory is checked step by step
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(array.sum()):
+            return
+    for start in range(0, len(array), 65536):
+        bad = ~np.isfinite(array[start:start + 65536])
+        if bad.any():
+            at = np.argwhere(bad)[0]
+            at[0] += start
+            value = array[tuple(at)]
+            place = f"row {at[0]}" + (f", column {', '.join(map(str, at[1:]))}" if len(at) > 1 else "")
+            raise ValueError(f"{what} holds {value} at {place}: replace or drop such values before training "
+                             "(for example np.nan_to_num, or an imputer)")
+
+
+def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
+    """The arrays of a model's inputs, in their order.
+
+    Parameters
+    ----------
+    x : array for one input; list or tuple of arrays, or dict by name, for several
+    names : names of the inputs
+
+    Raises
+    ------
+    ValueError
+        If the number, the names or the lengths do not fit.
+    """
+    if isinstance(x, Mapping):
+        if set(x) != set(names):
+            raise ValueError(f"X has the inputs {sorted(map(str, x))}: expected {sorted(names)}")
+        parts = [x[n] for n in names]
+    elif len(names) == 1:
+        parts = [x]
+    elif isinstance(x, list | tuple):
+        parts = list(x)
+        if len(parts) != len(names):
+            raise ValueError(f"X has {len(parts)} arrays and the model {len(names)} inputs ({', '.join(names)})")
+    else:
+        raise ValueError(f"X is one array and the model has {len(names)} inputs ({', '.join(names)}): give a tuple, or a dict by name")
+    what = ["X"] if len(names) == 1 else [f"X[{n!r}]" for n in names]
+    arrays = [as_array(p, w) for p, w in zip(parts, what, strict=True)]
+    for a, w in zip(arrays, what, strict=True):
+        if a.ndim == 0:
+            raise ValueError(f"{w} is a single number: expected an array with one row for each sample")
+        if len(a) != len(arrays[0]):
+            raise ValueError(f"{what[0]} has {len(arrays[0])} rows and {w} has {len(a)}: expected as many in each")
+    return arrays
+
+
+def same_length(x: np.ndarray, y: np.ndarray, what: str) -> None:
+    """Raises ValueError if two arrays do not have as many rows."""
+    if y.ndim == 0 or len(x) != len(y):
+        got = "a single number" if y.ndim == 0 else f"{len(y)} rows"
+        raise ValueError(f"X has {len(x)} rows and {what} has {got}: expected one for each sample")

@@ -1,0 +1,194 @@
+"""What a layer is: parameters and states, and a `forward` that is traced.
+
+A layer makes its parameters when `forward` is first called, because only then the input's size is
+known. Called again, it uses them again: that is how weights are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore import initializers
+from gdcore.graph.ir import Batch, Dim, Shape, Value
+from gdcore.graph.registry import PARAM, STATE
+
+ROLES = ("kernel", "bias", "norm", "embedding")
+
+
+class Variable:
+    """A tensor that a layer keeps: what parameters and states have in common.
+
+    Attributes
+    ----------
+    owner : Layer
+    local_name : str
+        Within its layer; a model puts the layer's path before it.
+    shape : tuple of int
+    leaf : Value
+        What stands for it in the graph.
+    data : ndarray or None
+        Its numbers, once a model was built.
+    """
+
+    def __init__(self, owner: Layer, local_name: str, shape: tuple[int, ...], op: Any) -> None:
+        self.owner = owner
+        self.local_name = local_name
+        self.shape = shape
+        self.leaf = Value(op, (), {"shape": shape, "variable": self}, shape, name=local_name)
+        self.data: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+class Parameter(Variable):
+    """What training changes.
+
+    Attributes
+    ----------
+    role : {"kernel", "bias", "norm", "embedding"}
+        So that an optimizer can leave biases and norms without decay.
+    l1, l2 : float
+        Factors of Σ|w| and Σw² in the loss.
+    """
+
+    def __init__(self, owner: Layer, name: str, shape: tuple[int, ...], initializer: Any, role: str, l1: float, l2: float) -> None:
+        super().__init__(owner, name, shape, PARAM)
+        self.initializer = initializers.get(initializer)
+        self.role = role
+        self.l1 = l1
+        self.l2 = l2
+        self.frozen = False
+
+    @property
+    def trainable(self) -> bool:
+        """False where its layer, or a pattern given to `Model.freeze`, froze it."""
+        return self.owner.trainable and not self.frozen
+
+
+class State(Variable):
+    """What a training step updates by a rule of the layer's own, such as running statistics."""
+
+    def __init__(self, owner: Layer, name: str, shape: tuple[int, ...], initial: float) -> None:
+        super().__init__(owner, name, shape, STATE)
+        self.initial = initial
+
+
+class Layer:
+    """Base class of layers: write `__init__` for the settings and `forward` for the computation.
+
+    Attributes
+    ----------
+    trainable : bool
+        Set it to False to freeze the layer and all layers in it.
+    name : str or None
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> class Scale(gd.Layer):
+    ...     def forward(self, x):
+    ...         return x * self.param("scale", x.shape[-1:], "ones")
+    >>> gd.Sequential([gd.Input(3), Scale()]).predict([[1.0, 2.0, 3.0]])
+    array([[1., 2., 3.]], dtype=float32)
+    """
+
+    name: str | None = None
+    _trainable: bool = True
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the layer's parameters."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, on: bool) -> None:
+        self._trainable = bool(on)
+        for _, layer in self.sublayers():
+            layer.trainable = on
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The layer's own parameters and states by name, in the order in which they were made."""
+        found: dict[str, Variable] = self.__dict__.setdefault("_variables", {})
+        return found
+
+    def forward(self, *inputs: Value) -> Any:
+        """The computation, in traced values."""
+        raise TypeError(f"{type(self).__name__} has no forward(self, x): write one, it is what the layer computes")
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        for x in (*inputs, *named.values()):
+            parts = x if isinstance(x, list | tuple) else [x]
+            if not all(isinstance(p, Value) for p in parts):
+                got = next(type(p).__name__ for p in parts if not isinstance(p, Value))
+                raise TypeError(f"{type(self).__name__} was called with {got}: a layer takes traced values. "
+                                "To compute with data, put it into a model and call predict")
+        return self.forward(*inputs, **named)
+
+    def sublayers(self) -> Iterator[tuple[str, Layer]]:
+        """The layers directly in this one, with the name under which they are found."""
+        for key, item in self.__dict__.items():
+            if key.startswith("_"):
+                continue
+            if isinstance(item, Layer):
+                yield key, item
+            elif isinstance(item, list | tuple):
+                yield from ((f"{key}.{i}", x) for i, x in enumerate(item) if isinstance(x, Layer))
+            elif isinstance(item, dict):
+                yield from ((f"{key}.{k}", x) for k, x in item.items() if isinstance(x, Layer))
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, Layer]]:
+        """Every layer within this one, itself included, with its path."""
+        yield path, self
+        for key, layer in self.sublayers():
+            yield from layer.walk(f"{path}.{layer.name or key}" if path else layer.name or key)
+
+    def param(self, name: str, shape: Sequence[Dim], initializer: Any = "glorot_uniform", role: str = "kernel",
+              l1: float = 0.0, l2: float = 0.0) -> Value:
+        """A parameter of this layer; made at the first call, the same one after that.
+
+        Parameters
+        ----------
+        name : str
+        shape : sequence of int
+        initializer : Initializer, name, number or callable(shape, stream)
+        role : {"kernel", "bias", "norm", "embedding"}
+        l1, l2 : float
+            Factors of Σ|w| and Σw² that the loss gains.
+
+        Raises
+        ------
+        ValueError
+            If the shape depends on the batch, or differs from that of the first call.
+        """
+        if role not in ROLES:
+            raise ValueError(f"role {role!r} of parameter {name!r}: expected one of {', '.join(ROLES)}")
+        made = self._make(name, shape, lambda s: Parameter(self, name, s, initializer, role, float(l1), float(l2)))
+        return made.leaf
+
+    def state(self, name: str, shape: Sequence[Dim], initial: float = 0.0) -> Value:
+        """A state of this layer, to be changed by `gd.ops.with_update`; made at the first call."""
+        return self._make(name, shape, lambda s: State(self, name, s, initial)).leaf
+
+    def _make(self, name: str, shape: Sequence[Dim], make: Callable[[tuple[int, ...]], Variable]) -> Variable:
+        fixed = fixed_shape(shape, f"{name!r} of {type(self).__name__}")
+        if name not in self.variables:
+            self.variables[name] = make(fixed)
+        if self.variables[name].shape != fixed:
+            raise ValueError(f"{type(self).__name__} was built for an input that gives {name!r} the shape "
+                             f"{self.variables[name].shape}, and now gets one that needs {fixed}: use a layer for each")
+        return self.variables[name]
+
+
+def fixed_shape(shape: Shape | Sequence[Dim], what: str) -> tuple[int, ...]:
+    """A shape that must not depend on the batch."""
+    if any(isinstance(d, Batch) for d in shape):
+        raise ValueError(f"{what} would have the shape {tuple(shape)}, which depends on the batch: "
+                         "expected an input with a fixed size there, (batch, features)")
+    return tuple(int(d) for d in shape)  # type: ignore[arg-type]

@@ -1,0 +1,76 @@
+"""Fully connected layers and activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gdcore import activations
+from gdcore.graph.ir import Value
+from gdcore.layers.base import Layer
+
+
+def positive(what: str, value: Any) -> int:
+    """A whole number of at least 1, or a ValueError that says so."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
+        raise ValueError(f"{what}={value!r}: expected a whole number of at least 1")
+    return int(value.__index__())
+
+
+class Dense(Layer):
+    """y = activation(x W + b), over the last dimension of x.
+
+    Parameters
+    ----------
+    units : int
+        Size of the output.
+    activation : str, function of a traced value, or None
+    use_bias : bool
+    kernel_initializer, bias_initializer : Initializer, name, number or callable
+    kernel_l1, kernel_l2, bias_l1, bias_l2 : float
+        Factors of Σ|w| and Σw² that the loss gains.
+    name : str, optional
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input(4), gd.Dense(3, activation="relu"), gd.Dense(2)])
+    >>> [w.shape for w in model.get_weights()]
+    [(4, 3), (3,), (3, 2), (2,)]
+    """
+
+    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
+                 bias_initializer: Any = "zeros", kernel_l1: float = 0.0, kernel_l2: float = 0.0, bias_l1: float = 0.0,
+                 bias_l2: float = 0.0, name: str | None = None) -> None:
+        self.units = positive("Dense units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = kernel_initializer
+        self.bias_initializer = bias_initializer
+        self.kernel_l1, self.kernel_l2 = kernel_l1, kernel_l2
+        self.bias_l1, self.bias_l2 = bias_l1, bias_l2
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        if x.ndim < 2:
+            raise ValueError(f"Dense got an input of shape {x.shape}: expected (batch, ..., features)")
+        y = x @ self.param("kernel", (x.shape[-1], self.units), self.kernel_initializer, "kernel", self.kernel_l1, self.kernel_l2)
+        if self.use_bias:
+            y = y + self.param("bias", (self.units,), self.bias_initializer, "bias", self.bias_l1, self.bias_l2)
+        return self.activation(y)
+
+
+class Activation(Layer):
+    """An activation as a layer.
+
+    Parameters
+    ----------
+    activation : str or function of a traced value
+    name : str, optional
+    """
+
+    def __init__(self, activation: Any, name: str | None = None) -> None:
+        self.activation = activations.get(activation)
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        return self.activation(x)

@@ -1,0 +1,33 @@
+"""Vectors for whole numbers: words, categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gdcore import ops
+from gdcore.graph.ir import Value
+from gdcore.layers.base import Layer
+from gdcore.layers.dense import positive
+
+
+class Embedding(Layer):
+    """y[..., :] = table[x[...], :].
+
+    Parameters
+    ----------
+    input_dim : int
+        How many numbers there are; x holds 0 ... input_dim - 1.
+    output_dim : int
+        Size of the vectors.
+    initializer : Initializer, name, number or callable
+    name : str, optional
+    """
+
+    def __init__(self, input_dim: int, output_dim: int, initializer: Any = "uniform", name: str | None = None) -> None:
+        self.input_dim = positive("Embedding input_dim", input_dim)
+        self.output_dim = positive("Embedding output_dim", output_dim)
+        self.initializer = initializer
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        return ops.take(self.param("table", (self.input_dim, self.output_dim), self.initializer, "embedding"), x)

@@ -1,0 +1,53 @@
+"""Recurrence, unrolled over the steps of a sequence (batch, steps, features)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gdcore import ops
+from gdcore.graph.ir import Batch, Value
+from gdcore.layers.base import Layer
+from gdcore.layers.dense import positive
+
+
+class LSTM(Layer):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997, with a forget gate, Gers 2000).
+
+    i, f, o = sigmoid(x W + h U + b), g = tanh(...);  c' = f c + i g;  h' = o tanh(c').
+
+    Parameters
+    ----------
+    units : int
+    return_sequences : bool
+        Every step's h, (batch, steps, units); otherwise the last one's, (batch, units).
+    kernel_initializer, recurrent_initializer : Initializer, name, number or callable
+        The gates stand in the order i, f, g, o; the forget gate's bias begins as 1 (Jozefowicz 2015).
+    name : str, optional
+    """
+
+    def __init__(self, units: int, return_sequences: bool = False, kernel_initializer: object = "glorot_uniform",
+                 recurrent_initializer: object = "orthogonal", name: str | None = None) -> None:
+        self.units = positive("LSTM units", units)
+        self.return_sequences = return_sequences
+        self.kernel_initializer = kernel_initializer
+        self.recurrent_initializer = recurrent_initializer
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        if x.ndim != 3 or isinstance(x.shape[1], Batch):
+            raise ValueError(f"LSTM got an input of shape {x.shape}: expected (batch, steps, features)")
+        n, steps = self.units, x.shape[1]
+        kernel = self.param("kernel", (x.shape[-1], 4 * n), self.kernel_initializer)
+        recurrent = self.param("recurrent", (n, 4 * n), self.recurrent_initializer)
+        bias = self.param("bias", (4 * n,), lambda shape, _: np.repeat([0.0, 1.0, 0.0, 0.0], n), "bias")
+        inputs = x @ kernel + bias  # all steps in one product
+        h = c = None
+        outputs = []
+        for t in range(steps):
+            z = inputs[:, t] if h is None else inputs[:, t] + h @ recurrent
+            i, f, o = (ops.sigmoid(z[:, k * n:(k + 1) * n]) for k in (0, 1, 3))
+            g = ops.tanh(z[:, 2 * n:3 * n])
+            c = i * g if c is None else f * c + i * g
+            h = o * ops.tanh(c)
+            outputs.append(h)
+        return ops.stack(outputs, axis=1) if self.return_sequences else outputs[-1]

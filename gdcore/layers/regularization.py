@@ -1,0 +1,61 @@
+"""Layers that act differently in training: dropout and noise."""
+
+from __future__ import annotations
+
+from gdcore import ops
+from gdcore.graph.ir import Value
+from gdcore.layers.base import Layer
+
+
+class Dropout(Layer):
+    """In training, sets each element to 0 with probability `rate` and scales the rest by 1/(1 - rate).
+
+    Srivastava et al. 2014. The mask is a function of (seed, layer, step, element).
+
+    Parameters
+    ----------
+    rate : float
+        At least 0 and below 1.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If the rate is anything else.
+    """
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        if not 0 <= rate < 1:
+            raise ValueError(f"Dropout rate={rate!r}: expected at least 0 and below 1")
+        self.rate = float(rate)
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        if self.rate == 0:
+            return x
+        kept = ops.less_equal(self.rate, ops.random_uniform(x.shape))
+        return ops.when_training(x * (kept * (1.0 / (1.0 - self.rate))), x)
+
+
+class GaussianNoise(Layer):
+    """In training, adds normal noise.
+
+    Parameters
+    ----------
+    std : float
+        Its standard deviation, at least 0.
+    name : str, optional
+    """
+
+    def __init__(self, std: float, name: str | None = None) -> None:
+        if not std >= 0:
+            raise ValueError(f"GaussianNoise std={std!r}: expected at least 0")
+        self.std = float(std)
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        # Box and Muller 1958, of two independent uniform draws
+        radius = ops.sqrt(-2.0 * ops.log(1.0 - ops.random_uniform(x.shape)))
+        angle = ops.cos(6.283185307179586 * ops.random_uniform(x.shape))
+        return ops.when_training(x + ops.stop_gradient(radius * angle) * self.std, x)
+

@@ -1,0 +1,105 @@
+"""Layers that rearrange or join their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gdcore import ops
+from gdcore.graph.ir import INT, REAL, Batch, Value
+from gdcore.graph.registry import input_value
+from gdcore.layers.base import Layer
+
+
+def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Value:  # noqa: N802
+    """A named input of a graph: one array of this shape for each sample.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Without the batch; a number means that many features.
+    name : str
+        By which `fit` and `predict` find it in a dict of arrays.
+    dtype : {"real", "int"}
+        Ints are for indices, as `Embedding` takes them.
+
+    Returns
+    -------
+    Value
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> a, b = gd.Input(3, name="a"), gd.Input(2, name="b")
+    >>> model = gd.Model([a, b], gd.Dense(1)(gd.Concatenate()([a, b])))
+    >>> model.predict({"a": [[1.0, 2.0, 3.0]], "b": [[4.0, 5.0]]}).shape
+    (1, 1)
+    """
+    if dtype not in (REAL, INT):
+        raise ValueError(f"Input dtype={dtype!r}: expected 'real' or 'int'")
+    sizes = (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape)
+    if any(d < 1 for d in sizes):
+        raise ValueError(f"Input shape={shape!r}: expected sizes of at least 1, without the batch")
+    return input_value((Batch(1), *sizes), name, dtype)
+
+
+class Flatten(Layer):
+    """All dimensions after the batch in one."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        return ops.flatten(x)
+
+
+class Reshape(Layer):
+    """Each sample in another shape; one dimension may be -1.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Without the batch.
+    name : str, optional
+    """
+
+    def __init__(self, shape: Sequence[int], name: str | None = None) -> None:
+        self.shape = tuple(shape)
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        return ops.reshape(x, (x.shape[0], *self.shape))
+
+
+def _parts(xs: tuple[Any, ...]) -> list[Value]:
+    return list(xs[0]) if len(xs) == 1 and isinstance(xs[0], list | tuple) else list(xs)
+
+
+class Concatenate(Layer):
+    """Inputs one after another along an axis.
+
+    Parameters
+    ----------
+    axis : int
+    name : str, optional
+    """
+
+    def __init__(self, axis: int = -1, name: str | None = None) -> None:
+        self.axis = axis
+        self.name = name
+
+    def forward(self, *xs: Any) -> Value:
+        return ops.concatenate(_parts(xs), self.axis)
+
+
+class Add(Layer):
+    """The sum of its inputs."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+    def forward(self, *xs: Any) -> Value:
+        first, *rest = _parts(xs)
+        for x in rest:
+            first = first + x
+        return first

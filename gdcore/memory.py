@@ -1,0 +1,160 @@
+"""All that a model has learned, in a few vectors.
+
+Parameters lie in one vector, those that one optimizer setting treats alike side by side and the frozen
+ones last; gradients and optimizer slots lie in vectors of the same layout. Every tensor starts on a
+cache line.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gdcore.graph.ir import Value
+from gdcore.graph.place import Place
+from gdcore.layers.base import Parameter, Variable
+from gdcore.network import Network
+from gdcore.optimizers import NO_DECAY, Optimizer
+from gdcore.random import Stream
+from gdcore.session import GRADS, PARAMS, SLOTS, STATES, aligned
+
+LINE = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one group of parameters is updated with; lr None is the optimizer's own."""
+
+    lr: float | None
+    weight_decay: float
+
+
+def settings_of(parameter: Parameter, name: str, optimizer: Optimizer | None) -> Settings:
+    """The optimizer's settings for one parameter."""
+    if optimizer is None:
+        return Settings(None, 0.0)
+    for group in optimizer.groups:
+        if fnmatch.fnmatchcase(name, str(group["match"])):
+            lr = group.get("lr")
+            return Settings(None if lr is None else float(lr), float(group.get("weight_decay", optimizer.weight_decay)))
+    spared = optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
+    return Settings(None, 0.0 if spared else optimizer.weight_decay)
+
+
+class Memory:
+    """The vectors, and where each variable lies in them.
+
+    Parameters
+    ----------
+    network : Network
+    optimizer : Optimizer or None
+    dtype : float32 or float64
+
+    Attributes
+    ----------
+    groups : list of (Settings, first element, end)
+        Ranges of the parameter vector that are updated alike.
+    n_trainable : int
+        Elements of the parameter vector that are trained.
+    """
+
+    def __init__(self, network: Network, optimizer: Optimizer | None, dtype: np.dtype) -> None:
+        self.network = network
+        self.optimizer = optimizer
+        self.dtype = np.dtype(dtype)
+        self.step = LINE // self.dtype.itemsize
+        self.offsets: dict[Variable, int] = {}
+        self.groups: list[tuple[Settings, int, int]] = []
+        trainable = self._trained = [p for p in network.parameters if p.trainable]
+        settings = {p: settings_of(p, network.names[p], optimizer) for p in trainable}
+        at = 0
+        for group in dict.fromkeys(settings.values()):
+            start = at
+            for p in trainable:
+                if settings[p] == group:
+                    self.offsets[p], at = at, at + self._room(p)
+            self.groups.append((group, start, at))
+        self.n_trainable = at
+        for p in network.parameters:
+            if not p.trainable:
+                self.offsets[p], at = at, at + self._room(p)
+        self.params = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
+        self.grads = aligned(max(1, self.n_trainable) * self.dtype.itemsize).view(self.dtype)
+        self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
+        self.slots = aligned(max(1, len(self.slot_names) * self.n_trainable) * self.dtype.itemsize).view(self.dtype)
+        at = 0
+        for s in network.states:
+            self.offsets[s], at = at, at + self._room(s)
+        self.states = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
+        for i, slot in enumerate(self.slot_names):
+            assert optimizer is not None
+            self.slots[i * self.n_trainable:(i + 1) * self.n_trainable] = optimizer.initial(slot)
+
+    def _room(self, v: Variable) -> int:
+        return -(-v.size // self.step) * self.step
+
+    @property
+    def buffers(self) -> dict[int, np.ndarray]:
+        """The vectors by buffer number."""
+        return {PARAMS: self.params, GRADS: self.grads, SLOTS: self.slots, STATES: self.states}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all vectors."""
+        return int(self.params.nbytes + self.grads.nbytes + self.slots.nbytes + self.states.nbytes)
+
+    def view(self, v: Variable) -> np.ndarray:
+        """A variable's numbers, as a writable view."""
+        vector = self.params if isinstance(v, Parameter) else self.states
+        at = self.offsets[v]
+        return vector[at:at + v.size].reshape(v.shape)
+
+    def gradient(self, p: Parameter) -> np.ndarray:
+        """A trainable parameter's gradient, as a view."""
+        at = self.offsets[p]
+        return self.grads[at:at + p.size].reshape(p.shape)
+
+    def slot(self, p: Parameter, slot: str) -> np.ndarray:
+        """What the optimizer remembers of a trainable parameter, as a writable view."""
+        at = self.slot_names.index(slot) * self.n_trainable + self.offsets[p]
+        return self.slots[at:at + p.size].reshape(p.shape)
+
+    def place(self, leaf: Value) -> Place | None:
+        """Where the leaf of a variable lies."""
+        v = leaf.attrs.get("variable")
+        if v is None:
+            return None
+        return Place(PARAMS if isinstance(v, Parameter) else STATES, self.offsets[v] * self.dtype.itemsize)
+
+    def grad_place(self, p: Parameter) -> Place:
+        """Where its gradient goes."""
+        return Place(GRADS, self.offsets[p] * self.dtype.itemsize)
+
+    def fill(self, seed: int, old: Memory | None) -> None:
+        """Numbers for every variable: those it has already, or those its initializer draws."""
+        for v in (*self.network.parameters, *self.network.states):
+            if v.data is not None:
+                self.view(v)[...] = v.data
+            elif isinstance(v, Parameter):
+                name = self.network.names[v]
+                drawn = np.asarray(v.initializer(v.shape, Stream(seed, f"init/{name}")))
+                if drawn.shape != v.shape or not np.isfinite(drawn).all():
+                    raise ValueError(f"the initializer of {name!r} gave an array of shape {drawn.shape}"
+                                     f"{'' if drawn.shape != v.shape else ' that is not finite'}: expected shape {v.shape}")
+                self.view(v)[...] = drawn
+            else:
+                self.view(v)[...] = v.initial  # type: ignore[attr-defined]
+        if old is not None and old.optimizer is self.optimizer:
+            for p in self.trainable():
+                if p in old.trainable():
+                    for slot in self.slot_names:
+                        self.slot(p, slot)[...] = old.slot(p, slot)
+        for v in (*self.network.parameters, *self.network.states):
+            v.data = self.view(v)
+
+    def trainable(self) -> Sequence[Parameter]:
+        """The parameters that are trained here."""
+        return self._trained

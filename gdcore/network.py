@@ -1,0 +1,96 @@
+"""A model as a graph: its inputs, its outputs, and the names of what it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gdcore.graph.elementwise import number_streams
+from gdcore.graph.ir import Batch, Value, topological
+from gdcore.graph.registry import INPUT, PARAM, STATE
+from gdcore.layers.base import Layer, Parameter, State, Variable
+
+
+@dataclass
+class Network:
+    """A traced model.
+
+    Attributes
+    ----------
+    inputs : leaves, in the order in which their data is given
+    outputs : what the network puts out
+    output_names : names of several outputs, if `forward` returned a dict
+    parameters, states : in the order of the layers
+    names : of each variable
+    """
+
+    inputs: list[Value]
+    outputs: list[Value]
+    output_names: list[str] | None
+    parameters: list[Parameter]
+    states: list[State]
+    names: dict[Variable, str]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs."""
+        return [v.name for v in self.inputs]
+
+
+def outputs_of(result: Any, who: str) -> tuple[list[Value], list[str] | None]:
+    """The outputs as a list, and their names if they came in a dict."""
+    if isinstance(result, dict):
+        names, values = [str(k) for k in result], list(result.values())
+    elif isinstance(result, list | tuple):
+        names, values = None, list(result)
+    else:
+        names, values = None, [result]
+    if not values or not all(isinstance(v, Value) for v in values):
+        raise TypeError(f"{who} returned {type(result).__name__}: expected a traced value, or a tuple or dict of them")
+    for v in values:
+        if not v.shape or v.shape[0] != Batch(1):
+            raise ValueError(f"{who} put out shape {v.shape}: expected the batch first, (B, ...), one row for each sample")
+    return values, names
+
+
+def trace(model: Layer, inputs: Sequence[Value], result: Any) -> Network:
+    """The network of a model whose `forward` gave `result` for these inputs."""
+    values, output_names = outputs_of(result, type(model).__name__)
+    numbered = number_streams(values)
+    order = topological(numbered)
+    for v in order:
+        if v.op is INPUT and not any(v is x for x in inputs):
+            raise ValueError(f"the outputs depend on the input {v.name!r}, which is not among the model's inputs")
+    found = [v.attrs["variable"] for v in order if v.op in (PARAM, STATE)]
+    names = _names(model, found)
+    ordered = sorted(set(found), key=list(names).index)
+    return Network(list(inputs), numbered, output_names, [v for v in ordered if isinstance(v, Parameter)],
+                   [v for v in ordered if isinstance(v, State)], names)
+
+
+def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
+    """A name for each variable: the path of its layer, then its own."""
+    paths: dict[int, str] = {}
+    order: list[Layer] = []
+    for path, layer in model.walk():
+        if id(layer) not in paths:
+            paths[id(layer)] = path
+            order.append(layer)
+    for variable in found:  # layers that no attribute holds: numbered by kind
+        layer = variable.owner
+        if id(layer) not in paths:
+            kind = layer.name or type(layer).__name__.lower()
+            taken = set(paths.values())
+            paths[id(layer)] = next(n for i in range(len(taken) + 1) if (n := kind if i == 0 else f"{kind}_{i}") not in taken)
+            order.append(layer)
+    names: dict[Variable, str] = {}
+    for layer in order:
+        for variable in layer.variables.values():
+            path = paths[id(layer)]
+            names[variable] = f"{path}.{variable.local_name}" if path else variable.local_name
+            variable.leaf.name = names[variable]
+    if len(set(names.values())) != len(names):
+        twice = next(n for n in names.values() if list(names.values()).count(n) > 1)
+        raise ValueError(f"two variables have the name {twice!r}: give their layers different names")
+    return names

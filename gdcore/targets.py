@@ -1,0 +1,124 @@
+"""Targets and weights as the losses take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore.arrays import as_array, check_finite, same_length
+from gdcore.graph.ir import INT, REAL, Value
+from gdcore.layers.base import fixed_shape
+from gdcore.losses import Custom, Loss, class_numbers
+from gdcore.network import Network
+from gdcore.steps import Target
+
+
+def as_targets(y: Any, x: np.ndarray, network: Network, losses: Sequence[Loss]) -> tuple[list[np.ndarray], tuple[Target, ...]]:
+    """The targets of each output, and what they look like.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If their number, length, shape or values do not fit the outputs and losses.
+    """
+    n = len(network.outputs)
+    if len(losses) != n:
+        raise ValueError(f"the network has {n} outputs and the model was compiled with {len(losses)} losses: give one for each, as a list")
+    if n == 1:
+        parts = [next(iter(y.values()))] if isinstance(y, Mapping) and len(y) == 1 else [y]
+    elif isinstance(y, Mapping):
+        if network.output_names is None or set(y) != set(network.output_names):
+            raise ValueError(f"y has the outputs {sorted(map(str, y))}: expected {network.output_names or f'a tuple of {n} arrays'}")
+        parts = [y[name] for name in network.output_names]
+    elif isinstance(y, list | tuple) and len(y) == n:
+        parts = list(y)
+    else:
+        raise ValueError(f"the network has {n} outputs: give y as a tuple of {n} arrays")
+    arrays, spec = [], []
+    for i, (part, loss, output) in enumerate(zip(parts, losses, network.outputs, strict=True)):
+        what = "y" if n == 1 else f"y[{i}]"
+        array = as_array(part, what)
+        same_length(x, array, what)
+        check_finite(array, what)
+        array = np.ascontiguousarray(one_target(array, loss, output, what))
+        kind = INT if loss.classes and array.dtype == np.int32 else REAL
+        arrays.append(array)
+        spec.append(Target(tuple(array.shape[1:]), kind))
+    return arrays, tuple(spec)
+
+
+def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarray:
+    """Targets of one output, in the shape that the loss compares."""
+    want = fixed_shape(output.shape[1:], "an output")
+    if loss.classes:
+        return loss.check(y, output)
+    if y.shape[1:] == (1,) and want == ():
+        y = y[:, 0]
+    elif y.ndim == 1 and want == (1,):
+        y = y[:, None]
+    if y.shape[1:] != want and not isinstance(loss, Custom):  # a loss of one's own may compare what it likes
+        raise ValueError(f"{what} has the shape {y.shape} and the network puts out (n, {', '.join(map(str, want))}): "
+                         f"they must be equal for {loss.config()['name']!r}"
+                         + ("; for class numbers use loss='cross_entropy'" if y.ndim == 1 and len(want) == 1 else ""))
+    return loss.check(y, output)
+
+
+def sample_weights(weights: Any, x: np.ndarray) -> np.ndarray | None:
+    """Checked weights, or None.
+
+    Raises
+    ------
+    ValueError
+        If there is not one finite weight of at least 0 for each sample.
+    """
+    if weights is None:
+        return None
+    array = as_array(weights, "sample_weight")
+    same_length(x, array, "sample_weight")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"sample_weight has the shape {array.shape}: expected one number for each of {len(x)} samples")
+    check_finite(array, "sample_weight")
+    if array.min() < 0:
+        raise ValueError(f"sample_weight holds {array.min():g}: expected at least 0")
+    return np.ascontiguousarray(array, dtype=np.float64 if array.dtype.kind != "f" else array.dtype)
+
+
+def class_weights(spec: Any, y: np.ndarray, output: Value) -> np.ndarray:
+    """The weight of each sample by its class.
+
+    Parameters
+    ----------
+    spec : dict of class number to weight, sequence of weights, or "balanced" (n / (classes · count))
+    y : class numbers, or one-hot rows
+    output : of the network
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or names a class that is not there.
+    """
+    width = output.shape[-1]
+    classes = int(width) if output.ndim > 1 and isinstance(width, int) and width > 1 else 2
+    if y.ndim == 2 and y.shape[1] > 1:
+        y = y.argmax(axis=1)
+    numbers = class_numbers(y.reshape(len(y)) if y.size == len(y) else y, classes, "class_weight")
+    if numbers.ndim != 1:
+        raise ValueError(f"class_weight needs one class for each sample, and y has the shape {y.shape}: use sample_weight")
+    table = np.ones(classes)
+    if isinstance(spec, str):
+        if spec != "balanced":
+            raise ValueError(f"class_weight={spec!r}: expected 'balanced', or a dict of class number to weight")
+        counts = np.bincount(numbers, minlength=classes)
+        present = counts > 0
+        table[present] = len(numbers) / (present.sum() * counts[present])
+    else:
+        pairs = spec.items() if isinstance(spec, Mapping) else enumerate(spec)
+        for k, w in pairs:
+            if not 0 <= k < classes or not (w >= 0 and np.isfinite(w)):
+                raise ValueError(f"class_weight gives class {k!r} the weight {w!r}: expected classes 0 to {classes - 1} and weights of at least 0")
+            table[k] = w
+    return np.asarray(table[numbers])
