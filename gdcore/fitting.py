@@ -198,7 +198,7 @@ class Fit:
         if status == _core.NOT_FINITE:
             at = order[done * self.batch:(done + 1) * self.batch] if order is not None else np.arange(
                 done * self.batch, min(self.data.rows, (done + 1) * self.batch))
-            tensor = model.first_bad_tensor(self.batch, self.data, at)
+            tensor = model.first_bad_tensor(self.data, at)
             raise NonFiniteError(epoch, done, tensor)
         model.epochs_done += 1
         logs = tally.logs()

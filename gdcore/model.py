@@ -91,6 +91,45 @@ class Model(Layer):
     steps_done: int = 0
     epochs_done: int = 0
 
+    @property
+    def info(self) -> dict[str, Any]:
+        """Whatever you want to keep with the model: numbers, text, lists and dicts, saved in its file."""
+        found: dict[str, Any] = self.__dict__.setdefault("_info", {})
+        return found
+
+    @info.setter
+    def info(self, value: dict[str, Any]) -> None:
+        self.__dict__["_info"] = dict(value)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._optimizer is not None
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """The loss of each output."""
+        return self._losses
+
+    @property
+    def loss_weights(self) -> Sequence[float]:
+        """The factor of each loss."""
+        return self._loss_weights
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The metrics, as they were given to `compile`."""
+        return self._metrics
+
+    def set_dtype(self, dtype: str) -> None:
+        """Compute in "float32" or "float64" from now on, without compiling for training."""
+        self._dtype = np.dtype(dtype)
+        self._forget()
+
+    def resume(self, seed: int, steps_done: int, epochs_done: int) -> None:
+        """Go on as a model that has already taken so many steps."""
+        self._seed, self.steps_done, self.epochs_done = seed, steps_done, epochs_done
+
     # --- building ------------------------------------------------------------------------------
 
     def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Sequence[Any] = (), dtype: str = "float32",
@@ -369,7 +408,7 @@ class Model(Layer):
         if not done:
             from gdcore.errors import NonFiniteError
 
-            raise NonFiniteError(self.epochs_done, self.steps_done, self.first_bad_tensor(data.rows, data, np.arange(data.rows)))
+            raise NonFiniteError(self.epochs_done, self.steps_done, self.first_bad_tensor(data, np.arange(data.rows)))
         self.steps_done += 1
         return tally.loss / tally.rows
 
@@ -388,12 +427,12 @@ class Model(Layer):
         trained = set(memory.trainable())
         return {memory.network.names[p]: memory.gradient(p).copy() for p in memory.network.parameters if p in trained}
 
-    def first_bad_tensor(self, batch: int, data: Data, rows: np.ndarray) -> str:
+    def first_bad_tensor(self, data: Data, rows: np.ndarray) -> str:
         """The first tensor of a step that is not finite, in the order in which they are computed."""
         from gdcore.diagnosis import first_bad_tensor
 
         part = Data([a[rows] for a in data.inputs], [a[rows] for a in data.targets], None if data.weights is None else data.weights[rows])
-        return first_bad_tensor(self, part)
+        return first_bad_tensor(self._builder(part.inputs), self._target_spec, part, self.seed, self.steps_done)
 
     # --- asking --------------------------------------------------------------------------------
 

@@ -111,6 +111,14 @@ class Session:
         staged = sum(at_batch(size(leaf.shape), self.plan.batch) * self.real.itemsize for leaf in self.inputs)
         return int(self.arena.nbytes + staged + self.plan.constants.nbytes)
 
+    def read(self, value: Value, batch: int) -> np.ndarray:
+        """A value of the plan as the last step, of this batch, left it in the arena."""
+        at = self.plan.place_of(value)
+        shape = [at_batch(d, batch) for d in value.shape]
+        count = int(np.prod(shape, dtype=np.int64))
+        kind = np.dtype(np.int32) if value.dtype == INT else self.real
+        return self.arena[at.offset:at.offset + count * kind.itemsize].view(kind).reshape(shape)
+
     def threads(self, batch: int) -> int:
         """How many threads a step of this batch is given."""
         count = runtime.get_num_threads()

@@ -10,7 +10,7 @@ import numpy as np
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.elementwise import IDENTITY
-from gdcore.graph.ir import Batch, Value
+from gdcore.graph.ir import Batch, Value, topological
 from gdcore.graph.lower import Instruction
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
@@ -224,6 +224,29 @@ class Builder:
         if numbers is not None:
             buffers[HYPER] = numbers.buffer
         return Step(Session(plan, inputs, kept, loss, buffers, check=Place(FLAG, 0)), numbers)
+
+    def examine(self, batch: int, targets: Sequence[Target], weighted: bool) -> tuple[Session, list[Value]]:
+        """A training step that keeps every tensor, loss and gradients included, and updates nothing.
+
+        Returns
+        -------
+        session : Session
+        values : list of Value
+            In the order in which they are computed; `Session.read` gets their numbers.
+        """
+        leaves, weights = self._fed(targets, weighted)
+        loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
+        (loss,), _ = specialize([loss], training=True)
+        loss.name = loss.name or "loss"
+        inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
+        places = Places(self.memory, inputs)
+        parameters = self.memory.trainable()
+        grads = []
+        for p, g in zip(parameters, gradients(loss, [p.leaf for p in parameters]), strict=True):
+            grads.append(own_value(g, f"gradient of {self.network.names[p]}"))
+        values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
+        plan = self._plan(values, [], {}, places, batch)
+        return Session(plan, inputs, [], None, self.memory.buffers), values
 
     def _fed(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], Value | None]:
         return target_leaves(targets), input_value((Batch(1),), "weight") if weighted else None

@@ -245,8 +245,15 @@ def where(condition: Any, a: Any, b: Any) -> Value:
 
 
 # A copy; with the attribute shape it repeats its input to that shape.
+def _identity_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    shape = tuple(attrs.get("shape", values[0].shape))
+    if broadcast(values[0].shape, shape) != shape:
+        raise ValueError(f"cannot broadcast a value of shape {values[0].shape} to {shape}")
+    return shape
+
+
 IDENTITY = register(Op(
-    "identity", "map", lambda v, attrs: attrs.get("shape", v[0].shape), lambda y, d: [d],
+    "identity", "map", _identity_shape, lambda y, d: [d],
     lambda x, shape=None: np.broadcast_to(x, x.shape if shape is None else shape),
     (Sample(((9,),)), Sample(((3, 1),), {"shape": (3, 5)}), Sample(((),), {"shape": (2, 2)}),
      Sample(((7,),), {"shape": (100, 7)}), Sample(((1, 7, 1),), {"shape": (3, 7, 5)}))))
@@ -264,8 +271,6 @@ def broadcast_to(x: Any, shape: Sequence[Dim]) -> Value:
     target = tuple(shape)
     if value.shape == target:
         return value
-    if broadcast(value.shape, target) != target:
-        raise ValueError(f"cannot broadcast a value of shape {value.shape} to {target}")
     return apply(IDENTITY, value, shape=target)
 
 

@@ -244,6 +244,8 @@ def getitem(x: Any, index: Any) -> Value:
 
 def _concat_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     first, axis = values[0].shape, attrs["axis"]
+    if not 0 <= axis < len(first):
+        raise ValueError(f"concatenate along axis {axis} of shape {first}")
     total: int = 0
     for v in values:
         if len(v.shape) != len(first) or any(a != b for i, (a, b) in enumerate(zip(v.shape, first, strict=True)) if i != axis):

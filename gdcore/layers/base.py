@@ -115,7 +115,7 @@ class Layer:
     @property
     def variables(self) -> dict[str, Variable]:
         """The layer's own parameters and states by name, in the order in which they were made."""
-        found: dict[str, Variable] = self.__dict__.setdefault("_variables", {})
+        found: dict[str, Variable] = self.__dict__.setdefault("_own_variables", {})
         return found
 
     def forward(self, *inputs: Value) -> Any:

@@ -1,0 +1,287 @@
+"""A traced network as JSON, and back.
+
+The file holds the graph itself, not the names of classes: a model of any layers, one's own included,
+is loaded without its source code. Nothing in the JSON is trusted: ops come from the registry, every
+attribute is checked for its kind, and the op's own shape rule must give the declared shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore import initializers
+from gdcore.graph.elementwise import COUNT
+from gdcore.graph.ir import INT, REAL, Batch, Dim, Value, topological
+from gdcore.graph.registry import CONSTANT, INPUT, OPS, PARAM, RANGE, STATE, Op, apply, input_value
+from gdcore.io.safetensors import FileFormatError
+from gdcore.layers.base import Layer, Parameter, State, Variable
+from gdcore.network import Network
+
+Json = dict[str, Any]
+MAX_NODES = 1_000_000
+
+
+def bad(what: str, got: object, expected: str) -> FileFormatError:
+    """The error of a graph that does not make sense."""
+    shown = repr(got)
+    return FileFormatError(f"model graph: {what} is {shown if len(shown) < 80 else shown[:77] + '...'}, expected {expected}")
+
+
+# --- attributes, each by its kind ----------------------------------------------------------------
+
+def whole(x: Any, what: str = "a number", low: int = 0, high: int = 2**31) -> int:
+    """A whole number within bounds."""
+    if isinstance(x, bool) or not isinstance(x, int) or not low <= x <= high:
+        raise bad(what, x, f"a whole number from {low} to {high}")
+    return x
+
+
+def dim(x: Any) -> Dim:
+    """A number, or ["B", rows]."""
+    if isinstance(x, list):
+        if len(x) != 2 or x[0] != "B":
+            raise bad("a dimension", x, 'a number or ["B", rows]')
+        return Batch(whole(x[1], "rows of a dimension", 1))
+    return whole(x, "a dimension")
+
+
+def shape(x: Any) -> tuple[Dim, ...]:
+    """A list of dimensions."""
+    if not isinstance(x, list) or len(x) > 16:
+        raise bad("a shape", x, "a list of at most 16 dimensions")
+    return tuple(dim(d) for d in x)
+
+
+def wholes(x: Any) -> tuple[int, ...]:
+    """A list of whole numbers."""
+    if not isinstance(x, list) or len(x) > 16:
+        raise bad("an attribute", x, "a list of at most 16 whole numbers")
+    return tuple(whole(i) for i in x)
+
+
+def pair(x: Any) -> tuple[int, ...]:
+    """Two whole numbers."""
+    both = wholes(x)
+    if len(both) != 2:
+        raise bad("an attribute", x, "two whole numbers")
+    return both
+
+
+def four(x: Any) -> tuple[int, ...]:
+    """Four whole numbers."""
+    all_four = wholes(x)
+    if len(all_four) != 4:
+        raise bad("an attribute", x, "four whole numbers")
+    return all_four
+
+
+def real(x: Any) -> float:
+    """A number, or "inf", "-inf"."""
+    if x in ("inf", "-inf"):
+        return float(x)
+    if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x):
+        raise bad("an attribute", x, "a number")
+    return float(x)
+
+
+def truth(x: Any) -> bool:
+    """True or false."""
+    if not isinstance(x, bool):
+        raise bad("an attribute", x, "true or false")
+    return x
+
+
+def cuts(x: Any) -> tuple[tuple[int, int | None, int], ...]:
+    """(start, stop, step) for each dimension; stop null for all of it."""
+    if not isinstance(x, list) or not all(isinstance(c, list) and len(c) == 3 for c in x):
+        raise bad("cuts", x, "a list of [start, stop, step]")
+    return tuple((whole(a), None if b is None else whole(b), whole(c, "a step", 1)) for a, b, c in x)
+
+
+def stream(x: Any) -> int:
+    """The number of a random stream."""
+    return whole(x, "a stream", 0, 2**40)
+
+
+_WINDOW = {"kernel": pair, "strides": pair, "padding": four, "dilation": pair, "outside": real}
+_FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
+ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
+    "leaky_relu": {"slope": real}, "elu": {"alpha": real}, "identity": {"shape": shape},
+    "random_uniform": {"shape": shape, "stream": stream}, "sum": _FOLD, "mean": _FOLD, "max": _FOLD, "logsumexp": _FOLD,
+    "softmax": {"axis": whole}, "log_softmax": {"axis": whole}, "reshape": {"shape": shape}, "transpose": {"axes": wholes},
+    "slice": {"cuts": cuts}, "embed": {"cuts": cuts, "shape": shape}, "concatenate": {"axis": whole},
+    "matmul": {"ta": truth, "tb": truth}, "scatter_add": {"rows": whole}, "unfold": _WINDOW, "fold": {**_WINDOW, "image": wholes},
+}
+ARITY = {"when_training": 2, "with_update": 3, "stop_gradient": 1, "random_uniform": 0}
+
+
+def encoded(x: Any) -> Any:
+    """An attribute as JSON."""
+    if isinstance(x, Batch):
+        return ["B", x.rows]
+    if isinstance(x, list | tuple | range):
+        return [encoded(i) for i in x]
+    if isinstance(x, float) and math.isinf(x):
+        return "inf" if x > 0 else "-inf"
+    if isinstance(x, np.generic):
+        return x.item()
+    return x
+
+
+# --- the graph -----------------------------------------------------------------------------------
+
+def to_json(network: Network) -> tuple[Json, dict[str, np.ndarray]]:
+    """A network as JSON, and the constants that are too large for it as tensors."""
+    number: dict[Value, int] = {}
+    nodes: list[Json] = []
+    tensors: dict[str, np.ndarray] = {}
+    for v in topological([*network.inputs, *network.outputs]):
+        node: Json = {"op": v.op.name, "in": [number[x] for x in v.inputs], "shape": encoded(v.shape)}
+        if v.op is INPUT:
+            node |= {"name": v.name, "dtype": v.dtype}
+        elif v.op in (PARAM, STATE):
+            node["name"] = network.names[v.attrs["variable"]]
+        elif v.op is CONSTANT:
+            array = v.attrs["array"]
+            if array.size <= 16:
+                node["value"] = array.reshape(-1).tolist()
+            else:
+                node["tensor"] = f"constant:{len(tensors)}"
+                tensors[node["tensor"]] = array
+        elif v.op is COUNT:
+            node["dim"] = encoded(v.attrs["dim"])
+        else:
+            node["attrs"] = {k: encoded(a) for k, a in v.attrs.items()}
+        number[v] = len(nodes)
+        nodes.append(node)
+    variables = [_variable_json(v, network.names[v]) for v in (*network.parameters, *network.states)]
+    return {"nodes": nodes, "inputs": [number[v] for v in network.inputs], "outputs": [number[v] for v in network.outputs],
+            "output_names": network.output_names, "variables": variables}, tensors
+
+
+def _variable_json(v: Variable, name: str) -> Json:
+    if isinstance(v, State):
+        return {"kind": "state", "name": name, "shape": list(v.shape), "initial": v.initial}
+    assert isinstance(v, Parameter)
+    try:
+        initializer: Any = initializers.to_config(v.initializer)
+    except (TypeError, ValueError):  # a function of one's own: the numbers are in the file, they need not be drawn again
+        initializer = "zeros"
+    return {"kind": "parameter", "name": name, "shape": list(v.shape), "role": v.role, "l1": v.l1, "l2": v.l2,
+            "initializer": initializer, "frozen": not v.trainable}
+
+
+def _get(item: Any, key: str, kind: type | tuple[type, ...]) -> Any:
+    if not isinstance(item, dict) or key not in item or not isinstance(item[key], kind):
+        raise bad(f"{key!r}", item.get(key) if isinstance(item, dict) else item, "of another kind" if isinstance(item, dict) and key in item else "to be there")
+    return item[key]
+
+
+def variables_from_json(items: Any, owner: Layer) -> dict[str, Variable]:
+    """The variables of a graph, made new."""
+    if not isinstance(items, list) or len(items) > MAX_NODES:
+        raise bad("'variables'", items, "a list")
+    out: dict[str, Variable] = {}
+    for item in items:
+        name = _get(item, "name", str)
+        size = wholes(_get(item, "shape", list))
+        if name in out:
+            raise bad("a variable's name", name, "one that is not taken")
+        if _get(item, "kind", str) == "state":
+            out[name] = State(owner, name, size, real(_get(item, "initial", (int, float))))
+        else:
+            init = initializers.from_config(_get(item, "initializer", (str, dict)))
+            parameter = Parameter(owner, name, size, init, _get(item, "role", str), real(item.get("l1")), real(item.get("l2")))
+            parameter.frozen = truth(item.get("frozen"))
+            out[name] = parameter
+    return out
+
+
+def from_json(data: Any, owner: Layer, tensors: Mapping[str, np.ndarray]) -> tuple[list[Value], list[Value], list[str] | None, dict[str, Variable]]:
+    """Inputs, outputs, names of outputs and variables of a graph.
+
+    Raises
+    ------
+    FileFormatError
+        If anything in it does not make sense.
+    """
+    variables = variables_from_json(_get(data, "variables", list), owner)
+    nodes = _get(data, "nodes", list)
+    if len(nodes) > MAX_NODES:
+        raise bad("the number of nodes", len(nodes), f"at most {MAX_NODES}")
+    values: list[Value] = []
+    for i, node in enumerate(nodes):
+        try:
+            value = _node(node, values, variables, tensors)
+        except FileFormatError:
+            raise
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError) as error:
+            raise FileFormatError(f"model graph: node {i} does not make sense ({error})") from None
+        if value.shape != shape(_get(node, "shape", list)):
+            raise bad(f"the shape of node {i} ({value.op.name})", node["shape"], str(encoded(value.shape)))
+        values.append(value)
+
+    def pick(key: str) -> list[Value]:
+        picked = [values[whole(k, f"a number in {key!r}", 0, len(values) - 1)] for k in _get(data, key, list)]
+        if not picked:
+            raise bad(f"{key!r}", [], "at least one")
+        return picked
+
+    inputs, outputs = pick("inputs"), pick("outputs")
+    if any(v.op is not INPUT for v in inputs) or len({v.name for v in inputs}) != len(inputs):
+        raise bad("'inputs'", [v.op.name for v in inputs], "inputs of different names")
+    names = data.get("output_names")
+    if names is not None and (not isinstance(names, list) or len(names) != len(outputs) or not all(isinstance(n, str) for n in names)):
+        raise bad("'output_names'", names, "a name for each output, or null")
+    return inputs, outputs, names, variables
+
+
+def _node(node: Any, values: Sequence[Value], variables: Mapping[str, Variable], tensors: Mapping[str, np.ndarray]) -> Value:
+    name = _get(node, "op", str)
+    op: Op | None = OPS.get(name)
+    if op is None or op is RANGE:
+        raise bad("an op", name, "one that this version of gdcore knows")
+    inputs = [values[whole(k, "an input of a node", 0, len(values) - 1)] for k in _get(node, "in", list)]
+    if op is INPUT:
+        size = shape(_get(node, "shape", list))
+        if not size or size[0] != Batch(1) or any(isinstance(d, Batch) or d < 1 for d in size[1:]):
+            raise bad("the shape of an input", node["shape"], "the batch first, then sizes of at least 1")
+        dtype = _get(node, "dtype", str)
+        if dtype not in (REAL, INT):
+            raise bad("the dtype of an input", dtype, "'real' or 'int'")
+        return input_value(size, _get(node, "name", str), dtype)
+    if op in (PARAM, STATE):
+        variable = variables.get(_get(node, "name", str))
+        if variable is None or variable.leaf.op is not op:
+            raise bad("a variable", node["name"], "one of the graph's")
+        return variable.leaf
+    if op is CONSTANT:
+        array = _constant(node, tensors)
+        return Value(CONSTANT, (), {"array": array, "shape": array.shape}, array.shape)
+    if op is COUNT:
+        return apply(COUNT, dim=dim(node.get("dim")))
+    kinds = ATTRS.get(name, {})
+    attrs = _get(node, "attrs", dict)
+    if set(attrs) != set(kinds):
+        raise bad(f"the attributes of {name!r}", sorted(attrs), str(sorted(kinds)))
+    arity = ARITY.get(name, len(op.samples[0].shapes) if op.samples else 0)
+    if len(inputs) != arity and not (name == "concatenate" and inputs):
+        raise bad(f"the number of inputs of {name!r}", len(inputs), str(arity))
+    return apply(op, *inputs, **{k: kinds[k](x) for k, x in attrs.items()})
+
+
+def _constant(node: Json, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+    size = wholes(_get(node, "shape", list))
+    if "tensor" in node:
+        array = tensors.get(_get(node, "tensor", str))
+        if array is None:
+            raise bad("a constant", node["tensor"], "a tensor of the file")
+        return array.astype(np.float64).reshape(size)
+    numbers = _get(node, "value", list)
+    if len(numbers) > 16:
+        raise bad("a constant", len(numbers), "at most 16 numbers")
+    return np.array([real(x) for x in numbers], dtype=np.float64).reshape(size)

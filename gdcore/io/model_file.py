@@ -1,0 +1,190 @@
+"""Models in safetensors files: weights and optimizer state as tensors, architecture and settings as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from gdcore import losses as loss_functions
+from gdcore import metrics as metric_functions
+from gdcore import optimizers
+from gdcore.graph.ir import Value
+from gdcore.io import safetensors
+from gdcore.io.graph_json import bad, from_json, real, to_json, whole
+from gdcore.io.safetensors import FileFormatError
+from gdcore.losses import Custom, Loss
+from gdcore.model import Model
+from gdcore.schedules import ReduceOnPlateau
+
+FORMAT = "gdcore model"
+VERSION = 1
+
+
+def save(model: Model, path: str | PathLike[str]) -> None:
+    """Write a model to a safetensors file; what was there stays until the new file is complete.
+
+    Parameters
+    ----------
+    model : Model
+    path : str or path
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    memory = model.memory()
+    graph, tensors = to_json(memory.network)
+    everything = dict(model.state_dict())
+    for p in memory.trainable():
+        for slot in memory.slot_names:
+            everything[f"slot:{slot}:{memory.network.names[p]}"] = memory.slot(p, slot)
+    everything |= tensors
+    description = {"graph": graph, "dtype": memory.dtype.name, "compiled": _compiled(model), "seed": str(model.seed),
+                   "steps_done": model.steps_done, "epochs_done": model.epochs_done, "info": model.info}
+    try:
+        text = json.dumps(description, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"model.info cannot be written as JSON ({error}): keep numbers, text, lists and dicts in it") from None
+    safetensors.save(path, everything, {"format": FORMAT, "version": str(VERSION), "model": text})
+
+
+def _compiled(model: Model) -> dict[str, Any] | None:
+    if not model.compiled:
+        return None
+    metrics = []
+    for m in model.metrics:
+        try:
+            metric_functions.get(m.name)
+            metrics.append(m.name)
+        except ValueError:  # a function of one's own is not in the file
+            continue
+    optimizer = model.optimizer
+    known = optimizers.OPTIMIZERS.get(optimizer.name) is type(optimizer)
+    try:
+        described = optimizer.config() if known else None
+    except (TypeError, ValueError):  # a schedule of one's own
+        described = None
+    plateau = optimizer.schedule.state_dict() if isinstance(optimizer.schedule, ReduceOnPlateau) else None
+    return {"losses": [f.config() for f in model.losses], "loss_weights": list(model.loss_weights), "metrics": metrics,
+            "optimizer": described, "schedule_state": plateau}
+
+
+def load(path: str | PathLike[str]) -> Model:
+    """A model from a file that `Model.save` wrote: to be asked, evaluated, or trained further.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FileNotFoundError, OSError
+        If it cannot be read.
+    ValueError
+        If it is not a model, or damaged: one line says what is wrong. Nothing in a file is executed.
+
+    Examples
+    --------
+    >>> import gdcore as gd, tempfile, os
+    >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+    >>> model.save(path)
+    >>> gd.load(path).predict([[1.0, 2.0, 3.0]]).shape
+    (1, 2)
+    """
+    tensors, metadata = safetensors.load(path)
+    if metadata.get("format") != FORMAT:
+        raise FileFormatError(f"{path}: a safetensors file without a gdcore model: expected one that model.save wrote; "
+                              "to use its tensors, read it with gdcore.io.safetensors.load and call load_state_dict")
+    if metadata.get("version") != str(VERSION):
+        raise FileFormatError(f"{path}: model format {metadata.get('version')!r}, expected {VERSION}: a newer gdcore may read it")
+    try:
+        return _model(json.loads(metadata.get("model", ""), parse_constant=_no_constant), tensors)
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from None
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+        raise FileFormatError(f"{path}: the model's description does not make sense ({error})") from None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} in JSON")
+
+
+def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
+    if not isinstance(data, dict):
+        raise bad("the description", data, "an object")
+    model = Model.__new__(Model)
+    inputs, outputs, names, variables = from_json(data.get("graph"), model, tensors)
+    Model.__init__(model, inputs, dict(zip(names, outputs, strict=True)) if names is not None else _one(outputs))
+    model.variables.update(variables)
+    for name, v in variables.items():
+        array = tensors.get(name)
+        if array is None or array.shape != v.shape or array.dtype.kind != "f":
+            raise bad(f"tensor {name!r}", None if array is None else array.shape, f"floats of shape {v.shape}")
+        v.data = array
+    dtype = data.get("dtype")
+    if dtype not in ("float32", "float64"):
+        raise bad("'dtype'", dtype, "'float32' or 'float64'")
+    compiled = data.get("compiled")
+    if compiled is not None:
+        _compile(model, compiled, dtype, len(outputs))
+    else:
+        model.set_dtype(dtype)
+    info = data.get("info")
+    if not isinstance(info, dict):
+        raise bad("'info'", info, "an object")
+    model.info = info
+    seed = data.get("seed")
+    if not isinstance(seed, str) or not seed.isdigit() or int(seed) >= 2**64:
+        raise bad("'seed'", seed, "a whole number below 2**64 as text")
+    model.resume(int(seed), whole(data.get("steps_done"), "'steps_done'", 0, 2**62), whole(data.get("epochs_done"), "'epochs_done'", 0, 2**62))
+    memory = model.memory()
+    for p in memory.trainable():
+        for slot in memory.slot_names:
+            array = tensors.get(f"slot:{slot}:{memory.network.names[p]}")
+            if array is None or array.shape != p.shape or array.dtype.kind != "f":
+                raise bad(f"optimizer slot {slot!r} of {memory.network.names[p]!r}", None if array is None else array.shape, f"floats of shape {p.shape}")
+            memory.slot(p, slot)[...] = array
+    return model
+
+
+def _one(outputs: list[Value]) -> Any:
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _compile(model: Model, compiled: Any, dtype: str, outputs: int) -> None:
+    if not isinstance(compiled, dict) or not isinstance(compiled.get("losses"), list) or len(compiled["losses"]) != outputs:
+        raise bad("'compiled'", compiled, "a loss for each output")
+    described = compiled.get("optimizer")
+    optimizer = optimizers.from_config(described) if described is not None else optimizers.SGD(0.0)
+    state = compiled.get("schedule_state")
+    if state is not None and isinstance(optimizer.schedule, ReduceOnPlateau):
+        optimizer.schedule.load_state_dict(state)
+    model.compile(optimizer, [_loss(f) for f in compiled["losses"]], [str(m) for m in compiled.get("metrics", [])], dtype,
+                  [real(w) for w in compiled.get("loss_weights", [])])
+
+
+def _loss(config: Any) -> Loss:
+    if not isinstance(config, dict) or not isinstance(config.get("name"), str):
+        raise bad("a loss", config, "its name and settings")
+    settings = {k: v for k, v in config.items() if k != "name"}
+    name = config["name"]
+    if settings.get("custom") is True:
+        def missing(pred: Value, target: Value) -> Value:
+            raise ValueError(f"this model was trained with the loss {name!r} of your own, which a file cannot hold: call "
+                             "model.compile(optimizer, loss) before you train or evaluate")
+
+        missing.__name__ = name
+        return Custom(missing)
+    if name not in loss_functions.LOSSES:
+        raise bad("a loss", name, f"one of {', '.join(loss_functions.LOSSES)}")
+    return loss_functions.LOSSES[name](**{k: real(v) for k, v in settings.items()})
