@@ -35,9 +35,20 @@ from gdcore.layers import (
     MaxPool2D,
     Reshape,
 )
-from gdcore.model import Model, Sequential
-from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Nadam, Optimizer, RMSprop
+from gdcore.model import Model
+from gdcore.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    AMSGrad,
+    Nadam,
+    Optimizer,
+    RMSprop,
+)
 from gdcore.runtime import get_num_threads, set_num_threads
+from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
     from gdcore import datasets
@@ -59,8 +70,49 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-__all__ = ["LSTM", "SGD", "AMSGrad", "Activation", "Adadelta", "Adagrad", "Adam", "AdamW", "Add", "BatchNorm", "Callback",
-           "Concatenate", "Conv2D", "Dense", "Dropout", "EarlyStopping", "Embedding", "Flatten", "GaussianNoise", "History",
-           "Input", "LambdaCallback", "Layer", "LayerNorm", "MaxPool2D", "Model", "Nadam", "NonFiniteError", "Optimizer",
-           "RMSprop", "Reshape", "Sequential", "activations", "datasets", "get_num_threads", "initializers", "layers", "load",
-           "losses", "metrics", "ops", "optimizers", "schedules", "set_num_threads"]
+__all__ = [
+    "LSTM",
+    "SGD",
+    "AMSGrad",
+    "Activation",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Add",
+    "BatchNorm",
+    "Callback",
+    "Concatenate",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "EarlyStopping",
+    "Embedding",
+    "Flatten",
+    "GaussianNoise",
+    "History",
+    "Input",
+    "LambdaCallback",
+    "Layer",
+    "LayerNorm",
+    "MaxPool2D",
+    "Model",
+    "Nadam",
+    "NonFiniteError",
+    "Optimizer",
+    "RMSprop",
+    "Reshape",
+    "Sequential",
+    "activations",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "load",
+    "losses",
+    "metrics",
+    "ops",
+    "optimizers",
+    "schedules",
+    "set_num_threads",
+]

@@ -19,9 +19,29 @@ def linear(x: Value) -> Value:
 
 ACTIVATIONS: dict[str, Activation] = {
     "linear": linear,
-    **{f.__name__: f for f in (
-        ops.relu, ops.leaky_relu, ops.relu6, ops.elu, ops.selu, ops.gelu, ops.gelu_tanh, ops.silu, ops.sigmoid, ops.tanh,
-        ops.softplus, ops.softsign, ops.hard_sigmoid, ops.hard_swish, ops.mish, ops.softmax, ops.log_softmax, ops.exp)},
+    **{
+        f.__name__: f
+        for f in (
+            ops.relu,
+            ops.leaky_relu,
+            ops.relu6,
+            ops.elu,
+            ops.selu,
+            ops.gelu,
+            ops.gelu_tanh,
+            ops.silu,
+            ops.sigmoid,
+            ops.tanh,
+            ops.softplus,
+            ops.softsign,
+            ops.hard_sigmoid,
+            ops.hard_swish,
+            ops.mish,
+            ops.softmax,
+            ops.log_softmax,
+            ops.exp,
+        )
+    },
     "swish": ops.silu,
 }
 
@@ -49,5 +69,7 @@ def get(spec: Any) -> Activation:
             raise unknown("activation", spec, ACTIVATIONS)
         return ACTIVATIONS[spec]
     if not callable(spec):
-        raise TypeError(f"activation {spec!r}: expected a name, a function of a traced value, or None")
+        raise TypeError(
+            f"activation {spec!r}: expected a name, a function of a traced value, or None"
+        )
     return spec  # type: ignore[no-any-return]

@@ -29,24 +29,38 @@ def as_array(data: Any, what: str) -> np.ndarray:
         If it is ragged.
     """
     if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
-        raise ValueError(f"{what} has masked elements: fill them (data.filled(value)) or drop their rows")
+        raise ValueError(
+            f"{what} has masked elements: fill them (data.filled(value)) or drop their rows"
+        )
     if hasattr(data, "toarray") and hasattr(data, "nnz"):
-        raise TypeError(f"{what} is a sparse matrix: expected a dense array; call .toarray() if it fits into memory")
+        raise TypeError(
+            f"{what} is a sparse matrix: expected a dense array; call .toarray() if it fits into memory"
+        )
     try:
-        if not isinstance(data, np.ndarray) and hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
+        if (
+            not isinstance(data, np.ndarray)
+            and hasattr(data, "__dlpack__")
+            and not hasattr(data, "__array__")
+        ):
             array = np.from_dlpack(data)
         else:
             array = np.asanyarray(data) if isinstance(data, np.memmap) else np.asarray(data)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{what} is not a rectangular array of numbers ({error}): give every row the same length") from None
+        raise ValueError(
+            f"{what} is not a rectangular array of numbers ({error}): give every row the same length"
+        ) from None
     kind = array.dtype.kind
     if kind in "OSU":
         sample = array.flat[0] if array.size else ""
-        raise TypeError(f"{what} holds {'text' if kind in 'SU' or isinstance(sample, str) else 'objects'} such as {sample!r}: "
-                        "expected numbers; number the categories first, for example with "
-                        "np.unique(values, return_inverse=True)[1]")
+        raise TypeError(
+            f"{what} holds {'text' if kind in 'SU' or isinstance(sample, str) else 'objects'} such as {sample!r}: "
+            "expected numbers; number the categories first, for example with "
+            "np.unique(values, return_inverse=True)[1]"
+        )
     if kind == "c":
-        raise TypeError(f"{what} is complex ({array.dtype}): expected real numbers; take .real or .imag")
+        raise TypeError(
+            f"{what} is complex ({array.dtype}): expected real numbers; take .real or .imag"
+        )
     if kind not in "fiub":
         raise TypeError(f"{what} has the dtype {array.dtype}: expected real numbers")
     if kind == "b":
@@ -62,9 +76,12 @@ def as_array(data: Any, what: str) -> np.ndarray:
     if array.dtype == wanted and array.flags.c_contiguous and array.dtype.isnative:
         return array
     if array.nbytes >= LARGE:
-        warnings.warn(f"{what} ({array.nbytes >> 20} MiB of {array.dtype}, "
-                      f"{'C' if array.flags.c_contiguous else 'not C'}-contiguous) is copied to C-contiguous {wanted}: "
-                      "pass it that way to save the copy", stacklevel=4)
+        warnings.warn(
+            f"{what} ({array.nbytes >> 20} MiB of {array.dtype}, "
+            f"{'C' if array.flags.c_contiguous else 'not C'}-contiguous) is copied to C-contiguous {wanted}: "
+            "pass it that way to save the copy",
+            stacklevel=4,
+        )
     return np.ascontiguousarray(array, dtype=wanted)
 
 
@@ -76,20 +93,26 @@ def check_finite(array: np.ndarray, what: str) -> None:
     ValueError
         If there is one.
     """
-    if array.dtype.kind != "f" or isinstance(array, np.memmap):  # a file larger than memory is checked step by step
+    if array.dtype.kind != "f" or isinstance(
+        array, np.memmap
+    ):  # a file larger than memory is checked step by step
         return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum()):
             return
     for start in range(0, len(array), 65536):
-        bad = ~np.isfinite(array[start:start + 65536])
+        bad = ~np.isfinite(array[start : start + 65536])
         if bad.any():
             at = np.argwhere(bad)[0]
             at[0] += start
             value = array[tuple(at)]
-            place = f"row {at[0]}" + (f", column {', '.join(map(str, at[1:]))}" if len(at) > 1 else "")
-            raise ValueError(f"{what} holds {value} at {place}: replace or drop such values before training "
-                             "(for example np.nan_to_num, or an imputer)")
+            place = f"row {at[0]}" + (
+                f", column {', '.join(map(str, at[1:]))}" if len(at) > 1 else ""
+            )
+            raise ValueError(
+                f"{what} holds {value} at {place}: replace or drop such values before training "
+                "(for example np.nan_to_num, or an imputer)"
+            )
 
 
 def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
@@ -114,16 +137,24 @@ def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
     elif isinstance(x, list | tuple):
         parts = list(x)
         if len(parts) != len(names):
-            raise ValueError(f"X has {len(parts)} arrays and the model {len(names)} inputs ({', '.join(names)})")
+            raise ValueError(
+                f"X has {len(parts)} arrays and the model {len(names)} inputs ({', '.join(names)})"
+            )
     else:
-        raise ValueError(f"X is one array and the model has {len(names)} inputs ({', '.join(names)}): give a tuple, or a dict by name")
+        raise ValueError(
+            f"X is one array and the model has {len(names)} inputs ({', '.join(names)}): give a tuple, or a dict by name"
+        )
     what = ["X"] if len(names) == 1 else [f"X[{n!r}]" for n in names]
     arrays = [as_array(p, w) for p, w in zip(parts, what, strict=True)]
     for a, w in zip(arrays, what, strict=True):
         if a.ndim == 0:
-            raise ValueError(f"{w} is a single number: expected an array with one row for each sample")
+            raise ValueError(
+                f"{w} is a single number: expected an array with one row for each sample"
+            )
         if len(a) != len(arrays[0]):
-            raise ValueError(f"{what[0]} has {len(arrays[0])} rows and {w} has {len(a)}: expected as many in each")
+            raise ValueError(
+                f"{what[0]} has {len(arrays[0])} rows and {w} has {len(a)}: expected as many in each"
+            )
     return arrays
 
 

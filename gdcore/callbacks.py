@@ -82,7 +82,9 @@ class History(Callback):
         return self.history[key]
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{k}={v[-1]:.4g}" for k, v in self.history.items() if v and np.ndim(v[-1]) == 0)
+        last = ", ".join(
+            f"{k}={v[-1]:.4g}" for k, v in self.history.items() if v and np.ndim(v[-1]) == 0
+        )
         return f"<History of {len(self.epoch)} epochs: {last}>"
 
 
@@ -96,7 +98,9 @@ def better(mode: str, monitor: str) -> str:
     """
     if mode not in ("auto", "min", "max"):
         raise ValueError(f"mode={mode!r}: expected 'auto', 'min' or 'max'")
-    grows = any(word in monitor for word in ("acc", "auc", "precision", "recall", "f1", "r2", "top_"))
+    grows = any(
+        word in monitor for word in ("acc", "auc", "precision", "recall", "f1", "r2", "top_")
+    )
     return mode if mode != "auto" else "max" if grows else "min"
 
 
@@ -121,8 +125,14 @@ class EarlyStopping(Callback):
     stopped_epoch : int or None
     """
 
-    def __init__(self, monitor: str = "val_loss", patience: int = 10, min_delta: float = 0.0, mode: str = "auto",
-                 restore_best: bool = True) -> None:
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best: bool = True,
+    ) -> None:
         if patience < 0:
             raise ValueError(f"EarlyStopping patience={patience}: expected at least 0")
         self.monitor = monitor
@@ -163,7 +173,9 @@ def monitored(logs: Mapping[str, Any], name: str) -> float:
     """
     if name not in logs:
         hint = " (give fit validation_data or validation_split)" if name.startswith("val_") else ""
-        raise ValueError(f"no {name!r} among the epoch's numbers: expected one of {', '.join(logs)}{hint}")
+        raise ValueError(
+            f"no {name!r} among the epoch's numbers: expected one of {', '.join(logs)}{hint}"
+        )
     return float(logs[name])
 
 

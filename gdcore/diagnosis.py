@@ -23,7 +23,9 @@ def describe(value: Value, depth: int = 2) -> str:
     return f"{value.op.name}({', '.join(named)})" if named else value.op.name
 
 
-def first_bad_tensor(builder: Builder, targets: tuple[Target, ...], data: Data, seed: int, counter: int) -> str:
+def first_bad_tensor(
+    builder: Builder, targets: tuple[Target, ...], data: Data, seed: int, counter: int
+) -> str:
     """Run a step again with every tensor kept, and name the first that is not finite.
 
     Parameters
@@ -46,6 +48,3 @@ def first_bad_tensor(builder: Builder, targets: tuple[Target, ...], data: Data, 
         if value.dtype == REAL and not np.isfinite(session.read(value, data.rows)).all():
             return describe(value)
     return "loss"
-
-
-

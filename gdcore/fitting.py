@@ -50,8 +50,11 @@ class Data:
 
     def take(self, rows: slice) -> Data:
         """Some of the samples."""
-        return Data([a[rows] for a in self.inputs], [a[rows] for a in self.targets],
-                    None if self.weights is None else self.weights[rows])
+        return Data(
+            [a[rows] for a in self.inputs],
+            [a[rows] for a in self.targets],
+            None if self.weights is None else self.weights[rows],
+        )
 
 
 @dataclass
@@ -64,16 +67,28 @@ class Tally:
 
     def logs(self, prefix: str = "") -> dict[str, Any]:
         """The numbers so far."""
-        out: dict[str, Any] = {prefix + "loss": self.loss / self.rows if self.rows else float("nan")}
+        out: dict[str, Any] = {
+            prefix + "loss": self.loss / self.rows if self.rows else float("nan")
+        }
         for m in self.metrics:
             value = m.result()
             out[prefix + m.name] = float(value) if np.ndim(value) == 0 else value
         return out
 
 
-def sweep(step: Step, data: Data, batch: int, tally: Tally, *, order: np.ndarray | None = None, seed: int = 0,
-          counter: int = 0, one_by_one: bool = False, hyper_from: int | None = None,
-          after: Callable[[int, int, float], bool] | None = None) -> tuple[int, int]:
+def sweep(
+    step: Step,
+    data: Data,
+    batch: int,
+    tally: Tally,
+    *,
+    order: np.ndarray | None = None,
+    seed: int = 0,
+    counter: int = 0,
+    one_by_one: bool = False,
+    hyper_from: int | None = None,
+    after: Callable[[int, int, float], bool] | None = None,
+) -> tuple[int, int]:
     """One pass over the data.
 
     Parameters
@@ -104,9 +119,24 @@ def sweep(step: Step, data: Data, batch: int, tally: Tally, *, order: np.ndarray
         losses = np.empty(count)
         span = slice(first * batch, min(rows, (first + count) * batch))
         kept = [np.empty((span.stop - span.start) * n, session.real) for n in session.tap_rows]
-        hyper = None if step.numbers is None or hyper_from is None else step.numbers.rows(hyper_from + first, count)
-        done, status = session.run(feeds, rows, batch, first=first, steps=count, order=order, seed=seed,
-                                   counter=counter + first, hyper=hyper, losses=losses, outputs=kept)
+        hyper = (
+            None
+            if step.numbers is None or hyper_from is None
+            else step.numbers.rows(hyper_from + first, count)
+        )
+        done, status = session.run(
+            feeds,
+            rows,
+            batch,
+            first=first,
+            steps=count,
+            order=order,
+            seed=seed,
+            counter=counter + first,
+            hyper=hyper,
+            losses=losses,
+            outputs=kept,
+        )
         end = min(rows, (first + done) * batch)
         sizes = np.full(done, float(batch))
         if done and end == rows:
@@ -114,13 +144,20 @@ def sweep(step: Step, data: Data, batch: int, tally: Tally, *, order: np.ndarray
         tally.loss += float(losses[:done] @ sizes)
         tally.rows += int(sizes.sum())
         if kept and done and tally.metrics:
-            which = slice(span.start, end) if order is None else order[span.start:end]
+            which = slice(span.start, end) if order is None else order[span.start : end]
             shape = (end - span.start, *step.output_shapes[0])
             for m in tally.metrics:
-                m.update(data.targets[0][which], kept[0][:int(np.prod(shape))].reshape(shape),
-                         None if data.weights is None else data.weights[which])
+                m.update(
+                    data.targets[0][which],
+                    kept[0][: int(np.prod(shape))].reshape(shape),
+                    None if data.weights is None else data.weights[which],
+                )
         first += done
-        stop = after(first, end, float(losses[done - 1]) if done else float("nan")) if after is not None else False
+        stop = (
+            after(first, end, float(losses[done - 1]) if done else float("nan"))
+            if after is not None
+            else False
+        )
         if status == _core.NOT_FINITE:
             return first, status
         if stop:
@@ -131,8 +168,17 @@ def sweep(step: Step, data: Data, batch: int, tally: Tally, *, order: np.ndarray
 class Fit:
     """One call of `Model.fit`: everything that it needs, checked, and then its epochs."""
 
-    def __init__(self, model: Model, data: Data, validation: Data | None, batch: int, epochs: int, shuffle: bool,
-                 callbacks: Sequence[Callback], verbose: int | str) -> None:
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        validation: Data | None,
+        batch: int,
+        epochs: int,
+        shuffle: bool,
+        callbacks: Sequence[Callback],
+        verbose: int | str,
+    ) -> None:
         self.model, self.data, self.validation = model, data, validation
         self.batch, self.epochs, self.shuffle = min(batch, data.rows), epochs, shuffle
         self.history = History()
@@ -189,15 +235,28 @@ class Fit:
             model.steps_done = begin + steps
             if self.one_by_one:
                 self._tell("on_batch_end", steps - 1, {"loss": loss})
-            self.progress.advance(epoch, rows, {"loss": tally.loss / max(1, tally.rows)})
+            self.progress.advance(epoch, rows, tally.logs)
             return self.one_by_one and model.stop_training
 
         lr = float(model.optimizer.schedule(begin))
-        done, status = sweep(step, self.data, self.batch, tally, order=order, seed=model.seed, counter=begin,
-                             one_by_one=self.one_by_one, hyper_from=begin, after=after)
+        done, status = sweep(
+            step,
+            self.data,
+            self.batch,
+            tally,
+            order=order,
+            seed=model.seed,
+            counter=begin,
+            one_by_one=self.one_by_one,
+            hyper_from=begin,
+            after=after,
+        )
         if status == _core.NOT_FINITE:
-            at = order[done * self.batch:(done + 1) * self.batch] if order is not None else np.arange(
-                done * self.batch, min(self.data.rows, (done + 1) * self.batch))
+            at = (
+                order[done * self.batch : (done + 1) * self.batch]
+                if order is not None
+                else np.arange(done * self.batch, min(self.data.rows, (done + 1) * self.batch))
+            )
             tensor = model.first_bad_tensor(self.data, at)
             raise NonFiniteError(epoch, done, tensor)
         model.epochs_done += 1

@@ -139,7 +139,9 @@ class CrossEntropy(Loss):
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1")
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
+            )
 
     def __call__(self, pred: Value, target: Value) -> Value:
         logits = _along_last(pred, "softmax")
@@ -160,14 +162,18 @@ class CrossEntropy(Loss):
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         k = pred.shape[-1]
         if pred.ndim < 2 or k == 1:
-            raise ValueError(f"cross_entropy needs an output for each class, and the network puts out shape {pred.shape}: "
-                             "give the last layer one unit a class, or use binary_cross_entropy")
+            raise ValueError(
+                f"cross_entropy needs an output for each class, and the network puts out shape {pred.shape}: "
+                "give the last layer one unit a class, or use binary_cross_entropy"
+            )
         if y.ndim == pred.ndim and y.shape[-1] == 1 and k != 1:
             y = y[..., 0]
         if y.ndim == pred.ndim:
             if y.size and (y.min() < 0 or y.max() > 1 + 1e-6):
-                raise ValueError(f"cross_entropy targets of shape {y.shape} are taken for probabilities, but lie between "
-                                 f"{y.min():g} and {y.max():g}: expected 0 to 1 (one-hot), or class numbers of shape {y.shape[:-1]}")
+                raise ValueError(
+                    f"cross_entropy targets of shape {y.shape} are taken for probabilities, but lie between "
+                    f"{y.min():g} and {y.max():g}: expected 0 to 1 (one-hot), or class numbers of shape {y.shape[:-1]}"
+                )
             return y
         return class_numbers(y, int(k), "cross_entropy")  # type: ignore[arg-type]
 
@@ -188,7 +194,9 @@ class BinaryCrossEntropy(Loss):
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1")
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
+            )
 
     def __call__(self, pred: Value, target: Value) -> Value:
         logits = before(pred, "sigmoid")
@@ -202,7 +210,9 @@ class BinaryCrossEntropy(Loss):
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         if y.size and (y.min() < 0 or y.max() > 1):
-            raise ValueError(f"binary_cross_entropy targets lie between {y.min():g} and {y.max():g}: expected 0 to 1")
+            raise ValueError(
+                f"binary_cross_entropy targets lie between {y.min():g} and {y.max():g}: expected 0 to 1"
+            )
         return y
 
 
@@ -266,7 +276,9 @@ class KLDivergence(Loss):
 
     def __call__(self, pred: Value, target: Value) -> Value:
         logits = _along_last(pred, "softmax")
-        log_p = ops.log_softmax(logits) if logits is not None else ops.log(ops.maximum(pred, EPSILON))
+        log_p = (
+            ops.log_softmax(logits) if logits is not None else ops.log(ops.maximum(pred, EPSILON))
+        )
         wanted = ops.clip(target, EPSILON, 1.0)
         return rows(ops.sum(wanted * (ops.log(wanted) - log_p), -1))
 
@@ -275,7 +287,9 @@ class KLDivergence(Loss):
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         if y.size and (y.min() < 0 or y.max() > 1 + 1e-6):
-            raise ValueError(f"kl_divergence targets lie between {y.min():g} and {y.max():g}: expected probabilities, 0 to 1")
+            raise ValueError(
+                f"kl_divergence targets lie between {y.min():g} and {y.max():g}: expected probabilities, 0 to 1"
+            )
         return y
 
 
@@ -314,18 +328,35 @@ class Custom(Loss):
 def class_numbers(y: np.ndarray, classes: int, who: str) -> np.ndarray:
     """Class numbers 0 ... classes-1 as int32, or one line that says what is wrong."""
     if y.dtype.kind == "f" and not (np.floor(y) == y).all():
-        raise ValueError(f"{who} targets of shape {y.shape} are taken for class numbers, but hold fractions such as "
-                         f"{y[np.floor(y) != y].flat[0]:g}: expected whole numbers 0 to {classes - 1}")
+        raise ValueError(
+            f"{who} targets of shape {y.shape} are taken for class numbers, but hold fractions such as "
+            f"{y[np.floor(y) != y].flat[0]:g}: expected whole numbers 0 to {classes - 1}"
+        )
     if y.size and (y.min() < 0 or y.max() >= classes):
         bad = y.min() if y.min() < 0 else y.max()
-        raise ValueError(f"{who} got the class number {bad:g}, and the network puts out {classes} classes: expected 0 to "
-                         f"{classes - 1}; number the classes from 0, or give the last layer {int(max(y.max(), 0)) + 1} units")
+        raise ValueError(
+            f"{who} got the class number {bad:g}, and the network puts out {classes} classes: expected 0 to "
+            f"{classes - 1}; number the classes from 0, or give the last layer {int(max(y.max(), 0)) + 1} units"
+        )
     return y.astype(np.int32)
 
 
-LOSSES: dict[str, type[Loss]] = {c.name: c for c in (
-    MeanSquaredError, MeanAbsoluteError, Huber, LogCosh, CrossEntropy, BinaryCrossEntropy, Hinge, SquaredHinge, Poisson,
-    KLDivergence, CosineSimilarity)}
+LOSSES: dict[str, type[Loss]] = {
+    c.name: c
+    for c in (
+        MeanSquaredError,
+        MeanAbsoluteError,
+        Huber,
+        LogCosh,
+        CrossEntropy,
+        BinaryCrossEntropy,
+        Hinge,
+        SquaredHinge,
+        Poisson,
+        KLDivergence,
+        CosineSimilarity,
+    )
+}
 
 
 def get(spec: Any) -> Loss:
@@ -354,8 +385,25 @@ def get(spec: Any) -> Loss:
         return spec()
     if callable(spec):
         return Custom(spec)
-    raise TypeError(f"loss {spec!r}: expected a name, a loss, or a function of (prediction, target)")
+    raise TypeError(
+        f"loss {spec!r}: expected a name, a loss, or a function of (prediction, target)"
+    )
 
 
-__all__ = ["LOSSES", "BinaryCrossEntropy", "CosineSimilarity", "CrossEntropy", "Custom", "Hinge", "Huber",
-           "KLDivergence", "LogCosh", "Loss", "MeanAbsoluteError", "MeanSquaredError", "Poisson", "SquaredHinge", "get"]
+__all__ = [
+    "LOSSES",
+    "BinaryCrossEntropy",
+    "CosineSimilarity",
+    "CrossEntropy",
+    "Custom",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Poisson",
+    "SquaredHinge",
+    "get",
+]

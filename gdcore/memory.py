@@ -39,7 +39,10 @@ def settings_of(parameter: Parameter, name: str, optimizer: Optimizer | None) ->
     for group in optimizer.groups:
         if fnmatch.fnmatchcase(name, str(group["match"])):
             lr = group.get("lr")
-            return Settings(None if lr is None else float(lr), float(group.get("weight_decay", optimizer.weight_decay)))
+            return Settings(
+                None if lr is None else float(lr),
+                float(group.get("weight_decay", optimizer.weight_decay)),
+            )
     spared = optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
     return Settings(None, 0.0 if spared else optimizer.weight_decay)
 
@@ -84,14 +87,16 @@ class Memory:
         self.params = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
         self.grads = aligned(max(1, self.n_trainable) * self.dtype.itemsize).view(self.dtype)
         self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
-        self.slots = aligned(max(1, len(self.slot_names) * self.n_trainable) * self.dtype.itemsize).view(self.dtype)
+        self.slots = aligned(
+            max(1, len(self.slot_names) * self.n_trainable) * self.dtype.itemsize
+        ).view(self.dtype)
         at = 0
         for s in network.states:
             self.offsets[s], at = at, at + self._room(s)
         self.states = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
         for i, slot in enumerate(self.slot_names):
             assert optimizer is not None
-            self.slots[i * self.n_trainable:(i + 1) * self.n_trainable] = optimizer.initial(slot)
+            self.slots[i * self.n_trainable : (i + 1) * self.n_trainable] = optimizer.initial(slot)
 
     def _room(self, v: Variable) -> int:
         return -(-v.size // self.step) * self.step
@@ -110,24 +115,26 @@ class Memory:
         """A variable's numbers, as a writable view."""
         vector = self.params if isinstance(v, Parameter) else self.states
         at = self.offsets[v]
-        return vector[at:at + v.size].reshape(v.shape)
+        return vector[at : at + v.size].reshape(v.shape)
 
     def gradient(self, p: Parameter) -> np.ndarray:
         """A trainable parameter's gradient, as a view."""
         at = self.offsets[p]
-        return self.grads[at:at + p.size].reshape(p.shape)
+        return self.grads[at : at + p.size].reshape(p.shape)
 
     def slot(self, p: Parameter, slot: str) -> np.ndarray:
         """What the optimizer remembers of a trainable parameter, as a writable view."""
         at = self.slot_names.index(slot) * self.n_trainable + self.offsets[p]
-        return self.slots[at:at + p.size].reshape(p.shape)
+        return self.slots[at : at + p.size].reshape(p.shape)
 
     def place(self, leaf: Value) -> Place | None:
         """Where the leaf of a variable lies."""
         v = leaf.attrs.get("variable")
         if v is None:
             return None
-        return Place(PARAMS if isinstance(v, Parameter) else STATES, self.offsets[v] * self.dtype.itemsize)
+        return Place(
+            PARAMS if isinstance(v, Parameter) else STATES, self.offsets[v] * self.dtype.itemsize
+        )
 
     def grad_place(self, p: Parameter) -> Place:
         """Where its gradient goes."""
@@ -142,8 +149,10 @@ class Memory:
                 name = self.network.names[v]
                 drawn = np.asarray(v.initializer(v.shape, Stream(seed, f"init/{name}")))
                 if drawn.shape != v.shape or not np.isfinite(drawn).all():
-                    raise ValueError(f"the initializer of {name!r} gave an array of shape {drawn.shape}"
-                                     f"{'' if drawn.shape != v.shape else ' that is not finite'}: expected shape {v.shape}")
+                    raise ValueError(
+                        f"the initializer of {name!r} gave an array of shape {drawn.shape}"
+                        f"{'' if drawn.shape != v.shape else ' that is not finite'}: expected shape {v.shape}"
+                    )
                 self.view(v)[...] = drawn
             else:
                 self.view(v)[...] = v.initial  # type: ignore[attr-defined]

@@ -47,10 +47,14 @@ def outputs_of(result: Any, who: str) -> tuple[list[Value], list[str] | None]:
     else:
         names, values = None, [result]
     if not values or not all(isinstance(v, Value) for v in values):
-        raise TypeError(f"{who} returned {type(result).__name__}: expected a traced value, or a tuple or dict of them")
+        raise TypeError(
+            f"{who} returned {type(result).__name__}: expected a traced value, or a tuple or dict of them"
+        )
     for v in values:
         if not v.shape or v.shape[0] != Batch(1):
-            raise ValueError(f"{who} put out shape {v.shape}: expected the batch first, (B, ...), one row for each sample")
+            raise ValueError(
+                f"{who} put out shape {v.shape}: expected the batch first, (B, ...), one row for each sample"
+            )
     return values, names
 
 
@@ -61,12 +65,20 @@ def trace(model: Layer, inputs: Sequence[Value], result: Any) -> Network:
     order = topological(numbered)
     for v in order:
         if v.op is INPUT and not any(v is x for x in inputs):
-            raise ValueError(f"the outputs depend on the input {v.name!r}, which is not among the model's inputs")
+            raise ValueError(
+                f"the outputs depend on the input {v.name!r}, which is not among the model's inputs"
+            )
     found = [v.attrs["variable"] for v in order if v.op in (PARAM, STATE)]
     names = _names(model, found)
     ordered = sorted(set(found), key=list(names).index)
-    return Network(list(inputs), numbered, output_names, [v for v in ordered if isinstance(v, Parameter)],
-                   [v for v in ordered if isinstance(v, State)], names)
+    return Network(
+        list(inputs),
+        numbered,
+        output_names,
+        [v for v in ordered if isinstance(v, Parameter)],
+        [v for v in ordered if isinstance(v, State)],
+        names,
+    )
 
 
 def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
@@ -82,7 +94,11 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
         if id(layer) not in paths:
             kind = layer.name or type(layer).__name__.lower()
             taken = set(paths.values())
-            paths[id(layer)] = next(n for i in range(len(taken) + 1) if (n := kind if i == 0 else f"{kind}_{i}") not in taken)
+            paths[id(layer)] = next(
+                n
+                for i in range(len(taken) + 1)
+                if (n := kind if i == 0 else f"{kind}_{i}") not in taken
+            )
             order.append(layer)
     names: dict[Variable, str] = {}
     for layer in order:
@@ -92,5 +108,7 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
             variable.leaf.name = names[variable]
     if len(set(names.values())) != len(names):
         twice = next(n for n in names.values() if list(names.values()).count(n) > 1)
-        raise ValueError(f"two variables have the name {twice!r}: give their layers different names")
+        raise ValueError(
+            f"two variables have the name {twice!r}: give their layers different names"
+        )
     return names

@@ -65,11 +65,15 @@ class Optimizer:
         for name in ("weight_decay", "clip_value", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not (value >= 0 and np.isfinite(value)):
-                raise ValueError(f"{type(self).__name__} {name}={value!r}: expected a number of at least 0")
+                raise ValueError(
+                    f"{type(self).__name__} {name}={value!r}: expected a number of at least 0"
+                )
         for group in self.groups:
             wrong = set(group) - {"match", "lr", "weight_decay"}
             if wrong or "match" not in group:
-                raise ValueError(f"optimizer group {dict(group)}: expected 'match' and any of 'lr', 'weight_decay'")
+                raise ValueError(
+                    f"optimizer group {dict(group)}: expected 'match' and any of 'lr', 'weight_decay'"
+                )
 
     def numbers(self, t: np.ndarray) -> Numbers:
         """What `update` needs beside the learning rate, for step numbers t = 1, 2, ..."""
@@ -79,7 +83,9 @@ class Optimizer:
         """What a slot begins as."""
         return 0.0
 
-    def update(self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         """New parameters and slots from old ones and the gradient; n holds "lr" and the `numbers`."""
         raise TypeError(f"{type(self).__name__} has no update(p, g, slots, n)")
 
@@ -120,7 +126,9 @@ class SGD(Optimizer):
     def slots(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("velocity",) if self.momentum else ()
 
-    def update(self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         if not self.momentum:
             return p - n["lr"] * g, {}
         v = slots["velocity"] * self.momentum + g
@@ -155,9 +163,14 @@ class Adam(Optimizer):
         return ("m", "v", "v_max") if self.amsgrad else ("m", "v")
 
     def numbers(self, t: np.ndarray) -> Numbers:
-        return {"m_scale": 1.0 / _power(self.betas[0], t), "v_scale": 1.0 / np.sqrt(_power(self.betas[1], t))}
+        return {
+            "m_scale": 1.0 / _power(self.betas[0], t),
+            "v_scale": 1.0 / np.sqrt(_power(self.betas[1], t)),
+        }
 
-    def update(self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         b1, b2 = self.betas
         m = slots["m"] * b1 + g * (1 - b1)
         v = slots["v"] * b2 + ops.square(g) * (1 - b2)
@@ -210,10 +223,15 @@ class Nadam(Optimizer):
         mu = self.betas[0] * (1 - 0.5 * 0.96 ** (steps * self.momentum_decay))
         product = np.cumprod(mu)
         i = t.astype(np.int64) - 1
-        return {"g_share": (1 - mu[i]) / (1 - product[i]), "m_share": mu[i + 1] / (1 - product[i + 1]),
-                "v_scale": 1.0 / np.sqrt(_power(self.betas[1], t))}
+        return {
+            "g_share": (1 - mu[i]) / (1 - product[i]),
+            "m_share": mu[i + 1] / (1 - product[i + 1]),
+            "v_scale": 1.0 / np.sqrt(_power(self.betas[1], t)),
+        }
 
-    def update(self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         b1, b2 = self.betas
         m = slots["m"] * b1 + g * (1 - b1)
         v = slots["v"] * b2 + ops.square(g) * (1 - b2)
@@ -247,9 +265,15 @@ class RMSprop(Optimizer):
 
     @property
     def slots(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("v", *(("mean",) if self.centered else ()), *(("velocity",) if self.momentum else ()))
+        return (
+            "v",
+            *(("mean",) if self.centered else ()),
+            *(("velocity",) if self.momentum else ()),
+        )
 
-    def update(self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         v = slots["v"] * self.rho + ops.square(g) * (1 - self.rho)
         new = {"v": v}
         spread = v
@@ -284,7 +308,9 @@ class Adagrad(Optimizer):
     def initial(self, slot: str) -> float:
         return self.initial_accumulator
 
-    def update(self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         total = slots["sum"] + ops.square(g)
         return p - n["lr"] * g / (ops.sqrt(total) + self.epsilon), {"sum": total}
 
@@ -309,14 +335,18 @@ class Adadelta(Optimizer):
     name: ClassVar[str] = "adadelta"
     slots: ClassVar[tuple[str, ...]] = ("v", "u")
 
-    def update(self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         v = slots["v"] * self.rho + ops.square(g) * (1 - self.rho)
         d = ops.sqrt(slots["u"] + self.epsilon) / ops.sqrt(v + self.epsilon) * g
         u = slots["u"] * self.rho + ops.square(d) * (1 - self.rho)
         return p - n["lr"] * d, {"v": v, "u": u}
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {c.name: c for c in (SGD, Adam, AdamW, AMSGrad, Nadam, RMSprop, Adagrad, Adadelta)}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    c.name: c for c in (SGD, Adam, AdamW, AMSGrad, Nadam, RMSprop, Adagrad, Adadelta)
+}
 
 
 def get(spec: Any, **settings: Any) -> Optimizer:
@@ -357,5 +387,7 @@ def from_config(config: Mapping[str, Any]) -> Optimizer:
         raise unknown("optimizer", config.get("name"), OPTIMIZERS)
     known = {f.name for f in fields(cls)}
     if set(settings) - known:
-        raise ValueError(f"optimizer {cls.name} has no setting {sorted(set(settings) - known)[0]!r}")
+        raise ValueError(
+            f"optimizer {cls.name} has no setting {sorted(set(settings) - known)[0]!r}"
+        )
     return cls(**settings)

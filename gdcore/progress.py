@@ -1,18 +1,30 @@
-"""One line that tells how training goes; it vanishes where output is not a terminal."""
+"""What a person sees of training: one line that is drawn over on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import numpy as np
 
-WIDTH = 24
+WIDTH = 24  # of the bar, in characters
+EVERY = 0.1  # seconds between two drawings
+SHARE = 0.05  # of the time, at most, is spent on numbers that are only shown
+
+Logs = dict[str, Any]
 
 
 def number(value: Any) -> str:
-    """A number in few characters."""
+    """A number in few characters.
+
+    Examples
+    --------
+    >>> number(0.98765), number(1.5e-6), number(2.95e9)
+    ('0.9877', '1.50e-06', '2.95e+09')
+    """
     if np.ndim(value):
         return "…"
     if value and not 1e-4 <= abs(value) < 1e5:
@@ -21,24 +33,39 @@ def number(value: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people read them."""
-    if seconds < 10:
+    """Seconds as people read them.
+
+    Examples
+    --------
+    >>> duration(0.04), duration(9.96), duration(59.7), duration(3599.9), duration(7260)
+    ('40ms', '10s', '1m00s', '1h00m', '2h01m')
+    """
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 9.95:
         return f"{seconds:.1f}s"
-    if seconds < 60:
-        return f"{seconds:.0f}s"
-    minutes, rest = divmod(int(seconds), 60)
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    minutes, rest = divmod(whole, 60)
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
-def rate(per_second: float) -> str:
-    """Samples a second as people read them."""
-    for unit, size in (("M", 1e6), ("k", 1e3)):
-        if per_second >= size:
-            return f"{per_second / size:.1f}{unit}/s"
-    return f"{per_second:.0f}/s"
+def rate(per_second: float, unit: str = "/s") -> str:
+    """A rate as people read it.
+
+    Examples
+    --------
+    >>> rate(12), rate(51_234), rate(999_960), rate(3.2e9, "FLOP/s")
+    ('12/s', '51.2k/s', '1.0M/s', '3.2GFLOP/s')
+    """
+    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if per_second >= 0.99995 * size:
+            return f"{per_second / size:.1f}{prefix}{unit}"
+    return f"{per_second:.0f}{unit}"
 
 
-def as_line(logs: dict[str, Any]) -> str:
+def as_line(logs: Logs) -> str:
     """The numbers of an epoch in one line."""
     return "  ".join(f"{k} {number(v)}" for k, v in logs.items() if np.ndim(v) == 0 and k != "lr")
 
@@ -56,51 +83,112 @@ class Progress:
         0 elsewhere, and 1 becomes 2 where output is not a terminal.
     stream : file
         Standard error if None.
+
+    Raises
+    ------
+    ValueError
+        For another `verbose`.
+
+    Examples
+    --------
+    >>> import io
+    >>> shown = Progress(2, 100, verbose=0, stream=io.StringIO())
+    >>> shown.start_epoch(), shown.end_epoch(0, {"loss": 0.5}), shown.close()
+    (None, None, None)
     """
 
     def __init__(self, epochs: int, samples: int, verbose: int | str = "auto", stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
-        tty = bool(getattr(self.stream, "isatty", lambda: False)())
-        if verbose == "auto":
-            verbose = 1 if tty else 0
-        if verbose not in (0, 1, 2):
+        if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
-        self.mode = 2 if verbose == 1 and not tty else verbose
+        self.stream = stream if stream is not None else sys.stderr
+        terminal = _is_terminal(self.stream)
+        if verbose == "auto":
+            verbose = 1 if terminal else 0
+        self.mode = 2 if verbose == 1 and not terminal else int(verbose)
+        if self.stream is None:  # a program without a console
+            self.mode = 0
         self.epochs, self.samples = epochs, samples
-        self.begin = self.epoch_begin = self.drawn = time.monotonic()
-        self.seen = 0
+        self.full, self.empty, self.cut = _marks(self.stream)
+        self.begin = self.epoch_begin = time.monotonic()
+        self.next = self.begin
+        self.line = ""
+        self.last: Logs = {}
 
     def start_epoch(self) -> None:
         """An epoch begins."""
         self.epoch_begin = time.monotonic()
 
-    def advance(self, epoch: int, samples: int, logs: dict[str, Any]) -> None:
-        """So many samples of this epoch are done."""
+    def advance(self, epoch: int, samples: int, logs: Logs | Callable[[], Logs]) -> None:
+        """So many samples of this epoch are done; `logs` is called only if it is shown."""
         now = time.monotonic()
-        if self.mode != 1 or now - self.drawn < 0.1:
+        if self.mode != 1 or now < self.next:
             return
-        self.drawn = now
-        share = samples / max(1, self.samples)
-        speed = samples / max(1e-9, now - self.epoch_begin)
-        left = (self.epochs * self.samples - epoch * self.samples - samples) / max(1e-9, speed)
-        bar = "━" * int(share * WIDTH) + "╌" * (WIDTH - int(share * WIDTH))
-        self._draw(f"epoch {epoch + 1}/{self.epochs} {bar} {as_line(logs)}  {rate(speed)}  {duration(left)} left")
+        # What the validation gave last stays in sight until there is more.
+        known = {k: v for k, v in self.last.items() if k.startswith("val_")}
+        self._show(epoch, samples, {**(logs() if callable(logs) else logs), **known}, now)
+        self.next = max(self.next, now + (time.monotonic() - now) / SHARE)
 
-    def end_epoch(self, epoch: int, logs: dict[str, Any]) -> None:
+    def end_epoch(self, epoch: int, logs: Logs) -> None:
         """An epoch is over."""
-        if self.mode == 0:
-            return
-        took = time.monotonic() - self.epoch_begin
-        line = f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  {rate(self.samples / max(1e-9, took))}"
-        if self.mode == 1:
-            self._draw(line)
-        else:
-            print(line, file=self.stream, flush=True)
+        now = time.monotonic()
+        self.last = logs
+        if self.mode == 1 and (now >= self.next or epoch + 1 == self.epochs):
+            self._show(epoch, self.samples, logs, now)
+        elif self.mode == 2:
+            took = max(1e-9, now - self.epoch_begin)
+            self._print(f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  {rate(self.samples / took)}\n")
 
     def close(self) -> None:
         """The last line stays."""
-        if self.mode == 1:
-            print(file=self.stream, flush=True)
+        if self.mode == 1 and self.line:
+            self._print("\n")
+            self.line = ""
 
-    def _draw(self, line: str) -> None:
-        print("\r\x1b[2K" + line, end="", file=self.stream, flush=True)
+    def _show(self, epoch: int, samples: int, logs: Logs, now: float) -> None:
+        """Draw where training is: the bar is of all epochs, for one may pass faster than an eye sees."""
+        self.next = now + EVERY
+        done, total = epoch * self.samples + samples, max(1, self.epochs * self.samples)
+        speed = done / max(1e-9, now - self.begin)
+        filled = WIDTH * done // total
+        head = f"epoch {epoch + 1}/{self.epochs} "
+        ends = f"in {duration(now - self.begin)}" if done >= total else f"{duration((total - done) / max(1e-9, speed))} left"
+        tail = f" {as_line(logs)}  {rate(speed)}  {ends}"
+        room = _columns(self.stream) - 1  # the last column is left free: some terminals wrap when it is written
+        bar = self.full * filled + self.empty * (WIDTH - filled)
+        if len(head) + WIDTH + len(tail) > room:
+            bar = bar[:0]
+        line = head + bar + tail if bar else head.rstrip() + " " + tail.lstrip()
+        if len(line) > room:
+            line = line[:max(0, room - 1)] + self.cut
+        self.line = line
+        self._print("\r\x1b[2K" + line)
+
+    def _print(self, text: str) -> None:
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError):  # nobody reads any more: training goes on
+            self.mode = 0
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    except (AttributeError, ValueError):  # something of the user's own, or closed
+        return False
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError, AttributeError):
+        return 80
+
+
+def _marks(stream: TextIO | None) -> tuple[str, str, str]:
+    """The characters of the bar and of a cut line, plain ones where the stream cannot write others."""
+    try:
+        "━╌…".encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return "=", "-", "~"
+    return "━", "╌", "…"

@@ -62,7 +62,9 @@ def _physical_cores(allowed: set[int]) -> int:
     for cpu in allowed:
         folder = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
         try:
-            cores.add(((folder / "physical_package_id").read_text(), (folder / "core_id").read_text()))
+            cores.add(
+                ((folder / "physical_package_id").read_text(), (folder / "core_id").read_text())
+            )
         except OSError:
             return len(allowed)
     return len(cores)

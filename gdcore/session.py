@@ -18,8 +18,16 @@ from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import Plan
 
 PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, INPUTS = range(1, 9)
-BUFFER_NAMES = {ARENA: "arena", PARAMS: "params", GRADS: "grads", SLOTS: "slots", STATES: "states",
-                CONSTANTS: "const", HYPER: "hyper", FLAG: "flag"} | {INPUTS + i: f"in{i}" for i in range(56)}
+BUFFER_NAMES = {
+    ARENA: "arena",
+    PARAMS: "params",
+    GRADS: "grads",
+    SLOTS: "slots",
+    STATES: "states",
+    CONSTANTS: "const",
+    HYPER: "hyper",
+    FLAG: "flag",
+} | {INPUTS + i: f"in{i}" for i in range(56)}
 
 # A step of fewer floating-point operations runs on one thread: the others would be in the way.
 # bench/threads.py measures where a second thread begins to pay.
@@ -41,7 +49,7 @@ def aligned(nbytes: int) -> np.ndarray:
     """
     raw = np.zeros(nbytes + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start:start + nbytes]
+    return raw[start : start + nbytes]
 
 
 class _Scratch(threading.local):
@@ -73,8 +81,16 @@ class Session:
     isa : number of the instruction set; None for the one chosen at import
     """
 
-    def __init__(self, plan: Plan, inputs: Sequence[Value], taps: Sequence[Value], loss: Value | None,
-                 buffers: dict[int, np.ndarray], check: Place | None = None, isa: int | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: Sequence[Value],
+        taps: Sequence[Value],
+        loss: Value | None,
+        buffers: dict[int, np.ndarray],
+        check: Place | None = None,
+        isa: int | None = None,
+    ) -> None:
         self.plan = plan
         self.inputs = list(inputs)
         self.taps = list(taps)
@@ -89,7 +105,14 @@ class Session:
         for i, leaf in enumerate(self.inputs):
             kind = np.dtype(np.int32) if leaf.dtype == INT else self.real
             row = at_batch(size(leaf.shape), 1)
-            feeds.append((INPUTS + i, int(leaf.dtype == INT), row, aligned(plan.batch * row * kind.itemsize + 64)))
+            feeds.append(
+                (
+                    INPUTS + i,
+                    int(leaf.dtype == INT),
+                    row,
+                    aligned(plan.batch * row * kind.itemsize + 64),
+                )
+            )
         self.tap_rows = [at_batch(size(t.shape), 1) for t in taps]
         tap_refs = []
         for tap, row in zip(taps, self.tap_rows, strict=True):
@@ -99,8 +122,13 @@ class Session:
         if loss is not None:
             at = plan.place_of(loss)
             loss_ref = (at.buffer, 0, at.offset)
-        core = _core.Plan(runtime.ISA if isa is None else isa, plan.bits, [i.encoded() for i in plan.instructions],
-                          plan.n_compute, None if check is None else (check.buffer, check.offset))
+        core = _core.Plan(
+            runtime.ISA if isa is None else isa,
+            plan.bits,
+            [i.encoded() for i in plan.instructions],
+            plan.n_compute,
+            None if check is None else (check.buffer, check.offset),
+        )
         self.runner = _core.Runner(core, slots, feeds, tap_refs, loss_ref, HYPER)
         self.empty_losses = np.zeros(1)
         self.has_loss = loss is not None
@@ -108,7 +136,9 @@ class Session:
     @property
     def nbytes(self) -> int:
         """Bytes of memory of the session's own: arena, staged batch, constants."""
-        staged = sum(at_batch(size(leaf.shape), self.plan.batch) * self.real.itemsize for leaf in self.inputs)
+        staged = sum(
+            at_batch(size(leaf.shape), self.plan.batch) * self.real.itemsize for leaf in self.inputs
+        )
         return int(self.arena.nbytes + staged + self.plan.constants.nbytes)
 
     def read(self, value: Value, batch: int) -> np.ndarray:
@@ -117,17 +147,30 @@ class Session:
         shape = [at_batch(d, batch) for d in value.shape]
         count = int(np.prod(shape, dtype=np.int64))
         kind = np.dtype(np.int32) if value.dtype == INT else self.real
-        return self.arena[at.offset:at.offset + count * kind.itemsize].view(kind).reshape(shape)
+        return self.arena[at.offset : at.offset + count * kind.itemsize].view(kind).reshape(shape)
 
     def threads(self, batch: int) -> int:
         """How many threads a step of this batch is given."""
         count = runtime.get_num_threads()
         return count if count > 1 and self.plan.flops(batch) >= THREAD_FLOPS else 1
 
-    def run(self, data: Sequence[tuple[np.ndarray, float]], rows: int, batch: int, *, first: int = 0,
-            steps: int | None = None, order: np.ndarray | None = None, seed: int = 0, counter: int = 0,
-            hyper: np.ndarray | None = None, losses: np.ndarray | None = None,
-            outputs: Sequence[np.ndarray] = (), threads: int | None = None, seconds: float = SECONDS) -> tuple[int, int]:
+    def run(
+        self,
+        data: Sequence[tuple[np.ndarray, float]],
+        rows: int,
+        batch: int,
+        *,
+        first: int = 0,
+        steps: int | None = None,
+        order: np.ndarray | None = None,
+        seed: int = 0,
+        counter: int = 0,
+        hyper: np.ndarray | None = None,
+        losses: np.ndarray | None = None,
+        outputs: Sequence[np.ndarray] = (),
+        threads: int | None = None,
+        seconds: float = SECONDS,
+    ) -> tuple[int, int]:
         """Take steps over arrays of samples.
 
         Parameters
@@ -154,6 +197,20 @@ class Session:
         feeds: tuple[Any, ...] = tuple((a, SOURCES[a.dtype.name], scale) for a, scale in data)
         if losses is None and self.has_loss:
             losses = np.empty(steps) if steps > 1 else self.empty_losses
-        result: tuple[int, int] = self.runner.run(feeds, order, rows, batch, first, steps, seed, counter, hyper, losses,
-                                                  tuple(outputs), threads, _scratch.get(threads), seconds)
+        result: tuple[int, int] = self.runner.run(
+            feeds,
+            order,
+            rows,
+            batch,
+            first,
+            steps,
+            seed,
+            counter,
+            hyper,
+            losses,
+            tuple(outputs),
+            threads,
+            _scratch.get(threads),
+            seconds,
+        )
         return result

@@ -1,27 +1,33 @@
-"""The steps of a model: its network and its loss, made into sessions that train, evaluate or predict."""
+"""The steps of a model: sessions that train, evaluate or predict."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.elementwise import IDENTITY
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.graph.lower import Instruction
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan
-from gdcore.graph.registry import INPUT, RANGE, apply, input_value
+from gdcore.graph.registry import input_value
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Loss
-from gdcore.memory import Memory, Settings
+from gdcore.memory import Memory
 from gdcore.network import Network
 from gdcore.optimizers import Optimizer
-from gdcore.session import BUFFER_NAMES, CONSTANTS, FLAG, GRADS, HYPER, INPUTS, PARAMS, SLOTS, Session, aligned
+from gdcore.session import (
+    BUFFER_NAMES,
+    CONSTANTS,
+    FLAG,
+    GRADS,
+    HYPER,
+    Session,
+    aligned,
+)
+from gdcore.updates import Numbers, Places, own_value, updates_of
 
 
 @dataclass(frozen=True)
@@ -51,71 +57,21 @@ class Step:
         return [fixed_shape(v.shape[1:], "an output") for v in self.session.taps]
 
 
-class Numbers:
-    """The numbers that an optimizer takes anew at each step, and their order in the buffer."""
-
-    def __init__(self, optimizer: Optimizer, groups: Sequence[Settings], dtype: np.dtype) -> None:
-        self.optimizer = optimizer
-        self.groups = groups
-        self.dtype = dtype
-        shared = optimizer.numbers(np.arange(1, 2, dtype=np.float64))
-        self.names = [*shared, *(f"{n}/{i}" for i in range(len(groups)) for n in ("lr", "decay"))]
-        self.leaves = {n: leaf((), f"h:{n}") for n in self.names}
-        self.buffer = aligned(max(64, len(self.names) * dtype.itemsize))
-
-    def place(self, value: Value) -> Place | None:
-        for i, v in enumerate(self.leaves.values()):
-            if v is value:
-                return Place(HYPER, i * self.dtype.itemsize)
-        return None
-
-    def rows(self, first: int, steps: int) -> np.ndarray:
-        """One row for each of the steps first, first + 1, ... (0 is the model's first)."""
-        at = np.arange(first, first + steps)
-        columns = dict(self.optimizer.numbers((at + 1).astype(np.float64)))
-        own = np.broadcast_to(np.asarray(self.optimizer.schedule(at), dtype=np.float64), at.shape)
-        for i, group in enumerate(self.groups):
-            rate = own if group.lr is None else np.full(steps, group.lr)
-            columns[f"lr/{i}"] = rate
-            columns[f"decay/{i}"] = 1.0 - rate * group.weight_decay
-        return np.ascontiguousarray(np.stack([columns[n] for n in self.names], axis=1), dtype=self.dtype)
-
-
-def leaf(shape: tuple[int, ...], name: str) -> Value:
-    """A stretch of a buffer as a value."""
-    return apply(RANGE, shape=shape, label=name)
-
-
-def own_value(value: Value, name: str = "") -> Value:
-    """A value equal to another, to be given a place of its own."""
-    own = apply(IDENTITY, value, shape=value.shape)
-    own.name = name
-    return own
-
-
-class Places:
-    """Where the leaves of one plan lie."""
-
-    def __init__(self, memory: Memory, inputs: Sequence[Value]) -> None:
-        self.memory = memory
-        self.inputs = {v: Place(INPUTS + i, 0) for i, v in enumerate(inputs)}
-        self.more: dict[Value, Place] = {}
-
-    def __call__(self, value: Value) -> Place | None:
-        if value.op is INPUT:
-            return self.inputs[value]
-        if value.op is RANGE:
-            return self.more[value]
-        return self.memory.place(value)
-
-
 def target_leaves(targets: Sequence[Target]) -> list[Value]:
     """Inputs for the targets."""
-    return [input_value((Batch(1), *t.shape), f"y{i}" if i else "y", t.dtype) for i, t in enumerate(targets)]
+    return [
+        input_value((Batch(1), *t.shape), f"y{i}" if i else "y", t.dtype)
+        for i, t in enumerate(targets)
+    ]
 
 
-def total_loss(network: Network, losses: Sequence[Loss], loss_weights: Sequence[float], targets: Sequence[Value],
-               weights: Value | None) -> Value:
+def total_loss(
+    network: Network,
+    losses: Sequence[Loss],
+    loss_weights: Sequence[float],
+    targets: Sequence[Value],
+    weights: Value | None,
+) -> Value:
     """The scalar that training makes small: losses of all outputs, and what the layers add.
 
     Raises
@@ -124,22 +80,33 @@ def total_loss(network: Network, losses: Sequence[Loss], loss_weights: Sequence[
         If a loss returns anything but a scalar or one number for each sample.
     """
     total: Value | None = None
-    for loss, factor, output, target in zip(losses, loss_weights, network.outputs, targets, strict=True):
+    for loss, factor, output, target in zip(
+        losses, loss_weights, network.outputs, targets, strict=True
+    ):
         each = loss(output, target)
         name = loss.config()["name"]
         if not isinstance(each, Value):
-            raise TypeError(f"the loss {name!r} returned {type(each).__name__}: expected a traced value; compute it with "
-                            "gd.ops and + - * /")
+            raise TypeError(
+                f"the loss {name!r} returned {type(each).__name__}: expected a traced value; "
+                "compute it with "
+                "gd.ops and + - * /"
+            )
         if each.shape == ():
             if weights is not None:
-                raise ValueError(f"the loss {name!r} returns a scalar, so samples cannot be weighted: let it return one "
-                                 "number for each sample, shape (B,)")
+                raise ValueError(
+                    f"the loss {name!r} returns a scalar, so samples cannot be weighted: let it "
+                    "return one "
+                    "number for each sample, shape (B,)"
+                )
             part = each
         elif each.shape == (Batch(1),):
             part = ops.mean(each if weights is None else each * weights)
         else:
-            raise ValueError(f"the loss {name!r} returned shape {each.shape}: expected a scalar, or one number for each "
-                             "sample, shape (B,); use gd.ops.mean")
+            raise ValueError(
+                f"the loss {name!r} returned shape {each.shape}: expected a scalar, or one "
+                "number for each "
+                "sample, shape (B,); use gd.ops.mean"
+            )
         part = part if factor == 1.0 else part * factor
         total = part if total is None else total + part
     assert total is not None
@@ -161,14 +128,27 @@ class Builder:
     loss_weights : factor of each
     """
 
-    def __init__(self, network: Network, memory: Memory, losses: Sequence[Loss], loss_weights: Sequence[float]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        memory: Memory,
+        losses: Sequence[Loss],
+        loss_weights: Sequence[float],
+    ) -> None:
         self.network = network
         self.memory = memory
         self.losses = losses
         self.loss_weights = loss_weights
         self.bits = 8 * memory.dtype.itemsize
 
-    def _plan(self, compute: Sequence[Value], update: Sequence[Value], pinned: dict[Value, Place], places: Places, batch: int) -> Plan:
+    def _plan(
+        self,
+        compute: Sequence[Value],
+        update: Sequence[Value],
+        pinned: dict[Value, Place],
+        places: Places,
+        batch: int,
+    ) -> Plan:
         return make_plan(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES)
 
     def predict(self, batch: int) -> Step:
@@ -188,7 +168,14 @@ class Builder:
         plan = self._plan([loss, *outputs], [], {}, places, batch)
         return Step(Session(plan, inputs, outputs, loss, self.memory.buffers))
 
-    def train(self, batch: int, targets: Sequence[Target], weighted: bool, optimizer: Optimizer | None, outputs_kept: bool) -> Step:
+    def train(
+        self,
+        batch: int,
+        targets: Sequence[Target],
+        weighted: bool,
+        optimizer: Optimizer | None,
+        outputs_kept: bool,
+    ) -> Step:
         """Loss, gradients and update. Without an optimizer the gradients are the result."""
         leaves, weights = self._fed(targets, weighted)
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
@@ -214,19 +201,31 @@ class Builder:
                 pinned[own] = at
                 update.append(own)
             numbers = Numbers(optimizer, [g for g, _, _ in self.memory.groups], self.memory.dtype)
-            self._optimize(optimizer, numbers, places, pinned, update)
+            for own, at in updates_of(optimizer, numbers, self.memory, places):
+                pinned[own] = at
+                update.append(own)
         plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch)
         n = self.memory.n_trainable
-        plan.instructions.insert(plan.n_compute, Instruction(
-            "all_finite", [(FLAG, 1, 0), (GRADS, 0, 0)], [(n, 0)], text="all_finite", flops=(2 * n, 0)))
+        plan.instructions.insert(
+            plan.n_compute,
+            Instruction(
+                "all_finite",
+                [(FLAG, 1, 0), (GRADS, 0, 0)],
+                [(n, 0)],
+                text="all_finite",
+                flops=(2 * n, 0),
+            ),
+        )
         plan.n_compute += 1
         buffers = self.memory.buffers | {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer
         return Step(Session(plan, inputs, kept, loss, buffers, check=Place(FLAG, 0)), numbers)
 
-    def examine(self, batch: int, targets: Sequence[Target], weighted: bool) -> tuple[Session, list[Value]]:
-        """A training step that keeps every tensor, loss and gradients included, and updates nothing.
+    def examine(
+        self, batch: int, targets: Sequence[Target], weighted: bool
+    ) -> tuple[Session, list[Value]]:
+        """A training step that keeps every tensor, gradients included, and updates nothing.
 
         Returns
         -------
@@ -250,39 +249,3 @@ class Builder:
 
     def _fed(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], Value | None]:
         return target_leaves(targets), input_value((Batch(1),), "weight") if weighted else None
-
-    def _optimize(self, optimizer: Optimizer, numbers: Numbers, places: Places, pinned: dict[Value, Place], update: list[Value]) -> None:
-        """The optimizer's update of each group, over ranges of the vectors."""
-        memory, width, total = self.memory, self.memory.dtype.itemsize, self.memory.n_trainable
-        for v in numbers.leaves.values():
-            at = numbers.place(v)
-            assert at is not None
-            places.more[v] = at
-
-        def stretch(buffer: int, start: int, end: int, name: str) -> Value:
-            value = leaf((end - start,), name)
-            value.name = name
-            places.more[value] = Place(buffer, start * width)
-            return value
-
-        scale: Value | None = None
-        if optimizer.clip_norm is not None:
-            every = stretch(GRADS, 0, total, "g")
-            norm = ops.sqrt(ops.sum(ops.square(every)))
-            scale = ops.minimum(optimizer.clip_norm / (norm + 1e-6), 1.0)
-        for i, (settings, start, end) in enumerate(memory.groups):
-            p, g = stretch(PARAMS, start, end, "p"), stretch(GRADS, start, end, "g")
-            slots = {s: stretch(SLOTS, k * total + start, k * total + end, s) for k, s in enumerate(memory.slot_names)}
-            if scale is not None:
-                g = g * scale
-            if optimizer.clip_value is not None:
-                g = ops.clip(g, -optimizer.clip_value, optimizer.clip_value)
-            n = {name: v for name, v in numbers.leaves.items() if "/" not in name} | {"lr": numbers.leaves[f"lr/{i}"]}
-            decayed = p * numbers.leaves[f"decay/{i}"] if settings.weight_decay else p
-            new_p, new_slots = optimizer.update(decayed, g, slots, n)
-            if set(new_slots) != set(slots):
-                raise ValueError(f"{type(optimizer).__name__}.update returned the slots {sorted(new_slots)}: expected {sorted(slots)}")
-            for value, source in ((new_p, p), *((new_slots[s], slots[s]) for s in slots)):
-                own = own_value(value)
-                pinned[own] = places.more[source]
-                update.append(own)

@@ -15,7 +15,9 @@ from gdcore.network import Network
 from gdcore.steps import Target
 
 
-def as_targets(y: Any, x: np.ndarray, network: Network, losses: Sequence[Loss]) -> tuple[list[np.ndarray], tuple[Target, ...]]:
+def as_targets(
+    y: Any, x: np.ndarray, network: Network, losses: Sequence[Loss]
+) -> tuple[list[np.ndarray], tuple[Target, ...]]:
     """The targets of each output, and what they look like.
 
     Raises
@@ -25,12 +27,16 @@ def as_targets(y: Any, x: np.ndarray, network: Network, losses: Sequence[Loss]) 
     """
     n = len(network.outputs)
     if len(losses) != n:
-        raise ValueError(f"the network has {n} outputs and the model was compiled with {len(losses)} losses: give one for each, as a list")
+        raise ValueError(
+            f"the network has {n} outputs and the model was compiled with {len(losses)} losses: give one for each, as a list"
+        )
     if n == 1:
         parts = [next(iter(y.values()))] if isinstance(y, Mapping) and len(y) == 1 else [y]
     elif isinstance(y, Mapping):
         if network.output_names is None or set(y) != set(network.output_names):
-            raise ValueError(f"y has the outputs {sorted(map(str, y))}: expected {network.output_names or f'a tuple of {n} arrays'}")
+            raise ValueError(
+                f"y has the outputs {sorted(map(str, y))}: expected {network.output_names or f'a tuple of {n} arrays'}"
+            )
         parts = [y[name] for name in network.output_names]
     elif isinstance(y, list | tuple) and len(y) == n:
         parts = list(y)
@@ -58,10 +64,18 @@ def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarra
         y = y[:, 0]
     elif y.ndim == 1 and want == (1,):
         y = y[:, None]
-    if y.shape[1:] != want and not isinstance(loss, Custom):  # a loss of one's own may compare what it likes
-        raise ValueError(f"{what} has the shape {y.shape} and the network puts out (n, {', '.join(map(str, want))}): "
-                         f"they must be equal for {loss.config()['name']!r}"
-                         + ("; for class numbers use loss='cross_entropy'" if y.ndim == 1 and len(want) == 1 else ""))
+    if y.shape[1:] != want and not isinstance(
+        loss, Custom
+    ):  # a loss of one's own may compare what it likes
+        raise ValueError(
+            f"{what} has the shape {y.shape} and the network puts out (n, {', '.join(map(str, want))}): "
+            f"they must be equal for {loss.config()['name']!r}"
+            + (
+                "; for class numbers use loss='cross_entropy'"
+                if y.ndim == 1 and len(want) == 1
+                else ""
+            )
+        )
     return loss.check(y, output)
 
 
@@ -80,7 +94,9 @@ def sample_weights(weights: Any, x: np.ndarray) -> np.ndarray | None:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise ValueError(f"sample_weight has the shape {array.shape}: expected one number for each of {len(x)} samples")
+        raise ValueError(
+            f"sample_weight has the shape {array.shape}: expected one number for each of {len(x)} samples"
+        )
     check_finite(array, "sample_weight")
     if array.min() < 0:
         raise ValueError(f"sample_weight holds {array.min():g}: expected at least 0")
@@ -107,11 +123,15 @@ def class_weights(spec: Any, y: np.ndarray, output: Value) -> np.ndarray:
         y = y.argmax(axis=1)
     numbers = class_numbers(y.reshape(len(y)) if y.size == len(y) else y, classes, "class_weight")
     if numbers.ndim != 1:
-        raise ValueError(f"class_weight needs one class for each sample, and y has the shape {y.shape}: use sample_weight")
+        raise ValueError(
+            f"class_weight needs one class for each sample, and y has the shape {y.shape}: use sample_weight"
+        )
     table = np.ones(classes)
     if isinstance(spec, str):
         if spec != "balanced":
-            raise ValueError(f"class_weight={spec!r}: expected 'balanced', or a dict of class number to weight")
+            raise ValueError(
+                f"class_weight={spec!r}: expected 'balanced', or a dict of class number to weight"
+            )
         counts = np.bincount(numbers, minlength=classes)
         present = counts > 0
         table[present] = len(numbers) / (present.sum() * counts[present])
@@ -119,6 +139,8 @@ def class_weights(spec: Any, y: np.ndarray, output: Value) -> np.ndarray:
         pairs = spec.items() if isinstance(spec, Mapping) else enumerate(spec)
         for k, w in pairs:
             if not 0 <= k < classes or not (w >= 0 and np.isfinite(w)):
-                raise ValueError(f"class_weight gives class {k!r} the weight {w!r}: expected classes 0 to {classes - 1} and weights of at least 0")
+                raise ValueError(
+                    f"class_weight gives class {k!r} the weight {w!r}: expected classes 0 to {classes - 1} and weights of at least 0"
+                )
             table[k] = w
     return np.asarray(table[numbers])

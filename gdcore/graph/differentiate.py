@@ -18,7 +18,11 @@ def unbroadcast(value: Value, shape: Shape) -> Value:
     lead = len(value.shape) - len(shape)
     axes = [i for i, d in enumerate(value.shape) if i < lead or (shape[i - lead] == 1 and d != 1)]
     out = rd.sum(value, axes) if axes else value
-    return ew.broadcast_to(reshape(out, shape), shape) if _holds_as_much(out.shape, shape) else ew.broadcast_to(out, shape)
+    return (
+        ew.broadcast_to(reshape(out, shape), shape)
+        if _holds_as_much(out.shape, shape)
+        else ew.broadcast_to(out, shape)
+    )
 
 
 def _holds_as_much(have: Shape, want: Shape) -> bool:
@@ -37,7 +41,9 @@ def gradients(loss: Value, wrt: Sequence[Value]) -> list[Value]:
         If `loss` is not a scalar, or an op on the way has no gradient.
     """
     if loss.shape != ():
-        raise ValueError(f"the gradient of a value of shape {loss.shape}: expected a scalar; take its mean or sum")
+        raise ValueError(
+            f"the gradient of a value of shape {loss.shape}: expected a scalar; take its mean or sum"
+        )
     order = topological([loss])
     wanted = set(wrt)
     for v in order:

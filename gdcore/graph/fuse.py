@@ -54,7 +54,9 @@ def base(value: Value) -> Value:
 class Fusion:
     """The groups of one section of a step."""
 
-    def __init__(self, roots: Sequence[Value], done: set[Value], after: Mapping[Value, Sequence[Value]]) -> None:
+    def __init__(
+        self, roots: Sequence[Value], done: set[Value], after: Mapping[Value, Sequence[Value]]
+    ) -> None:
         order = [v for v in topological(roots, after) if v.op.kind != "leaf" and v not in done]
         self.position = {v: i for i, v in enumerate(order)}
         self.order = order
@@ -84,7 +86,10 @@ class Fusion:
             if group is skip and group is not None:
                 continue
             key = id(group) if group is not None else id(v)
-            if key in seen or (group.first if group is not None else self.position[v]) > target.last:
+            if (
+                key in seen
+                or (group.first if group is not None else self.position[v]) > target.last
+            ):
                 continue
             seen.add(key)
             stack.extend(self.users_of(group) if group is not None else self.users[v])
@@ -93,7 +98,11 @@ class Fusion:
     def can_merge(self, one: Group, other: Group) -> bool:
         """Whether the two can run at once: no path from one to the other leads through a third."""
         for a, b in ((one, other), (other, one)):
-            outside = [u for u in self.users_of(a) if self.group.get(u) is not a and self.group.get(u) is not b]
+            outside = [
+                u
+                for u in self.users_of(a)
+                if self.group.get(u) is not a and self.group.get(u) is not b
+            ]
             if self.reaches(outside, b, skip=a):
                 return False
         return True
@@ -114,8 +123,14 @@ class Fusion:
             if v.op.kind == "alias":
                 continue
             if v.op.kind == "map":
-                passes = {id(g): g for u in self.users[v] if (g := self.group.get(u)) is not None
-                          and g.shape == v.shape and u.op.kind == "map" and any(x is v for x in u.inputs)}
+                passes = {
+                    id(g): g
+                    for u in self.users[v]
+                    if (g := self.group.get(u)) is not None
+                    and g.shape == v.shape
+                    and u.op.kind == "map"
+                    and any(x is v for x in u.inputs)
+                }
                 maps = [u for u in self.users[v] if u.op.kind == "map"]
                 if len(passes) == 1 and all(id(self.group[u]) in passes for u in maps):
                     (target,) = passes.values()
@@ -132,8 +147,13 @@ class Fusion:
                 continue
             for u in self.users[v]:
                 mine, theirs = self.group[v], self.group.get(u)
-                if (theirs is None or theirs is mine or theirs.root is not None or theirs.shape != mine.shape
-                        or len(mine.members) + len(theirs.members) > MOST):
+                if (
+                    theirs is None
+                    or theirs is mine
+                    or theirs.root is not None
+                    or theirs.shape != mine.shape
+                    or len(mine.members) + len(theirs.members) > MOST
+                ):
                     continue
                 if self.can_merge(mine, theirs):
                     self.merge(theirs, mine)
@@ -144,12 +164,23 @@ class Fusion:
                 continue
             mine = self.group[v]
             self.take_sums(v, mine)
-            flat = [u for x in (v, *(u for u in self.users[v] if u.op.kind == "alias")) for u in self.users[x]]
+            flat = [
+                u
+                for x in (v, *(u for u in self.users[v] if u.op.kind == "alias"))
+                for u in self.users[x]
+            ]
             for u in flat:
                 theirs = self.group.get(u)
-                if (theirs is not None and theirs is not mine and u.op.kind == "map" and theirs.root is None
-                        and theirs.shape is not None and self.same_order(v.shape, theirs.shape)
-                        and self.read_flat(v, theirs) and self.can_merge(mine, theirs)):
+                if (
+                    theirs is not None
+                    and theirs is not mine
+                    and u.op.kind == "map"
+                    and theirs.root is None
+                    and theirs.shape is not None
+                    and self.same_order(v.shape, theirs.shape)
+                    and self.read_flat(v, theirs)
+                    and self.can_merge(mine, theirs)
+                ):
                     self.merge(mine, theirs)
                     break
 
@@ -160,15 +191,30 @@ class Fusion:
 
     def read_flat(self, product: Value, group: Group) -> bool:
         """Whether the pass reads the product element by element, never repeated."""
-        return all(size(x.shape) == size(product.shape) for v in group.members for x in v.inputs if base(x) is product)
+        return all(
+            size(x.shape) == size(product.shape)
+            for v in group.members
+            for x in v.inputs
+            if base(x) is product
+        )
 
     def take_sums(self, product: Value, group: Group) -> None:
         """dw = x' dy and db = sum of dy's rows: one walk over dy."""
         dy = product.inputs[1]
-        if not product.attrs["ta"] or product.attrs["tb"] or dy.ndim != 2 or not isinstance(dy.shape[0], Batch | int):
+        if (
+            not product.attrs["ta"]
+            or product.attrs["tb"]
+            or dy.ndim != 2
+            or not isinstance(dy.shape[0], Batch | int)
+        ):
             return
         for u in self.users[dy]:
-            if u.op is SUM and u.attrs["axes"] == (0, 1) and u in self.group and len(self.group[u].members) == 1:
+            if (
+                u.op is SUM
+                and u.attrs["axes"] == (0, 1)
+                and u in self.group
+                and len(self.group[u].members) == 1
+            ):
                 theirs = self.group[u]
                 if self.can_merge(group, theirs):
                     theirs.root = None
@@ -201,7 +247,9 @@ class Fusion:
         return out
 
 
-def fuse(roots: Sequence[Value], done: set[Value], after: Mapping[Value, Sequence[Value]]) -> list[Group]:
+def fuse(
+    roots: Sequence[Value], done: set[Value], after: Mapping[Value, Sequence[Value]]
+) -> list[Group]:
     """Groups in order for everything that the roots need and that is not done.
 
     Parameters

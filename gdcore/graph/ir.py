@@ -36,8 +36,10 @@ class Batch:
 
     def __mul__(self, other: Dim) -> Batch:
         if isinstance(other, Batch):
-            raise ValueError(f"a size of {self} * {other} grows with the square of the batch: reshape so "
-                             "that the batch is in one dimension only")
+            raise ValueError(
+                f"a size of {self} * {other} grows with the square of the batch: reshape so "
+                "that the batch is in one dimension only"
+            )
         return Batch(self.rows * other)
 
     __rmul__ = __mul__
@@ -98,8 +100,10 @@ def broadcast(*shapes: Shape) -> Shape:
         dims = [s[i - rank + len(s)] for s in shapes if i - rank + len(s) >= 0]
         wide = [d for d in dims if d != 1]
         if any(d != wide[0] for d in wide):
-            raise ValueError(f"shapes {' and '.join(map(str, shapes))} do not go together: dimension "
-                             f"{i - rank} is {' and '.join(map(str, wide))}")
+            raise ValueError(
+                f"shapes {' and '.join(map(str, shapes))} do not go together: dimension "
+                f"{i - rank} is {' and '.join(map(str, wide))}"
+            )
         out.append(wide[0] if wide else 1)
     return tuple(out)
 
@@ -116,16 +120,24 @@ class Value:
     """
 
     __array_ufunc__ = None  # so that ndarray + Value comes to Value.__radd__
-    __slots__ = ("attrs", "dtype", "inputs", "name", "op", "shape")
+    __slots__ = ("attrs", "dtype", "inputs", "layer", "name", "op", "shape")
 
-    def __init__(self, op: Op, inputs: tuple[Value, ...], attrs: Mapping[str, Any], shape: Shape,
-                 dtype: str = REAL, name: str = "") -> None:
+    def __init__(
+        self,
+        op: Op,
+        inputs: tuple[Value, ...],
+        attrs: Mapping[str, Any],
+        shape: Shape,
+        dtype: str = REAL,
+        name: str = "",
+    ) -> None:
         self.op = op
         self.inputs = inputs
         self.attrs = attrs
         self.shape = shape
         self.dtype = dtype
         self.name = name
+        self.layer: Any = None  # the layer that put it out, for `summary`
 
     @property
     def ndim(self) -> int:
@@ -136,19 +148,25 @@ class Value:
         return f"<{self.name or self.op.name} {self.shape}{'' if self.dtype == REAL else ' int'}>"
 
     def __bool__(self) -> bool:
-        raise TypeError(f"a branch on the traced value {self!r}: its numbers are known only when a step runs. "
-                        "Use gd.ops.where(condition, a, b) to choose element by element")
+        raise TypeError(
+            f"a branch on the traced value {self!r}: its numbers are known only when a step runs. "
+            "Use gd.ops.where(condition, a, b) to choose element by element"
+        )
 
     def __len__(self) -> int:
         if not self.shape or isinstance(self.shape[0], Batch):
-            raise TypeError(f"len() of {self!r}: its first dimension is known only when a step runs")
+            raise TypeError(
+                f"len() of {self!r}: its first dimension is known only when a step runs"
+            )
         return self.shape[0]
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
-        raise TypeError(f"float() of the traced value {self!r}: its numbers are known only when a step runs")
+        raise TypeError(
+            f"float() of the traced value {self!r}: its numbers are known only when a step runs"
+        )
 
     __int__ = __index__ = __float__  # type: ignore[assignment]
     __hash__ = object.__hash__
@@ -220,7 +238,9 @@ class Value:
         return self.operators["getitem"](self, index)
 
 
-def topological(outputs: Iterable[Value], after: Mapping[Value, Sequence[Value]] | None = None) -> list[Value]:
+def topological(
+    outputs: Iterable[Value], after: Mapping[Value, Sequence[Value]] | None = None
+) -> list[Value]:
     """Every value that the outputs are made from, each after its inputs (and after `after[value]`)."""
     order: list[Value] = []
     seen: set[int] = set()
@@ -254,7 +274,9 @@ def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Va
         if all(a is b for a, b in zip(inputs, value.inputs, strict=True)):
             new[value] = rule(value)
         else:
-            new[value] = rule(Value(value.op, inputs, value.attrs, value.shape, value.dtype, value.name))
+            copy = Value(value.op, inputs, value.attrs, value.shape, value.dtype, value.name)
+            copy.layer = value.layer
+            new[value] = rule(copy)
     return new
 
 

@@ -45,16 +45,27 @@ class Instruction:
 
     def encoded(self) -> tuple[object, ...]:
         """The form that `_core.Plan` takes."""
-        return (self.kernel, self.refs, self.dims, self.attrs, self.pars, self.then.encoded() if self.then else None)
+        return (
+            self.kernel,
+            self.refs,
+            self.dims,
+            self.attrs,
+            self.pars,
+            self.then.encoded() if self.then else None,
+        )
 
 
-def collapse(shape: Sequence[Dim], steps: Sequence[Sequence[Dim]]) -> tuple[list[Dim], list[list[Dim]]]:
+def collapse(
+    shape: Sequence[Dim], steps: Sequence[Sequence[Dim]]
+) -> tuple[list[Dim], list[list[Dim]]]:
     """The same walk over fewer dimensions: neighbours that every operand walks as one are merged."""
     dims = [i for i, d in enumerate(shape) if d != 1]
     out_shape: list[Dim] = []
     out_steps: list[list[Dim]] = [[] for _ in steps]
     for i in dims:
-        merge = bool(out_shape) and not (isinstance(out_shape[-1], Batch) and isinstance(shape[i], Batch))
+        merge = bool(out_shape) and not (
+            isinstance(out_shape[-1], Batch) and isinstance(shape[i], Batch)
+        )
         if merge:
             for s, o in zip(steps, out_steps, strict=True):
                 if isinstance(s[i], Batch) and isinstance(shape[i], Batch):
@@ -85,8 +96,14 @@ class Emitter:
         Column sums that the product at hand is to leave too.
     """
 
-    def __init__(self, placement: Placement, batch: int, bits: int, ops: Mapping[str, int],
-                 constants: Constants) -> None:
+    def __init__(
+        self,
+        placement: Placement,
+        batch: int,
+        bits: int,
+        ops: Mapping[str, int],
+        constants: Constants,
+    ) -> None:
         self.placement = placement
         self.batch = batch
         self.bits = bits
@@ -111,14 +128,35 @@ class Emitter:
         at = self.placement.workspaces[value]
         return (at.buffer, 0, at.offset)
 
-    def kernel(self, name: str, refs: list[Ref], dims: Sequence[Dim | Pair] = (), attrs: Sequence[int] = (),
-               pars: Sequence[float] = ()) -> None:
+    def kernel(
+        self,
+        name: str,
+        refs: list[Ref],
+        dims: Sequence[Dim | Pair] = (),
+        attrs: Sequence[int] = (),
+        pars: Sequence[float] = (),
+    ) -> None:
         """Write one instruction."""
-        self.out.append(Instruction(name, refs, [d if isinstance(d, tuple) else pair(d) for d in dims],
-                                    list(attrs), list(pars)))
+        self.out.append(
+            Instruction(
+                name,
+                refs,
+                [d if isinstance(d, tuple) else pair(d) for d in dims],
+                list(attrs),
+                list(pars),
+            )
+        )
 
-    def copy(self, y: Value, x: Value, shape: Shape, y_steps: Sequence[Dim], x_steps: Sequence[Dim],
-             y_starts: Sequence[tuple[int, Dim]] = (), x_starts: Sequence[tuple[int, Dim]] = ()) -> None:
+    def copy(
+        self,
+        y: Value,
+        x: Value,
+        shape: Shape,
+        y_steps: Sequence[Dim],
+        x_steps: Sequence[Dim],
+        y_starts: Sequence[tuple[int, Dim]] = (),
+        x_starts: Sequence[tuple[int, Dim]] = (),
+    ) -> None:
         """Write a strided copy; starts are (index, stride) pairs to be added up."""
         short, (ys, xs) = collapse(shape, [y_steps, x_steps])
 
@@ -126,7 +164,12 @@ class Emitter:
             pairs = [pair(step * index) for index, step in parts]
             return (sum(p[0] for p in pairs), sum(p[1] for p in pairs))
 
-        self.kernel("copy", [self.ref(y), self.ref(x)], [*short, *ys, *xs, start(y_starts), start(x_starts)], [len(short)])
+        self.kernel(
+            "copy",
+            [self.ref(y), self.ref(x)],
+            [*short, *ys, *xs, start(y_starts), start(x_starts)],
+            [len(short)],
+        )
 
     def map(self, group: Group, alone: bool) -> Instruction:
         """The elementwise pass of a group."""
@@ -146,7 +189,9 @@ class Emitter:
         flat = strides(shape)
         short, walked = collapse(shape, [*steps, flat])
         if len(short) > MAX_DIMS:
-            raise ValueError(f"an elementwise pass over {shape} walks {len(short)} dimensions: at most {MAX_DIMS} are possible")
+            raise ValueError(
+                f"an elementwise pass over {shape} walks {len(short)} dimensions: at most {MAX_DIMS} are possible"
+            )
         kinds, refs = [], []
         for i, x in enumerate(inputs):
             if x.op.name == "count":
@@ -166,19 +211,32 @@ class Emitter:
         code, pars = self.code(members, inputs, number, outputs)
         dims = [*short, *(d for w in walked[:-1] for d in w)]
         unit = max(1, UNIT_BYTES // (self.bits // 8)) if alone else 1
-        return Instruction("map", [self.ref(v) for v in outputs] + refs, [pair(d) for d in dims],
-                           [len(short), len(outputs), len(inputs), len(members), unit, *kinds, *code], pars,
-                           reads=[b for b in map(base, inputs) if b.op.name not in ("constant", "count")], writes=outputs,
-                           text="·".join(v.op.name for v in members))
+        return Instruction(
+            "map",
+            [self.ref(v) for v in outputs] + refs,
+            [pair(d) for d in dims],
+            [len(short), len(outputs), len(inputs), len(members), unit, *kinds, *code],
+            pars,
+            reads=[b for b in map(base, inputs) if b.op.name not in ("constant", "count")],
+            writes=outputs,
+            text="·".join(v.op.name for v in members),
+        )
 
     def steps(self, x: Value, shape: Shape) -> list[Dim]:
         """Strides with which x is walked over a broadcast shape."""
         own = strides(x.shape)
         lead = len(shape) - len(x.shape)
-        return [0 if i < lead or x.shape[i - lead] == 1 else own[i - lead] for i in range(len(shape))]
+        return [
+            0 if i < lead or x.shape[i - lead] == 1 else own[i - lead] for i in range(len(shape))
+        ]
 
-    def code(self, members: Sequence[Value], inputs: Sequence[Value], number: Mapping[tuple[int, Shape], int],
-             outputs: Sequence[Value]) -> tuple[list[int], list[float]]:
+    def code(
+        self,
+        members: Sequence[Value],
+        inputs: Sequence[Value],
+        number: Mapping[tuple[int, Shape], int],
+        outputs: Sequence[Value],
+    ) -> tuple[list[int], list[float]]:
         """The pass as operations on registers: inputs, then outputs, then temporaries."""
         register: dict[int, int] = {id(v): len(inputs) + k for k, v in enumerate(outputs)}
         last = {id(x): k for k, v in enumerate(members) for x in v.inputs}
@@ -188,7 +246,10 @@ class Emitter:
         pars: list[float] = []
         temporaries = {id(v) for v in members} - set(register)
         for k, v in enumerate(members):
-            args = [register[id(x)] if id(x) in register else number[id(base(x)), x.shape] for x in v.inputs]
+            args = [
+                register[id(x)] if id(x) in register else number[id(base(x)), x.shape]
+                for x in v.inputs
+            ]
             if id(v) in temporaries:
                 if not free:
                     free.append(top)
@@ -201,7 +262,9 @@ class Emitter:
                 if x in temporaries and last[x] == k:
                     free.append(register[x])
         if top > MAX_REGS:
-            raise ValueError(f"an elementwise pass of {len(members)} operations needs {top} registers: at most {MAX_REGS}")
+            raise ValueError(
+                f"an elementwise pass of {len(members)} operations needs {top} registers: at most {MAX_REGS}"
+            )
         return code, pars
 
     def group(self, group: Group) -> list[Instruction]:
@@ -256,10 +319,14 @@ class Constants:
         return np.frombuffer(b"".join(self.parts) or bytes(64), dtype=np.uint8).copy()
 
 
-def lower(groups: Sequence[Group], placement: Placement, batch: int, bits: int, codes: Mapping[str, int],
-          constants: Constants) -> list[Instruction]:
+def lower(
+    groups: Sequence[Group],
+    placement: Placement,
+    batch: int,
+    bits: int,
+    codes: Mapping[str, int],
+    constants: Constants,
+) -> list[Instruction]:
     """The instructions of groups that have their places."""
     emitter = Emitter(placement, batch, bits, codes, constants)
     return [ins for group in groups for ins in emitter.group(group)]
-
-

@@ -27,7 +27,9 @@ def when_training(training: Any, otherwise: Any) -> Value:
     """
     value = apply(WHEN, training, otherwise)
     if value.inputs[0].shape != value.inputs[1].shape:
-        raise ValueError(f"when_training of shapes {value.inputs[0].shape} and {value.inputs[1].shape}: they must be equal")
+        raise ValueError(
+            f"when_training of shapes {value.inputs[0].shape} and {value.inputs[1].shape}: they must be equal"
+        )
     return value
 
 
@@ -40,11 +42,15 @@ def with_update(value: Value, state: Value, new: Value) -> Value:
         If `state` is not a state, or the shapes differ.
     """
     if state.op is not STATE or state.shape != new.shape:
-        raise ValueError(f"with_update of {state!r} by a value of shape {new.shape}: expected a state of that shape")
+        raise ValueError(
+            f"with_update of {state!r} by a value of shape {new.shape}: expected a state of that shape"
+        )
     return apply(UPDATE, value, state, new)
 
 
-def specialize(outputs: Sequence[Value], training: bool) -> tuple[list[Value], list[tuple[Value, Value]]]:
+def specialize(
+    outputs: Sequence[Value], training: bool
+) -> tuple[list[Value], list[tuple[Value, Value]]]:
     """The graph of one phase.
 
     Returns

@@ -46,7 +46,7 @@ class Arena:
         fits = [(have, at, i) for i, (at, have) in enumerate(self.free) if have >= nbytes]
         if fits:
             have, at, i = min(fits)
-            self.free[i:i + 1] = [(at + nbytes, have - nbytes)] if have > nbytes else []
+            self.free[i : i + 1] = [(at + nbytes, have - nbytes)] if have > nbytes else []
             return at
         at = self.end
         if self.free and sum(self.free[-1]) == self.end:  # the last gap grows
@@ -69,8 +69,14 @@ def element_bytes(value: Value, bits: int) -> int:
     return 4 if value.dtype == INT else bits // 8
 
 
-def place(groups: Sequence[Group], pinned: Mapping[Value, Place], leaves: Callable[[Value], Place | None],
-          keep: Sequence[Value], batch: int, bits: int) -> Placement:
+def place(
+    groups: Sequence[Group],
+    pinned: Mapping[Value, Place],
+    leaves: Callable[[Value], Place | None],
+    keep: Sequence[Value],
+    batch: int,
+    bits: int,
+) -> Placement:
     """Give every value that reaches memory a place.
 
     Parameters
@@ -100,8 +106,8 @@ def place(groups: Sequence[Group], pinned: Mapping[Value, Place], leaves: Callab
     for group in groups:
         for v in group.members:
             for x in map(base, v.inputs):
-                if x.op.kind == "leaf" and x not in places and (at := leaves(x)) is not None:
-                    places[x] = at
+                if x.op.kind == "leaf" and x not in places and (home := leaves(x)) is not None:
+                    places[x] = home
 
     def nbytes(dim: Dim, width: int) -> int:
         return max(ALIGN, -(-at_batch(dim, batch) * width // ALIGN) * ALIGN)
@@ -135,7 +141,12 @@ def place(groups: Sequence[Group], pinned: Mapping[Value, Place], leaves: Callab
             arena.give(at, size_bytes)
         ended = {x for v in group.members for x in (v, *map(base, v.inputs)) if last.get(x) == i}
         for v in ended:
-            if v in places and places[v].buffer == ARENA and v not in pinned and v.op.kind != "leaf":
+            if (
+                v in places
+                and places[v].buffer == ARENA
+                and v not in pinned
+                and v.op.kind != "leaf"
+            ):
                 at = places[v].offset
                 owner[at] -= 1
                 if owner[at] == 0:
@@ -143,8 +154,15 @@ def place(groups: Sequence[Group], pinned: Mapping[Value, Place], leaves: Callab
     return Placement(places, workspaces, arena.end)
 
 
-def _takes_over(v: Value, group: Group, last: Mapping[Value, int], i: int, places: Mapping[Value, Place],
-                used_up: set[Value], bits: int) -> Value | None:
+def _takes_over(
+    v: Value,
+    group: Group,
+    last: Mapping[Value, int],
+    i: int,
+    places: Mapping[Value, Place],
+    used_up: set[Value],
+    bits: int,
+) -> Value | None:
     """An input whose place an elementwise result can have: read here for the last time, element by
     element, and by no member that comes after the result is written."""
     if v.op.kind != "map":
@@ -153,11 +171,22 @@ def _takes_over(v: Value, group: Group, last: Mapping[Value, int], i: int, place
     position = next(k for k, m in enumerate(members) if m is v)
     for candidate in [x for m in members for x in map(base, m.inputs)]:
         at = places.get(candidate)
-        if (at is None or at.buffer != ARENA or candidate in used_up or candidate.op.kind == "leaf"
-                or any(candidate is m for m in members) or last.get(candidate) != i
-                or size(candidate.shape) != size(v.shape) or element_bytes(candidate, bits) != element_bytes(v, bits)):
+        if (
+            at is None
+            or at.buffer != ARENA
+            or candidate in used_up
+            or candidate.op.kind == "leaf"
+            or any(candidate is m for m in members)
+            or last.get(candidate) != i
+            or size(candidate.shape) != size(v.shape)
+            or element_bytes(candidate, bits) != element_bytes(v, bits)
+        ):
             continue
-        if group.root is not None and candidate is not group.root and any(base(x) is candidate for x in group.root.inputs):
+        if (
+            group.root is not None
+            and candidate is not group.root
+            and any(base(x) is candidate for x in group.root.inputs)
+        ):
             continue
         reads = [(k, x) for k, m in enumerate(members) for x in m.inputs if base(x) is candidate]
         if all(k <= position and size(x.shape) == size(group.shape or ()) for k, x in reads):

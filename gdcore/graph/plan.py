@@ -61,7 +61,10 @@ class Plan:
     def traffic(self, ins: Instruction, batch: int) -> int:
         """Bytes that one instruction reads and writes, each value once."""
         parts = [*ins.reads, *ins.writes, *(ins.then.reads + ins.then.writes if ins.then else [])]
-        return sum(at_batch(size(v.shape), batch) * element_bytes(v, self.bits) for v in {id(v): v for v in parts}.values())
+        return sum(
+            at_batch(size(v.shape), batch) * element_bytes(v, self.bits)
+            for v in {id(v): v for v in parts}.values()
+        )
 
     def where(self, value: Value) -> str:
         """A value as the print shows it."""
@@ -83,19 +86,45 @@ class Plan:
                 writes += ins.then.writes
             if i == self.n_compute:
                 rows.append(("", "— update —", "", "", "", ""))
-            rows.append((str(i), text, ", ".join(map(self.where, writes)), ", ".join(map(self.where, reads)),
-                         f"{ins.flops[0] + ins.flops[1] * self.batch:,}", f"{self.traffic(ins, self.batch):,}"))
+            rows.append(
+                (
+                    str(i),
+                    text,
+                    ", ".join(map(self.where, writes)),
+                    ", ".join(map(self.where, reads)),
+                    f"{ins.flops[0] + ins.flops[1] * self.batch:,}",
+                    f"{self.traffic(ins, self.batch):,}",
+                )
+            )
         widths = [max(len(r[c]) for r in rows) for c in range(4)]
-        lines = ["  ".join([r[0].rjust(widths[0]), *(r[c].ljust(widths[c]) for c in (1, 2, 3)), r[4].rjust(12),
-                            r[5].rjust(12)]).rstrip() for r in rows]
-        head = (f"plan: {len(self.instructions)} instructions, batch ≤ {self.batch}, float{self.bits}, arena "
-                f"{self.placement.arena_bytes:,} bytes, {self.flops(self.batch):,} FLOPs a step")
+        lines = [
+            "  ".join(
+                [
+                    r[0].rjust(widths[0]),
+                    *(r[c].ljust(widths[c]) for c in (1, 2, 3)),
+                    r[4].rjust(12),
+                    r[5].rjust(12),
+                ]
+            ).rstrip()
+            for r in rows
+        ]
+        head = (
+            f"plan: {len(self.instructions)} instructions, batch ≤ {self.batch}, float{self.bits}, arena "
+            f"{self.placement.arena_bytes:,} bytes, {self.flops(self.batch):,} FLOPs a step"
+        )
         return "\n".join([head, *lines])
 
 
-def make_plan(compute: Sequence[Value], update: Sequence[Value], pinned: Mapping[Value, Place],
-              leaves: Callable[[Value], Place | None], batch: int, bits: int, constants_buffer: int,
-              buffer_names: Mapping[int, str] | None = None) -> Plan:
+def make_plan(
+    compute: Sequence[Value],
+    update: Sequence[Value],
+    pinned: Mapping[Value, Place],
+    leaves: Callable[[Value], Place | None],
+    batch: int,
+    bits: int,
+    constants_buffer: int,
+    buffer_names: Mapping[int, str] | None = None,
+) -> Plan:
     """Plan the computation of some values, and then of updates.
 
     Parameters
@@ -109,7 +138,10 @@ def make_plan(compute: Sequence[Value], update: Sequence[Value], pinned: Mapping
     simple = simplify([*compute, *update])
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
-    for v in (*compute, *update):  # what is pinned is computed into its place, by a value of its own
+    for v in (
+        *compute,
+        *update,
+    ):  # what is pinned is computed into its place, by a value of its own
         new = simple[v]
         if v in pinned:
             if new.op.kind in ("leaf", "alias") or new in pinned_new:
@@ -125,18 +157,34 @@ def make_plan(compute: Sequence[Value], update: Sequence[Value], pinned: Mapping
     update_roots = [values[v] for v in update]
     groups = fuse(done_roots, set(), {})
     later = fuse(update_roots, set(topological(done_roots)), after)
-    placement = place([*groups, *later], pinned_new, leaves, [*done_roots, *update_roots], batch, bits)
+    placement = place(
+        [*groups, *later], pinned_new, leaves, [*done_roots, *update_roots], batch, bits
+    )
     constants = Constants(constants_buffer, bits)
     instructions = lower(groups, placement, batch, bits, CODES, constants)
     n_compute = len(instructions)
     instructions += lower(later, placement, batch, bits, CODES, constants)
-    plan = Plan(instructions, n_compute, batch, bits, placement, constants.array(), values, buffer_names or {})
+    plan = Plan(
+        instructions,
+        n_compute,
+        batch,
+        bits,
+        placement,
+        constants.array(),
+        values,
+        buffer_names or {},
+    )
     check(plan)
     return plan
 
 
-def _readers_first(done: Sequence[Value], update: Sequence[Value], values: dict[Value, Value],
-                   pinned: dict[Value, Place], leaves: Callable[[Value], Place | None]) -> dict[Value, list[Value]]:
+def _readers_first(
+    done: Sequence[Value],
+    update: Sequence[Value],
+    values: dict[Value, Value],
+    pinned: dict[Value, Place],
+    leaves: Callable[[Value], Place | None],
+) -> dict[Value, list[Value]]:
     """An update is written where a leaf is still read: every other reader of that leaf comes first."""
     earlier = set(topological(done))
     after: dict[Value, list[Value]] = {}
@@ -186,21 +234,30 @@ def check(plan: Plan) -> None:
                     end = at.offset + _nbytes(v, plan)
                     held = [o for o in owner if o[2] is v]
                     if not held or held[0][:2] != (at.offset, end):
-                        raise PlanError(f"instruction {number} ({ins.text}) reads {plan.where(v)}, which is not there")
+                        raise PlanError(
+                            f"instruction {number} ({ins.text}) reads {plan.where(v)}, which is not there"
+                        )
             for v in part.writes:
                 at = plan.placement.places[v]
                 if at.buffer != ARENA:
                     continue
                 end = at.offset + _nbytes(v, plan)
                 if end > plan.placement.arena_bytes:
-                    raise PlanError(f"instruction {number} ({ins.text}) writes {plan.where(v)} beyond the arena")
+                    raise PlanError(
+                        f"instruction {number} ({ins.text}) writes {plan.where(v)} beyond the arena"
+                    )
                 owner = [o for o in owner if o[1] <= at.offset or o[0] >= end or o[2] is v]
                 owner = [o for o in owner if o[2] is not v]
                 owner.append((at.offset, end, v))
     for v in plan.values.values():
         root = base(v)
-        at = plan.placement.places.get(root)
-        if at is not None and at.buffer == ARENA and root.op.kind != "leaf" and not any(o[2] is root for o in owner):
+        home = plan.placement.places.get(root)
+        if (
+            home is not None
+            and home.buffer == ARENA
+            and root.op.kind != "leaf"
+            and not any(o[2] is root for o in owner)
+        ):
             raise PlanError(f"{plan.where(root)} is wanted but is overwritten before the step ends")
 
 

@@ -26,8 +26,10 @@ def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     a, b = values
     lead, m, n, ka, kb = _sides(values, attrs)
     if ka != kb or a.shape[:-2] != b.shape[:-2]:
-        raise ValueError(f"matmul of shapes {a.shape} and {b.shape}: the inner sizes {ka} and {kb} "
-                         "must be equal, and so must the leading dimensions")
+        raise ValueError(
+            f"matmul of shapes {a.shape} and {b.shape}: the inner sizes {ka} and {kb} "
+            "must be equal, and so must the leading dimensions"
+        )
     return (*lead, m, n)
 
 
@@ -46,9 +48,25 @@ def _emit(y: Value, e: Emitter) -> None:
     a_row, a_col = (1, m) if y.attrs["ta"] else (k, 1)
     b_row, b_col = (1, k) if y.attrs["tb"] else (n, 1)
     sums = e.ref(e.sums) if e.sums is not None else None
-    e.kernel("gemm", [e.ref(y), e.ref(a), e.ref(b)] + ([sums] if sums else []),
-             dims=[size(lead), m, n, k, size((m, n)), n, size((m, k)), a_row, a_col, size((k, n)), b_row, b_col],
-             attrs=[int(sums is not None)])
+    e.kernel(
+        "gemm",
+        [e.ref(y), e.ref(a), e.ref(b)] + ([sums] if sums else []),
+        dims=[
+            size(lead),
+            m,
+            n,
+            k,
+            size((m, n)),
+            n,
+            size((m, k)),
+            a_row,
+            a_col,
+            size((k, n)),
+            b_row,
+            b_col,
+        ],
+        attrs=[int(sums is not None)],
+    )
 
 
 def _swap(x: np.ndarray, t: bool) -> np.ndarray:
@@ -56,14 +74,36 @@ def _swap(x: np.ndarray, t: bool) -> np.ndarray:
 
 
 def _samples() -> tuple[Sample, ...]:
-    sizes = [(1, 1, 1), (2, 3, 4), (5, 7, 3), (1, 17, 9), (13, 16, 15), (14, 32, 16), (15, 33, 17), (28, 31, 300),
-             (6, 15, 8), (7, 16, 1), (3, 130, 20), (64, 10, 33), (1, 64, 40), (2, 65, 5), (29, 47, 2), (240, 70, 260)]
+    sizes = [
+        (1, 1, 1),
+        (2, 3, 4),
+        (5, 7, 3),
+        (1, 17, 9),
+        (13, 16, 15),
+        (14, 32, 16),
+        (15, 33, 17),
+        (28, 31, 300),
+        (6, 15, 8),
+        (7, 16, 1),
+        (3, 130, 20),
+        (64, 10, 33),
+        (1, 64, 40),
+        (2, 65, 5),
+        (29, 47, 2),
+        (240, 70, 260),
+    ]
     out = []
     for m, n, k in sizes:
         for ta, tb in ((False, False), (True, False), (False, True), (True, True)):
-            out.append(Sample(((k, m) if ta else (m, k), (n, k) if tb else (k, n)), {"ta": ta, "tb": tb}))
-    out += [Sample(((3, 4, 5), (3, 5, 6)), {"ta": False, "tb": False}), Sample(((2, 3, 5, 4), (2, 3, 5, 6)), {"ta": True, "tb": False}),
-            Sample(((0, 5), (5, 3)), {"ta": False, "tb": False}), Sample(((4, 0), (0, 3)), {"ta": False, "tb": False})]
+            out.append(
+                Sample(((k, m) if ta else (m, k), (n, k) if tb else (k, n)), {"ta": ta, "tb": tb})
+            )
+    out += [
+        Sample(((3, 4, 5), (3, 5, 6)), {"ta": False, "tb": False}),
+        Sample(((2, 3, 5, 4), (2, 3, 5, 6)), {"ta": True, "tb": False}),
+        Sample(((0, 5), (5, 3)), {"ta": False, "tb": False}),
+        Sample(((4, 0), (0, 3)), {"ta": False, "tb": False}),
+    ]
     return tuple(out)
 
 
@@ -72,8 +112,18 @@ def _flops(y: Value) -> Dim:
     return size((2, k, *y.shape))
 
 
-MATMUL = register(Op("matmul", "kernel", _shape, _grad, lambda a, b, ta, tb: _swap(a, ta) @ _swap(b, tb), _samples(),
-                     emit=_emit, flops=_flops))
+MATMUL = register(
+    Op(
+        "matmul",
+        "kernel",
+        _shape,
+        _grad,
+        lambda a, b, ta, tb: _swap(a, ta) @ _swap(b, tb),
+        _samples(),
+        emit=_emit,
+        flops=_flops,
+    )
+)
 
 
 def _product(a: Value, b: Value, ta: bool, tb: bool) -> Value:
@@ -109,7 +159,9 @@ def matmul(a: Any, b: Any) -> Value:
         y = matmul(x, reshape(w, (*w.shape, 1)))
         return reshape(y, y.shape[:-1])
     if x.shape[-1] != w.shape[-2]:
-        raise ValueError(f"matmul of shapes {x.shape} and {w.shape}: the inner sizes {x.shape[-1]} and {w.shape[-2]} differ")
+        raise ValueError(
+            f"matmul of shapes {x.shape} and {w.shape}: the inner sizes {x.shape[-1]} and {w.shape[-2]} differ"
+        )
     if w.ndim == 2 and x.ndim > 2:  # all rows at once
         y = matmul(reshape(x, (size(x.shape[:-1]), x.shape[-1])), w)
         return reshape(y, (*x.shape[:-1], w.shape[-1]))
@@ -124,4 +176,3 @@ def _swaps_last(x: Value) -> bool:
 
 
 Value.operators.update(matmul=matmul)
-

@@ -31,7 +31,7 @@ def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 def _kept(shape: Shape, axes: tuple[int, int]) -> Shape:
     """The reduced shape with a 1 for each reduced axis, so that it broadcasts against the input."""
-    return shape[: axes[0]] + (1,) * (axes[1] - axes[0]) + shape[axes[1]:]
+    return shape[: axes[0]] + (1,) * (axes[1] - axes[0]) + shape[axes[1] :]
 
 
 def _spread(value: Value, like: Value, axes: tuple[int, int]) -> Value:
@@ -102,20 +102,75 @@ def _np_logsumexp(x: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
     return np.log(np.exp(x - top).sum(_np_axes(axes))) + top.squeeze(_np_axes(axes))
 
 
-_RUNS = [((5, 7), (1, 2)), ((5, 7), (0, 1)), ((5, 7), (0, 2)), ((2, 3, 4), (1, 2)), ((2, 3, 4), (1, 3)), ((33,), (0, 1)),
-         ((3, 1), (1, 2)), ((17, 64), (1, 2)), ((64, 17), (0, 1)), ((130, 65), (0, 1)), ((2, 1000), (1, 2)),
-         ((1, 20000), (0, 2)), ((3, 63, 5), (1, 2)), ((300, 1), (0, 1))]
+_RUNS = [
+    ((5, 7), (1, 2)),
+    ((5, 7), (0, 1)),
+    ((5, 7), (0, 2)),
+    ((2, 3, 4), (1, 2)),
+    ((2, 3, 4), (1, 3)),
+    ((33,), (0, 1)),
+    ((3, 1), (1, 2)),
+    ((17, 64), (1, 2)),
+    ((64, 17), (0, 1)),
+    ((130, 65), (0, 1)),
+    ((2, 1000), (1, 2)),
+    ((1, 20000), (0, 2)),
+    ((3, 63, 5), (1, 2)),
+    ((300, 1), (0, 1)),
+]
 _SAMPLES = tuple(Sample((shape,), {"axes": axes}) for shape, axes in _RUNS)
 _EMPTY = (Sample(((0, 3),), {"axes": (0, 1)}), Sample(((0, 3),), {"axes": (1, 2)}))
 
-SUM = register(Op("sum", "kernel", _shape, _grad_sum, lambda x, axes: x.sum(_np_axes(axes)), _SAMPLES + _EMPTY,
-                  emit=_emit_sum, workspace=_parts, flops=lambda y: size(y.inputs[0].shape)))
-MEAN = register(Op("mean", "kernel", _shape, _grad_mean, lambda x, axes: x.mean(_np_axes(axes)), _SAMPLES,
-                   emit=_emit_sum, workspace=_parts, flops=lambda y: size(y.inputs[0].shape)))
-MAX = register(Op("max", "kernel", _shape, _grad_max, lambda x, axes: x.max(_np_axes(axes)), _SAMPLES,
-                  emit=_emit_fold, flops=lambda y: size(y.inputs[0].shape)))
-LOGSUMEXP = register(Op("logsumexp", "kernel", _shape, _grad_logsumexp, _np_logsumexp, _SAMPLES, emit=_emit_fold,
-                        flops=lambda y: 12 * size(y.inputs[0].shape)))
+SUM = register(
+    Op(
+        "sum",
+        "kernel",
+        _shape,
+        _grad_sum,
+        lambda x, axes: x.sum(_np_axes(axes)),
+        _SAMPLES + _EMPTY,
+        emit=_emit_sum,
+        workspace=_parts,
+        flops=lambda y: size(y.inputs[0].shape),
+    )
+)
+MEAN = register(
+    Op(
+        "mean",
+        "kernel",
+        _shape,
+        _grad_mean,
+        lambda x, axes: x.mean(_np_axes(axes)),
+        _SAMPLES,
+        emit=_emit_sum,
+        workspace=_parts,
+        flops=lambda y: size(y.inputs[0].shape),
+    )
+)
+MAX = register(
+    Op(
+        "max",
+        "kernel",
+        _shape,
+        _grad_max,
+        lambda x, axes: x.max(_np_axes(axes)),
+        _SAMPLES,
+        emit=_emit_fold,
+        flops=lambda y: size(y.inputs[0].shape),
+    )
+)
+LOGSUMEXP = register(
+    Op(
+        "logsumexp",
+        "kernel",
+        _shape,
+        _grad_logsumexp,
+        _np_logsumexp,
+        _SAMPLES,
+        emit=_emit_fold,
+        flops=lambda y: 12 * size(y.inputs[0].shape),
+    )
+)
 
 
 def _normalize(x: Value, axis: int | Sequence[int] | None) -> list[int]:
@@ -124,7 +179,9 @@ def _normalize(x: Value, axis: int | Sequence[int] | None) -> list[int]:
     axes = [axis] if isinstance(axis, int) else list(axis)
     for a in axes:
         if not -x.ndim <= a < x.ndim:
-            raise ValueError(f"axis {a} of a value with {x.ndim} dimensions {x.shape}: expected {-x.ndim} to {x.ndim - 1}")
+            raise ValueError(
+                f"axis {a} of a value with {x.ndim} dimensions {x.shape}: expected {-x.ndim} to {x.ndim - 1}"
+            )
     out = sorted({a % x.ndim for a in axes})
     if len(out) != len(axes):
         raise ValueError(f"axis {tuple(axes)} names a dimension twice")
@@ -188,9 +245,13 @@ def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = 
     return _reduce(LOGSUMEXP, x, axis, keepdims)
 
 
-for _function, _what in ((sum, "Sum"), (mean, "Mean"), (max, "Largest element; equal ones share the gradient"),
-                         (min, "Smallest element; equal ones share the gradient"),
-                         (logsumexp, "log(Σ e^x), without overflow,")):
+for _function, _what in (
+    (sum, "Sum"),
+    (mean, "Mean"),
+    (max, "Largest element; equal ones share the gradient"),
+    (min, "Smallest element; equal ones share the gradient"),
+    (logsumexp, "log(Σ e^x), without overflow,"),
+):
     _function.__doc__ = _DOC.format(what=_what)
 
 
@@ -220,16 +281,32 @@ def _np_softmax(x: np.ndarray, axis: int) -> np.ndarray:
     return np.asarray(e / e.sum(axis, keepdims=True))
 
 
-_SOFT = tuple(Sample((s,), {"axis": a}) for s, a in (((5, 7), 1), ((5, 7), 0), ((3, 4, 5), 1), ((9, 10), 1), ((2, 33), 1)))
+_SOFT = tuple(
+    Sample((s,), {"axis": a})
+    for s, a in (((5, 7), 1), ((5, 7), 0), ((3, 4, 5), 1), ((9, 10), 1), ((2, 33), 1))
+)
+
+
 def _soft_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     if not 0 <= attrs["axis"] < values[0].ndim:
         raise ValueError(f"axis {attrs['axis']} of a value with {values[0].ndim} dimensions")
     return values[0].shape
 
 
-SOFTMAX = register(Op("softmax", "composite", _soft_shape, _grad_softmax, _np_softmax, _SOFT, _expand_softmax))
-LOG_SOFTMAX = register(Op("log_softmax", "composite", _soft_shape, _grad_log_softmax,
-                          lambda x, axis: np.log(_np_softmax(x, axis)), _SOFT, _expand_softmax))
+SOFTMAX = register(
+    Op("softmax", "composite", _soft_shape, _grad_softmax, _np_softmax, _SOFT, _expand_softmax)
+)
+LOG_SOFTMAX = register(
+    Op(
+        "log_softmax",
+        "composite",
+        _soft_shape,
+        _grad_log_softmax,
+        lambda x, axis: np.log(_np_softmax(x, axis)),
+        _SOFT,
+        _expand_softmax,
+    )
+)
 
 
 def softmax(x: Any, axis: int = -1) -> Value:

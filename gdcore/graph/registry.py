@@ -103,8 +103,10 @@ def lift(x: Any) -> Value:
         return x
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"cannot use {type(x).__name__} in a traced expression: expected a traced value, a "
-                        "number or an array of numbers")
+        raise TypeError(
+            f"cannot use {type(x).__name__} in a traced expression: expected a traced value, a "
+            "number or an array of numbers"
+        )
     array = array.astype(np.float64)
     return Value(CONSTANT, (), {"array": array, "shape": array.shape}, array.shape)
 
@@ -113,7 +115,9 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Value:
     """The value of an op; checks shapes."""
     values = tuple(lift(x) for x in inputs)
     if op.kind == "kernel" and not op.takes_ints:  # an elementwise pass converts as it reads
-        values = tuple(apply(OPS["identity"], v, shape=v.shape) if v.dtype == INT else v for v in values)
+        values = tuple(
+            apply(OPS["identity"], v, shape=v.shape) if v.dtype == INT else v for v in values
+        )
     moves = op.takes_ints or op.kind == "alias"
     return Value(op, values, attrs, op.shape(values, attrs), values[0].dtype if moves else REAL)
 

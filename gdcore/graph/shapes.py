@@ -13,18 +13,30 @@ from gdcore.graph.registry import Op, Sample, apply, lift, register
 if TYPE_CHECKING:
     from gdcore.graph.lower import Emitter
 
+
 def _reshape_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     shape = tuple(attrs["shape"])
     if size(shape) != size(values[0].shape):
-        raise ValueError(f"cannot reshape a value of shape {values[0].shape} to {shape}: "
-                         f"it holds {size(values[0].shape)} elements")
+        raise ValueError(
+            f"cannot reshape a value of shape {values[0].shape} to {shape}: "
+            f"it holds {size(values[0].shape)} elements"
+        )
     return shape
 
 
-RESHAPE = register(Op(
-    "reshape", "alias", _reshape_shape, lambda y, d: [reshape(d, y.inputs[0].shape)],
-    lambda x, shape: x.reshape(shape),
-    tuple(Sample((a,), {"shape": b}) for a, b in (((4, 6), (24,)), ((4, 6), (2, 2, 6)), ((5,), (5, 1)), ((1, 1), ())))))
+RESHAPE = register(
+    Op(
+        "reshape",
+        "alias",
+        _reshape_shape,
+        lambda y, d: [reshape(d, y.inputs[0].shape)],
+        lambda x, shape: x.reshape(shape),
+        tuple(
+            Sample((a,), {"shape": b})
+            for a, b in (((4, 6), (24,)), ((4, 6), (2, 2, 6)), ((5,), (5, 1)), ((1, 1), ()))
+        ),
+    )
+)
 
 
 def reshape(x: Any, shape: Sequence[Dim]) -> Value:
@@ -42,7 +54,7 @@ def reshape(x: Any, shape: Sequence[Dim]) -> Value:
     have = size(value.shape)
     for i, d in enumerate(target):
         if isinstance(d, int) and d == -1:
-            rest = size(target[:i] + target[i + 1:])
+            rest = size(target[:i] + target[i + 1 :])
             if isinstance(rest, Batch):
                 if not isinstance(have, Batch) or rest.rows == 0 or have.rows % rest.rows:
                     break
@@ -54,8 +66,10 @@ def reshape(x: Any, shape: Sequence[Dim]) -> Value:
             elif rest and have % rest == 0:
                 target[i] = have // rest
     if any(isinstance(d, int) and d < 0 for d in target):
-        raise ValueError(f"cannot reshape a value of shape {value.shape} to {tuple(shape)}: "
-                         f"it holds {have} elements")
+        raise ValueError(
+            f"cannot reshape a value of shape {value.shape} to {tuple(shape)}: "
+            f"it holds {have} elements"
+        )
     if tuple(target) == value.shape:
         return value
     return apply(RESHAPE, value, shape=tuple(target))
@@ -85,8 +99,10 @@ def squeeze(x: Any, axis: int) -> Value:
     value = lift(x)
     at = axis % value.ndim
     if value.shape[at] != 1:
-        raise ValueError(f"squeeze of axis {axis} of a value of shape {value.shape}: that dimension is not 1")
-    return reshape(value, value.shape[:at] + value.shape[at + 1:])
+        raise ValueError(
+            f"squeeze of axis {axis} of a value of shape {value.shape}: that dimension is not 1"
+        )
+    return reshape(value, value.shape[:at] + value.shape[at + 1 :])
 
 
 def _emit_transpose(y: Value, e: Emitter) -> None:
@@ -96,18 +112,35 @@ def _emit_transpose(y: Value, e: Emitter) -> None:
 
 def _transpose_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     if sorted(attrs["axes"]) != list(range(values[0].ndim)):
-        raise ValueError(f"transpose with axes {tuple(attrs['axes'])} of a value with {values[0].ndim} dimensions: "
-                         "name each once")
+        raise ValueError(
+            f"transpose with axes {tuple(attrs['axes'])} of a value with {values[0].ndim} dimensions: "
+            "name each once"
+        )
     return tuple(values[0].shape[a] for a in attrs["axes"])
 
 
-TRANSPOSE = register(Op(
-    "transpose", "kernel", _transpose_shape,
-    lambda y, d: [transpose(d, [y.attrs["axes"].index(i) for i in range(y.ndim)])],
-    lambda x, axes: x.transpose(axes),
-    tuple(Sample((s,), {"axes": a}) for s, a in (((5, 7), (1, 0)), ((2, 3, 4), (0, 2, 1)), ((2, 3, 4), (2, 0, 1)),
-                                                 ((33, 17), (1, 0)), ((2, 3, 4, 5), (0, 2, 1, 3)))),
-    emit=_emit_transpose, flops=0, takes_ints=True))
+TRANSPOSE = register(
+    Op(
+        "transpose",
+        "kernel",
+        _transpose_shape,
+        lambda y, d: [transpose(d, [y.attrs["axes"].index(i) for i in range(y.ndim)])],
+        lambda x, axes: x.transpose(axes),
+        tuple(
+            Sample((s,), {"axes": a})
+            for s, a in (
+                ((5, 7), (1, 0)),
+                ((2, 3, 4), (0, 2, 1)),
+                ((2, 3, 4), (2, 0, 1)),
+                ((33, 17), (1, 0)),
+                ((2, 3, 4, 5), (0, 2, 1, 3)),
+            )
+        ),
+        emit=_emit_transpose,
+        flops=0,
+        takes_ints=True,
+    )
+)
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Value:
@@ -146,24 +179,32 @@ def _cut_length(start: int, stop: int, step: int) -> int:
 
 def _check_cuts(shape: Shape, cuts: Sequence[tuple[int, int | None, int]]) -> None:
     if len(cuts) != len(shape):
-        raise ValueError(f"{len(cuts)} cuts through a value of shape {shape}: expected one for each dimension")
+        raise ValueError(
+            f"{len(cuts)} cuts through a value of shape {shape}: expected one for each dimension"
+        )
     for dim, (start, stop, step) in zip(shape, cuts, strict=True):
         whole = (start, stop, step) == (0, None, 1)
-        if not whole and (isinstance(dim, Batch) or stop is None or not 0 <= start <= stop <= dim or step < 1):
+        if not whole and (
+            isinstance(dim, Batch) or stop is None or not 0 <= start <= stop <= dim or step < 1
+        ):
             raise ValueError(f"cut {start}:{stop}:{step} does not lie in a dimension of {dim}")
 
 
 def _slice_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     _check_cuts(values[0].shape, attrs["cuts"])
-    return tuple(d if stop is None else _cut_length(start, stop, step)
-                 for d, (start, stop, step) in zip(values[0].shape, attrs["cuts"], strict=True))
+    return tuple(
+        d if stop is None else _cut_length(start, stop, step)
+        for d, (start, stop, step) in zip(values[0].shape, attrs["cuts"], strict=True)
+    )
 
 
 def _embed_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     shape = tuple(attrs["shape"])
     _check_cuts(shape, attrs["cuts"])
-    inside = tuple(d if stop is None else _cut_length(start, stop, step)
-                   for d, (start, stop, step) in zip(shape, attrs["cuts"], strict=True))
+    inside = tuple(
+        d if stop is None else _cut_length(start, stop, step)
+        for d, (start, stop, step) in zip(shape, attrs["cuts"], strict=True)
+    )
     if inside != values[0].shape:
         raise ValueError(f"a value of shape {values[0].shape} embedded where {inside} is cut out")
     return shape
@@ -173,24 +214,47 @@ def _np_cuts(cuts: Sequence[tuple[int, int | None, int]]) -> tuple[slice, ...]:
     return tuple(slice(*c) for c in cuts)
 
 
-def _np_embed(x: np.ndarray, cuts: Sequence[tuple[int, int | None, int]], shape: tuple[int, ...]) -> np.ndarray:
+def _np_embed(
+    x: np.ndarray, cuts: Sequence[tuple[int, int | None, int]], shape: tuple[int, ...]
+) -> np.ndarray:
     out = np.zeros(shape)
     out[_np_cuts(cuts)] = x
     return out
 
 
 # cuts: (start, stop, step) for each dimension; stop None keeps all of it
-SLICE = register(Op(
-    "slice", "kernel", _slice_shape,
-    lambda y, d: [apply(EMBED, d, cuts=y.attrs["cuts"], shape=y.inputs[0].shape)],
-    lambda x, cuts: x[_np_cuts(cuts)],
-    (Sample(((5, 7),), {"cuts": ((0, None, 1), (2, 5, 1))}), Sample(((6, 7, 3),), {"cuts": ((1, 6, 2), (0, None, 1), (1, 2, 1))}),
-     Sample(((9,),), {"cuts": ((4, 9, 1),)})), emit=_emit_slice, flops=0, takes_ints=True))
-EMBED = register(Op(
-    "embed", "kernel", _embed_shape,
-    lambda y, d: [apply(SLICE, d, cuts=y.attrs["cuts"])], _np_embed,
-    (Sample(((5, 3),), {"cuts": ((0, None, 1), (2, 5, 1)), "shape": (5, 7)}),
-     Sample(((3,),), {"cuts": ((1, 7, 2),), "shape": (8,)})), emit=_emit_embed, flops=0))
+SLICE = register(
+    Op(
+        "slice",
+        "kernel",
+        _slice_shape,
+        lambda y, d: [apply(EMBED, d, cuts=y.attrs["cuts"], shape=y.inputs[0].shape)],
+        lambda x, cuts: x[_np_cuts(cuts)],
+        (
+            Sample(((5, 7),), {"cuts": ((0, None, 1), (2, 5, 1))}),
+            Sample(((6, 7, 3),), {"cuts": ((1, 6, 2), (0, None, 1), (1, 2, 1))}),
+            Sample(((9,),), {"cuts": ((4, 9, 1),)}),
+        ),
+        emit=_emit_slice,
+        flops=0,
+        takes_ints=True,
+    )
+)
+EMBED = register(
+    Op(
+        "embed",
+        "kernel",
+        _embed_shape,
+        lambda y, d: [apply(SLICE, d, cuts=y.attrs["cuts"])],
+        _np_embed,
+        (
+            Sample(((5, 3),), {"cuts": ((0, None, 1), (2, 5, 1)), "shape": (5, 7)}),
+            Sample(((3,),), {"cuts": ((1, 7, 2),), "shape": (8,)}),
+        ),
+        emit=_emit_embed,
+        flops=0,
+    )
+)
 
 
 def getitem(x: Any, index: Any) -> Value:
@@ -211,7 +275,7 @@ def getitem(x: Any, index: Any) -> Value:
     if named > value.ndim:
         raise IndexError(f"{named} indices for a value with {value.ndim} dimensions {value.shape}")
     at = items.index(Ellipsis) if any(i is Ellipsis for i in items) else len(items)
-    items[at:at + 1] = [slice(None)] * (value.ndim - named)
+    items[at : at + 1] = [slice(None)] * (value.ndim - named)
     cuts: list[tuple[int, int | None, int]] = []
     shape: list[Dim | None] = []  # None: the dimension goes
     for i in items:
@@ -223,7 +287,9 @@ def getitem(x: Any, index: Any) -> Value:
             cuts.append((0, None, 1))
             shape.append(dim)
         elif isinstance(dim, Batch):
-            raise IndexError(f"index {i} cuts the batch: its length is known only when a step runs. Only ':' goes there")
+            raise IndexError(
+                f"index {i} cuts the batch: its length is known only when a step runs. Only ':' goes there"
+            )
         elif isinstance(i, slice):
             if i.step is not None and i.step < 1:
                 raise IndexError(f"slice with step {i.step}: expected a positive one")
@@ -232,7 +298,9 @@ def getitem(x: Any, index: Any) -> Value:
             shape.append(_cut_length(start, stop, step))
         elif isinstance(i, int | np.integer):
             if not -dim <= i < dim:
-                raise IndexError(f"index {i} is out of range for a dimension of {dim} in {value.shape}")
+                raise IndexError(
+                    f"index {i} is out of range for a dimension of {dim} in {value.shape}"
+                )
             cuts.append((int(i) % dim, int(i) % dim + 1, 1))
         else:
             raise TypeError(f"index {i!r}: expected whole numbers, slices, '...' or None")
@@ -248,13 +316,19 @@ def _concat_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
         raise ValueError(f"concatenate along axis {axis} of shape {first}")
     total: int = 0
     for v in values:
-        if len(v.shape) != len(first) or any(a != b for i, (a, b) in enumerate(zip(v.shape, first, strict=True)) if i != axis):
-            raise ValueError(f"concatenate along axis {axis}: shapes {[x.shape for x in values]} differ elsewhere")
+        if len(v.shape) != len(first) or any(
+            a != b for i, (a, b) in enumerate(zip(v.shape, first, strict=True)) if i != axis
+        ):
+            raise ValueError(
+                f"concatenate along axis {axis}: shapes {[x.shape for x in values]} differ elsewhere"
+            )
         dim = v.shape[axis]
         if isinstance(dim, Batch):
-            raise ValueError("concatenate along the batch: its length is known only when a step runs")
+            raise ValueError(
+                "concatenate along the batch: its length is known only when a step runs"
+            )
         total += dim
-    return (*first[:axis], total, *first[axis + 1:])
+    return (*first[:axis], total, *first[axis + 1 :])
 
 
 def _grad_concat(y: Value, d: Value) -> list[Value | None]:
@@ -274,10 +348,23 @@ def _emit_concat(y: Value, e: Emitter) -> None:
         at += x.shape[axis]  # type: ignore[operator]
 
 
-CONCAT = register(Op(
-    "concatenate", "kernel", _concat_shape, _grad_concat, lambda *x, axis: np.concatenate(x, axis),
-    (Sample(((5, 3), (5, 4)), {"axis": 1}), Sample(((2, 3), (1, 3), (4, 3)), {"axis": 0}),
-     Sample(((2, 3, 4), (2, 1, 4)), {"axis": 1})), emit=_emit_concat, flops=0, takes_ints=True))
+CONCAT = register(
+    Op(
+        "concatenate",
+        "kernel",
+        _concat_shape,
+        _grad_concat,
+        lambda *x, axis: np.concatenate(x, axis),
+        (
+            Sample(((5, 3), (5, 4)), {"axis": 1}),
+            Sample(((2, 3), (1, 3), (4, 3)), {"axis": 0}),
+            Sample(((2, 3, 4), (2, 1, 4)), {"axis": 1}),
+        ),
+        emit=_emit_concat,
+        flops=0,
+        takes_ints=True,
+    )
+)
 
 
 def concatenate(xs: Sequence[Any], axis: int = -1) -> Value:
@@ -313,7 +400,11 @@ def pad(x: Any, widths: Sequence[tuple[int, int]]) -> Value:
         else:
             cuts.append((before, before + dim, 1))
             shape.append(before + dim + after)
-    return value if tuple(shape) == value.shape else apply(EMBED, value, cuts=tuple(cuts), shape=tuple(shape))
+    return (
+        value
+        if tuple(shape) == value.shape
+        else apply(EMBED, value, cuts=tuple(cuts), shape=tuple(shape))
+    )
 
 
 Value.operators.update(getitem=getitem)

@@ -49,7 +49,11 @@ def _reduce(v: Value) -> Value:
     if v.op is IDENTITY and v.inputs[0].shape == v.shape:
         return v.inputs[0]
     inputs = tuple(x.inputs[0] if x.op is IDENTITY else x for x in v.inputs)
-    if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)) and v.op is not IDENTITY and broadcast(*(x.shape for x in inputs)) == v.shape:
+    if (
+        any(a is not b for a, b in zip(inputs, v.inputs, strict=True))
+        and v.op is not IDENTITY
+        and broadcast(*(x.shape for x in inputs)) == v.shape
+    ):
         v = Value(v.op, inputs, v.attrs, v.shape, v.dtype)  # a map repeats its inputs by itself
     arrays = [constant_array(x) for x in v.inputs]
     if arrays and v.op.reference is not None and all(a is not None and a.size <= 1 for a in arrays):

@@ -28,10 +28,13 @@ MAX_NODES = 1_000_000
 def bad(what: str, got: object, expected: str) -> FileFormatError:
     """The error of a graph that does not make sense."""
     shown = repr(got)
-    return FileFormatError(f"model graph: {what} is {shown if len(shown) < 80 else shown[:77] + '...'}, expected {expected}")
+    return FileFormatError(
+        f"model graph: {what} is {shown if len(shown) < 80 else shown[:77] + '...'}, expected {expected}"
+    )
 
 
 # --- attributes, each by its kind ----------------------------------------------------------------
+
 
 def whole(x: Any, what: str = "a number", low: int = 0, high: int = 2**31) -> int:
     """A whole number within bounds."""
@@ -99,7 +102,9 @@ def cuts(x: Any) -> tuple[tuple[int, int | None, int], ...]:
     """(start, stop, step) for each dimension; stop null for all of it."""
     if not isinstance(x, list) or not all(isinstance(c, list) and len(c) == 3 for c in x):
         raise bad("cuts", x, "a list of [start, stop, step]")
-    return tuple((whole(a), None if b is None else whole(b), whole(c, "a step", 1)) for a, b, c in x)
+    return tuple(
+        (whole(a), None if b is None else whole(b), whole(c, "a step", 1)) for a, b, c in x
+    )
 
 
 def stream(x: Any) -> int:
@@ -110,11 +115,25 @@ def stream(x: Any) -> int:
 _WINDOW = {"kernel": pair, "strides": pair, "padding": four, "dilation": pair, "outside": real}
 _FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
 ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
-    "leaky_relu": {"slope": real}, "elu": {"alpha": real}, "identity": {"shape": shape},
-    "random_uniform": {"shape": shape, "stream": stream}, "sum": _FOLD, "mean": _FOLD, "max": _FOLD, "logsumexp": _FOLD,
-    "softmax": {"axis": whole}, "log_softmax": {"axis": whole}, "reshape": {"shape": shape}, "transpose": {"axes": wholes},
-    "slice": {"cuts": cuts}, "embed": {"cuts": cuts, "shape": shape}, "concatenate": {"axis": whole},
-    "matmul": {"ta": truth, "tb": truth}, "scatter_add": {"rows": whole}, "unfold": _WINDOW, "fold": {**_WINDOW, "image": wholes},
+    "leaky_relu": {"slope": real},
+    "elu": {"alpha": real},
+    "identity": {"shape": shape},
+    "random_uniform": {"shape": shape, "stream": stream},
+    "sum": _FOLD,
+    "mean": _FOLD,
+    "max": _FOLD,
+    "logsumexp": _FOLD,
+    "softmax": {"axis": whole},
+    "log_softmax": {"axis": whole},
+    "reshape": {"shape": shape},
+    "transpose": {"axes": wholes},
+    "slice": {"cuts": cuts},
+    "embed": {"cuts": cuts, "shape": shape},
+    "concatenate": {"axis": whole},
+    "matmul": {"ta": truth, "tb": truth},
+    "scatter_add": {"rows": whole},
+    "unfold": _WINDOW,
+    "fold": {**_WINDOW, "image": wholes},
 }
 ARITY = {"when_training": 2, "with_update": 3, "stop_gradient": 1, "random_uniform": 0}
 
@@ -134,13 +153,18 @@ def encoded(x: Any) -> Any:
 
 # --- the graph -----------------------------------------------------------------------------------
 
+
 def to_json(network: Network) -> tuple[Json, dict[str, np.ndarray]]:
     """A network as JSON, and the constants that are too large for it as tensors."""
     number: dict[Value, int] = {}
     nodes: list[Json] = []
     tensors: dict[str, np.ndarray] = {}
     for v in topological([*network.inputs, *network.outputs]):
-        node: Json = {"op": v.op.name, "in": [number[x] for x in v.inputs], "shape": encoded(v.shape)}
+        node: Json = {
+            "op": v.op.name,
+            "in": [number[x] for x in v.inputs],
+            "shape": encoded(v.shape),
+        }
         if v.op is INPUT:
             node |= {"name": v.name, "dtype": v.dtype}
         elif v.op in (PARAM, STATE):
@@ -158,9 +182,16 @@ def to_json(network: Network) -> tuple[Json, dict[str, np.ndarray]]:
             node["attrs"] = {k: encoded(a) for k, a in v.attrs.items()}
         number[v] = len(nodes)
         nodes.append(node)
-    variables = [_variable_json(v, network.names[v]) for v in (*network.parameters, *network.states)]
-    return {"nodes": nodes, "inputs": [number[v] for v in network.inputs], "outputs": [number[v] for v in network.outputs],
-            "output_names": network.output_names, "variables": variables}, tensors
+    variables = [
+        _variable_json(v, network.names[v]) for v in (*network.parameters, *network.states)
+    ]
+    return {
+        "nodes": nodes,
+        "inputs": [number[v] for v in network.inputs],
+        "outputs": [number[v] for v in network.outputs],
+        "output_names": network.output_names,
+        "variables": variables,
+    }, tensors
 
 
 def _variable_json(v: Variable, name: str) -> Json:
@@ -169,15 +200,30 @@ def _variable_json(v: Variable, name: str) -> Json:
     assert isinstance(v, Parameter)
     try:
         initializer: Any = initializers.to_config(v.initializer)
-    except (TypeError, ValueError):  # a function of one's own: the numbers are in the file, they need not be drawn again
+    except (
+        TypeError,
+        ValueError,
+    ):  # a function of one's own: the numbers are in the file, they need not be drawn again
         initializer = "zeros"
-    return {"kind": "parameter", "name": name, "shape": list(v.shape), "role": v.role, "l1": v.l1, "l2": v.l2,
-            "initializer": initializer, "frozen": not v.trainable}
+    return {
+        "kind": "parameter",
+        "name": name,
+        "shape": list(v.shape),
+        "role": v.role,
+        "l1": v.l1,
+        "l2": v.l2,
+        "initializer": initializer,
+        "frozen": not v.trainable,
+    }
 
 
 def _get(item: Any, key: str, kind: type | tuple[type, ...]) -> Any:
     if not isinstance(item, dict) or key not in item or not isinstance(item[key], kind):
-        raise bad(f"{key!r}", item.get(key) if isinstance(item, dict) else item, "of another kind" if isinstance(item, dict) and key in item else "to be there")
+        raise bad(
+            f"{key!r}",
+            item.get(key) if isinstance(item, dict) else item,
+            "of another kind" if isinstance(item, dict) and key in item else "to be there",
+        )
     return item[key]
 
 
@@ -195,13 +241,23 @@ def variables_from_json(items: Any, owner: Layer) -> dict[str, Variable]:
             out[name] = State(owner, name, size, real(_get(item, "initial", (int, float))))
         else:
             init = initializers.from_config(_get(item, "initializer", (str, dict)))
-            parameter = Parameter(owner, name, size, init, _get(item, "role", str), real(item.get("l1")), real(item.get("l2")))
+            parameter = Parameter(
+                owner,
+                name,
+                size,
+                init,
+                _get(item, "role", str),
+                real(item.get("l1")),
+                real(item.get("l2")),
+            )
             parameter.frozen = truth(item.get("frozen"))
             out[name] = parameter
     return out
 
 
-def from_json(data: Any, owner: Layer, tensors: Mapping[str, np.ndarray]) -> tuple[list[Value], list[Value], list[str] | None, dict[str, Variable]]:
+def from_json(
+    data: Any, owner: Layer, tensors: Mapping[str, np.ndarray]
+) -> tuple[list[Value], list[Value], list[str] | None, dict[str, Variable]]:
     """Inputs, outputs, names of outputs and variables of a graph.
 
     Raises
@@ -219,14 +275,27 @@ def from_json(data: Any, owner: Layer, tensors: Mapping[str, np.ndarray]) -> tup
             value = _node(node, values, variables, tensors)
         except FileFormatError:
             raise
-        except (ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError) as error:
+        except (
+            ValueError,
+            TypeError,
+            IndexError,
+            KeyError,
+            AttributeError,
+            AssertionError,
+            OverflowError,
+        ) as error:
             raise FileFormatError(f"model graph: node {i} does not make sense ({error})") from None
         if value.shape != shape(_get(node, "shape", list)):
-            raise bad(f"the shape of node {i} ({value.op.name})", node["shape"], str(encoded(value.shape)))
+            raise bad(
+                f"the shape of node {i} ({value.op.name})", node["shape"], str(encoded(value.shape))
+            )
         values.append(value)
 
     def pick(key: str) -> list[Value]:
-        picked = [values[whole(k, f"a number in {key!r}", 0, len(values) - 1)] for k in _get(data, key, list)]
+        picked = [
+            values[whole(k, f"a number in {key!r}", 0, len(values) - 1)]
+            for k in _get(data, key, list)
+        ]
         if not picked:
             raise bad(f"{key!r}", [], "at least one")
         return picked
@@ -235,21 +304,34 @@ def from_json(data: Any, owner: Layer, tensors: Mapping[str, np.ndarray]) -> tup
     if any(v.op is not INPUT for v in inputs) or len({v.name for v in inputs}) != len(inputs):
         raise bad("'inputs'", [v.op.name for v in inputs], "inputs of different names")
     names = data.get("output_names")
-    if names is not None and (not isinstance(names, list) or len(names) != len(outputs) or not all(isinstance(n, str) for n in names)):
+    if names is not None and (
+        not isinstance(names, list)
+        or len(names) != len(outputs)
+        or not all(isinstance(n, str) for n in names)
+    ):
         raise bad("'output_names'", names, "a name for each output, or null")
     return inputs, outputs, names, variables
 
 
-def _node(node: Any, values: Sequence[Value], variables: Mapping[str, Variable], tensors: Mapping[str, np.ndarray]) -> Value:
+def _node(
+    node: Any,
+    values: Sequence[Value],
+    variables: Mapping[str, Variable],
+    tensors: Mapping[str, np.ndarray],
+) -> Value:
     name = _get(node, "op", str)
     op: Op | None = OPS.get(name)
     if op is None or op is RANGE:
         raise bad("an op", name, "one that this version of gdcore knows")
-    inputs = [values[whole(k, "an input of a node", 0, len(values) - 1)] for k in _get(node, "in", list)]
+    inputs = [
+        values[whole(k, "an input of a node", 0, len(values) - 1)] for k in _get(node, "in", list)
+    ]
     if op is INPUT:
         size = shape(_get(node, "shape", list))
         if not size or size[0] != Batch(1) or any(isinstance(d, Batch) or d < 1 for d in size[1:]):
-            raise bad("the shape of an input", node["shape"], "the batch first, then sizes of at least 1")
+            raise bad(
+                "the shape of an input", node["shape"], "the batch first, then sizes of at least 1"
+            )
         dtype = _get(node, "dtype", str)
         if dtype not in (REAL, INT):
             raise bad("the dtype of an input", dtype, "'real' or 'int'")

@@ -44,12 +44,21 @@ def save(model: Model, path: str | PathLike[str]) -> None:
         for slot in memory.slot_names:
             everything[f"slot:{slot}:{memory.network.names[p]}"] = memory.slot(p, slot)
     everything |= tensors
-    description = {"graph": graph, "dtype": memory.dtype.name, "compiled": _compiled(model), "seed": str(model.seed),
-                   "steps_done": model.steps_done, "epochs_done": model.epochs_done, "info": model.info}
+    description = {
+        "graph": graph,
+        "dtype": memory.dtype.name,
+        "compiled": _compiled(model),
+        "seed": str(model.seed),
+        "steps_done": model.steps_done,
+        "epochs_done": model.epochs_done,
+        "info": model.info,
+    }
     try:
         text = json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"model.info cannot be written as JSON ({error}): keep numbers, text, lists and dicts in it") from None
+        raise ValueError(
+            f"model.info cannot be written as JSON ({error}): keep numbers, text, lists and dicts in it"
+        ) from None
     safetensors.save(path, everything, {"format": FORMAT, "version": str(VERSION), "model": text})
 
 
@@ -69,9 +78,16 @@ def _compiled(model: Model) -> dict[str, Any] | None:
         described = optimizer.config() if known else None
     except (TypeError, ValueError):  # a schedule of one's own
         described = None
-    plateau = optimizer.schedule.state_dict() if isinstance(optimizer.schedule, ReduceOnPlateau) else None
-    return {"losses": [f.config() for f in model.losses], "loss_weights": list(model.loss_weights), "metrics": metrics,
-            "optimizer": described, "schedule_state": plateau}
+    plateau = (
+        optimizer.schedule.state_dict() if isinstance(optimizer.schedule, ReduceOnPlateau) else None
+    )
+    return {
+        "losses": [f.config() for f in model.losses],
+        "loss_weights": list(model.loss_weights),
+        "metrics": metrics,
+        "optimizer": described,
+        "schedule_state": plateau,
+    }
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -103,16 +119,30 @@ def load(path: str | PathLike[str]) -> Model:
     """
     tensors, metadata = safetensors.load(path)
     if metadata.get("format") != FORMAT:
-        raise FileFormatError(f"{path}: a safetensors file without a gdcore model: expected one that model.save wrote; "
-                              "to use its tensors, read it with gdcore.io.safetensors.load and call load_state_dict")
+        raise FileFormatError(
+            f"{path}: a safetensors file without a gdcore model: expected one that model.save wrote; "
+            "to use its tensors, read it with gdcore.io.safetensors.load and call load_state_dict"
+        )
     if metadata.get("version") != str(VERSION):
-        raise FileFormatError(f"{path}: model format {metadata.get('version')!r}, expected {VERSION}: a newer gdcore may read it")
+        raise FileFormatError(
+            f"{path}: model format {metadata.get('version')!r}, expected {VERSION}: a newer gdcore may read it"
+        )
     try:
         return _model(json.loads(metadata.get("model", ""), parse_constant=_no_constant), tensors)
     except FileFormatError as error:
         raise FileFormatError(f"{path}: {error}") from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError) as error:
-        raise FileFormatError(f"{path}: the model's description does not make sense ({error})") from None
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise FileFormatError(
+            f"{path}: the model's description does not make sense ({error})"
+        ) from None
 
 
 def _no_constant(name: str) -> float:
@@ -124,12 +154,20 @@ def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
         raise bad("the description", data, "an object")
     model = Model.__new__(Model)
     inputs, outputs, names, variables = from_json(data.get("graph"), model, tensors)
-    Model.__init__(model, inputs, dict(zip(names, outputs, strict=True)) if names is not None else _one(outputs))
+    Model.__init__(
+        model,
+        inputs,
+        dict(zip(names, outputs, strict=True)) if names is not None else _one(outputs),
+    )
     model.variables.update(variables)
     for name, v in variables.items():
         array = tensors.get(name)
         if array is None or array.shape != v.shape or array.dtype.kind != "f":
-            raise bad(f"tensor {name!r}", None if array is None else array.shape, f"floats of shape {v.shape}")
+            raise bad(
+                f"tensor {name!r}",
+                None if array is None else array.shape,
+                f"floats of shape {v.shape}",
+            )
         v.data = array
     dtype = data.get("dtype")
     if dtype not in ("float32", "float64"):
@@ -146,13 +184,21 @@ def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
     seed = data.get("seed")
     if not isinstance(seed, str) or not seed.isdigit() or int(seed) >= 2**64:
         raise bad("'seed'", seed, "a whole number below 2**64 as text")
-    model.resume(int(seed), whole(data.get("steps_done"), "'steps_done'", 0, 2**62), whole(data.get("epochs_done"), "'epochs_done'", 0, 2**62))
+    model.resume(
+        int(seed),
+        whole(data.get("steps_done"), "'steps_done'", 0, 2**62),
+        whole(data.get("epochs_done"), "'epochs_done'", 0, 2**62),
+    )
     memory = model.memory()
     for p in memory.trainable():
         for slot in memory.slot_names:
             array = tensors.get(f"slot:{slot}:{memory.network.names[p]}")
             if array is None or array.shape != p.shape or array.dtype.kind != "f":
-                raise bad(f"optimizer slot {slot!r} of {memory.network.names[p]!r}", None if array is None else array.shape, f"floats of shape {p.shape}")
+                raise bad(
+                    f"optimizer slot {slot!r} of {memory.network.names[p]!r}",
+                    None if array is None else array.shape,
+                    f"floats of shape {p.shape}",
+                )
             memory.slot(p, slot)[...] = array
     return model
 
@@ -162,15 +208,24 @@ def _one(outputs: list[Value]) -> Any:
 
 
 def _compile(model: Model, compiled: Any, dtype: str, outputs: int) -> None:
-    if not isinstance(compiled, dict) or not isinstance(compiled.get("losses"), list) or len(compiled["losses"]) != outputs:
+    if (
+        not isinstance(compiled, dict)
+        or not isinstance(compiled.get("losses"), list)
+        or len(compiled["losses"]) != outputs
+    ):
         raise bad("'compiled'", compiled, "a loss for each output")
     described = compiled.get("optimizer")
     optimizer = optimizers.from_config(described) if described is not None else optimizers.SGD(0.0)
     state = compiled.get("schedule_state")
     if state is not None and isinstance(optimizer.schedule, ReduceOnPlateau):
         optimizer.schedule.load_state_dict(state)
-    model.compile(optimizer, [_loss(f) for f in compiled["losses"]], [str(m) for m in compiled.get("metrics", [])], dtype,
-                  [real(w) for w in compiled.get("loss_weights", [])])
+    model.compile(
+        optimizer,
+        [_loss(f) for f in compiled["losses"]],
+        [str(m) for m in compiled.get("metrics", [])],
+        dtype,
+        [real(w) for w in compiled.get("loss_weights", [])],
+    )
 
 
 def _loss(config: Any) -> Loss:
@@ -179,9 +234,12 @@ def _loss(config: Any) -> Loss:
     settings = {k: v for k, v in config.items() if k != "name"}
     name = config["name"]
     if settings.get("custom") is True:
+
         def missing(pred: Value, target: Value) -> Value:
-            raise ValueError(f"this model was trained with the loss {name!r} of your own, which a file cannot hold: call "
-                             "model.compile(optimizer, loss) before you train or evaluate")
+            raise ValueError(
+                f"this model was trained with the loss {name!r} of your own, which a file cannot hold: call "
+                "model.compile(optimizer, loss) before you train or evaluate"
+            )
 
         missing.__name__ = name
         return Custom(missing)

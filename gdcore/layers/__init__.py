@@ -9,5 +9,21 @@ from gdcore.layers.recurrent import LSTM
 from gdcore.layers.regularization import Dropout, GaussianNoise
 from gdcore.layers.shape import Add, Concatenate, Flatten, Input, Reshape
 
-__all__ = ["LSTM", "Activation", "Add", "BatchNorm", "Concatenate", "Conv2D", "Dense", "Dropout", "Embedding", "Flatten",
-           "GaussianNoise", "Input", "Layer", "LayerNorm", "MaxPool2D", "Reshape"]
+__all__ = [
+    "LSTM",
+    "Activation",
+    "Add",
+    "BatchNorm",
+    "Concatenate",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GaussianNoise",
+    "Input",
+    "Layer",
+    "LayerNorm",
+    "MaxPool2D",
+    "Reshape",
+]

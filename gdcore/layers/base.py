@@ -57,7 +57,16 @@ class Parameter(Variable):
         Factors of Σ|w| and Σw² in the loss.
     """
 
-    def __init__(self, owner: Layer, name: str, shape: tuple[int, ...], initializer: Any, role: str, l1: float, l2: float) -> None:
+    def __init__(
+        self,
+        owner: Layer,
+        name: str,
+        shape: tuple[int, ...],
+        initializer: Any,
+        role: str,
+        l1: float,
+        l2: float,
+    ) -> None:
         super().__init__(owner, name, shape, PARAM)
         self.initializer = initializers.get(initializer)
         self.role = role
@@ -120,16 +129,32 @@ class Layer:
 
     def forward(self, *inputs: Value) -> Any:
         """The computation, in traced values."""
-        raise TypeError(f"{type(self).__name__} has no forward(self, x): write one, it is what the layer computes")
+        raise TypeError(
+            f"{type(self).__name__} has no forward(self, x): write one, it is what the layer computes"
+        )
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         for x in (*inputs, *named.values()):
             parts = x if isinstance(x, list | tuple) else [x]
             if not all(isinstance(p, Value) for p in parts):
                 got = next(type(p).__name__ for p in parts if not isinstance(p, Value))
-                raise TypeError(f"{type(self).__name__} was called with {got}: a layer takes traced values. "
-                                "To compute with data, put it into a model and call predict")
-        return self.forward(*inputs, **named)
+                raise TypeError(
+                    f"{type(self).__name__} was called with {got}: a layer takes traced values. "
+                    "To compute with data, put it into a model and call predict"
+                )
+        result = self.forward(*inputs, **named)
+        self._note(result)
+        return result
+
+    def _note(self, result: Any) -> None:
+        """Remember what was put out, for `summary`."""
+        several = list(result.values()) if isinstance(result, dict) else result
+        values = several if isinstance(several, list | tuple) else [several]
+        if all(isinstance(v, Value) for v in values):
+            self.__dict__["_output_shapes"] = [v.shape for v in values]
+            for v in values:
+                if v.layer is None:  # or else a layer within this one was there first
+                    v.layer = self
 
     def sublayers(self) -> Iterator[tuple[str, Layer]]:
         """The layers directly in this one, with the name under which they are found."""
@@ -149,8 +174,15 @@ class Layer:
         for key, layer in self.sublayers():
             yield from layer.walk(f"{path}.{layer.name or key}" if path else layer.name or key)
 
-    def param(self, name: str, shape: Sequence[Dim], initializer: Any = "glorot_uniform", role: str = "kernel",
-              l1: float = 0.0, l2: float = 0.0) -> Value:
+    def param(
+        self,
+        name: str,
+        shape: Sequence[Dim],
+        initializer: Any = "glorot_uniform",
+        role: str = "kernel",
+        l1: float = 0.0,
+        l2: float = 0.0,
+    ) -> Value:
         """A parameter of this layer; made at the first call, the same one after that.
 
         Parameters
@@ -168,27 +200,37 @@ class Layer:
             If the shape depends on the batch, or differs from that of the first call.
         """
         if role not in ROLES:
-            raise ValueError(f"role {role!r} of parameter {name!r}: expected one of {', '.join(ROLES)}")
-        made = self._make(name, shape, lambda s: Parameter(self, name, s, initializer, role, float(l1), float(l2)))
+            raise ValueError(
+                f"role {role!r} of parameter {name!r}: expected one of {', '.join(ROLES)}"
+            )
+        made = self._make(
+            name, shape, lambda s: Parameter(self, name, s, initializer, role, float(l1), float(l2))
+        )
         return made.leaf
 
     def state(self, name: str, shape: Sequence[Dim], initial: float = 0.0) -> Value:
         """A state of this layer, to be changed by `gd.ops.with_update`; made at the first call."""
         return self._make(name, shape, lambda s: State(self, name, s, initial)).leaf
 
-    def _make(self, name: str, shape: Sequence[Dim], make: Callable[[tuple[int, ...]], Variable]) -> Variable:
+    def _make(
+        self, name: str, shape: Sequence[Dim], make: Callable[[tuple[int, ...]], Variable]
+    ) -> Variable:
         fixed = fixed_shape(shape, f"{name!r} of {type(self).__name__}")
         if name not in self.variables:
             self.variables[name] = make(fixed)
         if self.variables[name].shape != fixed:
-            raise ValueError(f"{type(self).__name__} was built for an input that gives {name!r} the shape "
-                             f"{self.variables[name].shape}, and now gets one that needs {fixed}: use a layer for each")
+            raise ValueError(
+                f"{type(self).__name__} was built for an input that gives {name!r} the shape "
+                f"{self.variables[name].shape}, and now gets one that needs {fixed}: use a layer for each"
+            )
         return self.variables[name]
 
 
 def fixed_shape(shape: Shape | Sequence[Dim], what: str) -> tuple[int, ...]:
     """A shape that must not depend on the batch."""
     if any(isinstance(d, Batch) for d in shape):
-        raise ValueError(f"{what} would have the shape {tuple(shape)}, which depends on the batch: "
-                         "expected an input with a fixed size there, (batch, features)")
+        raise ValueError(
+            f"{what} would have the shape {tuple(shape)}, which depends on the batch: "
+            "expected an input with a fixed size there, (batch, features)"
+        )
     return tuple(int(d) for d in shape)  # type: ignore[arg-type]

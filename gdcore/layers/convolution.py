@@ -19,14 +19,18 @@ def pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
     return positive(what, both[0]), positive(what, both[1])
 
 
-def padding(kind: str, image: Sequence[Any], kernel: tuple[int, int], strides: tuple[int, int]) -> tuple[int, int, int, int]:
+def padding(
+    kind: str, image: Sequence[Any], kernel: tuple[int, int], strides: tuple[int, int]
+) -> tuple[int, int, int, int]:
     """(top, bottom, left, right) for "valid" or "same"; "same" gives ceil(size / stride) windows."""
     if kind == "valid":
         return 0, 0, 0, 0
     if kind != "same":
         raise ValueError(f"padding={kind!r}: expected 'valid' or 'same'")
     out = []
-    for length, window, stride in zip(fixed_shape(image, "the image"), kernel, strides, strict=True):
+    for length, window, stride in zip(
+        fixed_shape(image, "the image"), kernel, strides, strict=True
+    ):
         total = max(0, (-(-length // stride) - 1) * stride + window - length)
         out += [total // 2, total - total // 2]
     return out[0], out[1], out[2], out[3]
@@ -34,7 +38,9 @@ def padding(kind: str, image: Sequence[Any], kernel: tuple[int, int], strides: t
 
 def _image(x: Value, who: str) -> None:
     if x.ndim != 4:
-        raise ValueError(f"{who} got an input of shape {x.shape}: expected (batch, height, width, channels)")
+        raise ValueError(
+            f"{who} got an input of shape {x.shape}: expected (batch, height, width, channels)"
+        )
 
 
 class Conv2D(Layer):
@@ -51,10 +57,21 @@ class Conv2D(Layer):
         As for `Dense`. The kernel has the shape (kernel height, kernel width, channels in, filters).
     """
 
-    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1,
-                 padding: str = "valid", dilation: int | Sequence[int] = 1, activation: Any = None, use_bias: bool = True,
-                 kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros", kernel_l1: float = 0.0,
-                 kernel_l2: float = 0.0, name: str | None = None) -> None:
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        dilation: int | Sequence[int] = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_l1: float = 0.0,
+        kernel_l2: float = 0.0,
+        name: str | None = None,
+    ) -> None:
         self.filters = positive("Conv2D filters", filters)
         self.kernel_size = pair("Conv2D kernel_size", kernel_size)
         self.strides = pair("Conv2D strides", strides)
@@ -68,13 +85,30 @@ class Conv2D(Layer):
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
         _image(x, "Conv2D")
-        reach = (self.dilation[0] * (self.kernel_size[0] - 1) + 1, self.dilation[1] * (self.kernel_size[1] - 1) + 1)
-        windows = ops.unfold(x, self.kernel_size, self.strides, padding(self.padding, x.shape[1:3], reach, self.strides), self.dilation)
+        reach = (
+            self.dilation[0] * (self.kernel_size[0] - 1) + 1,
+            self.dilation[1] * (self.kernel_size[1] - 1) + 1,
+        )
+        windows = ops.unfold(
+            x,
+            self.kernel_size,
+            self.strides,
+            padding(self.padding, x.shape[1:3], reach, self.strides),
+            self.dilation,
+        )
         batch, high, wide, *_ = windows.shape
-        kernel = self.param("kernel", (*self.kernel_size, x.shape[-1], self.filters), self.kernel_initializer, "kernel",
-                            self.kernel_l1, self.kernel_l2)
+        kernel = self.param(
+            "kernel",
+            (*self.kernel_size, x.shape[-1], self.filters),
+            self.kernel_initializer,
+            "kernel",
+            self.kernel_l1,
+            self.kernel_l2,
+        )
         depth = size(kernel.shape[:-1])
-        y = ops.reshape(windows, (batch * high * wide, depth)) @ ops.reshape(kernel, (depth, self.filters))
+        y = ops.reshape(windows, (batch * high * wide, depth)) @ ops.reshape(
+            kernel, (depth, self.filters)
+        )
         if self.use_bias:
             y = y + self.param("bias", (self.filters,), self.bias_initializer, "bias")
         return self.activation(ops.reshape(y, (batch, high, wide, self.filters)))
@@ -92,8 +126,13 @@ class MaxPool2D(Layer):
     name : str, optional
     """
 
-    def __init__(self, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str = "valid",
-                 name: str | None = None) -> None:
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        name: str | None = None,
+    ) -> None:
         self.pool_size = pair("MaxPool2D pool_size", pool_size)
         self.strides = self.pool_size if strides is None else pair("MaxPool2D strides", strides)
         self.padding = padding
@@ -102,4 +141,6 @@ class MaxPool2D(Layer):
     def forward(self, x: Value) -> Value:  # type: ignore[override]
         _image(x, "MaxPool2D")
         around = padding(self.padding, x.shape[1:3], self.pool_size, self.strides)
-        return ops.max(ops.unfold(x, self.pool_size, self.strides, around, outside=float("-inf")), axis=3)
+        return ops.max(
+            ops.unfold(x, self.pool_size, self.strides, around, outside=float("-inf")), axis=3
+        )

@@ -38,9 +38,19 @@ class Dense(Layer):
     [(4, 3), (3,), (3, 2), (2,)]
     """
 
-    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-                 bias_initializer: Any = "zeros", kernel_l1: float = 0.0, kernel_l2: float = 0.0, bias_l1: float = 0.0,
-                 bias_l2: float = 0.0, name: str | None = None) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_l1: float = 0.0,
+        kernel_l2: float = 0.0,
+        bias_l1: float = 0.0,
+        bias_l2: float = 0.0,
+        name: str | None = None,
+    ) -> None:
         self.units = positive("Dense units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -52,10 +62,21 @@ class Dense(Layer):
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
         if x.ndim < 2:
-            raise ValueError(f"Dense got an input of shape {x.shape}: expected (batch, ..., features)")
-        y = x @ self.param("kernel", (x.shape[-1], self.units), self.kernel_initializer, "kernel", self.kernel_l1, self.kernel_l2)
+            raise ValueError(
+                f"Dense got an input of shape {x.shape}: expected (batch, ..., features)"
+            )
+        y = x @ self.param(
+            "kernel",
+            (x.shape[-1], self.units),
+            self.kernel_initializer,
+            "kernel",
+            self.kernel_l1,
+            self.kernel_l2,
+        )
         if self.use_bias:
-            y = y + self.param("bias", (self.units,), self.bias_initializer, "bias", self.bias_l1, self.bias_l2)
+            y = y + self.param(
+                "bias", (self.units,), self.bias_initializer, "bias", self.bias_l1, self.bias_l2
+            )
         return self.activation(y)
 
 

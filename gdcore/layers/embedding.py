@@ -23,11 +23,15 @@ class Embedding(Layer):
     name : str, optional
     """
 
-    def __init__(self, input_dim: int, output_dim: int, initializer: Any = "uniform", name: str | None = None) -> None:
+    def __init__(
+        self, input_dim: int, output_dim: int, initializer: Any = "uniform", name: str | None = None
+    ) -> None:
         self.input_dim = positive("Embedding input_dim", input_dim)
         self.output_dim = positive("Embedding output_dim", output_dim)
         self.initializer = initializer
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return ops.take(self.param("table", (self.input_dim, self.output_dim), self.initializer, "embedding"), x)
+        return ops.take(
+            self.param("table", (self.input_dim, self.output_dim), self.initializer, "embedding"), x
+        )

@@ -23,8 +23,14 @@ class BatchNorm(Layer):
     name : str, optional
     """
 
-    def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
-                 name: str | None = None) -> None:
+    def __init__(
+        self,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        name: str | None = None,
+    ) -> None:
         if not 0 <= momentum <= 1:
             raise ValueError(f"BatchNorm momentum={momentum!r}: expected 0 to 1")
         self.momentum = float(momentum)
@@ -45,8 +51,12 @@ class BatchNorm(Layer):
             var = ops.mean(ops.square(apart), axes)
             trained = apart * (1.0 / ops.sqrt(var + self.epsilon))
             keep = self.momentum
-            trained = ops.with_update(trained, running_mean, running_mean * keep + ops.stop_gradient(mean) * (1 - keep))
-            trained = ops.with_update(trained, running_var, running_var * keep + ops.stop_gradient(var) * (1 - keep))
+            trained = ops.with_update(
+                trained, running_mean, running_mean * keep + ops.stop_gradient(mean) * (1 - keep)
+            )
+            trained = ops.with_update(
+                trained, running_var, running_var * keep + ops.stop_gradient(var) * (1 - keep)
+            )
             y = ops.when_training(trained, predicted)
         else:
             y = predicted
@@ -70,7 +80,13 @@ class LayerNorm(Layer):
     name : str, optional
     """
 
-    def __init__(self, epsilon: float = 1e-3, center: bool = True, scale: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        name: str | None = None,
+    ) -> None:
         self.epsilon = float(epsilon)
         self.center = center
         self.scale = scale

@@ -25,8 +25,14 @@ class LSTM(Layer):
     name : str, optional
     """
 
-    def __init__(self, units: int, return_sequences: bool = False, kernel_initializer: object = "glorot_uniform",
-                 recurrent_initializer: object = "orthogonal", name: str | None = None) -> None:
+    def __init__(
+        self,
+        units: int,
+        return_sequences: bool = False,
+        kernel_initializer: object = "glorot_uniform",
+        recurrent_initializer: object = "orthogonal",
+        name: str | None = None,
+    ) -> None:
         self.units = positive("LSTM units", units)
         self.return_sequences = return_sequences
         self.kernel_initializer = kernel_initializer
@@ -35,18 +41,22 @@ class LSTM(Layer):
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
         if x.ndim != 3 or isinstance(x.shape[1], Batch):
-            raise ValueError(f"LSTM got an input of shape {x.shape}: expected (batch, steps, features)")
+            raise ValueError(
+                f"LSTM got an input of shape {x.shape}: expected (batch, steps, features)"
+            )
         n, steps = self.units, x.shape[1]
         kernel = self.param("kernel", (x.shape[-1], 4 * n), self.kernel_initializer)
         recurrent = self.param("recurrent", (n, 4 * n), self.recurrent_initializer)
-        bias = self.param("bias", (4 * n,), lambda shape, _: np.repeat([0.0, 1.0, 0.0, 0.0], n), "bias")
+        bias = self.param(
+            "bias", (4 * n,), lambda shape, _: np.repeat([0.0, 1.0, 0.0, 0.0], n), "bias"
+        )
         inputs = x @ kernel + bias  # all steps in one product
         h = c = None
         outputs = []
         for t in range(steps):
             z = inputs[:, t] if h is None else inputs[:, t] + h @ recurrent
-            i, f, o = (ops.sigmoid(z[:, k * n:(k + 1) * n]) for k in (0, 1, 3))
-            g = ops.tanh(z[:, 2 * n:3 * n])
+            i, f, o = (ops.sigmoid(z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
+            g = ops.tanh(z[:, 2 * n : 3 * n])
             c = i * g if c is None else f * c + i * g
             h = o * ops.tanh(c)
             outputs.append(h)

@@ -58,4 +58,3 @@ class GaussianNoise(Layer):
         radius = ops.sqrt(-2.0 * ops.log(1.0 - ops.random_uniform(x.shape)))
         angle = ops.cos(6.283185307179586 * ops.random_uniform(x.shape))
         return ops.when_training(x + ops.stop_gradient(radius * angle) * self.std, x)
-

@@ -11,7 +11,7 @@ from gdcore.graph.registry import input_value
 from gdcore.layers.base import Layer
 
 
-def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Value:  # noqa: N802
+def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Value:
     """A named input of a graph: one array of this shape for each sample.
 
     Parameters

@@ -1,0 +1,48 @@
+"""Types of the compiled module; see _core.pyx."""
+
+from typing import Any
+
+DONE: int
+PAUSED: int
+NOT_FINITE: int
+SCRATCH: int
+MAX_BUFFERS: int
+
+def isa_names() -> list[tuple[str, bool]]: ...
+def map_op_names() -> list[str]: ...
+def kernel_names() -> list[str]: ...
+def openmp() -> str: ...
+def permutation(order: Any, seed: int, stream: int) -> None: ...
+
+class Plan:
+    def __init__(
+        self, isa: int, bits: int, instructions: list[Any], n_compute: int, flag: tuple[int, int] | None
+    ) -> None: ...
+
+class Runner:
+    def __init__(
+        self,
+        plan: Plan,
+        buffers: list[Any],
+        feeds: list[tuple[int, int, int, Any]],
+        taps: list[tuple[tuple[int, int, int], int]],
+        loss: tuple[int, int, int] | None,
+        hyper_buffer: int,
+    ) -> None: ...
+    def run(
+        self,
+        data: tuple[Any, ...],
+        order: Any,
+        rows: int,
+        batch: int,
+        first: int,
+        steps: int,
+        seed: int,
+        counter: int,
+        hyper: Any,
+        losses: Any,
+        outputs: tuple[Any, ...],
+        threads: int,
+        scratch: Any,
+        seconds: float,
+    ) -> tuple[int, int]: ...

@@ -1,0 +1,291 @@
+"""What stands behind a model: its network, its memory and the steps that were planned for it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from gdcore import losses as loss_functions
+from gdcore import metrics as metric_functions
+from gdcore import optimizers
+from gdcore.graph.ir import INT, REAL, Batch, Value
+from gdcore.graph.registry import input_value
+from gdcore.layers.base import Layer
+from gdcore.losses import Loss
+from gdcore.memory import Memory
+from gdcore.metrics import Metric
+from gdcore.network import Network, trace
+from gdcore.optimizers import Optimizer
+from gdcore.random import fresh_seed
+from gdcore.steps import Builder, Step, Target
+
+if TYPE_CHECKING:
+    from gdcore.fitting import Data
+
+
+class Compiled(Layer):
+    """A layer with a memory, and a way to train it. `gdcore.Model` is what people use."""
+
+    # What a model knows before and after it is built. Class attributes, so that a subclass needs no
+    # super().__init__().
+    _graph_inputs: Sequence[Value] | None = None
+    _network: Network | None = None
+    _memory: Memory | None = None
+    _optimizer: Optimizer | None = None
+    _losses: Sequence[Loss] = ()
+    _loss_weights: Sequence[float] = ()
+    _metrics: Sequence[Metric] = ()
+    _dtype: np.dtype = np.dtype(np.float32)
+    _seed: int | None = None
+    _steps: dict[Any, Step]
+    _target_spec: tuple[Target, ...] = ()
+    stop_training: bool = False
+    steps_done: int = 0
+    epochs_done: int = 0
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What you want to keep with the model: numbers, text, lists, dicts; saved in its file."""
+        found: dict[str, Any] = self.__dict__.setdefault("_info", {})
+        return found
+
+    @info.setter
+    def info(self, value: dict[str, Any]) -> None:
+        self.__dict__["_info"] = dict(value)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._optimizer is not None
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """The loss of each output."""
+        return self._losses
+
+    @property
+    def loss_weights(self) -> Sequence[float]:
+        """The factor of each loss."""
+        return self._loss_weights
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The metrics, as they were given to `compile`."""
+        return self._metrics
+
+    def set_dtype(self, dtype: str) -> None:
+        """Compute in "float32" or "float64" from now on, without compiling for training."""
+        self._dtype = np.dtype(dtype)
+        self._forget()
+
+    def resume(self, seed: int, steps_done: int, epochs_done: int) -> None:
+        """Go on as a model that has already taken so many steps."""
+        self._seed, self.steps_done, self.epochs_done = seed, steps_done, epochs_done
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Sequence[Any] = (),
+        dtype: str = "float32",
+        loss_weights: Sequence[float] | None = None,
+    ) -> Self:
+        """Say how to train.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str, Loss or function of (prediction, target); a list of them for several outputs
+        metrics : sequence of str, Metric or function of (y_true, y_pred)
+            Of the first output.
+        dtype : {"float32", "float64"}
+        loss_weights : sequence of float, optional
+            Factors of the losses of several outputs.
+
+        Returns
+        -------
+        Compiled
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For unknown names, or another dtype.
+        """
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise ValueError(f"compile dtype={dtype!r}: expected 'float32' or 'float64'")
+        if loss is None:
+            raise ValueError(
+                "compile needs a loss: a name such as 'mse' or 'cross_entropy', or a function of "
+                "(prediction, target)"
+            )
+        self._optimizer = optimizers.get(optimizer)
+        several = (
+            list(loss)
+            if isinstance(loss, list | tuple)
+            else list(loss.values())
+            if isinstance(loss, dict)
+            else [loss]
+        )
+        self._losses = [loss_functions.get(f) for f in several]
+        self._loss_weights = (
+            [1.0] * len(several) if loss_weights is None else [float(w) for w in loss_weights]
+        )
+        if len(self._loss_weights) != len(several):
+            raise ValueError(
+                f"compile got {len(several)} losses and {len(self._loss_weights)} loss_weights: "
+                "expected as many"
+            )
+        if isinstance(metrics, str):
+            metrics = [metrics]
+        self._metrics = [metric_functions.get(m) for m in metrics]
+        self._dtype = np.dtype(dtype)
+        self.steps_done = self.epochs_done = 0
+        self._forget()
+        return self
+
+    def _forget(self) -> None:
+        """Plans no longer hold: they are made anew when they are needed."""
+        self._keep_data()
+        self._memory = None
+        self._steps = {}
+
+    def _keep_data(self) -> None:
+        if self._memory is not None:
+            for v in (*self._memory.network.parameters, *self._memory.network.states):
+                v.data = self._memory.view(v).copy()
+
+    def input_leaves(self, arrays: Sequence[np.ndarray] | None) -> list[Value] | None:
+        """Leaves for the inputs, from what the model declares or from the data."""
+        if self._graph_inputs is not None:
+            return list(self._graph_inputs)
+        if arrays is None:
+            return None
+        named = [
+            p.name
+            for p in inspect.signature(self.forward).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        return [
+            input_value(
+                (Batch(1), *a.shape[1:]), n, INT if a.dtype in (np.int32, np.int64) else REAL
+            )
+            for n, a in zip(named, arrays, strict=True)
+        ]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names by which `fit` and `predict` take several inputs."""
+        if self._graph_inputs is not None:
+            return [v.name for v in self._graph_inputs]
+        return [
+            p.name
+            for p in inspect.signature(self.forward).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+
+    def network(self, arrays: Sequence[np.ndarray] | None = None) -> Network:
+        """The traced network.
+
+        Raises
+        ------
+        ValueError
+            If the inputs are not known yet, or the data does not fit them.
+        """
+        frozen = tuple(layer.trainable for _, layer in self.walk())
+        if self._network is None or self.__dict__.get("_frozen") != frozen:
+            leaves = self.input_leaves(arrays) if self._network is None else self._network.inputs
+            if leaves is None:
+                raise ValueError(
+                    "the model's input is not known yet: call fit or predict with data, or begin "
+                    "the model with gd.Input(shape)"
+                )
+            self._network = trace(self, leaves, self.forward(*leaves))
+            self.__dict__["_frozen"] = frozen
+            self._forget()
+        if arrays is not None:
+            for a, leaf in zip(arrays, self._network.inputs, strict=True):
+                check_input(a, leaf)
+        return self._network
+
+    def memory(self, arrays: Sequence[np.ndarray] | None = None) -> Memory:
+        """All parameters and what belongs to them, made if they are not there yet."""
+        network = self.network(arrays)
+        trained = tuple(p.trainable for p in network.parameters)
+        if self._memory is not None and self.__dict__.get("_trained") != trained:
+            self._keep_data()
+            self._steps = {}
+        if self._memory is None or self.__dict__.get("_trained") != trained:
+            old, self._memory = self._memory, Memory(network, self._optimizer, self._dtype)
+            self._memory.fill(self.seed, old)
+            self.__dict__["_trained"] = trained
+        return self._memory
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything random: drawn afresh unless `fit` was given one."""
+        if self._seed is None:
+            self._seed = fresh_seed()
+        return self._seed
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer that the model was compiled with.
+
+        Raises
+        ------
+        ValueError
+            If it was not compiled.
+        """
+        if self._optimizer is None:
+            raise ValueError(
+                "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
+            )
+        return self._optimizer
+
+    def _builder(self, arrays: Sequence[np.ndarray] | None = None) -> Builder:
+        memory = self.memory(arrays)
+        return Builder(memory.network, memory, self._losses, self._loss_weights)
+
+    def _step(self, key: tuple[Any, ...], make: Any) -> Step:
+        if key not in self._steps:
+            self._steps[key] = make()
+        return self._steps[key]
+
+    def train_step(self, batch: int, data: Data, keep_outputs: bool, update: bool = True) -> Step:
+        """The session that trains on such data."""
+        builder = self._builder(data.inputs)
+        key = ("train", batch, self._target_spec, data.weights is not None, keep_outputs, update)
+        return self._step(
+            key,
+            lambda: builder.train(
+                batch,
+                self._target_spec,
+                data.weights is not None,
+                self.optimizer if update else None,
+                keep_outputs,
+            ),
+        )
+
+
+def check_input(array: np.ndarray, leaf: Value) -> None:
+    """Raises ValueError if an array does not fit an input."""
+    want = leaf.shape[1:]
+    if array.shape[1:] != want:
+        raise ValueError(
+            f"input {leaf.name!r} has the shape {array.shape}: expected (n, "
+            f"{', '.join(map(str, want))})"
+            + (
+                "; give it a column with X.reshape(-1, 1)"
+                if array.ndim == 1 and want == (1,)
+                else ""
+            )
+        )
+    if leaf.dtype == INT and array.dtype.kind not in "iu":
+        raise TypeError(
+            f"input {leaf.name!r} takes whole numbers and got {array.dtype}: convert it with "
+            ".astype(int)"
+        )

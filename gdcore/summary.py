@@ -1,0 +1,217 @@
+"""A model in one look: its layers, their sizes, and what training takes in memory and work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gdcore.graph.ir import Shape, topological
+from gdcore.layers.base import Layer, Parameter, Variable
+from gdcore.memory import Memory
+from gdcore.network import Network
+from gdcore.steps import Builder
+
+if TYPE_CHECKING:
+    from gdcore.model import Model
+
+__all__ = ["amount", "summary", "table"]
+
+SUPPOSED_BATCH = 32  # that a training step is planned for, where none was made yet
+
+
+def table(rows: Sequence[Sequence[str]], align: str, header: bool = True) -> str:
+    """Columns of text, with a rule below the first row and between the parts.
+
+    Parameters
+    ----------
+    rows : sequence of rows
+        An empty row becomes a rule.
+    align : str
+        "<" or ">" for each column.
+    header : bool
+        Whether the first row is a heading.
+
+    Examples
+    --------
+    >>> print(table([("name", "n"), ("kernel", "12")], "<>"))
+    name     n
+    ──────  ──
+    kernel  12
+    """
+    widths = [max(len(row[c]) for row in rows if row) for c in range(len(align))]
+    rule = "  ".join("─" * w for w in widths)
+    lines = []
+    for i, row in enumerate(rows):
+        cells = zip(row, align, widths, strict=True) if row else ()
+        lines.append("  ".join(f"{text:{side}{width}}" for text, side, width in cells).rstrip() if row else rule)
+        if i == 0 and header:
+            lines.append(rule)
+    return "\n".join(lines)
+
+
+def amount(nbytes: int) -> str:
+    """Bytes as people read them.
+
+    Examples
+    --------
+    >>> amount(512), amount(276_480), amount(3 << 30)
+    ('512 B', '270.0 KiB', '3.0 GiB')
+    """
+    size = float(nbytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{nbytes} B" if unit == "B" else f"{size:,.1f} {unit}"
+
+
+@dataclass
+class Row:
+    """One layer."""
+
+    path: str
+    kind: str
+    output: str
+    variables: list[Variable] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> str:
+        """How many numbers training finds, marked where it leaves them alone."""
+        own = [v for v in self.variables if isinstance(v, Parameter)]
+        frozen = own and not any(p.trainable for p in own)
+        return f"{sum(p.size for p in own):,}" + (" frozen" if frozen else "") if own else "0"
+
+
+def summary(model: Model) -> str:
+    """A table of a model's layers, then totals.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    str
+        One row for each layer with its path, class, output shape (B is the batch) and parameters. A model
+        from a file has no layers any more, only a graph: its rows are what its parameters' names share.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> print(summary(gd.Sequential([gd.Input(4), gd.Dense(3, activation="relu"), gd.Dense(2)])))
+    layer  class  output  parameters
+    ─────  ─────  ──────  ──────────
+    0      Dense  B×3             15
+    1      Dense  B×2              8
+    ─────  ─────  ──────  ──────────
+    parameters   23 (23 trainable, 0 frozen)
+    states       0
+    memory       320 B of parameters and gradients
+    training     not compiled
+    prediction   34 FLOPs per sample
+    """
+    try:
+        network = model.network()
+    except ValueError as error:  # no data has told the size of the input
+        rows = [Row(path, type(layer).__name__, "?") for path, layer in _own_layers(model)]
+        shown = [("layer", "class", "output", "parameters"), *((r.path, r.kind, "?", "?") for r in rows), ()]
+        return table(shown, "<<<>") + f"\n{error}"
+    layers = _layer_rows(model, network)
+    if layers:
+        shown = [("layer", "class", "output", "parameters")]
+        shown += [(r.path, r.kind, r.output, r.parameters) for r in layers]
+        text = table([*shown, ()], "<<<>")
+    else:
+        shown_tensors = [("layer", "tensors", "parameters")]
+        shown_tensors += [(r.path, r.kind, r.parameters) for r in _tensor_rows(network)]
+        text = table([*shown_tensors, ()], "<<>")
+    return "\n".join([text, *_totals(model, network)])
+
+
+def _own_layers(model: Layer) -> list[tuple[str, Layer]]:
+    """The layers that attributes hold, without those that only hold others."""
+    return [(path, layer) for path, layer in model.walk()
+            if layer.variables or (layer is not model and not any(True for _ in layer.sublayers()))]
+
+
+def _layer_rows(model: Model, network: Network) -> list[Row]:
+    """A row for each layer: those that attributes hold in their order, then those met in the graph."""
+    if model.variables and not any(True for _ in model.sublayers()) and _is_bare(model, network):
+        return []
+    found = dict.fromkeys([layer for _, layer in _own_layers(model)])
+    paths = {layer: path for path, layer in reversed(_own_layers(model))}
+    order = topological(network.outputs)
+    inside = {layer for _, layer in model.walk()}
+    met = [v.layer for v in order if v.layer is not None] + [v.owner for v in network.names]
+    found |= dict.fromkeys(layer for layer in met if layer not in inside)
+    rows = []
+    for layer in found:
+        path = paths.get(layer) or _graph_name(layer, network, [r.path for r in rows])
+        own = [v for v in layer.variables.values() if v in network.names]
+        output = ", ".join(map(_dims, layer.__dict__.get("_output_shapes", [])))
+        if layer is model:
+            output = ", ".join(_dims(v.shape) for v in network.outputs)
+        rows.append(Row(path, type(layer).__name__, output or "not called", own))
+    return rows
+
+
+def _is_bare(model: Model, network: Network) -> bool:
+    """Whether all that was learned belongs to the model itself and came from a file."""
+    return all(v.owner is model for v in network.names) and type(model).__dict__.get("forward") is not None \
+        and model.__dict__.get("_graph_inputs") is not None
+
+
+def _graph_name(layer: Layer, network: Network, taken: Sequence[str]) -> str:
+    """The name of a layer that no attribute holds: as its parameters are called, or by its kind."""
+    for v in layer.variables.values():
+        if v in network.names:
+            return network.names[v].removesuffix(v.local_name).rstrip(".") or "(model)"
+    kind = layer.name or type(layer).__name__.lower()
+    return next(n for i in range(len(taken) + 1) if (n := f"{kind}_{i}" if i else kind) not in taken)
+
+
+def _tensor_rows(network: Network) -> list[Row]:
+    """Rows of a graph without layers: parameters and states whose names begin alike."""
+    groups: dict[str, list[Variable]] = {}
+    for v, name in network.names.items():
+        groups.setdefault(name.rpartition(".")[0] or "(model)", []).append(v)
+    return [Row(path, ", ".join(f"{network.names[v].rpartition('.')[2]} {_dims(v.shape)}" for v in own), "", own)
+            for path, own in groups.items()]
+
+
+def _dims(shape: Shape) -> str:
+    return "×".join(map(str, shape)) or "1"
+
+
+def _totals(model: Model, network: Network) -> list[str]:
+    # Looking must not draw weights: that is left to the seed that fit is given.
+    memory = model._memory or Memory(network, model._optimizer, model._dtype)
+    builder = Builder(network, memory, model.losses, model.loss_weights)
+    every = sum(p.size for p in network.parameters)
+    trained = sum(p.size for p in network.parameters if p.trainable)
+    kept = ["parameters", "gradients", *(["optimizer"] if memory.slot_names else []), *(["states"] if network.states else [])]
+    flops = builder.predict(1).session.plan.flops(1)
+    return [
+        f"parameters   {every:,} ({trained:,} trainable, {every - trained:,} frozen)",
+        f"states       {sum(s.size for s in network.states):,}",
+        f"memory       {amount(memory.nbytes)} of {', '.join(kept)}",
+        f"training     {_training(model, builder)}",
+        f"prediction   {flops:,} FLOPs a sample",
+    ]
+
+
+def _training(model: Model, builder: Builder) -> str:
+    """What a training step takes: the last one that was made, or one of a supposed batch."""
+    if not model.compiled:
+        return "not compiled"
+    made = [step for key, step in model.__dict__.get("_steps", {}).items() if key[0] == "train"]
+    if made:
+        session = made[-1].session
+    elif model._target_spec:
+        session = builder.train(SUPPOSED_BATCH, model._target_spec, False, model.optimizer, False).session
+    else:
+        return "compiled; what a step takes is known once fit has seen the targets"
+    batch = session.plan.batch
+    return (f"{amount(session.nbytes)} of activations and staged data, {session.plan.flops(batch):,} FLOPs "
+            f"for a step of {batch} sample{'s' if batch != 1 else ''}")

@@ -1,0 +1,128 @@
+"""The update of a training step: the optimizer's function, applied to ranges of the vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gdcore import ops
+from gdcore.graph.elementwise import IDENTITY
+from gdcore.graph.ir import Value
+from gdcore.graph.place import Place
+from gdcore.graph.registry import INPUT, RANGE, apply
+from gdcore.memory import Memory, Settings
+from gdcore.optimizers import Optimizer
+from gdcore.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
+
+
+class Numbers:
+    """The numbers that an optimizer takes anew at each step, and their order in the buffer."""
+
+    def __init__(self, optimizer: Optimizer, groups: Sequence[Settings], dtype: np.dtype) -> None:
+        self.optimizer = optimizer
+        self.groups = groups
+        self.dtype = dtype
+        shared = optimizer.numbers(np.arange(1, 2, dtype=np.float64))
+        self.names = [*shared, *(f"{n}/{i}" for i in range(len(groups)) for n in ("lr", "decay"))]
+        self.leaves = {n: leaf((), f"h:{n}") for n in self.names}
+        self.buffer = aligned(max(64, len(self.names) * dtype.itemsize))
+
+    def place(self, value: Value) -> Place | None:
+        for i, v in enumerate(self.leaves.values()):
+            if v is value:
+                return Place(HYPER, i * self.dtype.itemsize)
+        return None
+
+    def rows(self, first: int, steps: int) -> np.ndarray:
+        """One row for each of the steps first, first + 1, ... (0 is the model's first)."""
+        at = np.arange(first, first + steps)
+        columns = dict(self.optimizer.numbers((at + 1).astype(np.float64)))
+        own = np.broadcast_to(np.asarray(self.optimizer.schedule(at), dtype=np.float64), at.shape)
+        for i, group in enumerate(self.groups):
+            rate = own if group.lr is None else np.full(steps, group.lr)
+            columns[f"lr/{i}"] = rate
+            columns[f"decay/{i}"] = 1.0 - rate * group.weight_decay
+        return np.ascontiguousarray(
+            np.stack([columns[n] for n in self.names], axis=1), dtype=self.dtype
+        )
+
+
+def leaf(shape: tuple[int, ...], name: str) -> Value:
+    """A stretch of a buffer as a value."""
+    return apply(RANGE, shape=shape, label=name)
+
+
+def own_value(value: Value, name: str = "") -> Value:
+    """A value equal to another, to be given a place of its own."""
+    own = apply(IDENTITY, value, shape=value.shape)
+    own.name = name
+    return own
+
+
+class Places:
+    """Where the leaves of one plan lie."""
+
+    def __init__(self, memory: Memory, inputs: Sequence[Value]) -> None:
+        self.memory = memory
+        self.inputs = {v: Place(INPUTS + i, 0) for i, v in enumerate(inputs)}
+        self.more: dict[Value, Place] = {}
+
+    def __call__(self, value: Value) -> Place | None:
+        if value.op is INPUT:
+            return self.inputs[value]
+        if value.op is RANGE:
+            return self.more[value]
+        return self.memory.place(value)
+
+
+def updates_of(
+    optimizer: Optimizer, numbers: Numbers, memory: Memory, places: Places
+) -> list[tuple[Value, Place]]:
+    """The optimizer's update of each group, over ranges of the vectors.
+
+    Returns
+    -------
+    list of (new value, where it goes)
+    """
+    width, total = memory.dtype.itemsize, memory.n_trainable
+    out: list[tuple[Value, Place]] = []
+    for v in numbers.leaves.values():
+        at = numbers.place(v)
+        assert at is not None
+        places.more[v] = at
+
+    def stretch(buffer: int, start: int, end: int, name: str) -> Value:
+        value = leaf((end - start,), name)
+        value.name = name
+        places.more[value] = Place(buffer, start * width)
+        return value
+
+    scale: Value | None = None
+    if optimizer.clip_norm is not None:
+        every = stretch(GRADS, 0, total, "g")
+        norm = ops.sqrt(ops.sum(ops.square(every)))
+        scale = ops.minimum(optimizer.clip_norm / (norm + 1e-6), 1.0)
+    for i, (settings, start, end) in enumerate(memory.groups):
+        p, g = stretch(PARAMS, start, end, "p"), stretch(GRADS, start, end, "g")
+        slots = {
+            s: stretch(SLOTS, k * total + start, k * total + end, s)
+            for k, s in enumerate(memory.slot_names)
+        }
+        if scale is not None:
+            g = g * scale
+        if optimizer.clip_value is not None:
+            g = ops.clip(g, -optimizer.clip_value, optimizer.clip_value)
+        n = {name: v for name, v in numbers.leaves.items() if "/" not in name} | {
+            "lr": numbers.leaves[f"lr/{i}"]
+        }
+        decayed = p * numbers.leaves[f"decay/{i}"] if settings.weight_decay else p
+        new_p, new_slots = optimizer.update(decayed, g, slots, n)
+        if set(new_slots) != set(slots):
+            raise ValueError(
+                f"{type(optimizer).__name__}.update returned the slots {sorted(new_slots)}: "
+                f"expected {sorted(slots)}"
+            )
+        for value, source in ((new_p, p), *((new_slots[s], slots[s]) for s in slots)):
+            out.append((own_value(value), places.more[source]))
+    return out
