@@ -45,6 +45,11 @@ const char *gd_map_op_name(int i) { return map_names[i]; }
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
+#ifndef GD_BUILD_FLAGS
+#define GD_BUILD_FLAGS "unknown"
+#endif
+const char *gd_build_flags(void) { return GD_BUILD_FLAGS; } /* as setup.py gave them to the compiler */
+
 const char *gd_openmp(void) {
 #ifdef _OPENMP
   return STRING(_OPENMP);

@@ -71,5 +71,6 @@ int gd_isa_supported(int i);
 const gd_op *gd_table(int isa, int bits);
 const char *gd_map_op_name(int i);
 const char *gd_openmp(void);
+const char *gd_build_flags(void);
 
 #endif

@@ -68,6 +68,7 @@ cdef extern from "exec.h" nogil:
     const gd_op *gd_table(int, int)
     const char *gd_map_op_name(int)
     const char *gd_openmp()
+    const char *gd_build_flags()
 
 
 DONE, PAUSED, NOT_FINITE = 0, 1, 2
@@ -99,6 +100,11 @@ def kernel_names() -> list:
         names.append(op.name.decode())
         op += 1
     return names
+
+
+def build_flags() -> str:
+    """The compiler's flags: those of every file, then those of each instruction set."""
+    return gd_build_flags().decode()
 
 
 def openmp() -> str:

@@ -1,4 +1,4 @@
-"""Data as the core takes it: C-contiguous arrays of a type it can read, checked before anything runs."""
+"""Data as the core takes it: C-contiguous arrays of a type it can read, checked beforehand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ LARGE = 1 << 28  # bytes from which on a copy is worth a warning
 
 
 def as_array(data: Any, what: str) -> np.ndarray:
-    """Data as a C-contiguous array of uint8, int32, int64, float32 or float64, without a copy if it is one.
+    """Data as a C-contiguous array of uint8, int32, int64, float32 or float64.
+
+    It is not copied if it is one.
 
     Parameters
     ----------
@@ -34,7 +36,8 @@ def as_array(data: Any, what: str) -> np.ndarray:
         )
     if hasattr(data, "toarray") and hasattr(data, "nnz"):
         raise TypeError(
-            f"{what} is a sparse matrix: expected a dense array; call .toarray() if it fits into memory"
+            f"{what} is a sparse matrix: expected a dense array; "
+            "call .toarray() if it fits into memory"
         )
     try:
         if (
@@ -47,13 +50,16 @@ def as_array(data: Any, what: str) -> np.ndarray:
             array = np.asanyarray(data) if isinstance(data, np.memmap) else np.asarray(data)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{what} is not a rectangular array of numbers ({error}): give every row the same length"
+            f"{what} is not a rectangular array of numbers ({error}): "
+            "give every row the same length"
         ) from None
     kind = array.dtype.kind
     if kind in "OSU":
-        sample = array.flat[0] if array.size else ""
+        sample: Any = array.flat[0] if array.size else ""
+        sample = sample.item() if isinstance(sample, np.generic) else sample
         raise TypeError(
-            f"{what} holds {'text' if kind in 'SU' or isinstance(sample, str) else 'objects'} such as {sample!r}: "
+            f"{what} holds {'text' if kind in 'SU' or isinstance(sample, str) else 'objects'} such "
+            f"as {sample!r}: "
             "expected numbers; number the categories first, for example with "
             "np.unique(values, return_inverse=True)[1]"
         )
@@ -63,6 +69,7 @@ def as_array(data: Any, what: str) -> np.ndarray:
         )
     if kind not in "fiub":
         raise TypeError(f"{what} has the dtype {array.dtype}: expected real numbers")
+    wanted: np.dtype[Any]
     if kind == "b":
         wanted = np.dtype(np.uint8)
     elif array.dtype.newbyteorder("=").name in READABLE:
@@ -78,7 +85,8 @@ def as_array(data: Any, what: str) -> np.ndarray:
     if array.nbytes >= LARGE:
         warnings.warn(
             f"{what} ({array.nbytes >> 20} MiB of {array.dtype}, "
-            f"{'C' if array.flags.c_contiguous else 'not C'}-contiguous) is copied to C-contiguous {wanted}: "
+            f"{'C' if array.flags.c_contiguous else 'not C'}-contiguous) is copied to C-contiguous "
+            f"{wanted}: "
             "pass it that way to save the copy",
             stacklevel=4,
         )
@@ -142,7 +150,8 @@ def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
             )
     else:
         raise ValueError(
-            f"X is one array and the model has {len(names)} inputs ({', '.join(names)}): give a tuple, or a dict by name"
+            f"X is one array and the model has {len(names)} inputs ({', '.join(names)}): "
+            "give a tuple, or a dict by name"
         )
     what = ["X"] if len(names) == 1 else [f"X[{n!r}]" for n in names]
     arrays = [as_array(p, w) for p, w in zip(parts, what, strict=True)]
@@ -153,7 +162,8 @@ def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
             )
         if len(a) != len(arrays[0]):
             raise ValueError(
-                f"{what[0]} has {len(arrays[0])} rows and {w} has {len(a)}: expected as many in each"
+                f"{what[0]} has {len(arrays[0])} rows and {w} has {len(a)}: "
+                "expected as many in each"
             )
     return arrays
 

@@ -19,8 +19,8 @@ class Callback:
     Attributes
     ----------
     model : Model
-        Set before training begins. Setting ``model.stop_training = True`` ends it after the epoch, or
-        after the batch if `on_batch_end` set it.
+        Set before training begins. Setting ``model.stop_training = True`` ends it after the epoch,
+        or after the batch if `on_batch_end` set it.
 
     Notes
     -----

@@ -115,7 +115,7 @@ class Compiled(Layer):
         ValueError
             For unknown names, or another dtype.
         """
-        if np.dtype(dtype) not in (np.float32, np.float64):
+        if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"compile dtype={dtype!r}: expected 'float32' or 'float64'")
         if loss is None:
             raise ValueError(
@@ -152,6 +152,13 @@ class Compiled(Layer):
         self._keep_data()
         self._memory = None
         self._steps = {}
+
+    def forget_trace(self) -> None:
+        """The next data settles the sizes of inputs; variables that have numbers stay."""
+        self._network = None
+        for _, layer in self.walk():
+            for name in [n for n, v in layer.variables.items() if v.data is None]:
+                del layer.variables[name]
 
     def _keep_data(self) -> None:
         if self._memory is not None:
@@ -205,7 +212,7 @@ class Compiled(Layer):
                 )
             self._network = trace(self, leaves, self.forward(*leaves))
             self.__dict__["_frozen"] = frozen
-            self._forget()
+            self._steps = {}
         if arrays is not None:
             for a, leaf in zip(arrays, self._network.inputs, strict=True):
                 check_input(a, leaf)
@@ -215,12 +222,12 @@ class Compiled(Layer):
         """All parameters and what belongs to them, made if they are not there yet."""
         network = self.network(arrays)
         trained = tuple(p.trainable for p in network.parameters)
-        if self._memory is not None and self.__dict__.get("_trained") != trained:
+        old = self._memory
+        if old is None or old.network is not network or self.__dict__.get("_trained") != trained:
             self._keep_data()
             self._steps = {}
-        if self._memory is None or self.__dict__.get("_trained") != trained:
-            old, self._memory = self._memory, Memory(network, self._optimizer, self._dtype)
-            self._memory.fill(self.seed, old)
+            self._memory = Memory(network, self._optimizer, self._dtype)
+            self._memory.fill(self.seed, old)  # what is trained as before keeps its slots
             self.__dict__["_trained"] = trained
         return self._memory
 
@@ -258,12 +265,12 @@ class Compiled(Layer):
     def train_step(self, batch: int, data: Data, keep_outputs: bool, update: bool = True) -> Step:
         """The session that trains on such data."""
         builder = self._builder(data.inputs)
-        key = ("train", batch, self._target_spec, data.weights is not None, keep_outputs, update)
+        key = ("train", batch, data.spec, data.weights is not None, keep_outputs, update)
         return self._step(
             key,
             lambda: builder.train(
                 batch,
-                self._target_spec,
+                data.spec,
                 data.weights is not None,
                 self.optimizer if update else None,
                 keep_outputs,

@@ -18,7 +18,7 @@ from gdcore.schedules import ReduceOnPlateau
 
 if TYPE_CHECKING:
     from gdcore.model import Model
-    from gdcore.steps import Step
+    from gdcore.steps import Step, Target
 
 KEPT_BYTES = 32 << 20  # outputs kept for metrics between two calls into C
 
@@ -31,12 +31,13 @@ class Data:
     ----------
     inputs, targets : lists of arrays
     weights : array or None
-    scale : factor for each input
+    spec : what the targets look like
     """
 
     inputs: list[np.ndarray]
     targets: list[np.ndarray]
     weights: np.ndarray | None = None
+    spec: tuple[Target, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -54,22 +55,44 @@ class Data:
             [a[rows] for a in self.inputs],
             [a[rows] for a in self.targets],
             None if self.weights is None else self.weights[rows],
+            self.spec,
         )
 
 
 @dataclass
 class Tally:
-    """Loss and metrics over an epoch."""
+    """Loss and metrics over an epoch.
+
+    Attributes
+    ----------
+    metrics : sequence of Metric
+    loss : float
+        Sum of the losses of all rows so far.
+    rows : int
+    """
 
     metrics: Sequence[Metric]
     loss: float = 0.0
     rows: int = 0
 
+    @property
+    def mean(self) -> float:
+        """The loss of a row."""
+        return self.loss / self.rows if self.rows else float("nan")
+
+    def add(self, losses: np.ndarray, batch: int, rows: int) -> None:
+        """Add steps of `batch` rows each, the last of which takes what is left of `rows`.
+
+        One after another, so that the sum is the same however the steps were cut into calls.
+        """
+        for loss in losses.tolist():
+            size = min(batch, rows - self.rows)
+            self.loss += loss * size
+            self.rows += size
+
     def logs(self, prefix: str = "") -> dict[str, Any]:
         """The numbers so far."""
-        out: dict[str, Any] = {
-            prefix + "loss": self.loss / self.rows if self.rows else float("nan")
-        }
+        out: dict[str, Any] = {prefix + "loss": self.mean}
         for m in self.metrics:
             value = m.result()
             out[prefix + m.name] = float(value) if np.ndim(value) == 0 else value
@@ -104,64 +127,64 @@ def sweep(
     Returns
     -------
     (steps completed, _core.DONE or _core.NOT_FINITE)
+
+    Notes
+    -----
+    Metrics see the outputs in stretches whose length depends on the data alone, not on where a call
+    into C was interrupted: their sums have the same bits then.
     """
     session, rows = step.session, data.rows
     steps = -(-rows // batch)
     feeds = data.feeds()
-    room = steps
-    if session.tap_rows:
-        room = max(1, KEPT_BYTES // max(1, batch * sum(session.tap_rows) * session.real.itemsize))
-    if one_by_one:
-        room = 1
+    row_bytes = sum(session.tap_rows) * session.real.itemsize
+    room = max(1, KEPT_BYTES // (batch * row_bytes)) if row_bytes else steps
     first = 0
     while first < steps:
-        count = min(room, steps - first)
-        losses = np.empty(count)
-        span = slice(first * batch, min(rows, (first + count) * batch))
-        kept = [np.empty((span.stop - span.start) * n, session.real) for n in session.tap_rows]
+        begin, end = first, min(steps, first + room)
+        span = slice(begin * batch, min(rows, end * batch))
+        kept = [np.empty((span.stop - span.start, n), session.real) for n in session.tap_rows]
+        losses = np.empty(end - begin)
         hyper = (
-            None
-            if step.numbers is None or hyper_from is None
-            else step.numbers.rows(hyper_from + first, count)
+            step.numbers.rows(hyper_from + begin, end - begin)
+            if step.numbers and hyper_from is not None
+            else None
         )
-        done, status = session.run(
-            feeds,
-            rows,
-            batch,
-            first=first,
-            steps=count,
-            order=order,
-            seed=seed,
-            counter=counter + first,
-            hyper=hyper,
-            losses=losses,
-            outputs=kept,
-        )
-        end = min(rows, (first + done) * batch)
-        sizes = np.full(done, float(batch))
-        if done and end == rows:
-            sizes[-1] = rows - (first + done - 1) * batch
-        tally.loss += float(losses[:done] @ sizes)
-        tally.rows += int(sizes.sum())
-        if kept and done and tally.metrics:
-            which = slice(span.start, end) if order is None else order[span.start : end]
-            shape = (end - span.start, *step.output_shapes[0])
+        status, stop = _core.DONE, False
+        while first < end and not stop and status != _core.NOT_FINITE:
+            at = first - begin
+            count = 1 if one_by_one else end - first
+            done, status = session.run(
+                feeds,
+                rows,
+                batch,
+                first=first,
+                steps=count,
+                order=order,
+                seed=seed,
+                counter=counter + first,
+                hyper=None if hyper is None else hyper[at : at + count],
+                losses=losses[at:],
+                outputs=[k[at * batch :] for k in kept],
+            )
+            first += done
+            tally.add(losses[at : at + done], batch, rows)
+            if done and after is not None:
+                stop = after(first, min(rows, first * batch), float(losses[at + done - 1]))
+        if kept and tally.metrics:
+            here = min(rows, first * batch) - span.start
+            which = (
+                slice(span.start, span.start + here)
+                if order is None
+                else order[span.start : span.start + here]
+            )
             for m in tally.metrics:
                 m.update(
                     data.targets[0][which],
-                    kept[0][: int(np.prod(shape))].reshape(shape),
+                    kept[0][:here].reshape(here, *step.output_shapes[0]),
                     None if data.weights is None else data.weights[which],
                 )
-        first += done
-        stop = (
-            after(first, end, float(losses[done - 1]) if done else float("nan"))
-            if after is not None
-            else False
-        )
-        if status == _core.NOT_FINITE:
+        if stop or status == _core.NOT_FINITE:
             return first, status
-        if stop:
-            break
     return first, _core.DONE
 
 
@@ -195,6 +218,7 @@ class Fit:
         """All epochs."""
         model = self.model
         model.stop_training = False
+        model.history = self.history  # there too when Ctrl-C ends the loop
         self._tell("on_train_begin", {})
         logs: dict[str, Any] = {}
         try:

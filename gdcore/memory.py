@@ -1,8 +1,8 @@
 """All that a model has learned, in a few vectors.
 
-Parameters lie in one vector, those that one optimizer setting treats alike side by side and the frozen
-ones last; gradients and optimizer slots lie in vectors of the same layout. Every tensor starts on a
-cache line.
+Parameters lie in one vector, those that one optimizer setting treats alike side by side and the
+frozen ones last; gradients and optimizer slots lie in vectors of the same layout. Every tensor
+starts on a cache line.
 """
 
 from __future__ import annotations
@@ -151,7 +151,8 @@ class Memory:
                 if drawn.shape != v.shape or not np.isfinite(drawn).all():
                     raise ValueError(
                         f"the initializer of {name!r} gave an array of shape {drawn.shape}"
-                        f"{'' if drawn.shape != v.shape else ' that is not finite'}: expected shape {v.shape}"
+                        f"{'' if drawn.shape != v.shape else ' that is not finite'}: "
+                        f"expected shape {v.shape}"
                     )
                 self.view(v)[...] = drawn
             else:

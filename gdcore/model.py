@@ -21,6 +21,14 @@ from gdcore.weights import Weights
 PREDICT_BATCH = 256
 
 
+def check_batch_size(who: str, batch_size: Any, more: str = "") -> None:
+    """Raises ValueError for anything but a whole number of at least 1."""
+    if not hasattr(batch_size, "__index__") or batch_size < 1:
+        raise ValueError(
+            f"{who} batch_size={batch_size!r}: expected a whole number of at least 1{more}"
+        )
+
+
 class Model(Weights):
     """A network that can be trained.
 
@@ -45,6 +53,7 @@ class Model(Weights):
     """
 
     _graph_outputs: Any = None
+    history: History | None = None
 
     def __init__(
         self,
@@ -94,14 +103,20 @@ class Model(Weights):
             raise ValueError(f"{what or 'X'} has no rows: expected at least one sample")
         for a, n in zip(inputs, self.input_names, strict=True):
             check_finite(a, what or ("X" if len(inputs) == 1 else f"X[{n!r}]"))
-        network = self.network(inputs)
-        targets, spec = as_targets(y, inputs[0], network, self._losses)
+        first = self._network is None
+        try:
+            network = self.network(inputs)
+            targets, spec = as_targets(y, inputs[0], network, self._losses)
+            weights = sample_weights(sample_weight, inputs[0])
+            if class_weight is not None:
+                by_class = class_weights(class_weight, targets[0], network.outputs[0])
+                weights = by_class if weights is None else weights * by_class
+        except Exception:
+            if first:  # data that was refused does not settle what the network is
+                self.forget_trace()
+            raise
         self._target_spec = spec
-        weights = sample_weights(sample_weight, inputs[0])
-        if class_weight is not None:
-            by_class = class_weights(class_weight, targets[0], network.outputs[0])
-            weights = by_class if weights is None else weights * by_class
-        return Data(inputs, targets, weights)
+        return Data(inputs, targets, weights, spec)
 
     def fit(
         self,
@@ -157,12 +172,9 @@ class Model(Weights):
         """
         if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
             raise ValueError(f"fit epochs={epochs!r}: expected a whole number of at least 0")
-        if batch_size is not None and (not hasattr(batch_size, "__index__") or batch_size < 1):
-            raise ValueError(
-                f"fit batch_size={batch_size!r}: expected a whole number of at least 1, or None "
-                "for all samples"
-            )
-        if not 0 <= validation_split < 1:
+        if batch_size is not None:
+            check_batch_size("fit", batch_size, ", or None for all samples")
+        if not isinstance(validation_split, int | float | np.number) or not 0 <= validation_split < 1:
             raise ValueError(
                 f"fit validation_split={validation_split!r}: expected at least 0 and below 1"
             )
@@ -170,18 +182,21 @@ class Model(Weights):
             if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
                 raise ValueError(f"fit seed={seed!r}: expected a whole number from 0 to 2**64 - 1")
             self._seed = int(seed)
+        if not isinstance(callbacks, list | tuple) or not all(
+            isinstance(c, Callback) for c in callbacks
+        ):
+            raise TypeError(f"fit callbacks={callbacks!r}: expected a list of gd.Callback instances")
         data = self._prepare(x, y, sample_weight, class_weight)
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):
                 raise ValueError("fit validation_data: expected (x, y) or (x, y, sample_weight)")
-            spec = self._target_spec
             vx, vy, *vw = validation_data
             validation = self._prepare(vx, vy, vw[0] if vw else None, what="validation_data")
-            if self._target_spec != spec:
+            if validation.spec != data.spec:
                 raise ValueError(
-                    f"validation targets of shape {self._target_spec[0].shape} for training "
-                    f"targets of shape {spec[0].shape}: "
+                    f"validation targets of shape {validation.spec[0].shape} for training "
+                    f"targets of shape {data.spec[0].shape}: "
                     "expected the same kind"
                 )
         elif validation_split:
@@ -208,9 +223,9 @@ class Model(Weights):
         """Loss and metrics on data, as in prediction."""
         batch = min(max(batch, PREDICT_BATCH), data.rows)
         builder = self._builder(data.inputs)
-        key = ("evaluate", batch, self._target_spec, data.weights is not None)
+        key = ("evaluate", batch, data.spec, data.weights is not None)
         step = self._step(
-            key, lambda: builder.evaluate(batch, self._target_spec, data.weights is not None)
+            key, lambda: builder.evaluate(batch, data.spec, data.weights is not None)
         )
         tally = Tally(metrics)
         sweep(step, data, batch, tally, seed=self.seed)
@@ -226,6 +241,7 @@ class Model(Weights):
         dict
             "loss" and each metric by name, over all samples.
         """
+        check_batch_size("evaluate", batch_size)
         data = self._prepare(x, y, sample_weight)
         return self.measure(data, batch_size, self.bound_metrics()).logs()
 
@@ -254,7 +270,7 @@ class Model(Weights):
                 self.epochs_done, self.steps_done, self.first_bad_tensor(data, np.arange(data.rows))
             )
         self.steps_done += 1
-        return tally.loss / tally.rows
+        return tally.mean
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
         """The gradient of the loss on one batch with respect to every parameter.
@@ -285,7 +301,7 @@ class Model(Weights):
             None if data.weights is None else data.weights[rows],
         )
         return first_bad_tensor(
-            self._builder(part.inputs), self._target_spec, part, self.seed, self.steps_done
+            self._builder(part.inputs), data.spec, part, self.seed, self.steps_done
         )
 
     # --- asking --------------------------------------------------------------------------------
@@ -302,6 +318,7 @@ class Model(Weights):
         -------
         ndarray of shape (n, ...), or a list or dict of them for several outputs
         """
+        check_batch_size("predict", batch_size)
         inputs = as_inputs(x, self.input_names)
         network = self.network(inputs)
         rows = len(inputs[0])

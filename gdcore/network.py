@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gdcore.graph.elementwise import number_streams
+from gdcore.graph.draws import number_streams
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.graph.registry import INPUT, PARAM, STATE
 from gdcore.layers.base import Layer, Parameter, State, Variable
@@ -48,12 +48,14 @@ def outputs_of(result: Any, who: str) -> tuple[list[Value], list[str] | None]:
         names, values = None, [result]
     if not values or not all(isinstance(v, Value) for v in values):
         raise TypeError(
-            f"{who} returned {type(result).__name__}: expected a traced value, or a tuple or dict of them"
+            f"{who} returned {type(result).__name__}: "
+            "expected a traced value, or a tuple or dict of them"
         )
     for v in values:
         if not v.shape or v.shape[0] != Batch(1):
             raise ValueError(
-                f"{who} put out shape {v.shape}: expected the batch first, (B, ...), one row for each sample"
+                f"{who} put out shape {v.shape}: "
+                "expected the batch first, (B, ...), one row for each sample"
             )
     return values, names
 

@@ -3,70 +3,70 @@
 All of them take values, arrays and numbers alike, and broadcast as NumPy does.
 """
 
+from gdcore.graph.draws import random_uniform
 from gdcore.graph.elementwise import (
     abs,
     add,
-    broadcast_to,
     clip,
     cos,
-    count,
     div,
-    elu,
     equal,
     erf,
     exp,
     expm1,
     floor,
-    gelu,
-    gelu_tanh,
-    hard_sigmoid,
-    hard_swish,
-    leaky_relu,
     less,
     less_equal,
     log,
     log1p,
     maximum,
     minimum,
-    mish,
     mul,
     neg,
     not_equal,
     pow,
-    random_uniform,
     reciprocal,
-    relu,
-    relu6,
     round,
-    selu,
-    sigmoid,
     sign,
-    silu,
     sin,
-    softplus,
-    softsign,
     sqrt,
     square,
-    stop_gradient,
     sub,
-    tanh,
     where,
 )
-from gdcore.graph.indexing import one_hot, take, unfold
+from gdcore.graph.identities import broadcast_to, count, stop_gradient
+from gdcore.graph.indexing import one_hot, take
+from gdcore.graph.joins import concatenate, stack
+from gdcore.graph.nonlinearities import (
+    elu,
+    gelu,
+    gelu_tanh,
+    hard_sigmoid,
+    hard_swish,
+    leaky_relu,
+    mish,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    softsign,
+    tanh,
+)
 from gdcore.graph.phases import when_training, with_update
 from gdcore.graph.products import matmul
-from gdcore.graph.reductions import log_softmax, logsumexp, max, mean, min, softmax, sum, var
+from gdcore.graph.reductions import logsumexp, max, mean, min, sum, var
 from gdcore.graph.shapes import (
-    concatenate,
     expand_dims,
     flatten,
-    getitem,
-    pad,
     reshape,
     squeeze,
-    stack,
     transpose,
 )
+from gdcore.graph.slices import getitem, pad
+from gdcore.graph.softmax import log_softmax, softmax
+from gdcore.graph.windows import unfold
 
 power = pow
 swish = silu

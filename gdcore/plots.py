@@ -1,4 +1,4 @@
-"""Pictures of training. Matplotlib is imported when the first one is drawn, and no window is opened."""
+"""Pictures of training. Matplotlib is imported when the first is drawn, and no window is opened."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def require_matplotlib() -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise ImportError(f'plots need matplotlib, which cannot be imported ({error}): pip install "gdcore[plot]"') from None
+        raise ImportError(
+            f'plots need matplotlib, which cannot be imported ({error}): pip install "gdcore[plot]"'
+        ) from None
 
 
 def check_path(path: str | os.PathLike[str]) -> str:
@@ -46,25 +48,34 @@ def check_path(path: str | os.PathLike[str]) -> str:
     require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    ending, known = Path(path).suffix.lstrip(".").lower(), sorted(FigureCanvasAgg.get_supported_filetypes())
+    ending, known = (
+        Path(path).suffix.lstrip(".").lower(),
+        sorted(FigureCanvasAgg.get_supported_filetypes()),
+    )
     if ending not in known:
         if not ending:
-            raise ValueError(f"{os.fspath(path)}: the name has no ending that tells the format, expected for example "
-                             f"{Path(path).name or 'curves'}.png")
+            raise ValueError(
+                f"{os.fspath(path)}: the name has no ending that tells the format, expected for "
+                "example "
+                f"{Path(path).name or 'curves'}.png"
+            )
         raise unknown("format of a picture", ending, known)
     return ending
 
 
-def curves(history: History | Mapping[str, Sequence[Any]], path: str | os.PathLike[str] | None = None,
-           title: str | None = None) -> Figure:
+def curves(
+    history: History | Mapping[str, Sequence[Any]],
+    path: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Draw loss and metrics over the epochs, training beside validation.
 
     Parameters
     ----------
     history : History, or its dict
     path : path-like, optional
-        Where to write the picture; its ending tells the format. An old file stays until the new one is
-        complete.
+        Where to write the picture; its ending tells the format. An old file stays until the new
+        one is complete.
     title : str, optional
 
     Returns
@@ -91,16 +102,27 @@ def curves(history: History | Mapping[str, Sequence[Any]], path: str | os.PathLi
     from matplotlib.figure import Figure
 
     numbers = history.history if isinstance(history, History) else history
-    series = {k: np.asarray(v, dtype=float) for k, v in numbers.items() if k != "lr" and len(v) and np.ndim(v[0]) == 0}
+    series = {
+        k: np.asarray(v, dtype=float)
+        for k, v in numbers.items()
+        if k != "lr" and len(v) and np.ndim(v[0]) == 0
+    }
     names = list(dict.fromkeys(k.removeprefix("val_") for k in series))
     if not names:
         raise ValueError("no epochs to draw: expected a history of at least one epoch")
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(5.2 * columns, 3.7 * rows + (0.3 if title else 0)), dpi=120, layout="constrained")
+    figure = Figure(
+        figsize=(5.2 * columns, 3.7 * rows + (0.3 if title else 0)), dpi=120, layout="constrained"
+    )
     FigureCanvasAgg(figure)  # the canvas registers itself with the figure
     for i, name in enumerate(names):
-        _panel(figure.add_subplot(rows, columns, i + 1), name, series.get(name), series.get("val_" + name))
+        _panel(
+            figure.add_subplot(rows, columns, i + 1),
+            name,
+            series.get(name),
+            series.get("val_" + name),
+        )
     if title:
         figure.suptitle(title, fontsize=11)
     if path is not None:
@@ -118,22 +140,40 @@ def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarr
     drawn = [(label, y, colour) for label, y, colour in several if y is not None]
     epochs = max(len(y) for _, y, _ in drawn)
     for label, y, colour in drawn:
-        axes.plot(np.arange(1, len(y) + 1), y, color=colour, label=label, linewidth=1.6,
-                  marker="o" if epochs <= MARKED else None, markersize=3.2)
+        axes.plot(
+            np.arange(1, len(y) + 1),
+            y,
+            color=colour,
+            label=label,
+            linewidth=1.6,
+            marker="o" if epochs <= MARKED else None,
+            markersize=3.2,
+        )
     smallest = name == "loss" or name in ("mse", "mae", "rmse")
     if validation is not None and np.isfinite(validation).any():
         down = smallest or better("auto", name) == "min"
         best = int(np.nanargmin(validation) if down else np.nanargmax(validation))
-        axes.plot(best + 1, validation[best], marker="o", markersize=7.5, markerfacecolor="none", linestyle="none",
-                  markeredgecolor=VALIDATION, markeredgewidth=1.4, label=f"best: {validation[best]:.4g}, epoch {best + 1}")
+        axes.plot(
+            best + 1,
+            validation[best],
+            marker="o",
+            markersize=7.5,
+            markerfacecolor="none",
+            linestyle="none",
+            markeredgecolor=VALIDATION,
+            markeredgewidth=1.4,
+            label=f"best: {validation[best]:.4g}, epoch {best + 1}",
+        )
     every = np.concatenate([y[np.isfinite(y)] for _, y, _ in drawn])
     if smallest and every.size and every.min() > 0 and every.max() / every.min() > LOG_FROM:
         axes.set_yscale("log")
     axes.set_xlabel("epoch")
-    axes.set_ylabel(LABELS.get(name, name.replace("_", " ")) + (" (log scale)" if axes.get_yscale() == "log" else ""))
+    axes.set_ylabel(
+        LABELS.get(name, name.replace("_", " "))
+        + (" (log scale)" if axes.get_yscale() == "log" else "")
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
-    if epochs == 1:
-        axes.set_xlim(0.5, 1.5)
+    axes.set_xlim(1 - 0.03 * max(epochs, 17), epochs + 0.03 * max(epochs, 17))
     axes.grid(True, color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -141,5 +181,12 @@ def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarr
     axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
 
 
-LABELS = {"r2": "R²", "mse": "mean squared error", "mae": "mean absolute error", "rmse": "root mean squared error",
-          "roc_auc": "ROC-AUC", "auc": "ROC-AUC", "f1": "F1"}
+LABELS = {
+    "r2": "R²",
+    "mse": "mean squared error",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "roc_auc": "ROC-AUC",
+    "auc": "ROC-AUC",
+    "f1": "F1",
+}

@@ -1,4 +1,4 @@
-"""What a person sees of training: one line that is drawn over on a terminal, plain lines in a log."""
+"""What a person sees of training: a line that is drawn over on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-WIDTH = 24  # of the bar, in characters
+WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
 EVERY = 0.1  # seconds between two drawings
 SHARE = 0.05  # of the time, at most, is spent on numbers that are only shown
 
@@ -22,14 +22,14 @@ def number(value: Any) -> str:
 
     Examples
     --------
-    >>> number(0.98765), number(1.5e-6), number(2.95e9)
-    ('0.9877', '1.50e-06', '2.95e+09')
+    >>> number(0.98765), number(31534.61), number(1.5e-6), number(2.95e9)
+    ('0.9877', '31,534.6', '1.50e-06', '2.95e+09')
     """
     if np.ndim(value):
         return "…"
-    if value and not 1e-4 <= abs(value) < 1e5:
+    if value and not 1e-4 <= abs(value) < 1e6:
         return f"{value:.2e}"
-    return f"{value:.4f}"
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
 def duration(seconds: float) -> str:
@@ -79,8 +79,8 @@ class Progress:
     samples : int
         Of one epoch.
     verbose : {0, 1, 2, "auto"}
-        Nothing; a bar that is drawn over; one plain line for each epoch. "auto" is 1 on a terminal and
-        0 elsewhere, and 1 becomes 2 where output is not a terminal.
+        Nothing; a bar that is drawn over; one plain line for each epoch. "auto" is 1 on a terminal
+        and 0 elsewhere, and 1 becomes 2 where output is not a terminal.
     stream : file
         Standard error if None.
 
@@ -97,7 +97,9 @@ class Progress:
     (None, None, None)
     """
 
-    def __init__(self, epochs: int, samples: int, verbose: int | str = "auto", stream: TextIO | None = None) -> None:
+    def __init__(
+        self, epochs: int, samples: int, verbose: int | str = "auto", stream: TextIO | None = None
+    ) -> None:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
         self.stream = stream if stream is not None else sys.stderr
@@ -136,7 +138,10 @@ class Progress:
             self._show(epoch, self.samples, logs, now)
         elif self.mode == 2:
             took = max(1e-9, now - self.epoch_begin)
-            self._print(f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  {rate(self.samples / took)}\n")
+            self._print(
+                f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  "
+                f"{rate(self.samples / took)}\n"
+            )
 
     def close(self) -> None:
         """The last line stays."""
@@ -145,23 +150,34 @@ class Progress:
             self.line = ""
 
     def _show(self, epoch: int, samples: int, logs: Logs, now: float) -> None:
-        """Draw where training is: the bar is of all epochs, for one may pass faster than an eye sees."""
+        """Draw where training is: the bar is of all epochs, for one may pass in no time."""
         self.next = now + EVERY
         done, total = epoch * self.samples + samples, max(1, self.epochs * self.samples)
         speed = done / max(1e-9, now - self.begin)
-        filled = WIDTH * done // total
         head = f"epoch {epoch + 1}/{self.epochs} "
-        ends = f"in {duration(now - self.begin)}" if done >= total else f"{duration((total - done) / max(1e-9, speed))} left"
-        tail = f" {as_line(logs)}  {rate(speed)}  {ends}"
-        room = _columns(self.stream) - 1  # the last column is left free: some terminals wrap when it is written
-        bar = self.full * filled + self.empty * (WIDTH - filled)
-        if len(head) + WIDTH + len(tail) > room:
-            bar = bar[:0]
-        line = head + bar + tail if bar else head.rstrip() + " " + tail.lstrip()
-        if len(line) > room:
-            line = line[:max(0, room - 1)] + self.cut
+        ends = (
+            f"in {duration(now - self.begin)}"
+            if done >= total
+            else f"{duration((total - done) / max(1e-9, speed))} left"
+        )
+        line = self._fitted(head, done / total, logs, f"  {rate(speed)}  {ends}")
         self.line = line
         self._print("\r\x1b[2K" + line)
+
+    def _fitted(self, head: str, share: float, logs: Logs, tail: str) -> str:
+        """One line that the terminal does not wrap, for what is wrapped cannot be drawn over."""
+        room = _columns(self.stream) - 1  # some terminals wrap when the last column is written
+        own = {k: v for k, v in logs.items() if not k.startswith("val_")}
+        for shown in (
+            as_line(logs),
+            as_line(own),
+        ):  # what is in the way goes: first the validation, then the bar
+            width = min(WIDTH, room - len(head) - len(shown) - len(tail) - 1)
+            if width >= NARROW:
+                filled = int(width * share + 1e-9)
+                return f"{head}{self.full * filled}{self.empty * (width - filled)} {shown}{tail}"
+        line = head + as_line(own) + tail
+        return line if len(line) <= room else line[: max(0, room - 1)] + self.cut
 
     def _print(self, text: str) -> None:
         try:
@@ -186,7 +202,7 @@ def _columns(stream: TextIO) -> int:
 
 
 def _marks(stream: TextIO | None) -> tuple[str, str, str]:
-    """The characters of the bar and of a cut line, plain ones where the stream cannot write others."""
+    """The characters of the bar and of a cut line; plain ones where the stream has no others."""
     try:
         "━╌…".encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeEncodeError, LookupError):

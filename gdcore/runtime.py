@@ -1,4 +1,4 @@
-"""What the machine gives: the instruction set that kernels are taken for, and how many threads run them."""
+"""What the machine gives: the instruction set that kernels are taken for, and threads."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ _threads: int | None = None
 def get_num_threads() -> int:
     """How many threads training and prediction may use.
 
-    OMP_NUM_THREADS if it is set; otherwise the physical cores among the processors that this process
-    may run on, or a container's quota where that is less.
+    OMP_NUM_THREADS if it is set; otherwise the physical cores among the processors that this
+    process may run on, or a container's quota where that is less.
     """
     global _threads
     if _threads is None:
@@ -101,7 +101,9 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Let training and prediction use up to `count` threads. Results do not depend on it, to the bit.
+    """Let training and prediction use up to `count` threads.
+
+    Results do not depend on it, to the bit.
 
     Parameters
     ----------

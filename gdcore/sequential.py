@@ -28,6 +28,11 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Sequence[Any], name: str | None = None) -> None:
+        if not isinstance(layers, Sequence):
+            raise TypeError(
+                f"Sequential got {type(layers).__name__}: expected a list, as in "
+                "gd.Sequential([gd.Dense(32), gd.Dense(1)])"
+            )
         items = list(layers)
         if items and isinstance(items[0], Value):
             if items[0].op is not INPUT:

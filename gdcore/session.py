@@ -47,7 +47,12 @@ def aligned(nbytes: int) -> np.ndarray:
     MemoryError
         If there is no such memory.
     """
-    raw = np.zeros(nbytes + 64, np.uint8)
+    try:
+        raw = np.zeros(nbytes + 64, np.uint8)
+    except (MemoryError, ValueError, OverflowError):
+        raise MemoryError(
+            f"cannot get {nbytes:,} bytes of memory: make the batch or the layers smaller"
+        ) from None
     start = -raw.ctypes.data % 64
     return raw[start : start + nbytes]
 

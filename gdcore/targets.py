@@ -28,14 +28,16 @@ def as_targets(
     n = len(network.outputs)
     if len(losses) != n:
         raise ValueError(
-            f"the network has {n} outputs and the model was compiled with {len(losses)} losses: give one for each, as a list"
+            f"the network has {n} outputs and the model was compiled with {len(losses)} losses: "
+            "give one for each, as a list"
         )
     if n == 1:
         parts = [next(iter(y.values()))] if isinstance(y, Mapping) and len(y) == 1 else [y]
     elif isinstance(y, Mapping):
         if network.output_names is None or set(y) != set(network.output_names):
             raise ValueError(
-                f"y has the outputs {sorted(map(str, y))}: expected {network.output_names or f'a tuple of {n} arrays'}"
+                f"y has the outputs {sorted(map(str, y))}: "
+                f"expected {network.output_names or f'a tuple of {n} arrays'}"
             )
         parts = [y[name] for name in network.output_names]
     elif isinstance(y, list | tuple) and len(y) == n:
@@ -68,7 +70,8 @@ def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarra
         loss, Custom
     ):  # a loss of one's own may compare what it likes
         raise ValueError(
-            f"{what} has the shape {y.shape} and the network puts out (n, {', '.join(map(str, want))}): "
+            f"{what} has the shape {y.shape} and the network puts out (n, "
+            f"{', '.join(map(str, want))}): "
             f"they must be equal for {loss.config()['name']!r}"
             + (
                 "; for class numbers use loss='cross_entropy'"
@@ -95,7 +98,8 @@ def sample_weights(weights: Any, x: np.ndarray) -> np.ndarray | None:
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(
-            f"sample_weight has the shape {array.shape}: expected one number for each of {len(x)} samples"
+            f"sample_weight has the shape {array.shape}: "
+            f"expected one number for each of {len(x)} samples"
         )
     check_finite(array, "sample_weight")
     if array.min() < 0:
@@ -108,9 +112,8 @@ def class_weights(spec: Any, y: np.ndarray, output: Value) -> np.ndarray:
 
     Parameters
     ----------
-    spec : dict of class number to weight, sequence of weights, or "balanced" (n / (classes · count))
-    y : class numbers, or one-hot rows
-    output : of the network
+    spec : dict of class number to weight, sequence of weights, or "balanced" (n / (classes ·
+    count)) y : class numbers, or one-hot rows output : of the network
 
     Raises
     ------
@@ -124,7 +127,8 @@ def class_weights(spec: Any, y: np.ndarray, output: Value) -> np.ndarray:
     numbers = class_numbers(y.reshape(len(y)) if y.size == len(y) else y, classes, "class_weight")
     if numbers.ndim != 1:
         raise ValueError(
-            f"class_weight needs one class for each sample, and y has the shape {y.shape}: use sample_weight"
+            f"class_weight needs one class for each sample, and y has the shape {y.shape}: "
+            "use sample_weight"
         )
     table = np.ones(classes)
     if isinstance(spec, str):
@@ -136,11 +140,19 @@ def class_weights(spec: Any, y: np.ndarray, output: Value) -> np.ndarray:
         present = counts > 0
         table[present] = len(numbers) / (present.sum() * counts[present])
     else:
+        if not isinstance(spec, Mapping | Sequence | np.ndarray):
+            raise TypeError(
+                f"class_weight={spec!r}: expected 'balanced', or a dict of class number to weight"
+            )
         pairs = spec.items() if isinstance(spec, Mapping) else enumerate(spec)
         for k, w in pairs:
-            if not 0 <= k < classes or not (w >= 0 and np.isfinite(w)):
+            known = isinstance(k, int | np.integer) and 0 <= k < classes
+            if not known or not (
+                isinstance(w, int | float | np.number) and w >= 0 and np.isfinite(w)
+            ):
                 raise ValueError(
-                    f"class_weight gives class {k!r} the weight {w!r}: expected classes 0 to {classes - 1} and weights of at least 0"
+                    f"class_weight gives class {k!r} the weight {w!r}: "
+                    f"expected classes 0 to {classes - 1} and weights of at least 0"
                 )
             table[k] = w
     return np.asarray(table[numbers])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.elementwise import IDENTITY
+from gdcore.graph.identities import IDENTITY
 from gdcore.graph.ir import Value
 from gdcore.graph.place import Place
 from gdcore.graph.registry import INPUT, RANGE, apply

@@ -25,7 +25,7 @@ enum { MR = 12 };
 enum { MR = 6 };
 #endif
 enum { NR = 2 * VL, KC = 256, MC = MR * (MR > 8 ? 16 : 32), MAX_NV = 4 };
-enum { A_SIZE = MC * KC * sizeof(real), B_SIZE = (KC * NR + VL) * sizeof(real) };
+enum { A_SIZE = (MC * KC + 16 * VL) * sizeof(real), B_SIZE = (KC * NR + VL) * sizeof(real) };
 _Static_assert(A_SIZE + B_SIZE <= GD_SCRATCH / 2 + GD_SCRATCH / 8, "packed blocks leave room for the epilogue");
 
 typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
@@ -137,6 +137,16 @@ int64_t GD_NAME(gd_gemm_units)(const gd_ins *ins, int64_t batch) {
   return g.batch * cut.row_blocks * cut.col_blocks;
 }
 
+/* The first n of VL rows, `row` apart, each with its first `width` elements; zeros elsewhere. */
+INLINE void load_square(vec square[VL], const real *x, int64_t row, int64_t n, int64_t width) {
+  if (n >= VL && width == VL) {
+#pragma GCC unroll 16
+    for (int r = 0; r < VL; ++r) square[r] = v_load(x + r * row);
+  } else {
+    for (int r = 0; r < VL; ++r) square[r] = r < n ? v_load_n(x + r * row, width) : v_zero();
+  }
+}
+
 /* Panel of b: k rows of NR columns, the missing ones zero. */
 static void pack_panel(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
   if (col == 1) {
@@ -147,27 +157,39 @@ static void pack_panel(real *to, const real *b, int64_t row, int64_t col, int64_
       }
     return;
   }
-  /* Columns of b lie along k: four at a time, so that each store is worth its line. */
-  int64_t j = 0;
-  for (; j + 4 <= n; j += 4) {
-    const real *c0 = b + j * col, *c1 = c0 + col, *c2 = c1 + col, *c3 = c2 + col;
-    real *out = to + j;
-    for (int64_t i = 0; i < k; ++i, out += NR) {
-      out[0] = c0[i * row], out[1] = c1[i * row], out[2] = c2[i * row], out[3] = c3[i * row];
+  /* Columns of b lie along k: turned over, a square at a time. */
+  for (int64_t i = 0; i < k; i += VL) {
+    const int64_t rows = gd_min(VL, k - i);
+    for (int64_t j = 0; j < NR; j += VL) {
+      vec square[VL];
+      load_square(square, b + j * col + i, col, gd_min(VL, n - j), rows);
+      v_transpose(square);
+      for (int64_t r = 0; r < rows; ++r) v_store(to + (i + r) * NR + j, square[r]);
     }
   }
-  for (; j < NR; ++j)
-    for (int64_t i = 0; i < k; ++i) to[i * NR + j] = j < n ? b[j * col + i * row] : 0;
 }
 
-/* Strip of a: k columns of MR rows. */
+/* Strip of a: k columns of MR rows. Each store may run over into what is stored next. */
 static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
-  if (row == 1)
+  enum { BLOCKS = (MR + VL - 1) / VL };
+  if (row == 1) {
     for (int64_t i = 0; i < k; ++i, to += MR, a += col)
-      for (int64_t r = 0; r < m; ++r) to[r] = a[r];
-  else
-    for (int64_t r = 0; r < m; ++r)
-      for (int64_t i = 0; i < k; ++i) to[i * MR + r] = a[r * row + i * col];
+      for (int v = 0; v < BLOCKS; ++v) {
+        const int64_t left = gd_min(VL, m - v * VL);
+        if (left > 0) v_store(to + v * VL, left == VL ? v_load(a + v * VL) : v_load_n(a + v * VL, left));
+      }
+    return;
+  }
+  for (int64_t i = 0; i < k; i += VL) {
+    const int64_t columns = gd_min(VL, k - i);
+    vec square[BLOCKS][VL];
+    for (int v = 0; v < BLOCKS; ++v) {
+      load_square(square[v], a + v * VL * row + i, row, gd_min(VL, m - v * VL), columns);
+      v_transpose(square[v]);
+    }
+    for (int64_t c = 0; c < columns; ++c, to += MR)
+      for (int v = 0; v < BLOCKS; ++v) v_store(to + v * VL, square[v][c]);
+  }
 }
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;

@@ -8,6 +8,7 @@
  *             select, horizontal folds, and `v_ldexp`/`v_split` on AVX-512
  *   vec.h     what does not: arithmetic and bit tricks through the compiler's
  *             vector operators
+ *   transpose.h  a square of VL x VL
  *   vmath.h   exp, expm1, log, log1p, tanh, sigmoid, erf
  *   vmath2.h  sin, cos, pow
  *
@@ -154,6 +155,7 @@ VFN vec v_split(vec x, vec *e)
 }
 #endif
 
+#include "transpose.h"
 #include "vmath.h"
 #include "vmath2.h"
 

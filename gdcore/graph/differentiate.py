@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdcore.graph import elementwise as ew
 from gdcore.graph import reductions as rd
+from gdcore.graph.identities import broadcast_to
 from gdcore.graph.ir import Shape, Value, topological
 from gdcore.graph.registry import lift
 from gdcore.graph.shapes import reshape
@@ -19,9 +19,9 @@ def unbroadcast(value: Value, shape: Shape) -> Value:
     axes = [i for i, d in enumerate(value.shape) if i < lead or (shape[i - lead] == 1 and d != 1)]
     out = rd.sum(value, axes) if axes else value
     return (
-        ew.broadcast_to(reshape(out, shape), shape)
+        broadcast_to(reshape(out, shape), shape)
         if _holds_as_much(out.shape, shape)
-        else ew.broadcast_to(out, shape)
+        else broadcast_to(out, shape)
     )
 
 
@@ -32,8 +32,8 @@ def _holds_as_much(have: Shape, want: Shape) -> bool:
 def gradients(loss: Value, wrt: Sequence[Value]) -> list[Value]:
     """The derivative of a scalar with respect to each of some values.
 
-    Only what lies between them and the scalar is differentiated; a value on which it does not depend
-    has the gradient 0.
+    Only what lies between them and the scalar is differentiated; a value on which it does not
+    depend has the gradient 0.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def gradients(loss: Value, wrt: Sequence[Value]) -> list[Value]:
     """
     if loss.shape != ():
         raise ValueError(
-            f"the gradient of a value of shape {loss.shape}: expected a scalar; take its mean or sum"
+            f"the gradient of a value of shape {loss.shape}: expected a scalar; "
+            "take its mean or sum"
         )
     order = topological([loss])
     wanted = set(wrt)
@@ -62,7 +63,7 @@ def gradients(loss: Value, wrt: Sequence[Value]) -> list[Value]:
         for x, dx in zip(v.inputs, v.op.grad(v, dy), strict=True):
             if dx is not None and x in wanted:
                 found.setdefault(x, []).append(unbroadcast(dx, x.shape))
-    return [_total(found[v]) if v in found else ew.broadcast_to(0.0, v.shape) for v in wrt]
+    return [_total(found[v]) if v in found else broadcast_to(0.0, v.shape) for v in wrt]
 
 
 def _total(parts: list[Value]) -> Value:

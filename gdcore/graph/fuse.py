@@ -15,7 +15,8 @@ from gdcore.graph.ir import Batch, Shape, Value, size, topological
 from gdcore.graph.products import MATMUL
 from gdcore.graph.reductions import SUM
 
-MOST = 48  # values in one pass: its registers are numbered up to 128
+MOST = 48  # values in one pass,
+REGISTERS = 120  # and the values and inputs of one: its registers are numbered up to 128
 
 
 class Group:
@@ -107,6 +108,18 @@ class Fusion:
                 return False
         return True
 
+    def fits(self, one: Group, other: Group) -> bool:
+        """Whether one pass has registers for both."""
+        inside = {id(v) for g in (one, other) for v in g.members}
+        outside = {
+            (id(base(x)), x.shape)
+            for g in (one, other)
+            for v in g.members
+            for x in v.inputs
+            if id(x) not in inside
+        }
+        return len(inside) <= MOST and len(inside) + len(outside) <= REGISTERS
+
     def merge(self, into: Group, other: Group) -> None:
         into.members = sorted(into.members + other.members, key=self.position.__getitem__)
         into.first, into.last = min(into.first, other.first), max(into.last, other.last)
@@ -135,7 +148,7 @@ class Fusion:
                 if len(passes) == 1 and all(id(self.group[u]) in passes for u in maps):
                     (target,) = passes.values()
                     self.group[v] = own
-                    if len(target.members) < MOST and self.can_merge(own, target):
+                    if self.fits(own, target) and self.can_merge(own, target):
                         self.merge(target, own)
                     continue
             self.group[v] = own
@@ -152,7 +165,7 @@ class Fusion:
                     or theirs is mine
                     or theirs.root is not None
                     or theirs.shape != mine.shape
-                    or len(mine.members) + len(theirs.members) > MOST
+                    or not self.fits(mine, theirs)
                 ):
                     continue
                 if self.can_merge(mine, theirs):

@@ -1,4 +1,4 @@
-"""Rows by number (embeddings), classes by number (one-hot), and windows of images (convolution, pooling)."""
+"""Rows by number (embeddings) and classes by number (one-hot)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def _np_scatter(dy: np.ndarray, index: np.ndarray, rows: int) -> np.ndarray:
 def _needs_ints(index: Value) -> None:
     if index.dtype != INT:
         raise TypeError(
-            "take needs whole numbers as index: declare that input with gd.Input(shape, dtype='int')"
+            "take needs whole numbers as index: "
+            "declare that input with gd.Input(shape, dtype='int')"
         )
 
 
@@ -76,7 +77,7 @@ TAKE = register(
         takes_ints=True,
     )
 )
-SCATTER = register(
+SCATTER: Op = register(
     Op(
         "scatter_add",
         "kernel",
@@ -109,6 +110,17 @@ def take(table: Any, index: Value) -> Value:
     ------
     TypeError
         If the index does not hold ints.
+    ValueError
+        If the table does not have two dimensions of reals.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> i = gd.Input(2, dtype="int")
+    >>> table = np.array([[0.0, 0.5], [1.0, 1.5], [2.0, 2.5]])
+    >>> gd.Model(i, gd.ops.take(table, i)).predict([[2, 0]])
+    array([[[2. , 2.5],
+            [0. , 0.5]]], dtype=float32)
     """
     return apply(TAKE, table, index)
 
@@ -124,183 +136,13 @@ def one_hot(index: Any, classes: int) -> Value:
     Returns
     -------
     Value of shape index.shape + (classes,)
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> i = gd.Input(2, dtype="int")
+    >>> gd.Model(i, gd.ops.one_hot(i, 3)).predict([[2, 0]])
+    array([[[0., 0., 1.],
+            [1., 0., 0.]]], dtype=float32)
     """
     return ew.equal(np.arange(classes), expand_dims(index, -1))
-
-
-def _window(attrs: Mapping[str, Any], image: Sequence[Any]) -> tuple[int, int]:
-    (kh, kw), (sh, sw), (dh, dw) = attrs["kernel"], attrs["strides"], attrs["dilation"]
-    top, bottom, left, right = attrs["padding"]
-    if min(kh, kw, sh, sw, dh, dw) < 1 or min(top, bottom, left, right) < 0:
-        raise ValueError(
-            f"a window of {kh}×{kw}, strides {sh}×{sw}, dilation {dh}×{dw}, padding "
-            f"{attrs['padding']}: sizes must be at least 1 and padding at least 0"
-        )
-    oh = (image[0] + top + bottom - dh * (kh - 1) - 1) // sh + 1
-    ow = (image[1] + left + right - dw * (kw - 1) - 1) // sw + 1
-    return oh, ow
-
-
-def _unfold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
-    if values[0].ndim != 4:
-        raise ValueError(
-            f"unfold of a value of shape {values[0].shape}: expected (batch, height, width, channels)"
-        )
-    batch, h, w, c = values[0].shape
-    oh, ow = _window(attrs, (h, w))
-    if oh < 1 or ow < 1:
-        raise ValueError(
-            f"a window of {attrs['kernel']} does not fit into an image of {h}×{w}: make the window "
-            "smaller or pad the image"
-        )
-    kh, kw = attrs["kernel"]
-    return (batch, oh, ow, kh * kw, c)
-
-
-def _fold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
-    batch, (h, w, c), (kh, kw) = values[0].shape[0], attrs["image"], attrs["kernel"]
-    oh, ow = _window(attrs, (h, w))
-    if values[0].shape != (batch, oh, ow, kh * kw, c):
-        raise ValueError(
-            f"fold of shape {values[0].shape} to images of {h}×{w}×{c}: expected {(batch, oh, ow, kh * kw, c)}"
-        )
-    return (batch, h, w, c)
-
-
-def _emit_window(y: Value, e: Emitter) -> None:
-    image = y.inputs[0].shape if y.op.name == "unfold" else y.shape
-    batch, h, w, c = image
-    oh, ow = _window(y.attrs, (h, w))
-    top, _, left, _ = y.attrs["padding"]
-    e.kernel(
-        y.op.name,
-        [e.ref(y), e.ref(y.inputs[0])],
-        dims=[batch],
-        attrs=[
-            h,
-            w,
-            c,
-            oh,
-            ow,
-            *y.attrs["kernel"],
-            *y.attrs["strides"],
-            top,
-            left,
-            *y.attrs["dilation"],
-        ],
-        pars=[y.attrs["outside"]],
-    )
-
-
-def _np_positions(
-    image: tuple[int, ...], attrs: Mapping[str, Any]
-) -> list[tuple[int, int, int, int, int]]:
-    """(oy, ox, k, iy, ix) of every window element that lies inside of the image."""
-    (kh, kw), (sh, sw), (dh, dw) = attrs["kernel"], attrs["strides"], attrs["dilation"]
-    top, _, left, _ = attrs["padding"]
-    oh, ow = _window(attrs, image)
-    out = []
-    for oy in range(oh):
-        for ox in range(ow):
-            for ky in range(kh):
-                for kx in range(kw):
-                    iy, ix = oy * sh - top + ky * dh, ox * sw - left + kx * dw
-                    if 0 <= iy < image[0] and 0 <= ix < image[1]:
-                        out.append((oy, ox, ky * kw + kx, iy, ix))
-    return out
-
-
-def _np_unfold(x: np.ndarray, **attrs: Any) -> np.ndarray:
-    b, h, w, c = x.shape
-    oh, ow = _window(attrs, (h, w))
-    y = np.full((b, oh, ow, attrs["kernel"][0] * attrs["kernel"][1], c), attrs["outside"])
-    for oy, ox, k, iy, ix in _np_positions((h, w), attrs):
-        y[:, oy, ox, k] = x[:, iy, ix]
-    return y
-
-
-def _np_fold(y: np.ndarray, **attrs: Any) -> np.ndarray:
-    x = np.zeros((y.shape[0], *attrs["image"]))
-    for oy, ox, k, iy, ix in _np_positions(attrs["image"], attrs):
-        x[:, iy, ix] += y[:, oy, ox, k]
-    return x
-
-
-def _attrs(
-    kernel: Any, strides: Any, padding: Any, dilation: Any, outside: float = 0.0, **more: Any
-) -> dict[str, Any]:
-    return {
-        "kernel": kernel,
-        "strides": strides,
-        "padding": padding,
-        "dilation": dilation,
-        "outside": outside,
-        **more,
-    }
-
-
-_WINDOWS = [
-    _attrs((3, 3), (1, 1), (1, 1, 1, 1), (1, 1)),
-    _attrs((2, 3), (2, 1), (0, 0, 0, 0), (1, 1)),
-    _attrs((2, 2), (2, 2), (0, 1, 0, 1), (2, 1), -1.0),
-]
-UNFOLD = register(
-    Op(
-        "unfold",
-        "kernel",
-        _unfold_shape,
-        lambda y, d: [apply(FOLD, d, **{**y.attrs, "image": y.inputs[0].shape[1:]})],
-        _np_unfold,
-        tuple(Sample(((2, 5, 6, 3),), a) for a in _WINDOWS),
-        emit=_emit_window,
-        flops=0,
-    )
-)
-FOLD = register(
-    Op(
-        "fold",
-        "kernel",
-        _fold_shape,
-        lambda y, d: [
-            apply(
-                UNFOLD, d, **{**{k: v for k, v in y.attrs.items() if k != "image"}, "outside": 0.0}
-            )
-        ],
-        _np_fold,
-        (
-            Sample(((2, 5, 6, 9, 3),), {**_WINDOWS[0], "image": (5, 6, 3)}),
-            Sample(((2, 2, 4, 6, 3),), {**_WINDOWS[1], "image": (5, 6, 3)}),
-        ),
-        emit=_emit_window,
-    )
-)
-
-
-def unfold(
-    x: Any,
-    kernel: tuple[int, int],
-    strides: tuple[int, int] = (1, 1),
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
-    dilation: tuple[int, int] = (1, 1),
-    outside: float = 0.0,
-) -> Value:
-    """The windows of images, laid out one after another.
-
-    Parameters
-    ----------
-    x : Value of shape (batch, height, width, channels)
-    kernel, strides, dilation : (int, int), down and across
-    padding : (top, bottom, left, right)
-    outside : float
-        The value of the padding.
-
-    Returns
-    -------
-    Value of shape (batch, out height, out width, kernel height × kernel width, channels)
-
-    Raises
-    ------
-    ValueError
-        If no window fits into the image.
-    """
-    return apply(UNFOLD, x, **_attrs(kernel, strides, padding, dilation, float(outside)))

@@ -1,7 +1,7 @@
 """Values: what a traced network is made of.
 
-A `Value` is one tensor of the graph: the op that makes it, the values it is made from, a shape and an
-element type. There is no other container: a graph is whatever can be reached from its outputs.
+A `Value` is one tensor of the graph: the op that makes it, the values it is made from, a shape and
+an element type. There is no other container: a graph is whatever can be reached from its outputs.
 
 The number of samples in a batch is known only when a step runs. A dimension that grows with it is a
 `Batch`: ``Batch(1)`` is the batch itself, ``Batch(28)`` is 28 times as long.
@@ -168,7 +168,7 @@ class Value:
             f"float() of the traced value {self!r}: its numbers are known only when a step runs"
         )
 
-    __int__ = __index__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __float__
     __hash__ = object.__hash__
 
     # The operators live in graph/elementwise.py and its neighbours, which fill this table.
@@ -241,7 +241,7 @@ class Value:
 def topological(
     outputs: Iterable[Value], after: Mapping[Value, Sequence[Value]] | None = None
 ) -> list[Value]:
-    """Every value that the outputs are made from, each after its inputs (and after `after[value]`)."""
+    """Every value that the outputs are made from, after its inputs (and after `after[value]`)."""
     order: list[Value] = []
     seen: set[int] = set()
     for root in outputs:

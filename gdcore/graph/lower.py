@@ -1,7 +1,7 @@
 """Lowering: groups become the instructions that C runs.
 
-The result is a `Program`: plain data, with for every instruction what it reads and writes, so that it
-can be printed, checked and compared before it is handed to C.
+The result is a `Program`: plain data, with for every instruction what it reads and writes, so that
+it can be printed, checked and compared before it is handed to C.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Instruction:
 def collapse(
     shape: Sequence[Dim], steps: Sequence[Sequence[Dim]]
 ) -> tuple[list[Dim], list[list[Dim]]]:
-    """The same walk over fewer dimensions: neighbours that every operand walks as one are merged."""
+    """The same walk over fewer dimensions, neighbours that every operand walks as one merged."""
     dims = [i for i, d in enumerate(shape) if d != 1]
     out_shape: list[Dim] = []
     out_steps: list[list[Dim]] = [[] for _ in steps]
@@ -190,7 +190,8 @@ class Emitter:
         short, walked = collapse(shape, [*steps, flat])
         if len(short) > MAX_DIMS:
             raise ValueError(
-                f"an elementwise pass over {shape} walks {len(short)} dimensions: at most {MAX_DIMS} are possible"
+                f"an elementwise pass over {shape} walks {len(short)} dimensions: "
+                f"at most {MAX_DIMS} are possible"
             )
         kinds, refs = [], []
         for i, x in enumerate(inputs):
@@ -263,7 +264,8 @@ class Emitter:
                     free.append(register[x])
         if top > MAX_REGS:
             raise ValueError(
-                f"an elementwise pass of {len(members)} operations needs {top} registers: at most {MAX_REGS}"
+                f"an elementwise pass of {len(members)} operations needs {top} registers: "
+                f"at most {MAX_REGS}"
             )
         return code, pars
 

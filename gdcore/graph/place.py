@@ -2,7 +2,8 @@
 
 Leaves and pinned values (gradients, updated states) have places of their own. Everything else lies
 in one arena, placed by lifetime; an elementwise result takes over the place of an input that nobody
-needs any more. Offsets are for the largest batch planned, so peak memory is known before a step runs.
+needs any more. Offsets are for the largest batch planned, so peak memory is known before a step
+runs.
 """
 
 from __future__ import annotations

@@ -1,18 +1,20 @@
-"""The plan: passes in order, and the result as something that people can print and programs can check.
+"""The plan: passes in order, and a result that people can print and programs can check.
 
 compute values and updates → simplify → fuse → place → lower → check → `Plan`
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from gdcore import _core
-from gdcore.graph.elementwise import IDENTITY
 from gdcore.graph.fuse import base, fuse
+from gdcore.graph.identities import IDENTITY
 from gdcore.graph.ir import Value, at_batch, size, topological
 from gdcore.graph.lower import Constants, Instruction, lower
 from gdcore.graph.place import ARENA, Place, Placement, element_bytes, place
@@ -73,15 +75,19 @@ class Plan:
         shape = "×".join(map(str, value.shape)) or "1"
         return f"{name}{self.buffer_names.get(at.buffer, at.buffer)}+{at.offset}[{shape}]"
 
+    def _listed(self, values: Sequence[Value]) -> str:
+        """Values as the print shows them, each place once."""
+        return ", ".join(dict.fromkeys(map(self.where, values)))
+
     def __str__(self) -> str:
         rows = [("", "op", "writes", "reads", "FLOPs", "bytes")]
         for i, ins in enumerate(self.instructions):
-            writes, reads, text = list(ins.writes), list(ins.reads), ins.text
+            writes, reads, text = list(ins.writes), list(ins.reads), short_chain(ins.text)
             if ins.kernel not in ("map", text):
                 text = f"{text} ({ins.kernel})"
             if ins.then is not None:
                 inner = {id(v) for v in writes}
-                text += " → " + ins.then.text
+                text += " → " + short_chain(ins.then.text)
                 reads += [v for v in ins.then.reads if id(v) not in inner]
                 writes += ins.then.writes
             if i == self.n_compute:
@@ -90,8 +96,8 @@ class Plan:
                 (
                     str(i),
                     text,
-                    ", ".join(map(self.where, writes)),
-                    ", ".join(map(self.where, reads)),
+                    self._listed(writes),
+                    self._listed(reads),
                     f"{ins.flops[0] + ins.flops[1] * self.batch:,}",
                     f"{self.traffic(ins, self.batch):,}",
                 )
@@ -109,10 +115,17 @@ class Plan:
             for r in rows
         ]
         head = (
-            f"plan: {len(self.instructions)} instructions, batch ≤ {self.batch}, float{self.bits}, arena "
+            "plan: "
+            f"{len(self.instructions)} instructions, batch ≤ {self.batch}, float{self.bits}, arena "
             f"{self.placement.arena_bytes:,} bytes, {self.flops(self.batch):,} FLOPs a step"
         )
         return "\n".join([head, *lines])
+
+
+def short_chain(text: str) -> str:
+    """A chain of elementwise operations in few words: a·b·c·…·z (13)."""
+    names = text.split("·")
+    return text if len(names) <= 6 else f"{'·'.join(names[:3])}·…·{names[-1]} ({len(names)})"
 
 
 def make_plan(
@@ -185,7 +198,7 @@ def _readers_first(
     pinned: dict[Value, Place],
     leaves: Callable[[Value], Place | None],
 ) -> dict[Value, list[Value]]:
-    """An update is written where a leaf is still read: every other reader of that leaf comes first."""
+    """An update is written where a leaf is still read: its other readers come first."""
     earlier = set(topological(done))
     after: dict[Value, list[Value]] = {}
     order = [v for v in topological(update) if v not in earlier]
@@ -214,50 +227,67 @@ def _readers_first(
 
 
 class PlanError(AssertionError):
-    """A plan that would compute with the wrong memory: always a fault of gdcore's, never of its user's."""
+    """A plan that would compute with the wrong memory: a fault of gdcore's, never of its user's."""
 
 
 def check(plan: Plan) -> None:
     """Walk the plan as it will run, and see that every read finds what was written for it.
 
-    Each byte of the arena belongs to the value that wrote it last; reading a value whose bytes belong
-    to another, or that nobody has written, is an error, as is a place beyond the arena's end.
+    Each byte of the arena belongs to the value that wrote it last; reading a value whose bytes
+    belong to another, or that nobody has written, is an error, as is a place beyond the arena's
+    end, and writing over what the same instruction still reads.
     """
-    owner: list[tuple[int, int, Value]] = []
+    owned: dict[Value, tuple[int, int]] = {}
+    starts: list[int] = []  # of what is owned, in order; nothing overlaps
+    owners: list[Value] = []
+
+    def drop(i: int) -> None:
+        del owned[owners[i]], starts[i], owners[i]
+
+    @cache
+    def span(v: Value) -> tuple[int, int]:
+        at = plan.placement.places[v].offset
+        return at, at + _nbytes(v, plan)
+
+    def in_arena(v: Value) -> bool:
+        return v.op.kind != "leaf" and plan.placement.places[v].buffer == ARENA
+
     for number, ins in enumerate(plan.instructions):
         for part in (ins, ins.then):
             if part is None:
                 continue
-            for v in part.reads:
-                at = plan.placement.places[v]
-                if at.buffer == ARENA and v.op.kind != "leaf":
-                    end = at.offset + _nbytes(v, plan)
-                    held = [o for o in owner if o[2] is v]
-                    if not held or held[0][:2] != (at.offset, end):
-                        raise PlanError(
-                            f"instruction {number} ({ins.text}) reads {plan.where(v)}, which is not there"
-                        )
-            for v in part.writes:
-                at = plan.placement.places[v]
-                if at.buffer != ARENA:
-                    continue
-                end = at.offset + _nbytes(v, plan)
+            for v in filter(in_arena, part.reads):
+                if owned.get(v) != span(v):
+                    raise PlanError(
+                        f"instruction {number} ({ins.text}) reads {plan.where(v)}, "
+                        "which is not there"
+                    )
+            for v in filter(in_arena, part.writes):
+                start, end = span(v)
                 if end > plan.placement.arena_bytes:
                     raise PlanError(
                         f"instruction {number} ({ins.text}) writes {plan.where(v)} beyond the arena"
                     )
-                owner = [o for o in owner if o[1] <= at.offset or o[0] >= end or o[2] is v]
-                owner = [o for o in owner if o[2] is not v]
-                owner.append((at.offset, end, v))
+                for x in filter(in_arena, ins.reads):
+                    low, high = span(x)  # only an elementwise pass may write where it reads
+                    if start < high and low < end and (ins.kernel != "map" or low != start):
+                        raise PlanError(
+                            f"instruction {number} ({ins.text}) writes {plan.where(v)} over "
+                            f"{plan.where(x)}"
+                        )
+                if v in owned:
+                    drop(bisect_left(starts, owned[v][0]))
+                i = bisect_left(starts, start)
+                if i and owned[owners[i - 1]][1] > start:
+                    drop(i := i - 1)
+                while i < len(starts) and starts[i] < end:
+                    drop(i)
+                owned[v] = start, end
+                starts.insert(i, start)
+                owners.insert(i, v)
     for v in plan.values.values():
         root = base(v)
-        home = plan.placement.places.get(root)
-        if (
-            home is not None
-            and home.buffer == ARENA
-            and root.op.kind != "leaf"
-            and not any(o[2] is root for o in owner)
-        ):
+        if root in plan.placement.places and in_arena(root) and root not in owned:
             raise PlanError(f"{plan.where(root)} is wanted but is overwritten before the step ends")
 
 

@@ -147,7 +147,14 @@ def matmul(a: Any, b: Any) -> Value:
     Raises
     ------
     ValueError
-        If the sizes do not fit.
+        If the sizes do not fit, or an operand is a number.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input((5, 3))
+    >>> x @ np.ones((3, 2)), gd.ops.matmul(x, gd.ops.transpose(x, (0, 2, 1)))
+    (<reshape (B, 5, 2)>, <matmul (B, 5, 5)>)
     """
     x, w = lift(a), lift(b)
     if not x.ndim or not w.ndim:
@@ -160,7 +167,8 @@ def matmul(a: Any, b: Any) -> Value:
         return reshape(y, y.shape[:-1])
     if x.shape[-1] != w.shape[-2]:
         raise ValueError(
-            f"matmul of shapes {x.shape} and {w.shape}: the inner sizes {x.shape[-1]} and {w.shape[-2]} differ"
+            f"matmul of shapes {x.shape} and {w.shape}: "
+            f"the inner sizes {x.shape[-1]} and {w.shape[-2]} differ"
         )
     if w.ndim == 2 and x.ndim > 2:  # all rows at once
         y = matmul(reshape(x, (size(x.shape[:-1]), x.shape[-1])), w)
@@ -172,7 +180,8 @@ def matmul(a: Any, b: Any) -> Value:
 
 def _swaps_last(x: Value) -> bool:
     n = x.ndim
-    return x.attrs["axes"] == (*range(n - 2), n - 1, n - 2)
+    axes: tuple[int, ...] = x.attrs["axes"]
+    return axes == (*range(n - 2), n - 1, n - 2)
 
 
 Value.operators.update(matmul=matmul)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.graph import elementwise as ew
+from gdcore.graph.identities import broadcast_to, count
 from gdcore.graph.ir import Batch, Dim, Shape, Value, at_batch, size
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 from gdcore.graph.shapes import reshape
@@ -72,13 +73,13 @@ def _emit_fold(y: Value, e: Emitter) -> None:
 
 def _grad_sum(y: Value, d: Value) -> list[Value | None]:
     x = y.inputs[0]
-    return [ew.broadcast_to(_spread(d, x, y.attrs["axes"]), x.shape)]
+    return [broadcast_to(_spread(d, x, y.attrs["axes"]), x.shape)]
 
 
 def _grad_mean(y: Value, d: Value) -> list[Value | None]:
     x, red = y.inputs[0], _cut(y)[1]
-    share = d / ew.count(red) if isinstance(red, Batch) else d * (1.0 / red)
-    return [ew.broadcast_to(_spread(share, x, y.attrs["axes"]), x.shape)]
+    share = d / count(red) if isinstance(red, Batch) else d * (1.0 / red)
+    return [broadcast_to(_spread(share, x, y.attrs["axes"]), x.shape)]
 
 
 def _grad_max(y: Value, d: Value) -> list[Value | None]:
@@ -99,7 +100,7 @@ def _np_axes(axes: tuple[int, int]) -> tuple[int, ...]:
 
 def _np_logsumexp(x: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
     top = x.max(_np_axes(axes), keepdims=True)
-    return np.log(np.exp(x - top).sum(_np_axes(axes))) + top.squeeze(_np_axes(axes))
+    return np.asarray(np.log(np.exp(x - top).sum(_np_axes(axes))) + top.squeeze(_np_axes(axes)))
 
 
 _RUNS = [
@@ -173,14 +174,16 @@ LOGSUMEXP = register(
 )
 
 
-def _normalize(x: Value, axis: int | Sequence[int] | None) -> list[int]:
+def normalize(x: Value, axis: int | Sequence[int] | None) -> list[int]:
+    """Axes as whole numbers from 0, in order."""
     if axis is None:
         return list(range(x.ndim))
     axes = [axis] if isinstance(axis, int) else list(axis)
     for a in axes:
         if not -x.ndim <= a < x.ndim:
             raise ValueError(
-                f"axis {a} of a value with {x.ndim} dimensions {x.shape}: expected {-x.ndim} to {x.ndim - 1}"
+                f"axis {a} of a value with {x.ndim} dimensions {x.shape}: "
+                f"expected {-x.ndim} to {x.ndim - 1}"
             )
     out = sorted({a % x.ndim for a in axes})
     if len(out) != len(axes):
@@ -190,7 +193,7 @@ def _normalize(x: Value, axis: int | Sequence[int] | None) -> list[int]:
 
 def _reduce(op: Op, x: Any, axis: int | Sequence[int] | None, keepdims: bool) -> Value:
     value = lift(x)
-    axes = _normalize(value, axis)
+    axes = normalize(value, axis)
     out = value
     stop = len(axes)
     while stop:  # from the last run of neighbours to the first, so that earlier positions stay
@@ -217,6 +220,7 @@ _DOC = """{what} over axes.
     Returns
     -------
     Value
+        Of x's shape without these axes.
 
     Raises
     ------
@@ -256,66 +260,25 @@ for _function, _what in (
 
 
 def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Value:
-    """Variance over axes, with divisor n."""
+    """Variance over axes, with divisor n: the mean of (x - mean x)².
+
+    Parameters
+    ----------
+    x : Value or array
+    axis : int, sequence of int or None
+        Axes to fold; None folds all. Negative ones count from the end.
+    keepdims : bool
+        Leave a dimension of 1 for each folded axis.
+
+    Returns
+    -------
+    Value
+        Of x's shape without these axes.
+
+    Raises
+    ------
+    ValueError
+        If an axis is out of range or named twice.
+    """
     value = lift(x)
     return mean(ew.square(value - mean(value, axis, keepdims=True)), axis, keepdims)
-
-
-# The two below are ops of their own, not only formulas, so that a loss can see what an output is.
-def _expand_softmax(y: Value) -> Value:
-    x = y.inputs[0]
-    z = x - logsumexp(x, y.attrs["axis"], keepdims=True)
-    return ew.exp(z) if y.op.name == "softmax" else z
-
-
-def _grad_softmax(y: Value, d: Value) -> list[Value | None]:
-    return [y * (d - sum(d * y, y.attrs["axis"], keepdims=True))]
-
-
-def _grad_log_softmax(y: Value, d: Value) -> list[Value | None]:
-    return [d - ew.exp(y) * sum(d, y.attrs["axis"], keepdims=True)]
-
-
-def _np_softmax(x: np.ndarray, axis: int) -> np.ndarray:
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return np.asarray(e / e.sum(axis, keepdims=True))
-
-
-_SOFT = tuple(
-    Sample((s,), {"axis": a})
-    for s, a in (((5, 7), 1), ((5, 7), 0), ((3, 4, 5), 1), ((9, 10), 1), ((2, 33), 1))
-)
-
-
-def _soft_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
-    if not 0 <= attrs["axis"] < values[0].ndim:
-        raise ValueError(f"axis {attrs['axis']} of a value with {values[0].ndim} dimensions")
-    return values[0].shape
-
-
-SOFTMAX = register(
-    Op("softmax", "composite", _soft_shape, _grad_softmax, _np_softmax, _SOFT, _expand_softmax)
-)
-LOG_SOFTMAX = register(
-    Op(
-        "log_softmax",
-        "composite",
-        _soft_shape,
-        _grad_log_softmax,
-        lambda x, axis: np.log(_np_softmax(x, axis)),
-        _SOFT,
-        _expand_softmax,
-    )
-)
-
-
-def softmax(x: Any, axis: int = -1) -> Value:
-    """e^x / Σ e^x along an axis; computed from log-sum-exp, so that large inputs do not overflow."""
-    value = lift(x)
-    return apply(SOFTMAX, value, axis=_normalize(value, axis)[0])
-
-
-def log_softmax(x: Any, axis: int = -1) -> Value:
-    """x - log Σ e^x along an axis."""
-    value = lift(x)
-    return apply(LOG_SOFTMAX, value, axis=_normalize(value, axis)[0])

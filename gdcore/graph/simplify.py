@@ -1,4 +1,4 @@
-"""Simplification: composites become primitives, equal values become one, trivial arithmetic goes."""
+"""Simplification: composites become primitives, equal values one, trivial arithmetic goes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.elementwise import IDENTITY
-from gdcore.graph.ir import REAL, Value, broadcast, constant_array, rewrite, topological
+from gdcore.graph.identities import IDENTITY
+from gdcore.graph.ir import REAL, Value, broadcast, constant_array, rewrite, size, topological
 from gdcore.graph.registry import apply, lift
 
 
@@ -43,6 +43,9 @@ def _reduce(v: Value) -> Value:
         inner = x.inputs[0] if x.op is v.op else x
         if inner.shape == v.shape:
             return inner
+        if inner.op is IDENTITY and size(inner.inputs[0].shape) == 1:  # one number, repeated
+            number = _reduce(Value(v.op, (inner.inputs[0],), {"shape": ()}, ()))
+            return apply(IDENTITY, number, shape=v.shape)
         return v if inner is x else Value(v.op, (inner,), v.attrs, v.shape, v.dtype)
     if v.op.kind != "map":
         return v
@@ -50,11 +53,13 @@ def _reduce(v: Value) -> Value:
         return v.inputs[0]
     inputs = tuple(x.inputs[0] if x.op is IDENTITY else x for x in v.inputs)
     if (
-        any(a is not b for a, b in zip(inputs, v.inputs, strict=True))
-        and v.op is not IDENTITY
-        and broadcast(*(x.shape for x in inputs)) == v.shape
-    ):
-        v = Value(v.op, inputs, v.attrs, v.shape, v.dtype)  # a map repeats its inputs by itself
+        any(a is not b for a, b in zip(inputs, v.inputs, strict=True)) and v.op is not IDENTITY
+    ):  # a map repeats its inputs by itself; what is repeated anyway is computed before
+        small = broadcast(*(x.shape for x in inputs))
+        narrow = Value(v.op, inputs, v.attrs, small, v.dtype)
+        if small != v.shape:
+            return apply(IDENTITY, _reduce(narrow), shape=v.shape)
+        v = narrow
     arrays = [constant_array(x) for x in v.inputs]
     if arrays and v.op.reference is not None and all(a is not None and a.size <= 1 for a in arrays):
         result = np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64)
@@ -63,15 +68,15 @@ def _reduce(v: Value) -> Value:
     if len(v.inputs) != 2:
         return v
     a, b = v.inputs
-    x, y = _number(a), _number(b)
+    first, second = _number(a), _number(b)
     name = v.op.name
-    if y is not None and a.shape == v.shape and a.dtype == REAL:
-        if (name in ("add", "sub") and y == 0.0) or (name in ("mul", "div") and y == 1.0):
+    if second is not None and a.shape == v.shape and a.dtype == REAL:
+        if (name in ("add", "sub") and second == 0.0) or (name in ("mul", "div") and second == 1.0):
             return a
-        if name == "mul" and a.op.name == "mul" and (inner_y := _number(a.inputs[1])) is not None:
-            return apply(v.op, a.inputs[0], inner_y * y)
-    if x is not None and b.shape == v.shape and b.dtype == REAL:
-        if (name == "add" and x == 0.0) or (name == "mul" and x == 1.0):
+        if name == "mul" and a.op.name == "mul" and (factor := _number(a.inputs[1])) is not None:
+            return apply(v.op, a.inputs[0], factor * second)
+    if first is not None and b.shape == v.shape and b.dtype == REAL:
+        if (name == "add" and first == 0.0) or (name == "mul" and first == 1.0):
             return b
         if name == "mul":  # numbers stand second, where the rule above finds them
             return _reduce(apply(v.op, b, a))

@@ -1,8 +1,9 @@
 """A traced network as JSON, and back.
 
-The file holds the graph itself, not the names of classes: a model of any layers, one's own included,
-is loaded without its source code. Nothing in the JSON is trusted: ops come from the registry, every
-attribute is checked for its kind, and the op's own shape rule must give the declared shape.
+The file holds the graph itself, not the names of classes: a model of any layers, one's own
+included, is loaded without its source code. Nothing in the JSON is trusted: ops come from the
+registry, every attribute is checked for its kind, and the op's own shape rule must give the
+declared shape.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gdcore import initializers
-from gdcore.graph.elementwise import COUNT
+from gdcore.graph.identities import COUNT
 from gdcore.graph.ir import INT, REAL, Batch, Dim, Value, topological
 from gdcore.graph.registry import CONSTANT, INPUT, OPS, PARAM, RANGE, STATE, Op, apply, input_value
 from gdcore.io.safetensors import FileFormatError
@@ -29,7 +30,8 @@ def bad(what: str, got: object, expected: str) -> FileFormatError:
     """The error of a graph that does not make sense."""
     shown = repr(got)
     return FileFormatError(
-        f"model graph: {what} is {shown if len(shown) < 80 else shown[:77] + '...'}, expected {expected}"
+        "model graph: "
+        f"{what} is {shown if len(shown) < 80 else shown[:77] + '...'}, expected {expected}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Models in safetensors files: weights and optimizer state as tensors, architecture and settings as JSON."""
+"""Models in safetensors files: weights and optimizer state as tensors, all else as JSON."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def save(model: Model, path: str | PathLike[str]) -> None:
         text = json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"model.info cannot be written as JSON ({error}): keep numbers, text, lists and dicts in it"
+            f"model.info cannot be written as JSON ({error}): "
+            "keep numbers, text, lists and dicts in it"
         ) from None
     safetensors.save(path, everything, {"format": FORMAT, "version": str(VERSION), "model": text})
 
@@ -106,7 +107,8 @@ def load(path: str | PathLike[str]) -> Model:
     FileNotFoundError, OSError
         If it cannot be read.
     ValueError
-        If it is not a model, or damaged: one line says what is wrong. Nothing in a file is executed.
+        If it is not a model, or damaged: one line says what is wrong. Nothing in a file is
+        executed.
 
     Examples
     --------
@@ -120,12 +122,14 @@ def load(path: str | PathLike[str]) -> Model:
     tensors, metadata = safetensors.load(path)
     if metadata.get("format") != FORMAT:
         raise FileFormatError(
-            f"{path}: a safetensors file without a gdcore model: expected one that model.save wrote; "
+            f"{path}: a safetensors file without a gdcore model: "
+            "expected one that model.save wrote; "
             "to use its tensors, read it with gdcore.io.safetensors.load and call load_state_dict"
         )
     if metadata.get("version") != str(VERSION):
         raise FileFormatError(
-            f"{path}: model format {metadata.get('version')!r}, expected {VERSION}: a newer gdcore may read it"
+            f"{path}: model format {metadata.get('version')!r}, expected {VERSION}: "
+            "a newer gdcore may read it"
         )
     try:
         return _model(json.loads(metadata.get("model", ""), parse_constant=_no_constant), tensors)
@@ -237,7 +241,8 @@ def _loss(config: Any) -> Loss:
 
         def missing(pred: Value, target: Value) -> Value:
             raise ValueError(
-                f"this model was trained with the loss {name!r} of your own, which a file cannot hold: call "
+                f"this model was trained with the loss {name!r} of your own, "
+                "which a file cannot hold: call "
                 "model.compile(optimizer, loss) before you train or evaluate"
             )
 

@@ -130,7 +130,8 @@ class Layer:
     def forward(self, *inputs: Value) -> Any:
         """The computation, in traced values."""
         raise TypeError(
-            f"{type(self).__name__} has no forward(self, x): write one, it is what the layer computes"
+            f"{type(self).__name__} has no forward(self, x): "
+            "write one, it is what the layer computes"
         )
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -221,7 +222,8 @@ class Layer:
         if self.variables[name].shape != fixed:
             raise ValueError(
                 f"{type(self).__name__} was built for an input that gives {name!r} the shape "
-                f"{self.variables[name].shape}, and now gets one that needs {fixed}: use a layer for each"
+                f"{self.variables[name].shape}, and now gets one that needs {fixed}: "
+                "use a layer for each"
             )
         return self.variables[name]
 

@@ -1,4 +1,4 @@
-"""Convolution and pooling of images (batch, height, width, channels): windows, then a product or a maximum."""
+"""Convolution and pooling of images (batch, height, width, channels), by way of their windows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
 def padding(
     kind: str, image: Sequence[Any], kernel: tuple[int, int], strides: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right) for "valid" or "same"; "same" gives ceil(size / stride) windows."""
+    """(top, bottom, left, right) of "valid", or "same", which gives ceil(size / stride) windows."""
     if kind == "valid":
         return 0, 0, 0, 0
     if kind != "same":
@@ -54,7 +54,8 @@ class Conv2D(Layer):
     strides, dilation : int or (int, int)
     padding : {"valid", "same"}
     activation, use_bias, kernel_initializer, bias_initializer, kernel_l1, kernel_l2, name
-        As for `Dense`. The kernel has the shape (kernel height, kernel width, channels in, filters).
+        As for `Dense`. The kernel has the shape (kernel height, kernel width, channels in,
+        filters).
     """
 
     def __init__(

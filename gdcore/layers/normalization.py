@@ -10,8 +10,9 @@ from gdcore.layers.base import Layer
 class BatchNorm(Layer):
     """Normalizes each feature over the batch (Ioffe and Szegedy 2015).
 
-    y = gamma (x - mean) / √(var + epsilon) + beta, with the batch's mean and variance in training and
-    running averages of them in prediction. A frozen layer uses the running averages in training too.
+    y = gamma (x - mean) / √(var + epsilon) + beta, with the batch's mean and variance in training
+    and running averages of them in prediction. A frozen layer uses the running averages in training
+    too.
 
     Parameters
     ----------

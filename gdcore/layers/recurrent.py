@@ -21,7 +21,8 @@ class LSTM(Layer):
     return_sequences : bool
         Every step's h, (batch, steps, units); otherwise the last one's, (batch, units).
     kernel_initializer, recurrent_initializer : Initializer, name, number or callable
-        The gates stand in the order i, f, g, o; the forget gate's bias begins as 1 (Jozefowicz 2015).
+        The gates stand in the order i, f, g, o; the forget gate's bias begins as 1 (Jozefowicz
+        2015).
     name : str, optional
     """
 

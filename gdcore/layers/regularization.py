@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 
 
 class Dropout(Layer):
-    """In training, sets each element to 0 with probability `rate` and scales the rest by 1/(1 - rate).
+    """In training, sets elements to 0 with probability `rate` and scales the rest by 1/(1 - rate).
 
-    Srivastava et al. 2014. The mask is a function of (seed, layer, step, element).
+    The mask is a function of (seed, layer, step, element); prediction leaves x (B, ...) as it is.
 
     Parameters
     ----------
@@ -25,7 +27,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float, name: str | None = None) -> None:
-        if not 0 <= rate < 1:
+        if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
             raise ValueError(f"Dropout rate={rate!r}: expected at least 0 and below 1")
         self.rate = float(rate)
         self.name = name
@@ -48,7 +50,7 @@ class GaussianNoise(Layer):
     """
 
     def __init__(self, std: float, name: str | None = None) -> None:
-        if not std >= 0:
+        if not isinstance(std, int | float | np.number) or not std >= 0:
             raise ValueError(f"GaussianNoise std={std!r}: expected at least 0")
         self.std = float(std)
         self.name = name

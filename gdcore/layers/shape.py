@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from gdcore import ops
 from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.registry import input_value
@@ -37,10 +39,12 @@ def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Val
     """
     if dtype not in (REAL, INT):
         raise ValueError(f"Input dtype={dtype!r}: expected 'real' or 'int'")
-    sizes = (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape)
-    if any(d < 1 for d in sizes):
-        raise ValueError(f"Input shape={shape!r}: expected sizes of at least 1, without the batch")
-    return input_value((Batch(1), *sizes), name, dtype)
+    sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if not all(isinstance(d, int | np.integer) and d >= 1 for d in sizes):
+        raise ValueError(
+            f"Input shape={shape!r}: expected whole sizes of at least 1, without the batch"
+        )
+    return input_value((Batch(1), *map(int, sizes)), name, dtype)
 
 
 class Flatten(Layer):

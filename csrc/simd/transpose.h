@@ -1,0 +1,49 @@
+/* transpose.h: a square of VL x VL reals, turned over in registers. Included by vec.h.
+ *
+ * log2(VL) rounds; in the round of width w, rows i and i + w exchange the lanes whose number has bit w:
+ * row i keeps its own where the bit is clear, row i + w where it is set. Written once for every
+ * instruction set with the compilers' own shuffles.
+ */
+#ifndef GD_TRANSPOSE_H
+#define GD_TRANSPOSE_H
+
+#define LOW_(l, w) (((l) & (w)) ? (l) - (w) + VL : (l))
+#define HIGH_(l, w) (((l) & (w)) ? (l) + VL : (l) + (w))
+#if VL == 16
+#define LANES_(F, w)                                                                                    \
+  F(0, w), F(1, w), F(2, w), F(3, w), F(4, w), F(5, w), F(6, w), F(7, w), F(8, w), F(9, w), F(10, w), \
+      F(11, w), F(12, w), F(13, w), F(14, w), F(15, w)
+#elif VL == 8
+#define LANES_(F, w) F(0, w), F(1, w), F(2, w), F(3, w), F(4, w), F(5, w), F(6, w), F(7, w)
+#elif VL == 4
+#define LANES_(F, w) F(0, w), F(1, w), F(2, w), F(3, w)
+#else
+#define LANES_(F, w) F(0, w), F(1, w)
+#endif
+
+#define ROUND_(w)                                                        \
+  _Pragma("GCC unroll 16") for (int i = 0; i < VL; ++i) if (!(i & (w))) { \
+    const vec a = row[i], b = row[i + (w)];                              \
+    row[i] = __builtin_shufflevector(a, b, LANES_(LOW_, w));             \
+    row[i + (w)] = __builtin_shufflevector(a, b, LANES_(HIGH_, w));      \
+  }
+
+static inline __attribute__((always_inline)) void v_transpose(vec row[VL]) {
+  ROUND_(1)
+#if VL >= 4
+  ROUND_(2)
+#endif
+#if VL >= 8
+  ROUND_(4)
+#endif
+#if VL >= 16
+  ROUND_(8)
+#endif
+}
+
+#undef ROUND_
+#undef LANES_
+#undef LOW_
+#undef HIGH_
+
+#endif

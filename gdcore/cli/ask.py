@@ -1,0 +1,142 @@
+"""`gdcore predict` and `gdcore evaluate`: what a trained model says, and how often it is right."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import gdcore as gd
+from gdcore.cli.questions import answers, questions
+from gdcore.cli.train import results_table
+from gdcore.cli.usage import UsageError
+from gdcore.io import write_atomically
+
+__all__ = ["evaluate", "open_model", "predict"]
+
+
+def open_model(path: str) -> gd.Model:
+    """A model from a file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    ValueError
+        If it is damaged, or no model.
+    """
+    if not Path(path).is_file():
+        what = "is a folder" if Path(path).is_dir() else "is not there"
+        raise UsageError(f"MODEL {path} {what}, expected a file that gdcore train --out wrote")
+    return gd.load(path)
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Predictions, printed or written."""
+    if args.out is not None and Path(args.out).suffix.lower() not in (".csv", ".npy"):
+        raise UsageError(f"--out {args.out}: expected a name that ends in .csv or .npy")
+    if args.threads is not None:
+        gd.set_num_threads(args.threads)
+    model = open_model(args.model)
+    if args.proba and model.info.get("task") == "regression":
+        raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
+    x = questions(args.data, model.info)
+    names, columns = _table(model, x, args.proba)
+    if args.out is not None and args.out.lower().endswith(".npy"):
+        made = io.BytesIO()
+        np.save(
+            made,
+            columns if args.proba or columns.shape[1] > 1 else columns[:, 0],
+            allow_pickle=False,
+        )
+        write_atomically(args.out, [made.getvalue()])
+    elif args.out is not None:
+        write_atomically(args.out, (line.encode() for line in _lines(names, columns)))
+    else:
+        sys.stdout.writelines(_lines(names, columns))
+    return 0
+
+
+def _table(model: gd.Model, x: np.ndarray, proba: bool) -> tuple[list[str], np.ndarray]:
+    """Names of columns, and predictions as people call them: class names or numbers."""
+    classes = model.info.get("classes")
+    if classes is not None and not isinstance(classes, list):
+        raise ValueError(
+            f"the model's file names the classes as {classes!r}, expected a list of names"
+        )
+    if proba:
+        made = np.asarray(model.predict_proba(x)).reshape(len(x), -1)
+        if classes is not None and len(classes) == 2 and made.shape[1] == 1:
+            made = np.concatenate([1 - made, made], axis=1)
+        names = (
+            classes
+            if classes is not None and len(classes) == made.shape[1]
+            else range(made.shape[1])
+        )
+        return [str(n) for n in names], made
+    out = model.predict(x)
+    if not isinstance(out, np.ndarray):
+        raise ValueError(
+            "the model has several outputs: ask it from Python, gd.load(path).predict(x)"
+        )
+    out = out.reshape(len(x), -1)
+    if classes is None:
+        return ["prediction"] if out.shape[1] == 1 else [
+            f"prediction_{i}" for i in range(out.shape[1])
+        ], out
+    # One output for two classes: what lies beyond the middle is the second.
+    middle = (
+        0.5
+        if model.losses and model.losses[0].link(model.network().outputs[0]) == "binary_probs"
+        else 0.0
+    )
+    labels = out.argmax(axis=1) if out.shape[1] > 1 else (out[:, 0] > middle).astype(np.int64)
+    if max(out.shape[1], 2) > len(classes):
+        raise ValueError(
+            f"the model puts out {out.shape[1]} classes, and its file names {len(classes)}"
+        )
+    whole = all(
+        isinstance(c, str) and c.isascii() and c.isdigit() and str(int(c)) == c for c in classes
+    )
+    return ["prediction"], np.array(
+        [int(c) for c in classes] if whole else [str(c) for c in classes]
+    )[labels][:, None]
+
+
+def _lines(names: Sequence[str], columns: np.ndarray) -> Iterable[str]:
+    """The rows of a .csv."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+
+    def line(cells: Iterable[Any]) -> str:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow(cells)
+        return buffer.getvalue()
+
+    yield line(names)
+    digits = "%.9g" if columns.dtype == np.float32 else "%.17g"
+    for row in columns:
+        yield line(digits % v for v in row) if columns.dtype.kind == "f" else line(row.tolist())
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Loss and metrics, printed."""
+    if args.threads is not None:
+        gd.set_num_threads(args.threads)
+    model = open_model(args.model)
+    if not model.compiled:
+        raise ValueError(
+            f"{args.model}: the model was saved without a loss, expected one that was trained"
+        )
+    x, y, note = answers(args.data, model.info)
+    got = model.evaluate(x, y)
+    print(f"{args.data}: {len(x):,} samples" + (f" ({note})" if note else ""))
+    print(results_table({"": got}, header=False))
+    return 0

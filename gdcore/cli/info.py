@@ -1,0 +1,138 @@
+"""`gdcore info`: what runs here, and what a model's file holds."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import gdcore as gd
+from gdcore import _core, runtime
+
+__all__ = ["facts", "run"]
+
+OPENMP_VERSIONS = {
+    "201307": "4.0",
+    "201511": "4.5",
+    "201811": "5.0",
+    "202011": "5.1",
+    "202111": "5.2",
+    "202411": "6.0",
+}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the facts, of the package or of a model."""
+    if args.model is not None:
+        from gdcore.cli.ask import open_model
+
+        print(_described(args.model, open_model(args.model)))
+        return 0
+    found = facts()
+    width = max(map(len, found))
+    print("\n".join(f"{name:{width}}  {text}" for name, text in found.items()))
+    return 0
+
+
+def facts() -> dict[str, str]:
+    """What bears on speed and on bugs, by name."""
+    here, held = runtime.isas_here(), [name for name, _ in _core.isa_names()]
+    forced = " (forced by GDCORE_ISA)" if os.environ.get("GDCORE_ISA") else ""
+    asked = " (OMP_NUM_THREADS)" if os.environ.get("OMP_NUM_THREADS") else ""
+    return {
+        "gdcore": gd.__version__,
+        "file": str(_core.__file__),
+        "isa": f"{runtime.ISA_NAME}{forced}; this machine runs {', '.join(here)}; built for "
+        f"{', '.join(held)}",
+        "threads": f"{runtime.get_num_threads()}{asked}; the machine has {os.cpu_count()} "
+        "processors",
+        "openmp": _openmp(),
+        "compiler": _compiler(),
+        "build flags": _core.build_flags(),
+        "numpy": np.__version__,
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": platform.platform(),
+    }
+
+
+def _openmp() -> str:
+    date = str(_core.openmp())
+    if date == "none":
+        return "none: built for one thread"
+    version = OPENMP_VERSIONS.get(date)
+    library = ", ".join(_runtimes()) or "run-time library unknown"
+    return f"{version} ({date}), {library}" if version else f"({date}), {library}"
+
+
+def _runtimes() -> list[str]:
+    """Files of the OpenMP libraries in this process: more than one is a cause of trouble."""
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return []
+    files = {
+        line.split(maxsplit=5)[5]
+        for line in lines
+        if re.search(r"/lib(gomp|iomp5|omp)[^/]*$", line)
+    }
+    return sorted(files)
+
+
+def _compiler() -> str:
+    """What the compiler wrote into the extension."""
+    try:
+        content = Path(str(_core.__file__)).read_bytes()
+    except OSError:
+        return "unknown"
+    found = {
+        m.decode("ascii", "replace")
+        for m in re.findall(rb"(?:GCC: \([^\0)]*\) [\d.]+|clang version [\d.]+)", content)
+    }
+    return ", ".join(sorted(found)) or "unknown"
+
+
+def _described(path: str, model: gd.Model) -> str:
+    info = model.info
+    lines = [
+        f"{path}: a model of {info.get('task', 'unknown task')}, trained for "
+        f"{model.epochs_done} epochs"
+    ]
+    known = info.get("training")
+    if isinstance(known, dict):
+        lines.append(
+            "trained on "
+            + str(known.get("source"))
+            + " with "
+            + ", ".join(f"{k} {v}" for k, v in known.items() if k != "source" and v is not None)
+        )
+    encoder = info.get("encoder")
+    if isinstance(encoder, dict):
+        from gdcore.datasets import Encoder
+
+        columns = Encoder.from_config(encoder)
+        shown = [
+            c.name if c.categories is None else f"{c.name} ({len(c.categories)} categories)"
+            for c in columns.columns
+        ]
+        lines.append(f"columns: {', '.join(shown)}; target: {columns.target}")
+    classes = info.get("classes")
+    if isinstance(classes, list):
+        lines.append(
+            f"classes: {', '.join(map(str, classes[:20]))}{', …' if len(classes) > 20 else ''}"
+        )
+    results = info.get("results")
+    if isinstance(results, dict):
+        for part, got in results.items():
+            if isinstance(got, dict):
+                lines.append(
+                    f"{part}: "
+                    + ", ".join(
+                        f"{k} {v:.6g}" for k, v in got.items() if isinstance(v, int | float)
+                    )
+                )
+    return "\n".join([*lines, "", model.summary()])

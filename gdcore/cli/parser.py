@@ -1,0 +1,279 @@
+"""What the commands take, and what `--help` tells of it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import gdcore
+from gdcore import metrics, schedules
+from gdcore.activations import ACTIVATIONS
+from gdcore.cli.sources import CLASS_LOSSES, VALUE_LOSSES
+from gdcore.cli.usage import Parser, fraction, listed, name_in, positive_number, whole, widths
+from gdcore.optimizers import OPTIMIZERS
+
+SOURCE = "digits, an .npz file, a folder of MNIST-style idx files, or a .csv file"
+
+EXAMPLES = {
+    "": """examples:
+  gdcore train digits
+  gdcore train houses.csv --target price --out houses.safetensors
+  gdcore predict houses.safetensors new.csv --out prices.csv
+  gdcore evaluate houses.safetensors sold.csv
+  gdcore info""",
+    "train": """examples:
+  gdcore train digits --plot curves.png
+  gdcore train mnist/ --hidden 512,512 --dropout 0.2 --epochs 10 --out mnist.safetensors
+  gdcore train houses.csv --target price --missing mean --out houses.safetensors
+  gdcore train iris.csv --target -1 --no-header --hidden 16
+  gdcore train data.npz --loss huber --metric r2,mae --optimizer sgd --lr 0.05 --schedule one_cycle
+
+SOURCE is digits (1,797 handwritten digits that come along), an .npz file with x and y (or x_train,
+y_train, x_test, y_test), a folder of MNIST-style idx files, or a .csv file. A test part that a
+source has is what the model is measured on; otherwise a fifth of the rows is held out. Columns of
+numbers are standardised by what the training rows show, columns of text become 0 and 1; the model's
+file holds all that predict needs. Ctrl-C ends the training early; what was learned by then is saved
+if --out is given.""",
+    "predict": """examples:
+  gdcore predict houses.safetensors new.csv
+  gdcore predict houses.safetensors new.csv --out prices.csv
+  gdcore predict mnist.safetensors mnist/ --proba --out probabilities.npy
+
+DATA is laid out as the training data was; a .csv file need not have the target's column, and an
+.npz or .npy file may hold x alone. A source with a test part gives its test part.""",
+    "evaluate": """examples:
+  gdcore evaluate digits.safetensors digits
+  gdcore evaluate houses.safetensors sold.csv
+
+DATA is laid out as the training data was, the target included. A source with a test part gives its
+test part.""",
+    "info": """examples:
+  gdcore info
+  gdcore info houses.safetensors
+  GDCORE_ISA=avx2 gdcore info""",
+}
+
+
+def make_parser() -> Parser:
+    """The parser of the program, with one for each command."""
+    parser = Parser(
+        prog="gdcore", description="Train neural networks on a CPU.", epilog=EXAMPLES[""]
+    )
+    parser.add_argument("--version", action="version", version=f"gdcore {gdcore.__version__}")
+    parser.set_defaults(command="", run=lambda args: _help(parser))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, what: str, run: Any) -> Parser:
+        made: Parser = commands.add_parser(
+            name, help=what, description=what[0].upper() + what[1:] + ".", epilog=EXAMPLES[name]
+        )
+        made.set_defaults(command=name, run=run)
+        return made
+
+    _train(command("train", "train a network on a data set", _run_train))
+    predict = command("predict", "predict with a trained model", _run_predict)
+    predict.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
+    predict.add_argument("data", metavar="DATA", help=SOURCE + ", or an .npy file")
+    predict.add_argument(
+        "--out", metavar="FILE", help="a .csv or .npy file to write; otherwise they are printed"
+    )
+    predict.add_argument("--proba", action="store_true", help="probabilities of the classes")
+    evaluate = command(
+        "evaluate", "measure a trained model on data with known answers", _run_evaluate
+    )
+    evaluate.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
+    evaluate.add_argument("data", metavar="DATA", help=SOURCE)
+    for made in (predict, evaluate):
+        made.add_argument("--threads", metavar="N", type=whole(1, 1024), help="at most so many")
+    info = command(
+        "info",
+        "show version, instruction sets, threads and build, or what a model's file holds",
+        _run_info,
+    )
+    info.add_argument("model", metavar="MODEL", nargs="?", help="a model's file to describe")
+    return parser
+
+
+def _train(parser: Parser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help=SOURCE)
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--target",
+        metavar="COLUMN",
+        help="column of a .csv to predict: its name, or its place from 0",
+    )
+    data.add_argument(
+        "--task",
+        type=name_in("task", ("classification", "regression")),
+        metavar="TASK",
+        help="classification or regression (default: seen from the target and the loss)",
+    )
+    data.add_argument(
+        "--missing",
+        type=name_in("way with missing values", ("error", "mean", "drop")),
+        default="error",
+        metavar="WAY",
+        help="missing values of a .csv: error, mean (fill in) or drop (the row)",
+    )
+    data.add_argument(
+        "--ignore",
+        metavar="A,B",
+        type=listed("column", str),
+        default=[],
+        help="columns of a .csv to leave out",
+    )
+    data.add_argument(
+        "--delimiter",
+        metavar="CHAR",
+        default=",",
+        help="between the cells of a .csv (default: a comma)",
+    )
+    data.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line of a .csv names the columns; otherwise they are called 0, "
+        "1, ...",
+    )
+    data.add_argument(
+        "--validation",
+        metavar="FRACTION",
+        type=fraction,
+        help="share of the training rows to hold out (default: 0.2, or 0 where the source has a "
+        "test part)",
+    )
+    data.add_argument("--no-standardize", action="store_true", help="take the numbers as they are")
+    net = parser.add_argument_group("network")
+    net.add_argument(
+        "--hidden",
+        metavar="N,N",
+        type=widths,
+        default=[128, 64],
+        help="sizes of the hidden layers, or none (default: 128,64)",
+    )
+    net.add_argument(
+        "--activation",
+        type=name_in("activation", ACTIVATIONS),
+        default="relu",
+        metavar="NAME",
+        help="of the hidden layers (default: relu)",
+    )
+    net.add_argument(
+        "--dropout",
+        metavar="RATE",
+        type=fraction,
+        default=0.0,
+        help="after each hidden layer (default: 0)",
+    )
+    net.add_argument(
+        "--dtype",
+        type=name_in("dtype", ("float32", "float64")),
+        default="float32",
+        metavar="TYPE",
+        help="float32 (default) or float64",
+    )
+    loop = parser.add_argument_group("training")
+    loop.add_argument(
+        "--loss",
+        type=name_in("loss", CLASS_LOSSES + VALUE_LOSSES),
+        metavar="NAME",
+        help=f"{', '.join(CLASS_LOSSES + VALUE_LOSSES)} (default: cross_entropy for classes, "
+        "mse for numbers)",
+    )
+    loop.add_argument(
+        "--metric", metavar="A,B", type=listed("metric", _metric), help="default: accuracy, or r2"
+    )
+    loop.add_argument(
+        "--optimizer",
+        type=name_in("optimizer", OPTIMIZERS),
+        default="adam",
+        metavar="NAME",
+        help=f"{', '.join(OPTIMIZERS)} (default: adam)",
+    )
+    loop.add_argument(
+        "--lr",
+        metavar="RATE",
+        type=positive_number,
+        help="highest learning rate (default: the optimizer's own)",
+    )
+    loop.add_argument(
+        "--schedule",
+        type=_schedule,
+        default="cosine",
+        metavar="NAME",
+        help="of the learning rate: constant, step, exponential, polynomial, cosine (default), "
+        "one_cycle, "
+        "warmup_cosine",
+    )
+    loop.add_argument(
+        "--epochs", metavar="N", type=whole(1), help="default: 10 to 400, by the number of rows"
+    )
+    loop.add_argument(
+        "--batch-size", metavar="N", type=whole(1), help="default: 32, or 128 from 20,000 rows on"
+    )
+    loop.add_argument(
+        "--seed",
+        metavar="N",
+        type=whole(0, 2**64 - 1),
+        default=0,
+        help="of all that is random (default: 0); the same seed gives the same model",
+    )
+    loop.add_argument(
+        "--threads",
+        metavar="N",
+        type=whole(1, 1024),
+        help="at most so many (default: OMP_NUM_THREADS, or the cores)",
+    )
+    out = parser.add_argument_group("output")
+    out.add_argument("--out", metavar="MODEL", help="file to save the model in")
+    out.add_argument(
+        "--plot", metavar="FILE", help="picture of the training curves (.png, .pdf, .svg)"
+    )
+    out.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _metric(text: str) -> str:
+    try:
+        metrics.get(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _schedule(text: str) -> str:
+    try:
+        schedules.from_name(text, 0.1, 100)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _help(parser: Parser) -> int:
+    parser.print_help()
+    return 0
+
+
+# A command's own module is imported when it runs.
+
+
+def _run_train(args: argparse.Namespace) -> int:
+    from gdcore.cli.train import run
+
+    return run(args)
+
+
+def _run_predict(args: argparse.Namespace) -> int:
+    from gdcore.cli.ask import predict
+
+    return predict(args)
+
+
+def _run_evaluate(args: argparse.Namespace) -> int:
+    from gdcore.cli.ask import evaluate
+
+    return evaluate(args)
+
+
+def _run_info(args: argparse.Namespace) -> int:
+    from gdcore.cli.info import run
+
+    return run(args)

@@ -1,0 +1,62 @@
+"""Random numbers in the graph, a function of (seed, stream, step, element)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gdcore.graph.ir import Dim, Value, rewrite
+from gdcore.graph.registry import Op, apply, register
+
+OWN_STREAMS = 1 << 20  # streams from here on are numbered by number_streams
+RANDOM = register(
+    Op("random_uniform", "map", lambda _, attrs: tuple(attrs["shape"]), lambda y, d: [], flops=30)
+)
+
+
+def random_uniform(shape: Sequence[Dim], stream: int | None = None) -> Value:
+    """Numbers uniform on [0, 1), new at every step; a function of (seed, stream, step, element).
+
+    Parameters
+    ----------
+    shape : sequence of int or Batch
+        Of the result; take it from another value, ``x.shape``, for one draw for each element.
+    stream : int, optional
+        Below 2**20. Two values with the same stream draw the same numbers; None gives the value a
+        stream of its own, numbered by its place in the network.
+
+    Returns
+    -------
+    Value
+        Of that shape. No gradient flows from it.
+
+    Raises
+    ------
+    ValueError
+        If the stream is out of range.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.ops.random_uniform(gd.Input(3).shape)
+    <random_uniform (B, 3)>
+    """
+    if stream is not None and not 0 <= stream < OWN_STREAMS:
+        raise ValueError(f"random_uniform stream={stream}: expected None or 0 to {OWN_STREAMS - 1}")
+    return apply(RANDOM, shape=tuple(shape), stream=object() if stream is None else int(stream))
+
+
+def number_streams(outputs: Sequence[Value]) -> list[Value]:
+    """Number the streams that values have of their own, in the order of the graph.
+
+    The same network so draws the same numbers wherever and whenever it is traced.
+    """
+    numbers: dict[int, int] = {}
+
+    def number(v: Value) -> Value:
+        if v.op is not RANDOM or isinstance(v.attrs["stream"], int):
+            return v
+        stream = numbers.setdefault(id(v.attrs["stream"]), OWN_STREAMS + len(numbers))
+        return Value(v.op, (), {**v.attrs, "stream": stream}, v.shape)
+
+    new = rewrite(outputs, number)
+    return [new[v] for v in outputs]

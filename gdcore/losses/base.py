@@ -1,0 +1,67 @@
+"""What a loss is, and what the losses have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gdcore import ops
+from gdcore.graph.ir import Value
+
+EPSILON = 1e-7  # where a logarithm of a probability is cut, as in Keras
+
+
+def rows(x: Value) -> Value:
+    """Mean over everything but the batch."""
+    return ops.mean(x, range(1, x.ndim)) if x.ndim > 1 else x
+
+
+def before(output: Value, op: str) -> Value | None:
+    """What an output was computed from, if it is `op` of something."""
+    while output.op.kind == "alias":
+        output = output.inputs[0]
+    return output.inputs[0] if output.op.name == op else None
+
+
+def along_last(pred: Value, op: str) -> Value | None:
+    """The logits, if the output is a softmax over its last axis."""
+    return pred.inputs[0] if pred.op.name == op and pred.attrs["axis"] == pred.ndim - 1 else None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Base class of the named losses, functions of a prediction (B, ...) and a target.
+
+    Attributes
+    ----------
+    classes : bool
+        Whether targets may be class numbers.
+
+    Raises
+    ------
+    TypeError
+        When it is called itself.
+    """
+
+    name: ClassVar[str] = ""
+    classes: ClassVar[bool] = False
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        """One number for each sample, shape (B,)."""
+        from gdcore.losses import LOSSES
+
+        raise TypeError(f"{type(self).__name__} is not a loss: take one of {', '.join(LOSSES)}")
+
+    def link(self, pred: Value) -> str:
+        """How to read the output: as metrics and `predict_proba` are told."""
+        return "regression"
+
+    def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
+        """Targets as the graph takes them, or one line that says what is wrong."""
+        return y
+
+    def config(self) -> dict[str, Any]:
+        """The name and the settings, for a file."""
+        return {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}

@@ -1,0 +1,145 @@
+"""Losses of numbers: how far a prediction is from its target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gdcore import ops
+from gdcore.graph.ir import Value
+from gdcore.losses.base import EPSILON, Loss, rows
+
+
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """Mean squared error: (prediction - target)², averaged over all dimensions but the batch.
+
+    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+
+    References
+    ----------
+    Legendre 1805, Nouvelles méthodes pour la détermination des orbites des comètes.
+    """
+
+    name: ClassVar[str] = "mse"
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        return rows(ops.square(pred - target))
+
+
+@dataclass(frozen=True)
+class MeanAbsoluteError(Loss):
+    """Mean absolute error: |prediction - target|, averaged over all dimensions but the batch.
+
+    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+    It is least at the median of the targets, so outliers pull less than in the squared error.
+    """
+
+    name: ClassVar[str] = "mae"
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        return rows(ops.abs(pred - target))
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Quadratic up to `delta`, linear beyond, averaged over all dimensions but the batch.
+
+    With d = |prediction - target|, it is d²/2 up to `delta` and delta (d - delta/2) beyond. Of a
+    prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+
+    Parameters
+    ----------
+    delta : float
+        Where the line begins, in the unit of the targets.
+
+    References
+    ----------
+    Huber 1964, Robust estimation of a location parameter.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(2, name="pred"), gd.Input(2, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.Huber(delta=1.0)(pred, target))
+    >>> loss.predict({"pred": [[1.0, 5.0]], "target": [[2.0, 5.0]]})
+    array([0.25], dtype=float32)
+    """
+
+    name: ClassVar[str] = "huber"
+    delta: float = 1.0
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        off = ops.abs(pred - target)
+        near = ops.minimum(off, self.delta)
+        return rows(near * (off - 0.5 * near))
+
+
+@dataclass(frozen=True)
+class LogCosh(Loss):
+    """log cosh(prediction - target), averaged over all dimensions but the batch; without overflow.
+
+    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+    Near 0 it is half the square, far out the distance less log 2.
+
+    Notes
+    -----
+    Computed as d + log(1 + e^(-2d)) - log 2.
+    """
+
+    name: ClassVar[str] = "log_cosh"
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        off = pred - target
+        return rows(off + ops.softplus(-2.0 * off) - 0.6931471805599453)
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """Poisson loss: prediction - target log prediction, averaged over all dimensions but the batch.
+
+    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+    Predictions are rates and must be positive: end the network in "exp" or "softplus".
+
+    Raises
+    ------
+    ValueError
+        When training begins, if a target is negative.
+
+    Notes
+    -----
+    The negative log-likelihood of counts, without the term log(target!), which no prediction
+    changes. The logarithm is that of prediction + 1e-7.
+    """
+
+    name: ClassVar[str] = "poisson"
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        return rows(pred - target * ops.log(pred + EPSILON))
+
+    def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
+        if y.size and y.min() < 0:
+            raise ValueError(f"poisson targets hold {y.min():g}: expected counts of at least 0")
+        return y
+
+
+@dataclass(frozen=True)
+class CosineSimilarity(Loss):
+    """-cos of the angle between prediction and target along the last axis; -1 is the best.
+
+    Of a prediction and a target of one shape (B, ..., n), it makes one number for each sample,
+    (B,), as Keras does.
+
+    Notes
+    -----
+    -p·t / √max(|p|² |t|², 1e-14): a vector of zeros gives 0.
+    """
+
+    name: ClassVar[str] = "cosine_similarity"
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        dot = ops.sum(pred * target, -1)
+        lengths = ops.sum(ops.square(pred), -1) * ops.sum(ops.square(target), -1)
+        return rows(-dot / ops.sqrt(ops.maximum(lengths, EPSILON**2)))

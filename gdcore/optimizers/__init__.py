@@ -1,0 +1,106 @@
+"""Optimizers: one pass over all parameters, their gradients and what is remembered of them.
+
+An optimizer is a traced function. All parameters of a group lie in one vector, so `update` is
+written once, for one vector, in `+ - * /` and `gdcore.ops`; fusion makes one loop of it. What
+changes from step to step (the learning rate, bias corrections) comes in as numbers, computed by
+`numbers` for many steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from gdcore import schedules
+from gdcore.errors import unknown
+from gdcore.optimizers.adam import Adam, AdamW, AMSGrad, Nadam
+from gdcore.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
+from gdcore.optimizers.sgd import SGD
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    c.name: c for c in (SGD, Adam, AdamW, AMSGrad, Nadam, RMSprop, Adagrad, Adadelta)
+}
+
+
+def get(spec: Any, **settings: Any) -> Optimizer:
+    """An optimizer from its name, an instance or a class; settings go to the constructor.
+
+    Parameters
+    ----------
+    spec : str, Optimizer or subclass of it
+    **settings
+        For a name or a class; an instance is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or a setting out of range.
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> from gdcore import optimizers
+    >>> optimizers.get("sgd", lr=0.1).momentum
+    0.0
+    """
+    if isinstance(spec, Optimizer):
+        return spec
+    if isinstance(spec, str):
+        if spec not in OPTIMIZERS:
+            raise unknown("optimizer", spec, OPTIMIZERS)
+        return OPTIMIZERS[spec](**settings)
+    if isinstance(spec, type) and issubclass(spec, Optimizer):
+        return spec(**settings)
+    raise TypeError(f"optimizer {spec!r}: expected a name or an optimizer such as gd.Adam(1e-3)")
+
+
+def from_config(config: Mapping[str, Any]) -> Optimizer:
+    """The optimizer that `Optimizer.config` described.
+
+    Raises
+    ------
+    ValueError
+        If its name, or one of its settings, is not known.
+
+    Examples
+    --------
+    >>> from gdcore import optimizers
+    >>> optimizers.from_config(optimizers.SGD(0.1, momentum=0.9).config()).momentum
+    0.9
+    """
+    settings: dict[str, Any] = {
+        k: tuple(v) if k == "betas" else v for k, v in config.items() if k != "name"
+    }
+    lr = settings.get("lr")
+    if isinstance(lr, Mapping):
+        settings["lr"] = schedules.from_config(lr["schedule"])
+    cls = OPTIMIZERS.get(str(config.get("name")))
+    if cls is None:
+        raise unknown("optimizer", config.get("name"), OPTIMIZERS)
+    known = {f.name for f in fields(cls)}
+    if set(settings) - known:
+        raise ValueError(
+            f"optimizer {cls.name} has no setting {sorted(set(settings) - known)[0]!r}"
+        )
+    return cls(**settings)
+
+
+__all__ = [
+    "NO_DECAY",
+    "OPTIMIZERS",
+    "SGD",
+    "AMSGrad",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Nadam",
+    "Numbers",
+    "Optimizer",
+    "RMSprop",
+    "from_config",
+    "get",
+]

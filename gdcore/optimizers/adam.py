@@ -1,0 +1,177 @@
+"""Adam and its kin: steps scaled by running moments of the gradient, corrected for their start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from gdcore import ops, schedules
+from gdcore.graph.ir import Value
+from gdcore.optimizers.base import Numbers, Optimizer
+
+
+def _power(beta: float, t: np.ndarray) -> np.ndarray:
+    """1 - βᵗ: the share of a running mean that is not its start."""
+    return np.asarray(1.0 - np.power(beta, t))
+
+
+@dataclass
+class Adam(Optimizer):
+    """Adam, and AMSGrad: steps of the gradient's running mean over the root of its running square.
+
+    m ← β₁ m + (1-β₁) g;  v ← β₂ v + (1-β₂) g²;  p ← p - lr m̂ / (√v̂ + epsilon), with m̂ =
+    m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ). AMSGrad takes the largest v so far.
+
+    Parameters
+    ----------
+    lr : float or Schedule
+    weight_decay, no_decay, clip_value, clip_norm, groups
+        By keyword, as for `Optimizer`.
+    betas : (float, float)
+        β₁, β₂.
+    epsilon : float
+    amsgrad : bool
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
+    References
+    ----------
+    Kingma and Ba 2015, Adam: a method for stochastic optimization. Reddi et al. 2018, On the
+    convergence of Adam and beyond, for AMSGrad.
+    """
+
+    lr: float | schedules.Schedule = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    amsgrad: bool = False
+    name: ClassVar[str] = "adam"
+
+    @property
+    def slots(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("m", "v", "v_max") if self.amsgrad else ("m", "v")
+
+    def numbers(self, t: np.ndarray) -> Numbers:
+        return {
+            "m_scale": 1.0 / _power(self.betas[0], t),
+            "v_scale": 1.0 / np.sqrt(_power(self.betas[1], t)),
+        }
+
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
+        b1, b2 = self.betas
+        m = slots["m"] * b1 + g * (1 - b1)
+        v = slots["v"] * b2 + ops.square(g) * (1 - b2)
+        new = {"m": m, "v": v}
+        if self.amsgrad:
+            v = new["v_max"] = ops.maximum(slots["v_max"], v)
+        return p - m * (n["lr"] * n["m_scale"]) / (ops.sqrt(v) * n["v_scale"] + self.epsilon), new
+
+
+@dataclass
+class AdamW(Adam):
+    """Adam with decoupled weight decay, 0.01 unless told otherwise.
+
+    Parameters
+    ----------
+    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups
+        As for `Adam`; pass ``no_decay="biases_and_norms"`` to leave these alone.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
+    References
+    ----------
+    Loshchilov and Hutter 2019, Decoupled weight decay regularization.
+    """
+
+    _: KW_ONLY
+    weight_decay: float = 0.01
+    name: ClassVar[str] = "adamw"
+
+
+@dataclass
+class AMSGrad(Adam):
+    """Adam that takes the largest second moment so far.
+
+    Parameters
+    ----------
+    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups
+        As for `Adam`.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
+    References
+    ----------
+    Reddi et al. 2018, On the convergence of Adam and beyond.
+    """
+
+    amsgrad: bool = True
+    name: ClassVar[str] = "amsgrad"
+
+
+@dataclass
+class Nadam(Optimizer):
+    """Adam with Nesterov momentum.
+
+    p ← p - lr ((1-μₜ) g / (1-Πμ) + μₜ₊₁ m / (1-μₜ₊₁ Πμ)) / (√v̂ + epsilon), with m, v and v̂ as in
+    `Adam`, μₜ = β₁ (1 - ½ 0.96^{t ψ}) and Πμ = μ₁ μ₂ ... μₜ.
+
+    Parameters
+    ----------
+    lr : float or Schedule
+    weight_decay, no_decay, clip_value, clip_norm, groups
+        By keyword, as for `Optimizer`.
+    betas : (float, float)
+        β₁, β₂.
+    epsilon : float
+    momentum_decay : float
+        ψ.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
+    References
+    ----------
+    Dozat 2016, Incorporating Nesterov momentum into Adam.
+    """
+
+    lr: float | schedules.Schedule = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    momentum_decay: float = 4e-3
+    name: ClassVar[str] = "nadam"
+    slots: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    def numbers(self, t: np.ndarray) -> Numbers:
+        steps = np.arange(1, int(t.max()) + 2, dtype=np.float64) if t.size else np.ones(1)
+        mu = self.betas[0] * (1 - 0.5 * 0.96 ** (steps * self.momentum_decay))
+        product = np.cumprod(mu)
+        i = t.astype(np.int64) - 1
+        return {
+            "g_share": (1 - mu[i]) / (1 - product[i]),
+            "m_share": mu[i + 1] / (1 - product[i + 1]),
+            "v_scale": 1.0 / np.sqrt(_power(self.betas[1], t)),
+        }
+
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
+        b1, b2 = self.betas
+        m = slots["m"] * b1 + g * (1 - b1)
+        v = slots["v"] * b2 + ops.square(g) * (1 - b2)
+        step = g * n["g_share"] + m * n["m_share"]
+        return p - n["lr"] * step / (ops.sqrt(v) * n["v_scale"] + self.epsilon), {"m": m, "v": v}

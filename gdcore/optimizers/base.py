@@ -1,0 +1,120 @@
+"""What an optimizer is: settings, numbers for each step, and one traced update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gdcore import schedules
+from gdcore.graph.ir import Value
+
+Numbers = dict[str, np.ndarray]
+NO_DECAY = "biases_and_norms"
+
+
+@dataclass
+class Optimizer:
+    """Base class of optimizers.
+
+    Parameters
+    ----------
+    lr : float or Schedule
+        Learning rate.
+    weight_decay : float
+        Decoupled decay: each step takes lr · weight_decay · p from each parameter p.
+    no_decay : {None, "biases_and_norms"}
+        Which parameters the decay leaves alone.
+    clip_value : float, optional
+        Gradients are cut to ± this.
+    clip_norm : float, optional
+        Gradients are scaled so that the norm of all of them together is at most this.
+    groups : sequence of dict, optional
+        Settings for some parameters: ``{"match": "head.*", "lr": 1e-4, "weight_decay": 0.0}``; the
+        first pattern that fits a parameter's name counts.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or a group has other keys.
+
+    References
+    ----------
+    Loshchilov and Hutter 2019, Decoupled weight decay regularization. Pascanu et al. 2013, On the
+    difficulty of training recurrent neural networks, for the clipping by norm.
+
+    Examples
+    --------
+    A subclass needs `update`; here, steps of one length, whatever the gradient:
+
+    >>> from dataclasses import dataclass
+    >>> import gdcore as gd
+    >>> @dataclass
+    ... class SignSGD(gd.Optimizer):
+    ...     def update(self, p, g, slots, n):
+    ...         return p - n["lr"] * gd.ops.sign(g), {}
+    >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="zeros")])
+    >>> model = model.compile(SignSGD(0.5), "mse")
+    >>> _ = model.fit([[1.0, -1.0]], [3.0], epochs=1, verbose=0)
+    >>> model.get_weights()[0].tolist()
+    [[0.5], [-0.5]]
+    """
+
+    lr: float | schedules.Schedule = 0.01
+    _: KW_ONLY
+    weight_decay: float = 0.0
+    no_decay: str | None = None
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    groups: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    name: ClassVar[str] = ""
+    slots: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        self.schedule = schedules.get(self.lr)
+        if self.no_decay not in (None, NO_DECAY):
+            raise ValueError(f"no_decay={self.no_decay!r}: expected None or {NO_DECAY!r}")
+        for name in ("weight_decay", "clip_value", "clip_norm"):
+            value = getattr(self, name)
+            if value is not None and not (value >= 0 and np.isfinite(value)):
+                raise ValueError(
+                    f"{type(self).__name__} {name}={value!r}: expected a number of at least 0"
+                )
+        for group in self.groups:
+            wrong = set(group) - {"match", "lr", "weight_decay"}
+            if wrong or "match" not in group:
+                raise ValueError(
+                    f"optimizer group {dict(group)}: "
+                    "expected 'match' and any of 'lr', 'weight_decay'"
+                )
+
+    def numbers(self, t: np.ndarray) -> Numbers:
+        """What `update` needs beside the learning rate, for step numbers t = 1, 2, ...
+
+        Arrays of t's shape, by name.
+        """
+        return {}
+
+    def initial(self, slot: str) -> float:
+        """What a slot begins as."""
+        return 0.0
+
+    def update(
+        self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
+        """New parameters and slots from old ones and the gradient.
+
+        p, g and each slot are vectors of one length; n holds "lr" and the `numbers`, scalars.
+        """
+        raise TypeError(f"{type(self).__name__} has no update(p, g, slots, n)")
+
+    def config(self) -> dict[str, Any]:
+        """The name and the settings, for a file."""
+        out = {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}
+        if isinstance(self.lr, schedules.Schedule):
+            out["lr"] = {"schedule": schedules.to_config(self.lr)}
+        out["groups"] = [dict(g) for g in self.groups]
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in out.items()}

@@ -1,0 +1,426 @@
+"""The same bits, however a training run is cut up: threads, calls, pauses, metrics, neighbours.
+
+`python tests/test_bits.py` prints one digest of every case for each number of threads; the test runs it
+under every instruction set.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gdcore as gd
+from gdcore import fitting, runtime, session
+from gdcore.losses import LOSSES
+from gdcore.optimizers import OPTIMIZERS
+
+THREADS = (1, 2, 7)
+CLASSES = 4
+ROWS, BATCH = 200, 96  # the last batch of an epoch is shorter
+
+
+def image(*layers):
+    return lambda: gd.Sequential(
+        [
+            gd.Input(64),
+            gd.Reshape((8, 8, 1)),
+            *[make() for make in layers],
+            gd.Flatten(),
+            gd.Dense(CLASSES),
+        ]
+    )
+
+
+def stack(*layers):
+    """The layers between two dense ones that are large enough to be shared out among threads."""
+    return lambda: gd.Sequential(
+        [gd.Input(64), gd.Dense(160), *[make() for make in layers], gd.Dense(CLASSES)]
+    )
+
+
+def branches(join):
+    def make():
+        x = gd.Input(64)
+        return gd.Model(
+            x, gd.Dense(CLASSES)(join()([gd.Dense(96, activation="tanh")(x), gd.Dense(96)(x)]))
+        )
+
+    return make
+
+
+class Scale(gd.Layer):
+    """A layer of one's own, with weights used twice."""
+
+    def forward(self, x):
+        scale = self.param("scale", x.shape[-1:], "ones")
+        return gd.ops.where(x > 0, x * scale, x / (1 + scale * scale))
+
+
+LAYERS = {
+    "Input": stack(),
+    "Dense": stack(lambda: gd.Dense(161, activation="gelu", kernel_l1=1e-4, bias_l2=1e-3)),
+    "Activation": stack(lambda: gd.Activation("softmax")),
+    "Dropout": stack(lambda: gd.Dropout(0.3)),
+    "GaussianNoise": stack(lambda: gd.GaussianNoise(0.3)),
+    "BatchNorm": stack(gd.BatchNorm),
+    "LayerNorm": stack(gd.LayerNorm),
+    "Layer": stack(Scale),
+    "Flatten": image(),
+    "Reshape": stack(lambda: gd.Reshape((4, 40)), lambda: gd.Dense(12), gd.Flatten),
+    "Conv2D": image(lambda: gd.Conv2D(6, 3, padding="same", activation="relu")),
+    "MaxPool2D": image(lambda: gd.Conv2D(6, 3), lambda: gd.MaxPool2D(2)),
+    "LSTM": lambda: gd.Sequential(
+        [
+            gd.Input(64),
+            gd.Reshape((4, 16)),
+            gd.LSTM(32, return_sequences=True),
+            gd.LSTM(24),
+            gd.Dense(CLASSES),
+        ]
+    ),
+    "Add": branches(gd.Add),
+    "Concatenate": branches(gd.Concatenate),
+    "Embedding": lambda: gd.Sequential(
+        [gd.Input(64, dtype="int"), gd.Embedding(30, 16), gd.Flatten(), gd.Dense(CLASSES)]
+    ),
+}
+
+MORE_OPTIMIZERS = {
+    "momentum": lambda: gd.SGD(momentum=0.9),
+    "nesterov": lambda: gd.SGD(momentum=0.9, nesterov=True),
+    "clip_norm": lambda: gd.Adam(clip_norm=0.1),
+    "clip_value": lambda: gd.Adam(clip_value=0.001),
+    "decay": lambda: gd.SGD(weight_decay=0.01, no_decay="biases_and_norms"),
+    "groups": lambda: gd.Adam(groups=[{"match": "*.bias", "lr": 0.1, "weight_decay": 0.1}]),
+    "centered": lambda: gd.RMSprop(centered=True, momentum=0.5),
+    "schedule": lambda: gd.SGD(gd.schedules.get(0.05), momentum=0.5),
+}
+
+
+def data(name="", rows=ROWS):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(rows, 64)).astype(np.float32)
+    if name == "Embedding":
+        x = rng.integers(0, 30, (rows, 64)).astype(np.int32)
+    return x, rng.integers(0, CLASSES, rows)
+
+
+def network():
+    """Everything random or stateful at once."""
+    return gd.Sequential(
+        [
+            gd.Input(64),
+            gd.Dense(160, activation="relu"),
+            gd.Dropout(0.3),
+            gd.BatchNorm(),
+            gd.Dense(96, activation="tanh"),
+            gd.Dropout(0.1),
+            gd.Dense(CLASSES),
+        ]
+    )
+
+
+def compiled(make=network, optimizer="adam", loss="cross_entropy", dtype="float32", metrics=()):
+    return make().compile(optimizer, loss, metrics=metrics, dtype=dtype)
+
+
+def bits(model, *histories):
+    """All that a run leaves, as bytes."""
+    out = {name: w.tobytes() for name, w in model.state_dict().items()}
+    memory = model.memory()
+    for slot in memory.slot_names:
+        for p in memory.trainable():
+            out[f"{slot} {memory.network.names[p]}"] = memory.slot(p, slot).tobytes()
+    out["loss"] = np.array([h["loss"] for h in histories]).tobytes()
+    return out
+
+
+def trained(model, x, y, epochs=2, **options):
+    return bits(model, model.fit(x, y, batch_size=BATCH, epochs=epochs, seed=3, **options))
+
+
+def cases():
+    """(name, function that trains it and returns its bits) for everything in the tables."""
+    for name, make in LAYERS.items():
+        for dtype in ("float32", "float64"):
+            yield (
+                f"{name} {dtype}",
+                lambda n=name, m=make, d=dtype: trained(compiled(m, dtype=d), *data(n)),
+            )
+    optimizers = {name: (lambda n=name: n) for name in OPTIMIZERS} | MORE_OPTIMIZERS
+    for name, optimizer in optimizers.items():
+        yield name, lambda o=optimizer: trained(compiled(stack(), optimizer=o()), *data())
+    for name in LOSSES:
+
+        def run(loss=name):
+            x, y = data()
+            make = stack(lambda: gd.Activation("tanh"))
+            positive = lambda: gd.Sequential([make(), gd.Activation("sigmoid")])  # noqa: E731
+            return trained(compiled(positive, loss=loss), x, np.eye(CLASSES, dtype="f")[y])
+
+        yield f"loss {name}", run
+    yield "weights", lambda: trained(compiled(), *data(), sample_weight=np.linspace(0, 2, ROWS))
+
+
+CASES = dict(cases())
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch):
+    monkeypatch.setattr(session, "THREAD_FLOPS", 0)  # threads for small networks too
+    before = gd.get_num_threads()
+    yield
+    gd.set_num_threads(before)
+
+
+def same(got, want):
+    assert list(got) == list(want)
+    assert [name for name in want if got[name] != want[name]] == []
+
+
+def test_tables_are_complete():
+    assert set(LAYERS) == set(gd.layers.__all__)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_threads(name):
+    results = []
+    for threads in THREADS:
+        gd.set_num_threads(threads)
+        results.append(CASES[name]())
+    same(results[1], results[0])
+    same(results[2], results[0])
+
+
+def test_threads_really_run(monkeypatch):
+    """The comparison above means something: that many threads are asked for, and the work falls into parts."""
+    seen = []
+    run = session.Session.run
+
+    def spy(self, *args, **options):
+        seen.append(self.threads(BATCH))
+        return run(self, *args, **options)
+
+    monkeypatch.setattr(session.Session, "run", spy)
+    gd.set_num_threads(7)
+    CASES["weights"]()
+    assert set(seen) == {7}
+
+
+def test_another_seed_gives_other_bits():
+    model = compiled()
+    x, y = data()
+    one = trained(model, x, y)
+    other = compiled()
+    history = other.fit(x, y, batch_size=BATCH, epochs=2, seed=4)
+    assert bits(other, history)["0.kernel"] != one["0.kernel"]
+
+
+def digest(threads):
+    gd.set_num_threads(threads)
+    whole = hashlib.sha256()
+    for run in CASES.values():
+        for name, content in run().items():
+            whole.update(name.encode() + content)
+    return whole.hexdigest()
+
+
+@pytest.mark.parametrize("isa", runtime.isas_here())
+def test_every_instruction_set(isa):
+    here = Path(__file__)
+    done = subprocess.run(
+        [sys.executable, str(here)],
+        env={**os.environ, "GDCORE_ISA": isa},
+        cwd=here.parent,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    name, *digests = done.stdout.split()
+    assert name == isa
+    assert len(digests) == len(THREADS) and len(set(digests)) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, *MORE_OPTIMIZERS])
+def test_one_call_or_many(optimizer, dtype):
+    x, y = data()
+    make = MORE_OPTIMIZERS.get(optimizer, lambda: optimizer)
+    whole = compiled(optimizer=make(), dtype=dtype)
+    wanted = bits(whole, whole.fit(x, y, batch_size=BATCH, epochs=4, seed=3))
+    parts = compiled(optimizer=make(), dtype=dtype)
+    histories = [parts.fit(x, y, batch_size=BATCH, epochs=1, seed=3) for _ in range(4)]
+    same(
+        bits(parts, *histories)
+        | {"loss": np.concatenate([h["loss"] for h in histories]).tobytes()},
+        wanted,
+    )
+
+
+class EachBatch(gd.Callback):
+    def __init__(self, action=None):
+        self.action = action
+        self.seen = 0
+
+    def on_batch_end(self, batch, logs):
+        self.seen += 1
+        if self.action is not None:
+            self.action(self.model)
+
+
+def test_metrics_do_not_matter():
+    x, y = data()
+    want = trained(compiled(), x, y)
+    same(trained(compiled(metrics=["accuracy", "f1_macro"]), x, y), want)
+
+
+def test_small_room_for_outputs(monkeypatch):
+    x, y = data()
+    model = compiled(metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=BATCH, epochs=2, seed=3)
+    monkeypatch.setattr(fitting, "KEPT_BYTES", 1)
+    other = compiled(metrics=["accuracy"])
+    again = other.fit(x, y, batch_size=BATCH, epochs=2, seed=3)
+    same(bits(other, again), bits(model, history))
+    assert again["accuracy"] == history["accuracy"]
+
+
+def test_batch_callbacks_do_not_matter():
+    x, y = data()
+    each = EachBatch()
+    same(trained(compiled(), x, y, callbacks=[each]), trained(compiled(), x, y))
+    assert each.seen == 2 * -(-ROWS // BATCH)
+
+
+def test_pauses_do_not_matter(monkeypatch):
+    x, y = data()
+    want = trained(compiled(metrics=["accuracy"]), x, y, epochs=3)
+    calls = []
+    run = session.Session.run
+
+    def short(self, *args, **options):
+        done, status = run(self, *args, **{**options, "seconds": 0.0})
+        calls.append(done)
+        return done, status
+
+    monkeypatch.setattr(session.Session, "run", short)
+    same(trained(compiled(metrics=["accuracy"]), x, y, epochs=3), want)
+    assert calls == [1] * (3 * -(-ROWS // BATCH))
+
+
+ASIDE = {
+    "predict": lambda m, x, y: m.predict(x[:50]),
+    "evaluate": lambda m, x, y: m.evaluate(x, y),
+    "evaluate one-hot": lambda m, x, y: m.evaluate(x, np.eye(CLASSES)[y]),
+    "gradients": lambda m, x, y: m.gradients(x[:30], y[:30]),
+    "state_dict": lambda m, x, y: m.state_dict(),
+    "load what is there": lambda m, x, y: m.load_state_dict(m.state_dict()),
+    "print": lambda m, x, y: str(m.plan),
+    "threads": lambda m, x, y: gd.set_num_threads(gd.get_num_threads() % 3 + 1),
+}
+
+
+@pytest.mark.parametrize("aside", ASIDE)
+def test_looking_aside_does_not_matter(aside):
+    """In the middle of an epoch, in every batch, and between two calls."""
+    x, y = data()
+    want = trained(compiled(), x, y, validation_data=(x[:40], y[:40]))
+    model = compiled()
+    same(trained(model, x, y, callbacks=[EachBatch(lambda m: ASIDE[aside](m, x, y))]), want)
+    calm, disturbed = compiled(), compiled()
+    for m in (calm, disturbed):
+        m.fit(x, y, batch_size=BATCH, epochs=1, seed=3)
+        if m is disturbed:
+            ASIDE[aside](m, x, y)
+        m.fit(x, y, batch_size=BATCH, epochs=1, seed=3)
+    same(bits(disturbed), bits(calm))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_where_data_lies_does_not_matter(shuffle):
+    """A copy that starts at an odd address, and data read in place or staged, in another type."""
+    x, y = data()
+    want = trained(compiled(), x, y, shuffle=shuffle)
+    raw = np.zeros(x.nbytes + 64, np.uint8)
+    for shift in (1, 4, 12):
+        moved = raw[shift : shift + x.nbytes].view(np.float32).reshape(x.shape)
+        moved[...] = x
+        same(trained(compiled(), moved, y, shuffle=shuffle), want)
+    same(trained(compiled(), x.astype(np.float64), y.astype(np.uint8), shuffle=shuffle), want)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_two_models_at_once(threads):
+    gd.set_num_threads(threads)
+    x, y = data()
+    makers = [
+        (network, "adam", "float32"),
+        (LAYERS["Conv2D"], "sgd", "float64"),
+        (network, "nadam", "float64"),
+    ]
+    want = [trained(compiled(m, o, dtype=d), x, y, epochs=4) for m, o, d in makers]
+    got = [None] * len(makers)
+    begin = threading.Barrier(len(makers))
+
+    def work(i):
+        make, optimizer, dtype = makers[i]
+        model = compiled(make, optimizer, dtype=dtype)
+        begin.wait(30)
+        got[i] = trained(model, x, y, epochs=4)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(len(makers))]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join(60)
+    for one, wanted in zip(got, want, strict=True):
+        same(one, wanted)
+
+
+def test_one_model_in_two_threads_is_refused_or_done_in_turn():
+    """Never silently wrong: the second caller gets an error that says what to do."""
+    x, y = data()
+    model = compiled()
+    model.fit(x, y, batch_size=BATCH, seed=3)
+    model.predict(x)
+    errors = []
+
+    def ask():
+        try:
+            for _ in range(200):
+                model.predict(x)
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    workers = [threading.Thread(target=ask) for _ in range(2)]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join(60)
+    assert all("another thread" in e and "model of its own" in e for e in errors)
+    model.fit(x, y, batch_size=BATCH, seed=3)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64])
+def test_prediction_does_not_depend_on_threads_or_length(batch):
+    x, y = data()
+    model = compiled()
+    model.fit(x, y, batch_size=BATCH, seed=3)
+    gd.set_num_threads(1)
+    want = model.predict(x, batch_size=batch)
+    gd.set_num_threads(7)
+    assert np.array_equal(model.predict(x, batch_size=batch), want)
+    for rows in (1, 3, 17, 64):  # a row's result does not depend on its neighbours
+        assert np.array_equal(model.predict(x[:rows], batch_size=batch), want[:rows])
+
+
+if __name__ == "__main__":
+    session.THREAD_FLOPS = 0
+    print(runtime.ISA_NAME, *[digest(n) for n in THREADS])
