@@ -1,4 +1,4 @@
-"""Builds gdcore._core: the C kernels once for every instruction set and precision, and the Cython door.
+"""Builds gdcore._core: the C kernels for every instruction set and precision, and the Cython door.
 
 setuptools would compile a source file only once however many variants are asked for, so the kernel
 files are compiled here, each variant into a folder of its own, and linked into the one extension.
@@ -17,19 +17,36 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
-PER_ISA = ["csrc/table.c", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/ops").glob("*.c"))]
+PER_ISA = [
+    "csrc/table.c",
+    *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/ops").glob("*.c")),
+]
 COMMON = ["csrc/exec.c", "csrc/batch.c", "csrc/dispatch.c"]
 HEADERS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.h"))
 
 # -ffp-contract=off: a fused multiply-add happens where the source says so, and nowhere else.
 # Never -ffast-math: at link it would flush subnormals for the whole process.
-FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-         "-fvisibility=hidden", "-Wall", "-Wextra"]
+FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+]
 X86 = {
     "baseline": [],
     "avx2": ["-mavx2", "-mfma"],
-    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma",
-               "-mprefer-vector-width=512"],
+    "avx512": [
+        "-mavx512f",
+        "-mavx512dq",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mfma",
+        "-mprefer-vector-width=512",
+    ],
 }
 ISAS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"neon": []}
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -41,18 +58,31 @@ class BuildCore(build_ext):
     def build_extension(self, ext):
         extra = os.environ.get("GDCORE_CFLAGS", "").split()
         openmp = self.check_compiler(extra)
-        jobs = [(COMMON, Path(self.build_temp) / "common", [*openmp])]
+        told = [
+            " ".join([*FLAGS, *openmp, *extra]),
+            *(f"{isa}: {' '.join(own)}" for isa, own in ISAS.items() if own),
+        ]
+        about = '-DGD_BUILD_FLAGS="' + "; ".join(told).replace("\\", "").replace('"', "") + '"'
+        jobs = [(COMMON, Path(self.build_temp) / "common", [*openmp, about])]
         for isa, isa_flags in ISAS.items():
             for bits in (32, 64):
-                names = [f"-DGD_ISA={isa}", f"-DGD_ISA_{isa}", f"-DGD_PRECISION=f{bits}",
-                         f"-DGD_REAL_BITS={bits}"]
+                names = [
+                    f"-DGD_ISA={isa}",
+                    f"-DGD_ISA_{isa}",
+                    f"-DGD_PRECISION=f{bits}",
+                    f"-DGD_REAL_BITS={bits}",
+                ]
                 jobs.append((PER_ISA, Path(self.build_temp) / f"{isa}_f{bits}", names + isa_flags))
         files = [(source, folder, flags) for sources, folder, flags in jobs for source in sources]
 
         def compile_one(job):
             source, folder, flags = job
-            return self.compiler.compile([source], output_dir=str(folder), depends=HEADERS,
-                                         extra_postargs=FLAGS + flags + extra)
+            return self.compiler.compile(
+                [source],
+                output_dir=str(folder),
+                depends=HEADERS,
+                extra_postargs=FLAGS + flags + extra,
+            )
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for objects in pool.map(compile_one, files):
@@ -69,21 +99,32 @@ class BuildCore(build_ext):
             try:
                 self.compiler.compile([str(source)], output_dir=folder)
             except Exception as error:
-                sys.exit(f"gdcore needs a C compiler to be built from source, and {self.compiler_name()!r} "
-                         f"did not work: {error}. Install one (Debian: apt-get install gcc; macOS: "
-                         "xcode-select --install) or install a wheel: pip install --only-binary :all: gdcore")
+                sys.exit(
+                    "gdcore needs a C compiler to be built from source, "
+                    f"and {self.compiler_name()!r} "
+                    f"did not work: {error}. Install one (Debian: apt-get install gcc; macOS: "
+                    "xcode-select --install) or install a wheel: pip install --only-binary :all: "
+                    "gdcore"
+                )
             if os.environ.get("GDCORE_OPENMP") == "0":
                 return []
-            source.write_text("#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            source.write_text(
+                "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+            )
             try:
-                objects = self.compiler.compile([str(source)], output_dir=folder,
-                                                extra_postargs=["-fopenmp", *extra])
-                self.compiler.link_executable(objects, "probe", output_dir=folder,
-                                              extra_postargs=["-fopenmp"])
+                objects = self.compiler.compile(
+                    [str(source)], output_dir=folder, extra_postargs=["-fopenmp", *extra]
+                )
+                self.compiler.link_executable(
+                    objects, "probe", output_dir=folder, extra_postargs=["-fopenmp"]
+                )
             except Exception as error:
-                sys.exit(f"gdcore needs OpenMP, and {self.compiler_name()!r} cannot build with -fopenmp: "
-                         f"{error}. Install it (Debian: apt-get install libgomp1; macOS: brew install "
-                         "libomp) or build for one thread with GDCORE_OPENMP=0")
+                sys.exit(
+                    "gdcore needs OpenMP, "
+                    f"and {self.compiler_name()!r} cannot build with -fopenmp: "
+                    f"{error}. Install it (Debian: apt-get install libgomp1; macOS: brew install "
+                    "libomp) or build for one thread with GDCORE_OPENMP=0"
+                )
         return ["-fopenmp"]
 
     def compiler_name(self):

@@ -125,9 +125,12 @@ class Progress:
         now = time.monotonic()
         if self.mode != 1 or now < self.next:
             return
-        # What the validation gave last stays in sight until there is more.
-        known = {k: v for k, v in self.last.items() if k.startswith("val_")}
-        self._show(epoch, samples, {**(logs() if callable(logs) else logs), **known}, now)
+        fresh = logs() if callable(logs) else logs
+        # What this epoch does not know yet is shown as the last one left it.
+        known = {k: v for k, v in fresh.items() if k == "loss" or np.ndim(v) or not np.isnan(v)}
+        ordered = {k: known.get(k, self.last.get(k)) for k in {**fresh, **self.last}}
+        shown = {k: v for k, v in ordered.items() if v is not None}
+        self._show(epoch, samples, shown, now)
         self.next = max(self.next, now + (time.monotonic() - now) / SHARE)
 
     def end_epoch(self, epoch: int, logs: Logs) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
+from gdcore.graph.instructions import Instruction
 from gdcore.graph.ir import Batch, Value, topological
-from gdcore.graph.lower import Instruction
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan

@@ -1,4 +1,4 @@
-"""One way to try an op: build a graph around it, run it on any instruction set, compare with NumPy."""
+"""One way to try an op: in a graph of its own, on any instruction set, beside NumPy."""
 
 from __future__ import annotations
 
@@ -18,19 +18,30 @@ ISAS = runtime.isas_here()
 TOLERANCE = {32: 2e-5, 64: 1e-12}
 
 
-def run_graph(leaves: Sequence[Value], arrays: Sequence[np.ndarray], outputs: Sequence[Value], bits: int,
-              isa: str | None = None, threads: int = 1, rows: int = 1) -> list[np.ndarray]:
-    """The outputs of a graph whose inputs are given; each output without its batch dimension counts as one row."""
+def run_graph(
+    leaves: Sequence[Value],
+    arrays: Sequence[np.ndarray],
+    outputs: Sequence[Value],
+    bits: int,
+    isa: str | None = None,
+    threads: int = 1,
+    rows: int = 1,
+) -> list[np.ndarray]:
+    """The outputs of a graph with given inputs; an output without a batch dimension is one row."""
     real = np.float32 if bits == 32 else np.float64
     places = {v: Place(INPUTS + i, 0) for i, v in enumerate(leaves)}
     plan = make_plan(outputs, [], {}, places.get, rows, bits, CONSTANTS, BUFFER_NAMES)
-    session = Session(plan, leaves, outputs, None, {}, isa=None if isa is None else runtime.isa_number(isa))
-    data = [(np.ascontiguousarray(a, dtype=np.int32 if v.dtype == INT else real), 1.0)
-            for v, a in zip(leaves, arrays, strict=True)]
+    session = Session(
+        plan, leaves, outputs, None, {}, isa=None if isa is None else runtime.isa_number(isa)
+    )
+    data = [
+        (np.ascontiguousarray(a, dtype=np.int32 if v.dtype == INT else real), 1.0)
+        for v, a in zip(leaves, arrays, strict=True)
+    ]
     made = []
     for n in session.tap_rows:  # guard elements around each output
         made.append(np.full(rows * n + 32, 12345.0, real))
-    views = [m[16:m.size - 16] for m in made]
+    views = [m[16 : m.size - 16] for m in made]
     done, status = session.run(data, rows, rows, outputs=views, threads=threads)
     assert (done, status) == (1, 0)
     for m in made:
@@ -40,9 +51,12 @@ def run_graph(leaves: Sequence[Value], arrays: Sequence[np.ndarray], outputs: Se
 
 
 def leaves_of(op: Op, sample: Sample) -> list[Value]:
-    """Inputs of a sample as leaves; sizes are fixed, so that any rank and an empty batch can be tried."""
+    """Inputs of a sample as leaves, of fixed sizes: any rank and an empty batch can be tried."""
     takes_int = {("take", 1), ("scatter_add", 1)}
-    return [input_value(shape, f"x{i}", INT if (op.name, i) in takes_int else REAL) for i, shape in enumerate(sample.shapes)]
+    return [
+        input_value(shape, f"x{i}", INT if (op.name, i) in takes_int else REAL)
+        for i, shape in enumerate(sample.shapes)
+    ]
 
 
 def arrays_of(sample: Sample, seed: int = 0, kink: float = 0.05) -> list[np.ndarray]:
@@ -56,7 +70,9 @@ def arrays_of(sample: Sample, seed: int = 0, kink: float = 0.05) -> list[np.ndar
         x = np.asarray(rng.uniform(sample.low, sample.high, shape))
         for point in sample.kink:
             if np.isinf(point):  # the two inputs must not meet
-                x = np.where(rng.random(x.shape) < 0.5, x, x) + (3.1 * (sample.high - sample.low) * rng.choice([-1, 1], x.shape) if i else 0)
+                x = np.where(rng.random(x.shape) < 0.5, x, x) + (
+                    3.1 * (sample.high - sample.low) * rng.choice([-1, 1], x.shape) if i else 0
+                )
             else:
                 x = np.where(np.abs(x - point) < kink, x + 2 * kink, x)
         out.append(np.asarray(x, np.float32).astype(np.float64))
@@ -72,4 +88,15 @@ def close(got: np.ndarray, want: np.ndarray, tolerance: float) -> None:
         np.testing.assert_allclose(got, want, rtol=tolerance * 10, atol=tolerance * scale)
 
 
-__all__ = ["ISAS", "OPS", "TOLERANCE", "apply", "arrays_of", "close", "gradients", "leaves_of", "ops", "run_graph"]
+__all__ = [
+    "ISAS",
+    "OPS",
+    "TOLERANCE",
+    "apply",
+    "arrays_of",
+    "close",
+    "gradients",
+    "leaves_of",
+    "ops",
+    "run_graph",
+]

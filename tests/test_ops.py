@@ -2,9 +2,26 @@
 
 import numpy as np
 import pytest
-from harness import ISAS, OPS, TOLERANCE, apply, arrays_of, close, gradients, leaves_of, ops, run_graph
+from harness import (
+    ISAS,
+    OPS,
+    TOLERANCE,
+    apply,
+    arrays_of,
+    close,
+    gradients,
+    leaves_of,
+    ops,
+    run_graph,
+)
 
-FORWARD = [(op.name, bits, isa) for op in OPS.values() if op.reference and op.samples for bits in (32, 64) for isa in ISAS]
+FORWARD = [
+    (op.name, bits, isa)
+    for op in OPS.values()
+    if op.reference and op.samples
+    for bits in (32, 64)
+    for isa in ISAS
+]
 BACKWARD = [op.name for op in OPS.values() if op.reference and op.samples and op.grad]
 
 
@@ -25,7 +42,11 @@ def test_gradient(name):
     seen = set()
     for k, sample in enumerate(op.samples):
         sizes = [int(np.prod(s)) for s in sample.shapes]
-        if sum(sizes) > 150 or (key := (tuple(len(s) for s in sample.shapes), str(sample.attrs), 0 in sizes)) in seen:
+        if (
+            sum(sizes) > 150
+            or (key := (tuple(len(s) for s in sample.shapes), str(sample.attrs), 0 in sizes))
+            in seen
+        ):
             continue
         seen.add(key)
         leaves = leaves_of(op, sample)

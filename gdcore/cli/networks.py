@@ -64,7 +64,7 @@ class Network:
         return y if self.mean is None else (y - self.mean) / self.scale
 
     def to_units(self) -> None:
-        """Let the last layer put out the target's own units, so that the model speaks as the data."""
+        """Let the last layer put out the target's own units: the model speaks as the data does."""
         if self.mean is None or self.scale is None:
             return
         last = str(len(self.model.layers) - 1)

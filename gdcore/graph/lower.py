@@ -7,82 +7,17 @@ it can be printed, checked and compared before it is handed to C.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from gdcore.graph.fuse import Group, base
-from gdcore.graph.ir import INT, Batch, Dim, Shape, Value, size, strides
+from gdcore.graph.instructions import Instruction, Pair, Ref, collapse, pair
+from gdcore.graph.ir import INT, Dim, Shape, Value, size, strides
 from gdcore.graph.place import Place, Placement
 
 DIRECT, SPREAD, SCALAR, COUNT = range(4)  # kinds of input, as in csrc/ops/map.c
 MAX_DIMS, MAX_REGS = 8, 128
 UNIT_BYTES = 16384  # of each output, in one unit of an elementwise pass
-
-Pair = tuple[int, int]
-Ref = tuple[int, int, int]
-
-
-def pair(dim: Dim) -> Pair:
-    """A size as (fixed, elements for each sample)."""
-    return (0, dim.rows) if isinstance(dim, Batch) else (int(dim), 0)
-
-
-@dataclass
-class Instruction:
-    """One instruction, and what people want to know of it."""
-
-    kernel: str
-    refs: list[Ref]
-    dims: list[Pair]
-    attrs: list[int] = field(default_factory=list)
-    pars: list[float] = field(default_factory=list)
-    then: Instruction | None = None
-    text: str = ""
-    reads: list[Value] = field(default_factory=list)
-    writes: list[Value] = field(default_factory=list)
-    flops: Pair = (0, 0)
-
-    def encoded(self) -> tuple[object, ...]:
-        """The form that `_core.Plan` takes."""
-        return (
-            self.kernel,
-            self.refs,
-            self.dims,
-            self.attrs,
-            self.pars,
-            self.then.encoded() if self.then else None,
-        )
-
-
-def collapse(
-    shape: Sequence[Dim], steps: Sequence[Sequence[Dim]]
-) -> tuple[list[Dim], list[list[Dim]]]:
-    """The same walk over fewer dimensions, neighbours that every operand walks as one merged."""
-    dims = [i for i, d in enumerate(shape) if d != 1]
-    out_shape: list[Dim] = []
-    out_steps: list[list[Dim]] = [[] for _ in steps]
-    for i in dims:
-        merge = bool(out_shape) and not (
-            isinstance(out_shape[-1], Batch) and isinstance(shape[i], Batch)
-        )
-        if merge:
-            for s, o in zip(steps, out_steps, strict=True):
-                if isinstance(s[i], Batch) and isinstance(shape[i], Batch):
-                    merge = False
-                    break
-                if o[-1] != s[i] * shape[i]:
-                    merge = False
-                    break
-        if merge:
-            out_shape[-1] = out_shape[-1] * shape[i]
-            for s, o in zip(steps, out_steps, strict=True):
-                o[-1] = s[i]
-        else:
-            out_shape.append(shape[i])
-            for s, o in zip(steps, out_steps, strict=True):
-                o.append(s[i])
-    return out_shape, out_steps
 
 
 class Emitter:

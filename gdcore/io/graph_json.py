@@ -8,152 +8,22 @@ declared shape.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gdcore import initializers
 from gdcore.graph.identities import COUNT
-from gdcore.graph.ir import INT, REAL, Batch, Dim, Value, topological
+from gdcore.graph.ir import INT, REAL, Batch, Value, topological
 from gdcore.graph.registry import CONSTANT, INPUT, OPS, PARAM, RANGE, STATE, Op, apply, input_value
+from gdcore.io.graph_kinds import ARITY, ATTRS, bad, dim, encoded, real, shape, truth, whole, wholes
 from gdcore.io.safetensors import FileFormatError
 from gdcore.layers.base import Layer, Parameter, State, Variable
 from gdcore.network import Network
 
 Json = dict[str, Any]
 MAX_NODES = 1_000_000
-
-
-def bad(what: str, got: object, expected: str) -> FileFormatError:
-    """The error of a graph that does not make sense."""
-    shown = repr(got)
-    return FileFormatError(
-        "model graph: "
-        f"{what} is {shown if len(shown) < 80 else shown[:77] + '...'}, expected {expected}"
-    )
-
-
-# --- attributes, each by its kind ----------------------------------------------------------------
-
-
-def whole(x: Any, what: str = "a number", low: int = 0, high: int = 2**31) -> int:
-    """A whole number within bounds."""
-    if isinstance(x, bool) or not isinstance(x, int) or not low <= x <= high:
-        raise bad(what, x, f"a whole number from {low} to {high}")
-    return x
-
-
-def dim(x: Any) -> Dim:
-    """A number, or ["B", rows]."""
-    if isinstance(x, list):
-        if len(x) != 2 or x[0] != "B":
-            raise bad("a dimension", x, 'a number or ["B", rows]')
-        return Batch(whole(x[1], "rows of a dimension", 1))
-    return whole(x, "a dimension")
-
-
-def shape(x: Any) -> tuple[Dim, ...]:
-    """A list of dimensions."""
-    if not isinstance(x, list) or len(x) > 16:
-        raise bad("a shape", x, "a list of at most 16 dimensions")
-    return tuple(dim(d) for d in x)
-
-
-def wholes(x: Any) -> tuple[int, ...]:
-    """A list of whole numbers."""
-    if not isinstance(x, list) or len(x) > 16:
-        raise bad("an attribute", x, "a list of at most 16 whole numbers")
-    return tuple(whole(i) for i in x)
-
-
-def pair(x: Any) -> tuple[int, ...]:
-    """Two whole numbers."""
-    both = wholes(x)
-    if len(both) != 2:
-        raise bad("an attribute", x, "two whole numbers")
-    return both
-
-
-def four(x: Any) -> tuple[int, ...]:
-    """Four whole numbers."""
-    all_four = wholes(x)
-    if len(all_four) != 4:
-        raise bad("an attribute", x, "four whole numbers")
-    return all_four
-
-
-def real(x: Any) -> float:
-    """A number, or "inf", "-inf"."""
-    if x in ("inf", "-inf"):
-        return float(x)
-    if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x):
-        raise bad("an attribute", x, "a number")
-    return float(x)
-
-
-def truth(x: Any) -> bool:
-    """True or false."""
-    if not isinstance(x, bool):
-        raise bad("an attribute", x, "true or false")
-    return x
-
-
-def cuts(x: Any) -> tuple[tuple[int, int | None, int], ...]:
-    """(start, stop, step) for each dimension; stop null for all of it."""
-    if not isinstance(x, list) or not all(isinstance(c, list) and len(c) == 3 for c in x):
-        raise bad("cuts", x, "a list of [start, stop, step]")
-    return tuple(
-        (whole(a), None if b is None else whole(b), whole(c, "a step", 1)) for a, b, c in x
-    )
-
-
-def stream(x: Any) -> int:
-    """The number of a random stream."""
-    return whole(x, "a stream", 0, 2**40)
-
-
-_WINDOW = {"kernel": pair, "strides": pair, "padding": four, "dilation": pair, "outside": real}
-_FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
-ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
-    "leaky_relu": {"slope": real},
-    "elu": {"alpha": real},
-    "identity": {"shape": shape},
-    "random_uniform": {"shape": shape, "stream": stream},
-    "sum": _FOLD,
-    "mean": _FOLD,
-    "max": _FOLD,
-    "logsumexp": _FOLD,
-    "softmax": {"axis": whole},
-    "log_softmax": {"axis": whole},
-    "reshape": {"shape": shape},
-    "transpose": {"axes": wholes},
-    "slice": {"cuts": cuts},
-    "embed": {"cuts": cuts, "shape": shape},
-    "concatenate": {"axis": whole},
-    "matmul": {"ta": truth, "tb": truth},
-    "scatter_add": {"rows": whole},
-    "unfold": _WINDOW,
-    "fold": {**_WINDOW, "image": wholes},
-}
-ARITY = {"when_training": 2, "with_update": 3, "stop_gradient": 1, "random_uniform": 0}
-
-
-def encoded(x: Any) -> Any:
-    """An attribute as JSON."""
-    if isinstance(x, Batch):
-        return ["B", x.rows]
-    if isinstance(x, list | tuple | range):
-        return [encoded(i) for i in x]
-    if isinstance(x, float) and math.isinf(x):
-        return "inf" if x > 0 else "-inf"
-    if isinstance(x, np.generic):
-        return x.item()
-    return x
-
-
-# --- the graph -----------------------------------------------------------------------------------
 
 
 def to_json(network: Network) -> tuple[Json, dict[str, np.ndarray]]:

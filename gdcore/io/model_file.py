@@ -14,7 +14,8 @@ from gdcore import metrics as metric_functions
 from gdcore import optimizers
 from gdcore.graph.ir import Value
 from gdcore.io import safetensors
-from gdcore.io.graph_json import bad, from_json, real, to_json, whole
+from gdcore.io.graph_json import from_json, to_json
+from gdcore.io.graph_kinds import bad, real, whole
 from gdcore.io.safetensors import FileFormatError
 from gdcore.losses import Custom, Loss
 from gdcore.model import Model

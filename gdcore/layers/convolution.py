@@ -46,6 +46,10 @@ def _image(x: Value, who: str) -> None:
 class Conv2D(Layer):
     """Two-dimensional convolution (cross-correlation, as everywhere in this field).
 
+    (B, height, width, channels) becomes (B, out height, out width, filters), with
+    y[i, j, f] = activation(Σ x[stride i + dilation u, stride j + dilation v, c] W[u, v, c, f] +
+    b[f]), summed over u, v and c.
+
     Parameters
     ----------
     filters : int
@@ -56,6 +60,22 @@ class Conv2D(Layer):
     activation, use_bias, kernel_initializer, bias_initializer, kernel_l1, kernel_l2, name
         As for `Dense`. The kernel has the shape (kernel height, kernel width, channels in,
         filters).
+
+    Raises
+    ------
+    ValueError
+        If a size is not a whole number of at least 1, `padding` is unknown, or, when it is called,
+        the input is not (B, height, width, channels) or no window fits into it.
+
+    References
+    ----------
+    LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Conv2D(8, 3, strides=2, padding="same")(gd.Input((28, 28, 1))).shape
+    (B, 14, 14, 8)
     """
 
     def __init__(
@@ -118,6 +138,9 @@ class Conv2D(Layer):
 class MaxPool2D(Layer):
     """The largest element of each window, channel by channel.
 
+    (B, height, width, channels) becomes (B, out height, out width, channels). Equal maxima share
+    the gradient.
+
     Parameters
     ----------
     pool_size : int or (int, int)
@@ -125,6 +148,18 @@ class MaxPool2D(Layer):
         The pool's size if None.
     padding : {"valid", "same"}
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If a size is not a whole number of at least 1, `padding` is unknown, or, when it is called,
+        the input is not (B, height, width, channels) or no window fits into it.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.MaxPool2D(2)(gd.Input((28, 28, 8))).shape
+    (B, 14, 14, 8)
     """
 
     def __init__(

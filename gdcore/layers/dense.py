@@ -17,7 +17,7 @@ def positive(what: str, value: Any) -> int:
 
 
 class Dense(Layer):
-    """y = activation(x W + b), over the last dimension of x.
+    """y = activation(x W + b), over the last dimension of x: (B, ..., n) becomes (B, ..., units).
 
     Parameters
     ----------
@@ -29,6 +29,12 @@ class Dense(Layer):
     kernel_l1, kernel_l2, bias_l1, bias_l2 : float
         Factors of Σ|w| and Σw² that the loss gains.
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If `units` is not a whole number of at least 1, a name is unknown, or, when it is called,
+        the input has no features.
 
     Examples
     --------
@@ -81,12 +87,26 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """An activation as a layer.
+    """An activation as a layer; elementwise ones keep the shape (B, ...).
 
     Parameters
     ----------
     activation : str or function of a traced value
+        The names are those of `gdcore.activations.ACTIVATIONS`.
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    TypeError
+        If it is neither a name nor a function.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Sequential([gd.Input(3), gd.Activation("relu")]).predict([[-1.0, 0.0, 2.0]])
+    array([[0., 0., 2.]], dtype=float32)
     """
 
     def __init__(self, activation: Any, name: str | None = None) -> None:

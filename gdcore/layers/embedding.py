@@ -11,7 +11,7 @@ from gdcore.layers.dense import positive
 
 
 class Embedding(Layer):
-    """y[..., :] = table[x[...], :].
+    """y[..., :] = table[x[...], :]: whole numbers (B, ...) become vectors (B, ..., output_dim).
 
     Parameters
     ----------
@@ -21,6 +21,19 @@ class Embedding(Layer):
         Size of the vectors.
     initializer : Initializer, name, number or callable
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If a size is not a whole number of at least 1.
+    TypeError
+        When it is called, if the input does not hold ints.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Embedding(1000, 16)(gd.Input(20, dtype="int")).shape
+    (B, 20, 16)
     """
 
     def __init__(

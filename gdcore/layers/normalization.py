@@ -8,7 +8,7 @@ from gdcore.layers.base import Layer
 
 
 class BatchNorm(Layer):
-    """Normalizes each feature over the batch (Ioffe and Szegedy 2015).
+    """Normalizes each feature over the batch and the rest; the shape (B, ..., n) stays.
 
     y = gamma (x - mean) / √(var + epsilon) + beta, with the batch's mean and variance in training
     and running averages of them in prediction. A frozen layer uses the running averages in training
@@ -20,8 +20,23 @@ class BatchNorm(Layer):
         Share of the old running average that a step keeps.
     epsilon : float
     center, scale : bool
-        Whether there is a beta, and a gamma.
+        Whether there is a beta, and a gamma, of shape (n,).
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If `momentum` lies outside 0..1.
+
+    References
+    ----------
+    Ioffe and Szegedy 2015, Batch normalization: accelerating deep network training.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.BatchNorm()(gd.Input((28, 28, 8))).shape
+    (B, 28, 28, 8)
     """
 
     def __init__(
@@ -69,7 +84,7 @@ class BatchNorm(Layer):
 
 
 class LayerNorm(Layer):
-    """Normalizes each sample over its last dimension (Ba et al. 2016).
+    """Normalizes each sample over its last dimension; the shape (B, ..., n) stays.
 
     y = gamma (x - mean) / √(var + epsilon) + beta.
 
@@ -77,8 +92,18 @@ class LayerNorm(Layer):
     ----------
     epsilon : float
     center, scale : bool
-        Whether there is a beta, and a gamma.
+        Whether there is a beta, and a gamma, of shape (n,).
     name : str, optional
+
+    References
+    ----------
+    Ba et al. 2016, Layer normalization.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Sequential([gd.Input(2), gd.LayerNorm(epsilon=0.0)]).predict([[3.0, 5.0]])
+    array([[-1.,  1.]], dtype=float32)
     """
 
     def __init__(

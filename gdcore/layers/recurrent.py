@@ -11,9 +11,10 @@ from gdcore.layers.dense import positive
 
 
 class LSTM(Layer):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997, with a forget gate, Gers 2000).
+    """Long short-term memory, with a forget gate.
 
-    i, f, o = sigmoid(x W + h U + b), g = tanh(...);  c' = f c + i g;  h' = o tanh(c').
+    (B, steps, features) becomes (B, units), or (B, steps, units). Of each step's x and the last h
+    and c: i, f, o = sigmoid(x W + h U + b), g = tanh(...);  c' = f c + i g;  h' = o tanh(c').
 
     Parameters
     ----------
@@ -21,9 +22,27 @@ class LSTM(Layer):
     return_sequences : bool
         Every step's h, (batch, steps, units); otherwise the last one's, (batch, units).
     kernel_initializer, recurrent_initializer : Initializer, name, number or callable
-        The gates stand in the order i, f, g, o; the forget gate's bias begins as 1 (Jozefowicz
-        2015).
+        The gates stand in the order i, f, g, o; the forget gate's bias begins as 1.
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If `units` is not a whole number of at least 1, or, when it is called, the input is not
+        (B, steps, features).
+
+    References
+    ----------
+    Hochreiter and Schmidhuber 1997, Long short-term memory. Gers et al. 2000, Learning to forget.
+    Jozefowicz et al. 2015, An empirical exploration of recurrent network architectures, for the
+    bias.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input((20, 3))
+    >>> gd.LSTM(16)(x).shape, gd.LSTM(16, return_sequences=True)(x).shape
+    ((B, 16), (B, 20, 16))
     """
 
     def __init__(

@@ -24,6 +24,16 @@ class Dropout(Layer):
     ------
     ValueError
         If the rate is anything else.
+
+    References
+    ----------
+    Srivastava et al. 2014, Dropout: a simple way to prevent neural networks from overfitting.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Sequential([gd.Input(2), gd.Dropout(0.5)]).predict([[1.0, 2.0]])  # no part in prediction
+    array([[1., 2.]], dtype=float32)
     """
 
     def __init__(self, rate: float, name: str | None = None) -> None:
@@ -40,13 +50,22 @@ class Dropout(Layer):
 
 
 class GaussianNoise(Layer):
-    """In training, adds normal noise.
+    """In training, adds normal noise to each element; prediction leaves x (B, ...) as it is.
 
     Parameters
     ----------
     std : float
-        Its standard deviation, at least 0.
+        Its standard deviation, at least 0, in the unit of x.
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If `std` is not a number of at least 0.
+
+    References
+    ----------
+    Box and Muller 1958, A note on the generation of random normal deviates.
     """
 
     def __init__(self, std: float, name: str | None = None) -> None:

@@ -28,6 +28,12 @@ def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Val
     Returns
     -------
     Value
+        Of shape (B, *shape).
+
+    Raises
+    ------
+    ValueError
+        If a size is not a whole number of at least 1, or the dtype is unknown.
 
     Examples
     --------
@@ -48,7 +54,18 @@ def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Val
 
 
 class Flatten(Layer):
-    """All dimensions after the batch in one."""
+    """All dimensions after the batch in one: (B, ...) becomes (B, n).
+
+    Parameters
+    ----------
+    name : str, optional
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Flatten()(gd.Input((28, 28))).shape
+    (B, 784)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
@@ -58,13 +75,24 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """Each sample in another shape; one dimension may be -1.
+    """Each sample in another shape, its elements in the same order: (B, ...) becomes (B, *shape).
 
     Parameters
     ----------
     shape : sequence of int
-        Without the batch.
+        Without the batch; one dimension may be -1.
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        When it is called, if the shape does not hold as many elements.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Reshape((28, -1))(gd.Input(784)).shape
+    (B, 28, 28)
     """
 
     def __init__(self, shape: Sequence[int], name: str | None = None) -> None:
@@ -80,12 +108,24 @@ def _parts(xs: tuple[Any, ...]) -> list[Value]:
 
 
 class Concatenate(Layer):
-    """Inputs one after another along an axis.
+    """Inputs one after another along an axis; it is called with a list of values.
 
     Parameters
     ----------
     axis : int
+        Negative ones count from the end; not 0, the batch.
     name : str, optional
+
+    Raises
+    ------
+    ValueError
+        When it is called, if the shapes differ elsewhere, or the axis is the batch.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Concatenate()([gd.Input(3, name="a"), gd.Input(2, name="b")]).shape
+    (B, 5)
     """
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
@@ -97,7 +137,24 @@ class Concatenate(Layer):
 
 
 class Add(Layer):
-    """The sum of its inputs."""
+    """The sum of its inputs, of shapes that broadcast; it is called with a list of values.
+
+    Parameters
+    ----------
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        When it is called, if the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(4)
+    >>> gd.Add()([x, gd.Dense(4)(x)]).shape
+    (B, 4)
+    """
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name

@@ -1,0 +1,1 @@
+"""How fast gdcore is: one table of cases, measured alone, against its peers and against the machine."""

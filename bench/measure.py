@@ -1,0 +1,152 @@
+"""How things are measured: a clock, processes of their own, medians with quartiles, and what the machine is."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parent.parent
+
+# What keeps the peers' libraries to an instruction set; gdcore's own word for it is the key.
+ISA_LIMITS = {
+    "avx2": {"MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell",
+             "ATEN_CPU_CAPABILITY": "avx2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
+}
+
+
+class Spread(NamedTuple):
+    """Median and quartiles."""
+
+    low: float
+    median: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.median:{spec}} [{self.low:{spec}}–{self.high:{spec}}]"
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Median and quartiles of some numbers; one number is all three."""
+    values = sorted(values)
+    if len(values) == 1:
+        return Spread(values[0], values[0], values[0])
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Spread(low, median, high)
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """The n-th root of the product."""
+    return statistics.geometric_mean(values)
+
+
+def clock(take: Callable[[int], None], seconds: float, unit: int = 1, blocks: int = 10) -> float:
+    """Median time of one step.
+
+    Parameters
+    ----------
+    take : takes so many steps
+    seconds : how long to measure, roughly
+    unit : steps come in multiples of this
+    blocks : the time is cut into about so many measurements
+
+    Returns
+    -------
+    float
+        Seconds a step.
+    """
+    count, wanted = unit, seconds / blocks
+    while True:  # grow a block until it is long enough; this warms up, too
+        spent = timed(take, count)
+        if spent >= wanted:
+            break
+        count = unit * max(2 * count // unit, min(round(wanted / spent * count / unit), 10 * count // unit))
+    times: list[float] = []
+    until = time.perf_counter() + seconds
+    while not times or time.perf_counter() < until:
+        times.append(timed(take, count) / count)
+    return statistics.median(times)
+
+
+def timed(take: Callable[[int], None], count: int) -> float:
+    """Seconds that `count` steps take together."""
+    begin = time.perf_counter()
+    take(count)
+    return time.perf_counter() - begin
+
+
+def keep_to(threads: int) -> None:
+    """Let this process use so many processors, and libraries see no more of them: the last ones, as the
+    first is where interrupts go."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+
+
+class Failed(Exception):
+    """A measurement that did not come about; the message is its last line."""
+
+
+def in_process(module: str, *arguments: str, threads: int, isa: str | None = None) -> dict[str, Any]:
+    """What `python -m module arguments` prints as its last line, in JSON.
+
+    Raises
+    ------
+    Failed
+        If it ends with an error.
+    """
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    if isa is not None:
+        environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
+    run = subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, env=environment, capture_output=True,
+                         text=True)
+    if run.returncode:
+        raise Failed((run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1])
+    result: dict[str, Any] = json.loads(run.stdout.strip().splitlines()[-1])
+    return result
+
+
+def processor() -> str:
+    """The processor's model."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def processors() -> int:
+    """How many this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def others() -> float:
+    """How many processes wanted to run in the last minute; measure when it is near 0."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
+def progress(text: str) -> None:
+    """What is being done, on one line that vanishes; nothing where nobody watches."""
+    if sys.stderr.isatty():
+        print("\r" + text.ljust(60) + ("" if text else "\r"), end="", file=sys.stderr, flush=True)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that reads well in a terminal and is Markdown, too."""
+    cells = [list(head), *map(list, rows)]
+    widths = [max(len(r[c]) for r in cells) for c in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        rest = (c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))
+        return "| " + " | ".join([row[0].ljust(widths[0]), *rest]) + " |"
+
+    rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (w + 1) + ":" for w in widths[1:])]) + "|"
+    return "\n".join([line(head), rule, *map(line, rows)])

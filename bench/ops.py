@@ -1,0 +1,115 @@
+"""An op alone: planned by itself, and run many times in one call into C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gdcore.graph.ir import INT, REAL, Value
+from gdcore.graph.place import ARENA, Place
+from gdcore.graph.plan import make_plan
+from gdcore.graph.registry import OPS, RANGE, Op, Sample, apply
+from gdcore.session import BUFFER_NAMES, CONSTANTS, PARAMS, Session, aligned
+
+LARGE_SIDE = 1024
+_WINDOW = {"kernel": (3, 3), "strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "outside": 0.0}
+
+# One size beyond the caches for each kernel; what works element by element needs no entry.
+LARGE: dict[str, Sample] = {
+    "matmul": Sample(((512, 512), (512, 512)), {"ta": False, "tb": False}),
+    "sum": Sample(((1024, 1024),), {"axes": (1, 2)}),
+    "mean": Sample(((1024, 1024),), {"axes": (0, 1)}),
+    "max": Sample(((1024, 1024),), {"axes": (1, 2)}),
+    "logsumexp": Sample(((1024, 1024),), {"axes": (1, 2)}),
+    "softmax": Sample(((1024, 1024),), {"axis": 1}),
+    "log_softmax": Sample(((1024, 1024),), {"axis": 1}),
+    "transpose": Sample(((1024, 1024),), {"axes": (1, 0)}),
+    "slice": Sample(((1024, 1024),), {"cuts": ((0, None, 1), (256, 768, 1))}),
+    "embed": Sample(((1024, 512),), {"cuts": ((0, None, 1), (256, 768, 1)), "shape": (1024, 1024)}),
+    "concatenate": Sample(((1024, 512), (1024, 512)), {"axis": 1}),
+    "reshape": Sample(((1024, 1024),), {"shape": (1 << 20,)}),
+    "take": Sample(((4096, 256), (4096,)), ints={1: 4096}),
+    "scatter_add": Sample(((4096, 256), (4096,)), {"rows": 4096}, ints={1: 4096}),
+    "unfold": Sample(((16, 28, 28, 16),), _WINDOW),
+    "fold": Sample(((16, 28, 28, 9, 16),), {**_WINDOW, "image": (28, 28, 16)}),
+}
+
+
+def samples(op: Op) -> list[tuple[str, Sample]]:
+    """How to time an op: its largest registered sample of each kind, and one large one, with names."""
+    kinds: dict[str, Sample] = {}
+    for s in op.samples:
+        if any(0 in shape for shape in s.shapes):
+            continue
+        kind = f"{'x'.join(str(len(shape)) for shape in s.shapes)}d{','.join(f'{k}={v}' for k, v in s.attrs.items())}"
+        if kind not in kinds or elements(s) > elements(kinds[kind]):
+            kinds[kind] = s
+    out = [(" ".join([*map(str, s.shapes), *(f"{k}={v}" for k, v in s.attrs.items())]), s) for s in kinds.values()]
+    large = LARGE.get(op.name)
+    if large is None and op.kind == "map" and op.samples:
+        first = op.samples[0]
+        large = Sample(((LARGE_SIDE, LARGE_SIDE),) * len(first.shapes), first.attrs, first.low, first.high)
+    return out if large is None else [*out, ("large", large)]
+
+
+def elements(sample: Sample) -> int:
+    """Of all inputs."""
+    return sum(int(np.prod(s)) for s in sample.shapes)
+
+
+class Alone:
+    """A plan of one op over inputs that stay where they are.
+
+    Parameters
+    ----------
+    op : Op or its name
+    sample : shapes, attributes, range of the inputs
+    bits : 32 or 64
+
+    Attributes
+    ----------
+    flops, nbytes : floating-point operations, and bytes read and written, by one run
+    """
+
+    def __init__(self, op: Op | str, sample: Sample, bits: int = 32) -> None:
+        op = OPS[op] if isinstance(op, str) else op
+        rng = np.random.default_rng(0)
+        leaves: list[Value] = []
+        places: dict[Value, Place] = {}
+        arrays: list[np.ndarray] = []
+        at = 0
+        for i, shape in enumerate(sample.shapes):
+            whole = i in sample.ints
+            kind = np.int32 if whole else np.float32 if bits == 32 else np.float64
+            array = rng.integers(0, sample.ints[i], shape) if whole else rng.uniform(sample.low, sample.high, shape)
+            arrays.append(np.asarray(array, kind))
+            label = f"x{i}"
+            leaves.append(Value(RANGE, (), {"shape": shape, "label": label}, shape, INT if whole else REAL, label))
+            places[leaves[-1]] = Place(PARAMS, at)
+            at += -(-arrays[-1].nbytes // 64) * 64
+        memory = aligned(max(64, at))
+        for leaf, array in zip(leaves, arrays, strict=True):
+            start = places[leaf].offset
+            memory[start:start + array.nbytes] = array.reshape(-1).view(np.uint8)
+        self.inputs: Sequence[np.ndarray] = arrays
+        self.result = apply(op, *leaves, **sample.attrs)
+        plan = make_plan([self.result], [], {}, places.get, 1, bits, CONSTANTS, BUFFER_NAMES)
+        self.session = Session(plan, [], [], None, {PARAMS: memory})
+        self.flops = plan.flops(1)
+        self.nbytes = sum(plan.traffic(i, 1) for i in plan.instructions)
+
+    def run(self, count: int, threads: int = 1) -> None:
+        """Compute it so many times."""
+        done = 0
+        while done < count:
+            got, _ = self.session.run([], count, 1, first=done, steps=count - done, threads=threads)
+            done += got
+
+    def output(self) -> np.ndarray:
+        """A copy of what the last run computed."""
+        at = self.session.plan.place_of(self.result)
+        shape = tuple(int(d) for d in self.result.shape)  # type: ignore[arg-type]
+        assert at.buffer == ARENA
+        end = at.offset + int(np.prod(shape)) * self.session.real.itemsize
+        return self.session.arena[at.offset:end].view(self.session.real).reshape(shape).copy()

@@ -1,0 +1,37 @@
+"""What all tests share: an instruction set for whole models, and the data beside the project."""
+
+from pathlib import Path
+
+import pytest
+from harness import ISAS
+
+from gdcore import runtime
+
+
+@pytest.fixture(params=ISAS)
+def isa(request, monkeypatch):
+    """The test runs once on each instruction set that this machine has, whole models included."""
+    monkeypatch.setattr(runtime, "ISA", runtime.isa_number(request.param))
+    monkeypatch.setattr(runtime, "ISA_NAME", request.param)
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def _same_threads_after():
+    """A test that sets the number of threads does not set it for the next one."""
+    before = runtime._threads
+    yield
+    runtime._threads = before
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """A function from a path below ../shared/data to the file; it skips the test where there is none."""
+
+    def find(name):
+        path = Path(__file__).resolve().parents[2] / "shared" / "data" / name
+        if not path.exists():
+            pytest.skip(f"{path} is not there")
+        return path
+
+    return find

@@ -1,0 +1,228 @@
+"""What training shows: on a terminal, in a log, on streams that cannot do either."""
+
+import io
+import itertools
+
+import pytest
+
+from gdcore import progress
+from gdcore.progress import Progress, as_line, duration, number, rate
+
+
+class Terminal(io.StringIO):
+    """A terminal so many columns wide."""
+
+    encoding = "utf-8"
+
+    def __init__(self, columns=80):
+        super().__init__()
+        self.columns = columns
+
+    def isatty(self):
+        return True
+
+    def lines(self):
+        """What was drawn, one drawing after another."""
+        return self.getvalue().rstrip("\n").split("\r\x1b[2K")[1:]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that `train` sets, and terminals of the width they say."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress.time, "monotonic", lambda: NOW[0])
+    monkeypatch.setattr(progress, "_columns", lambda stream: stream.columns)
+
+
+LOGS = {"loss": 0.51234, "accuracy": 0.75, "lr": 0.001}
+VALIDATED = {**LOGS, "val_loss": 0.6, "val_accuracy": 0.7}
+
+
+NOW = [0.0]
+
+
+def train(stream, epochs=2, verbose=1, logs=VALIDATED):
+    shown = Progress(epochs, 1000, verbose, stream)
+    for epoch in range(epochs):
+        shown.start_epoch()
+        for rows in (250, 500, 750, 1000):
+            NOW[0] += 1.0
+            shown.advance(epoch, rows, lambda: dict(LOGS))
+        NOW[0] += 1.0
+        shown.end_epoch(epoch, logs)
+    shown.close()
+    return stream
+
+
+def test_a_bar_shows_numbers_rate_and_time_left(clock):
+    lines = train(Terminal(120)).lines()
+    assert len(lines) == 10
+    assert lines[0].startswith("epoch 1/2 ━━━╌")
+    assert "loss 0.5123  accuracy 0.7500" in lines[0]
+    assert "/s  " in lines[0] and lines[0].endswith(" left")
+    assert "lr" not in lines[0]
+    assert "val_accuracy 0.7000" in lines[4]  # and in the next epoch too, until there is another
+    assert "val_accuracy 0.7000" in lines[6]
+    bars = [line.count("━") for line in lines]
+    assert bars == sorted(bars) and bars[-1] == lines[-1].count("━") + lines[-1].count("╌")
+    assert " in " in lines[-1] and "left" not in lines[-1]
+
+
+@pytest.mark.parametrize("columns", [4, 20, 30, 45, 60, 79, 80, 90, 100, 110, 120, 200])
+def test_a_line_fits_the_terminal(clock, columns):
+    lines = train(Terminal(columns), logs=VALIDATED).lines()
+    assert max(map(len, lines)) < columns
+    if columns >= 80:  # on a common terminal there is room for all that matters
+        assert all("╌" in line or "━" in line for line in lines)
+        assert all("/s" in line and "accuracy" in line for line in lines)
+        assert all("left" in line for line in lines[:-2])
+
+
+def test_a_metric_that_is_not_known_yet_is_that_of_the_last_epoch(clock):
+    stream = Terminal(120)
+    shown = Progress(2, 1000, 1, stream)
+    for epoch in range(2):
+        NOW[0] += 1.0
+        shown.advance(epoch, 500, {"loss": 0.25, "accuracy": float("nan")})
+        NOW[0] += 1.0
+        shown.end_epoch(epoch, {"loss": 0.5, "accuracy": 0.75})
+    first, _, third, _ = stream.lines()
+    assert "loss 0.2500  " in first and "accuracy" not in first
+    assert "loss 0.2500  accuracy 0.7500" in third
+
+
+def test_the_last_line_is_kept(clock):
+    assert train(Terminal()).getvalue().endswith("\n")
+    silent = Terminal()
+    Progress(3, 10, 1, silent).close()  # nothing was drawn, nothing is ended
+    assert silent.getvalue() == ""
+
+
+def test_a_log_gets_one_plain_line_for_each_epoch():
+    for verbose in (1, 2):
+        lines = train(io.StringIO(), verbose=verbose).getvalue().splitlines()
+        assert len(lines) == 2
+        expected = "epoch 1/2  loss 0.5123  accuracy 0.7500  val_loss 0.6000  val_accuracy 0.7000  "
+        assert lines[0].startswith(expected)
+        assert "\r" not in lines[0] and "\x1b" not in lines[0]
+
+
+def test_a_terminal_that_is_dumb_gets_plain_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" not in train(Terminal()).getvalue()
+
+
+@pytest.mark.parametrize(
+    ("stream", "verbose"), [(io.StringIO(), "auto"), (io.StringIO(), 0), (Terminal(), 0)]
+)
+def test_silence(stream, verbose):
+    assert train(stream, verbose=verbose).getvalue() == ""
+
+
+def test_auto_draws_on_a_terminal(clock):
+    assert "━" in train(Terminal(), verbose="auto").getvalue()
+
+
+def test_plain_characters_where_the_stream_has_no_others(clock):
+    stream = Terminal()
+    stream.encoding = "ascii"
+    train(stream).getvalue().encode("ascii")
+    assert "=-" in stream.getvalue()
+
+
+def test_drawing_is_rare_and_costs_little(monkeypatch):
+    """Numbers that are not shown are not computed, and costly ones are computed less often."""
+    now = [0.0]
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    computed = []
+
+    def costly():
+        computed.append(now[0])
+        now[0] += 0.05  # what it takes to compute
+        return {"loss": 1.0}
+
+    shown = Progress(1, 10_000, 1, Terminal())
+    shown.start_epoch()
+    for rows in range(10_000):
+        now[0] += 0.001
+        shown.advance(0, rows, costly)
+    assert 0.05 * len(computed) <= 0.06 * now[0]
+    gaps = [b - a for a, b in itertools.pairwise(computed)]
+    assert len(gaps) > 3 and min(gaps) >= progress.EVERY
+
+
+def test_a_stream_that_breaks_does_not_end_the_training(clock):
+    class Broken(Terminal):
+        def write(self, text):
+            raise BrokenPipeError
+
+    class Closed(Terminal):
+        def isatty(self):
+            raise ValueError("I/O operation on closed file")
+
+    train(Broken())
+    train(Closed(), verbose="auto")
+
+
+def test_unknown_verbose():
+    with pytest.raises(ValueError, match=r"verbose=3: expected 0, 1, 2 or 'auto'"):
+        Progress(1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0.0000"),
+        (0.5, "0.5000"),
+        (-0.5, "-0.5000"),
+        (1e-4, "0.0001"),
+        (9e-5, "9.00e-05"),
+        (999.5, "999.5000"),
+        (1234.5, "1,234.5"),
+        (2e6, "2.00e+06"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        ([1, 2], "…"),
+    ],
+)
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0ms"),
+        (0.0994, "99ms"),
+        (0.0996, "0.1s"),
+        (9.94, "9.9s"),
+        (9.96, "10s"),
+        (59.4, "59s"),
+        (59.6, "1m00s"),
+        (3599.4, "59m59s"),
+        (3599.6, "1h00m"),
+        (90_000, "25h00m"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0/s"),
+        (999, "999/s"),
+        (1000, "1.0k/s"),
+        (999_949, "999.9k/s"),
+        (999_960, "1.0M/s"),
+        (2.5e9, "2.5G/s"),
+    ],
+)
+def test_rates(value, text):
+    assert rate(value) == text
+
+
+def test_as_line_leaves_out_what_is_no_number():
+    assert as_line({"loss": 0.5, "confusion_matrix": [[1, 2]], "lr": 0.1}) == "loss 0.5000"
