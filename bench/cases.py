@@ -74,8 +74,13 @@ class Case:
     def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """(kernel of shape (inputs, outputs), bias) of each layer, Glorot-uniform and zeros, float32."""
         rng = np.random.default_rng(1)
-        return [((rng.uniform(-1, 1, (i, o)) * np.sqrt(6 / (i + o))).astype(np.float32), np.zeros(o, np.float32))
-                for i, o in self.layers]
+        return [
+            (
+                (rng.uniform(-1, 1, (i, o)) * np.sqrt(6 / (i + o))).astype(np.float32),
+                np.zeros(o, np.float32),
+            )
+            for i, o in self.layers
+        ]
 
     def data(self, batches: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """A data set: inputs in [0, 1), and what a noisy linear teacher says of them.
@@ -98,12 +103,23 @@ class Case:
         import gdcore as gd
 
         last = len(self.layers) - 1
-        model = gd.Sequential([gd.Input(self.widths[0]), *(
-            gd.Dense(o, activation=None if k == last else self.activation) for k, (_, o) in enumerate(self.layers))])
+        model = gd.Sequential(
+            [
+                gd.Input(self.widths[0]),
+                *(
+                    gd.Dense(o, activation=None if k == last else self.activation)
+                    for k, (_, o) in enumerate(self.layers)
+                ),
+            ]
+        )
         if self.trains:
             adam = self.optimizer == "adam"
-            model.compile(optimizer=gd.Adam(LEARNING_RATE, epsilon=EPSILON) if adam else gd.SGD(LEARNING_RATE),
-                          loss=self.loss)
+            model.compile(
+                optimizer=gd.Adam(LEARNING_RATE, epsilon=EPSILON)
+                if adam
+                else gd.SGD(LEARNING_RATE),
+                loss=self.loss,
+            )
         if same_weights:
             model.set_weights([array for layer in self.weights() for array in layer])
         return model
@@ -112,19 +128,22 @@ class Case:
 LEARNING_RATE = 1e-3
 EPSILON = 1e-11  # of Adam: so small that it does not matter where and to what a library adds it
 
-CASES = {c.name: c for c in (
-    Case("tiny", (4, 32, 32, 1), "relu", 32, "mse", "adam", 20, 25),
-    Case("rl", (8, 64, 64, 4), "tanh", 64, "mse", "adam", 5, 6),
-    Case("mnist_s", (784, 128, 10), "relu", 32, "cross_entropy", "adam", 3.5, 4),
-    Case("tab", (54, 256, 256, 7), "relu", 256, "cross_entropy", "adam", 2.2, 3),
-    Case("mnist", (784, 512, 512, 10), "relu", 128, "cross_entropy", "adam", 1.7, 2.1),
-    Case("autoenc", (784, 256, 64, 256, 784), "relu", 128, "mse", "adam", 1.7, 2.4),
-    Case("gelu", (784, 1024, 1024, 10), "gelu", 256, "cross_entropy", "adam", 1.7, 2.2),
-    Case("big", (1024, 4096, 4096, 1024), "relu", 512, "mse", "adam", 1.1, 1.25),
-    Case("online", (784, 128, 10), "relu", 1, "cross_entropy", "sgd", 6, 9),
-    Case("predict 1", (784, 128, 10), "relu", 1, None, None, 1.2, 1.6),
-    Case("predict 256", (784, 128, 10), "relu", 256, None, None, 1.2, 1.5),
-)}
+CASES = {
+    c.name: c
+    for c in (
+        Case("tiny", (4, 32, 32, 1), "relu", 32, "mse", "adam", 20, 25),
+        Case("rl", (8, 64, 64, 4), "tanh", 64, "mse", "adam", 5, 6),
+        Case("mnist_s", (784, 128, 10), "relu", 32, "cross_entropy", "adam", 3.5, 4),
+        Case("tab", (54, 256, 256, 7), "relu", 256, "cross_entropy", "adam", 2.2, 3),
+        Case("mnist", (784, 512, 512, 10), "relu", 128, "cross_entropy", "adam", 1.7, 2.1),
+        Case("autoenc", (784, 256, 64, 256, 784), "relu", 128, "mse", "adam", 1.7, 2.4),
+        Case("gelu", (784, 1024, 1024, 10), "gelu", 256, "cross_entropy", "adam", 1.7, 2.2),
+        Case("big", (1024, 4096, 4096, 1024), "relu", 512, "mse", "adam", 1.1, 1.25),
+        Case("online", (784, 128, 10), "relu", 1, "cross_entropy", "sgd", 6, 9),
+        Case("predict 1", (784, 128, 10), "relu", 1, None, None, 1.2, 1.6),
+        Case("predict 256", (784, 128, 10), "relu", 256, None, None, 1.2, 1.5),
+    )
+}
 
 
 def chosen(names: str | None) -> list[Case]:

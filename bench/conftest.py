@@ -11,7 +11,9 @@ def note(benchmark):
         benchmark.extra_info.update(steps=steps, flops=flops, bytes=nbytes, **more)
         if benchmark.stats is None:  # run once, as a test: --benchmark-disable
             return
-        data = benchmark.stats.stats.data  # the loop over steps is in C, so times are divided here, not by the plugin
+        data = (
+            benchmark.stats.stats.data
+        )  # the loop over steps is in C, so times are divided here, not by the plugin
         data[:] = [seconds / steps for seconds in data]
         step = benchmark.stats.stats.median
         benchmark.extra_info.update(gflops=flops / step * 1e-9, gbs=nbytes / step * 1e-9)

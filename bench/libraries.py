@@ -98,11 +98,15 @@ class Torch(Library):
                 linear.bias.copy_(torch.from_numpy(bias))
             parts += [linear, activation()]
         self.network = nn.Sequential(*parts[:-1])
-        self.forward = self.compiled(torch.inference_mode()(self.network.forward) if not case.trains else self.network)
+        self.forward = self.compiled(
+            torch.inference_mode()(self.network.forward) if not case.trains else self.network
+        )
         if case.trains:
             how: dict[str, Any] = {"lr": LEARNING_RATE, "fused": True}
             if case.optimizer == "adam":
-                self.optimizer: Any = torch.optim.Adam(self.network.parameters(), eps=EPSILON, **how)
+                self.optimizer: Any = torch.optim.Adam(
+                    self.network.parameters(), eps=EPSILON, **how
+                )
             else:
                 self.optimizer = torch.optim.SGD(self.network.parameters(), **how)
             self.loss = {"mse": nn.MSELoss, "cross_entropy": nn.CrossEntropyLoss}[str(case.loss)]()
@@ -131,7 +135,9 @@ class Torch(Library):
     def fit(self, x: np.ndarray, y: np.ndarray, epochs: int, shuffle: bool) -> None:
         from torch.utils.data import DataLoader, TensorDataset
 
-        loader = DataLoader(TensorDataset(self.put(x), self.put(y)), batch_size=self.case.batch, shuffle=shuffle)
+        loader = DataLoader(
+            TensorDataset(self.put(x), self.put(y)), batch_size=self.case.batch, shuffle=shuffle
+        )
         for _ in range(epochs):
             for part in loader:
                 self.train(*part)
@@ -151,8 +157,11 @@ class Jax(Library):
         import jax
         import optax
 
-        activation = {"relu": jax.nn.relu, "tanh": jax.numpy.tanh,
-                      "gelu": lambda x: jax.nn.gelu(x, approximate=False)}[case.activation]
+        activation = {
+            "relu": jax.nn.relu,
+            "tanh": jax.numpy.tanh,
+            "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+        }[case.activation]
 
         def forward(layers: Any, x: Any) -> Any:
             for kernel, bias in layers[:-1]:
@@ -196,19 +205,37 @@ class Sklearn(Library):
         from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
         self.case = case
-        self.factor = 2.0 if case.loss == "mse" else 1.0  # its squared loss is halved; Adam does not mind
+        self.factor = (
+            2.0 if case.loss == "mse" else 1.0
+        )  # its squared loss is halved; Adam does not mind
         kind = MLPRegressor if case.loss == "mse" else MLPClassifier
-        self.model = kind(hidden_layer_sizes=case.widths[1:-1], activation=case.activation, solver=case.optimizer,
-                          alpha=0.0, epsilon=EPSILON, batch_size=case.batch, learning_rate_init=LEARNING_RATE,
-                          momentum=0.0, tol=0.0, n_iter_no_change=2**31 - 1, random_state=0)
+        self.model = kind(
+            hidden_layer_sizes=case.widths[1:-1],
+            activation=case.activation,
+            solver=case.optimizer,
+            alpha=0.0,
+            epsilon=EPSILON,
+            batch_size=case.batch,
+            learning_rate_init=LEARNING_RATE,
+            momentum=0.0,
+            tol=0.0,
+            n_iter_no_change=2**31 - 1,
+            random_state=0,
+        )
         x, y = case.data(1)
         classes = {"classes": np.arange(case.widths[-1])} if kind is MLPClassifier else {}
         self.model.partial_fit(x, self.put(y), **classes)
         for k, (kernel, bias) in enumerate(case.weights()):
             self.model.coefs_[k][...], self.model.intercepts_[k][...] = kernel, bias
         optimizer = AdamOptimizer if case.optimizer == "adam" else SGDOptimizer
-        settings = {"epsilon": EPSILON} if case.optimizer == "adam" else {"momentum": 0.0, "nesterov": False}
-        self.model._optimizer = optimizer(self.model.coefs_ + self.model.intercepts_, LEARNING_RATE, **settings)
+        settings = (
+            {"epsilon": EPSILON}
+            if case.optimizer == "adam"
+            else {"momentum": 0.0, "nesterov": False}
+        )
+        self.model._optimizer = optimizer(
+            self.model.coefs_ + self.model.intercepts_, LEARNING_RATE, **settings
+        )
 
     @classmethod
     def can(cls, case: Case, mode: str) -> bool:
@@ -238,13 +265,23 @@ class Keras(Library):
 
         last = len(case.layers) - 1
         self.case = case
-        self.model = keras.Sequential([keras.Input((case.widths[0],)), *(
-            keras.layers.Dense(o, activation=None if k == last else case.activation)
-            for k, (_, o) in enumerate(case.layers))])
+        self.model = keras.Sequential(
+            [
+                keras.Input((case.widths[0],)),
+                *(
+                    keras.layers.Dense(o, activation=None if k == last else case.activation)
+                    for k, (_, o) in enumerate(case.layers)
+                ),
+            ]
+        )
         optimizer: Any = keras.optimizers.SGD(LEARNING_RATE)
         if case.optimizer == "adam":
             optimizer = keras.optimizers.Adam(LEARNING_RATE, epsilon=EPSILON)
-        loss = "mse" if case.loss == "mse" else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss = (
+            "mse"
+            if case.loss == "mse"
+            else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        )
         self.model.compile(optimizer=optimizer, loss=loss)
         self.model.set_weights([array for layer in case.weights() for array in layer])
 
@@ -266,19 +303,30 @@ class Onnx(Library):
 
         nodes, numbers, at = [], [], "x"
         for k, (kernel, bias) in enumerate(case.weights()):
-            numbers += [numpy_helper.from_array(kernel, f"w{k}"), numpy_helper.from_array(bias, f"b{k}")]
-            nodes += [helper.make_node("Gemm", [at, f"w{k}", f"b{k}"], [f"h{k}"]),
-                      helper.make_node("Relu", [f"h{k}"], [f"a{k}"])]
+            numbers += [
+                numpy_helper.from_array(kernel, f"w{k}"),
+                numpy_helper.from_array(bias, f"b{k}"),
+            ]
+            nodes += [
+                helper.make_node("Gemm", [at, f"w{k}", f"b{k}"], [f"h{k}"]),
+                helper.make_node("Relu", [f"h{k}"], [f"a{k}"]),
+            ]
             at = f"a{k}"
         nodes.pop()  # no activation after the last layer
         x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", case.widths[0]])
-        out = helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, ["n", case.widths[-1]])
-        model = helper.make_model(helper.make_graph(nodes, case.name, [x], [out], numbers), ir_version=10,
-                                  opset_imports=[helper.make_opsetid("", 21)])
+        out = helper.make_tensor_value_info(
+            nodes[-1].output[0], TensorProto.FLOAT, ["n", case.widths[-1]]
+        )
+        model = helper.make_model(
+            helper.make_graph(nodes, case.name, [x], [out], numbers),
+            ir_version=10,
+            opset_imports=[helper.make_opsetid("", 21)],
+        )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(model.SerializeToString(), options,
-                                                    providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
 
     @classmethod
     def can(cls, case: Case, mode: str) -> bool:
@@ -289,6 +337,11 @@ class Onnx(Library):
 
 
 LIBRARIES: dict[str, type[Library]] = {
-    "gdcore": Gdcore, "torch": Torch, "torch.compile": TorchCompiled, "jax": Jax, "scikit-learn": Sklearn,
-    "keras": Keras, "onnxruntime": Onnx,
+    "gdcore": Gdcore,
+    "torch": Torch,
+    "torch.compile": TorchCompiled,
+    "jax": Jax,
+    "scikit-learn": Sklearn,
+    "keras": Keras,
+    "onnxruntime": Onnx,
 }

@@ -17,8 +17,13 @@ ROOT = Path(__file__).parent.parent
 
 # What keeps the peers' libraries to an instruction set; gdcore's own word for it is the key.
 ISA_LIMITS = {
-    "avx2": {"MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell",
-             "ATEN_CPU_CAPABILITY": "avx2", "XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
+    "avx2": {
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    },
 }
 
 
@@ -67,7 +72,9 @@ def clock(take: Callable[[int], None], seconds: float, unit: int = 1, blocks: in
         spent = timed(take, count)
         if spent >= wanted:
             break
-        count = unit * max(2 * count // unit, min(round(wanted / spent * count / unit), 10 * count // unit))
+        count = unit * max(
+            2 * count // unit, min(round(wanted / spent * count / unit), 10 * count // unit)
+        )
     times: list[float] = []
     until = time.perf_counter() + seconds
     while not times or time.perf_counter() < until:
@@ -93,7 +100,9 @@ class Failed(Exception):
     """A measurement that did not come about; the message is its last line."""
 
 
-def in_process(module: str, *arguments: str, threads: int, isa: str | None = None) -> dict[str, Any]:
+def in_process(
+    module: str, *arguments: str, threads: int, isa: str | None = None
+) -> dict[str, Any]:
     """What `python -m module arguments` prints as its last line, in JSON.
 
     Raises
@@ -104,8 +113,13 @@ def in_process(module: str, *arguments: str, threads: int, isa: str | None = Non
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
     if isa is not None:
         environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
-    run = subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, env=environment, capture_output=True,
-                         text=True)
+    run = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     if run.returncode:
         raise Failed((run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1])
     result: dict[str, Any] = json.loads(run.stdout.strip().splitlines()[-1])

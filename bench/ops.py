@@ -13,7 +13,13 @@ from gdcore.graph.registry import OPS, RANGE, Op, Sample, apply
 from gdcore.session import BUFFER_NAMES, CONSTANTS, PARAMS, Session, aligned
 
 LARGE_SIDE = 1024
-_WINDOW = {"kernel": (3, 3), "strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1), "outside": 0.0}
+_WINDOW = {
+    "kernel": (3, 3),
+    "strides": (1, 1),
+    "padding": (1, 1, 1, 1),
+    "dilation": (1, 1),
+    "outside": 0.0,
+}
 
 # One size beyond the caches for each kernel; what works element by element needs no entry.
 LARGE: dict[str, Sample] = {
@@ -45,11 +51,16 @@ def samples(op: Op) -> list[tuple[str, Sample]]:
         kind = f"{'x'.join(str(len(shape)) for shape in s.shapes)}d{','.join(f'{k}={v}' for k, v in s.attrs.items())}"
         if kind not in kinds or elements(s) > elements(kinds[kind]):
             kinds[kind] = s
-    out = [(" ".join([*map(str, s.shapes), *(f"{k}={v}" for k, v in s.attrs.items())]), s) for s in kinds.values()]
+    out = [
+        (" ".join([*map(str, s.shapes), *(f"{k}={v}" for k, v in s.attrs.items())]), s)
+        for s in kinds.values()
+    ]
     large = LARGE.get(op.name)
     if large is None and op.kind == "map" and op.samples:
         first = op.samples[0]
-        large = Sample(((LARGE_SIDE, LARGE_SIDE),) * len(first.shapes), first.attrs, first.low, first.high)
+        large = Sample(
+            ((LARGE_SIDE, LARGE_SIDE),) * len(first.shapes), first.attrs, first.low, first.high
+        )
     return out if large is None else [*out, ("large", large)]
 
 
@@ -82,16 +93,29 @@ class Alone:
         for i, shape in enumerate(sample.shapes):
             whole = i in sample.ints
             kind = np.int32 if whole else np.float32 if bits == 32 else np.float64
-            array = rng.integers(0, sample.ints[i], shape) if whole else rng.uniform(sample.low, sample.high, shape)
+            array = (
+                rng.integers(0, sample.ints[i], shape)
+                if whole
+                else rng.uniform(sample.low, sample.high, shape)
+            )
             arrays.append(np.asarray(array, kind))
             label = f"x{i}"
-            leaves.append(Value(RANGE, (), {"shape": shape, "label": label}, shape, INT if whole else REAL, label))
+            leaves.append(
+                Value(
+                    RANGE,
+                    (),
+                    {"shape": shape, "label": label},
+                    shape,
+                    INT if whole else REAL,
+                    label,
+                )
+            )
             places[leaves[-1]] = Place(PARAMS, at)
             at += -(-arrays[-1].nbytes // 64) * 64
         memory = aligned(max(64, at))
         for leaf, array in zip(leaves, arrays, strict=True):
             start = places[leaf].offset
-            memory[start:start + array.nbytes] = array.reshape(-1).view(np.uint8)
+            memory[start : start + array.nbytes] = array.reshape(-1).view(np.uint8)
         self.inputs: Sequence[np.ndarray] = arrays
         self.result = apply(op, *leaves, **sample.attrs)
         plan = make_plan([self.result], [], {}, places.get, 1, bits, CONSTANTS, BUFFER_NAMES)
@@ -112,4 +136,4 @@ class Alone:
         shape = tuple(int(d) for d in self.result.shape)  # type: ignore[arg-type]
         assert at.buffer == ARENA
         end = at.offset + int(np.prod(shape)) * self.session.real.itemsize
-        return self.session.arena[at.offset:end].view(self.session.real).reshape(shape).copy()
+        return self.session.arena[at.offset : end].view(self.session.real).reshape(shape).copy()

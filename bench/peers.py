@@ -24,7 +24,17 @@ import numpy as np
 
 from bench.cases import Case, chosen
 from bench.libraries import LIBRARIES
-from bench.measure import Failed, Spread, in_process, others, processor, processors, progress, spread, table
+from bench.measure import (
+    Failed,
+    Spread,
+    in_process,
+    others,
+    processor,
+    processors,
+    progress,
+    spread,
+    table,
+)
 from bench.peak import Peak, peak
 
 README = Path(__file__).with_name("README.md")
@@ -57,17 +67,31 @@ class Measured:
         return min(found.items(), key=lambda item: item[1].median) if found else None
 
 
-def measure(case: Case, peers: list[str], threads: list[int], runs: int, seconds: float, fit: bool) -> Measured:
+def measure(
+    case: Case, peers: list[str], threads: list[int], runs: int, seconds: float, fit: bool
+) -> Measured:
     """Rounds of one case: before each peer, gdcore on every number of threads that it is compared on."""
     out = Measured(case.name)
     mode = "fit" if fit else "loop"
     own_mode = mode if fit or not case.trains else "plan"
-    contenders = [(p, t) for p in peers if LIBRARIES[p].can(case, mode) for t in sorted({1, *threads})]
+    contenders = [
+        (p, t) for p in peers if LIBRARIES[p].can(case, mode) for t in sorted({1, *threads})
+    ]
 
     def one(which: str, how: str, t: int) -> tuple[float, list[float]]:
         progress(f"{case.name}: {which} on {t}")
-        got = in_process("bench.runner", which, case.name, "--mode", how, "--threads", str(t),
-                         "--seconds", str(seconds), threads=t)
+        got = in_process(
+            "bench.runner",
+            which,
+            case.name,
+            "--mode",
+            how,
+            "--threads",
+            str(t),
+            "--seconds",
+            str(seconds),
+            threads=t,
+        )
         return got["seconds"], got["check"]
 
     for _ in range(runs):
@@ -83,7 +107,9 @@ def measure(case: Case, peers: list[str], threads: list[int], runs: int, seconds
                 out.own.setdefault(mine, []).append(ours[mine])
             try:
                 time, got = one(peer, mode, t)
-                if ours and not np.allclose(got, want, rtol=SAME, atol=SAME * float(np.abs(want).max())):
+                if ours and not np.allclose(
+                    got, want, rtol=SAME, atol=SAME * float(np.abs(want).max())
+                ):
                     raise Failed(f"first losses or outputs {got}, gdcore's {want}")
             except Failed as error:
                 out.trouble.append(f"{peer} on {t}: {error}")
@@ -108,21 +134,35 @@ def short(seconds: float) -> str:
     return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}"
 
 
-def rows(m: Measured, case: Case, threads: list[int], peers: list[str], peaks: dict[int, Peak]) -> list[list[str]]:
+def rows(
+    m: Measured, case: Case, threads: list[int], peers: list[str], peaks: dict[int, Peak]
+) -> list[list[str]]:
     """The case's lines of the table."""
     out = []
     for t in threads:
         own = spread(m.own[t])
         gflops = case.flops / own.median * 1e-9
-        cells = [case.name, str(t), f"{short(own.median)} [{short(own.low)}–{short(own.high)}]", f"{gflops:.1f}",
-                 f"{gflops / peaks[t].gflops:.0%}" if t in peaks else "—",
-                 short(spread(m.call[t]).median) if t in m.call else "—"]
+        cells = [
+            case.name,
+            str(t),
+            f"{short(own.median)} [{short(own.low)}–{short(own.high)}]",
+            f"{gflops:.1f}",
+            f"{gflops / peaks[t].gflops:.0%}" if t in peaks else "—",
+            short(spread(m.call[t]).median) if t in m.call else "—",
+        ]
         for peer in peers:
-            times = [spread(m.peers[k]).median for n in sorted({1, t}) if (k := f"{peer}@{n}") in m.peers]
+            times = [
+                spread(m.peers[k]).median for n in sorted({1, t}) if (k := f"{peer}@{n}") in m.peers
+            ]
             cells.append(short(min(times)) if times else "—")
         best = m.best(t)
-        cells += [best[0] if best else "—", f"{best[1]:.2f}" if best else "—", f"{case.target:g}",
-                  f"{case.reach:g}", "yes" if holds(m, case, t) else "no"]
+        cells += [
+            best[0] if best else "—",
+            f"{best[1]:.2f}" if best else "—",
+            f"{case.target:g}",
+            f"{case.reach:g}",
+            "yes" if holds(m, case, t) else "no",
+        ]
         out.append(cells)
     return out
 
@@ -134,10 +174,14 @@ def setting(peers: list[str], peaks: dict[int, Peak], load: float) -> str:
     versions = [f"gdcore {__version__} ({runtime.ISA_NAME})"]
     packages = dict.fromkeys(n for p in peers for n in LIBRARIES[p].distributions)
     versions += [f"{n} {metadata.version(n)}" for n in packages]
-    top = "; ".join(f"{p.gflops:.0f} GFLOP/s and {p.bandwidth:.0f} GB/s on {t}" for t, p in peaks.items())
-    return (f"{datetime.date.today()}, {processor()}, {processors()} processors, measured peak {top or 'unknown'}. "
-            f"{load:.1f} processes wanted to run when it began. {', '.join(versions)}. "
-            "Microseconds a step, medians [quartiles].")
+    top = "; ".join(
+        f"{p.gflops:.0f} GFLOP/s and {p.bandwidth:.0f} GB/s on {t}" for t, p in peaks.items()
+    )
+    return (
+        f"{datetime.date.today()}, {processor()}, {processors()} processors, measured peak {top or 'unknown'}. "
+        f"{load:.1f} processes wanted to run when it began. {', '.join(versions)}. "
+        "Microseconds a step, medians [quartiles]."
+    )
 
 
 def write_into(path: Path, mark: str, text: str) -> None:
@@ -150,17 +194,33 @@ def write_into(path: Path, mark: str, text: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.peers", description="Every case against its peers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.peers", description="Every case against its peers."
+    )
     parser.add_argument("--cases", help="names, with commas between (default: all)")
-    parser.add_argument("--peers", help=f"some of {','.join(PEERS)} (default: all that are installed)")
+    parser.add_argument(
+        "--peers", help=f"some of {','.join(PEERS)} (default: all that are installed)"
+    )
     parser.add_argument("--threads", default="1,2", help="numbers of threads (default 1,2)")
     parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
-    parser.add_argument("--repeat", type=int, default=1, help="so often; targets must hold in more than half")
-    parser.add_argument("--seconds", type=float, default=0.5, help="length of one measurement (default 0.5)")
-    parser.add_argument("--fit", action="store_true", help="what people call: fit over shuffled epochs")
+    parser.add_argument(
+        "--repeat", type=int, default=1, help="so often; targets must hold in more than half"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, help="length of one measurement (default 0.5)"
+    )
+    parser.add_argument(
+        "--fit", action="store_true", help="what people call: fit over shuffled epochs"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every single measurement")
-    parser.add_argument("--markdown", type=Path, nargs="?", const=README, metavar="FILE",
-                        help="write the table into bench/README.md, or another file with such marks")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        nargs="?",
+        const=README,
+        metavar="FILE",
+        help="write the table into bench/README.md, or another file with such marks",
+    )
     options = parser.parse_args()
 
     from gdcore import runtime
@@ -182,11 +242,29 @@ def main() -> int:
     held: dict[tuple[str, int], int] = defaultdict(int)
     text = ""
     for _ in range(options.repeat):
-        measured = [measure(c, shown, threads, options.runs, options.seconds, options.fit) for c in cases]
+        measured = [
+            measure(c, shown, threads, options.runs, options.seconds, options.fit) for c in cases
+        ]
         all_measured.append(measured)
-        body = [row for m, c in zip(measured, cases, strict=True) for row in rows(m, c, threads, shown, peaks)]
-        head = ["case", "threads", "gdcore", "GFLOP/s", "of peak", "by call", *shown, "best", "ratio", "target",
-                "reach", "met"]
+        body = [
+            row
+            for m, c in zip(measured, cases, strict=True)
+            for row in rows(m, c, threads, shown, peaks)
+        ]
+        head = [
+            "case",
+            "threads",
+            "gdcore",
+            "GFLOP/s",
+            "of peak",
+            "by call",
+            *shown,
+            "best",
+            "ratio",
+            "target",
+            "reach",
+            "met",
+        ]
         text = setting(shown, peaks, load) + "\n\n" + table(head, body)
         text += "".join(f"\n\n{m.case}: {t}" for m in measured for t in m.trouble)
         print(text, end="\n\n", flush=True)
@@ -194,8 +272,11 @@ def main() -> int:
             for t in threads:
                 held[c.name, t] += holds(m, c, t)
         if options.json:
-            record = {"setting": setting(shown, peaks, load), "peak": {t: p._asdict() for t, p in peaks.items()},
-                      "measured": [[asdict(m) for m in one] for one in all_measured]}
+            record = {
+                "setting": setting(shown, peaks, load),
+                "peak": {t: p._asdict() for t, p in peaks.items()},
+                "measured": [[asdict(m) for m in one] for one in all_measured],
+            }
             options.json.write_text(json.dumps(record, indent=1))
     if options.markdown:
         write_into(options.markdown, "fit" if options.fit else "peers", text)

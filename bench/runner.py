@@ -32,7 +32,9 @@ def run(name: str, case: Case, mode: str, threads: int, seconds: float) -> dict[
     cuts = [slice(i, i + case.batch) for i in range(0, len(x), case.batch)]
     batches = [(library.put(x[c]), library.put(y[c])) for c in cuts]
 
-    def step(x: Any, y: Any) -> Any:  # a step need not be waited for, but a prediction is made to be read
+    def step(
+        x: Any, y: Any
+    ) -> Any:  # a step need not be waited for, but a prediction is made to be read
         return library.train(x, y) if case.trains else library.read(library.predict(x))
 
     numbers = library.read if case.trains else np.asarray
@@ -49,14 +51,20 @@ def run(name: str, case: Case, mode: str, threads: int, seconds: float) -> dict[
 
         each = clock(take, seconds)
     else:
-        each = clock(lambda count: library.fit(x, y, count // len(batches), mode == "fit"), seconds, len(batches))
+        each = clock(
+            lambda count: library.fit(x, y, count // len(batches), mode == "fit"),
+            seconds,
+            len(batches),
+        )
     if not all(map(math.isfinite, check)):
         raise ArithmeticError(f"{name} on {case.name}: the first losses are {check}")
     return {"seconds": each, "check": check}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.runner", description="Measure one library under one case.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.runner", description="Measure one library under one case."
+    )
     parser.add_argument("library", choices=LIBRARIES)
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--mode", default="loop", choices=("loop", "plan", "fit"))
@@ -64,7 +72,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.5)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(json.dumps(run(options.library, CASES[options.case], options.mode, options.threads, options.seconds)))
+    print(
+        json.dumps(
+            run(
+                options.library, CASES[options.case], options.mode, options.threads, options.seconds
+            )
+        )
+    )
     return 0
 
 

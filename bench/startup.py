@@ -52,14 +52,16 @@ def call() -> dict[str, float]:
     keep_to(1)
     case = CASES["tiny"]
     model, (x, y) = case.model(), case.data()
-    one = x[:case.batch], y[:case.batch]
+    one = x[: case.batch], y[: case.batch]
 
     def by_call(count: int) -> None:
         for _ in range(count):
             model.train_on_batch(*one)
 
     def by_plan(count: int) -> None:
-        model.fit(x, y, batch_size=case.batch, epochs=count // case.batches, shuffle=False, verbose=0)
+        model.fit(
+            x, y, batch_size=case.batch, epochs=count // case.batches, shuffle=False, verbose=0
+        )
 
     return {"value": (clock(by_call, 0.5) - clock(by_plan, 0.5, case.batches)) * 1e6}
 
@@ -70,7 +72,9 @@ def memory(name: str) -> dict[str, float]:
 
     case = CASES[name]
     x, y = case.data(1)
-    CASES["tiny"].model().train_on_batch(*CASES["tiny"].data(1))  # what any model needs: modules, threads, scratch
+    CASES["tiny"].model().train_on_batch(
+        *CASES["tiny"].data(1)
+    )  # what any model needs: modules, threads, scratch
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew, at what is resident now
     before = peak_memory()
     model: Any = case.model(same_weights=False)
@@ -86,7 +90,9 @@ def memory(name: str) -> dict[str, float]:
 
 def peak_memory() -> int:
     """KiB that were resident at most (Linux)."""
-    line = next(n for n in Path("/proc/self/status").read_text().splitlines() if n.startswith("VmHWM"))
+    line = next(
+        n for n in Path("/proc/self/status").read_text().splitlines() if n.startswith("VmHWM")
+    )
     return int(line.split()[1])
 
 
@@ -98,16 +104,25 @@ def wheel(build: bool) -> float | None:
     with tempfile.TemporaryDirectory() as folder:
         skipped = shutil.ignore_patterns("build", ".*", "*.so", "*.egg-info", "dist")
         copy = shutil.copytree(ROOT, Path(folder) / "gdcore", ignore=skipped)
-        subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, str(copy)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, str(copy)],
+            check=True,
+        )
         return next(Path(folder).glob("gdcore-*.whl")).stat().st_size / 2**20
 
 
 PARTS: dict[str, Callable[[], dict[str, float]]] = {
-    "import": import_time, "first": first_step, "call": call, **{n: partial(memory, n) for n in MEMORY_CASES}}
+    "import": import_time,
+    "first": first_step,
+    "call": call,
+    **{n: partial(memory, n) for n in MEMORY_CASES},
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.startup", description="Fixed costs of gdcore.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.startup", description="Fixed costs of gdcore."
+    )
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--build", action="store_true", help="build a wheel and weigh it")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
@@ -117,7 +132,12 @@ def main() -> int:
         return 0
 
     def times(part: str) -> Spread:
-        return spread([in_process("bench.startup", "--part", part, threads=2)["value"] for _ in range(options.runs)])
+        return spread(
+            [
+                in_process("bench.startup", "--part", part, threads=2)["value"]
+                for _ in range(options.runs)
+            ]
+        )
 
     lines: list[tuple[str, Spread, float, str]] = [
         ("import over numpy", times("import"), 50, "ms"),
@@ -134,9 +154,15 @@ def main() -> int:
         what = f"memory of {name} (promised {got['promised']:.1f})"
         lines.append((what, spread([got["value"]]), got["allowed"], "MiB"))
     print(processor())
-    print(table(["what", "median [quartiles]", "allowed", "unit", "met"],
-                [[what, f"{value:.1f}", f"{most:.1f}", unit, "yes" if value.median <= most else "no"]
-                 for what, value, most, unit in lines]))
+    print(
+        table(
+            ["what", "median [quartiles]", "allowed", "unit", "met"],
+            [
+                [what, f"{value:.1f}", f"{most:.1f}", unit, "yes" if value.median <= most else "no"]
+                for what, value, most, unit in lines
+            ],
+        )
+    )
     return 0 if all(value.median <= most for _, value, most, _ in lines) else 1
 
 

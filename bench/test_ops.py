@@ -7,7 +7,11 @@ from bench.ops import Alone, samples
 from gdcore.graph.registry import OPS
 
 ROUND = 1e-4  # seconds, at least: beside it the call itself does not count
-TIMED = [pytest.param(op, sample, id=f"{op.name}-{name}") for op in OPS.values() for name, sample in samples(op)]
+TIMED = [
+    pytest.param(op, sample, id=f"{op.name}-{name}")
+    for op in OPS.values()
+    for name, sample in samples(op)
+]
 
 
 @pytest.mark.parametrize(("op", "sample"), TIMED)

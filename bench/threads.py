@@ -65,17 +65,26 @@ def threshold(cells: list[Cell]) -> int | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.threads", description="Where a second thread begins to pay.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.threads", description="Where a second thread begins to pay."
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)))
     parser.add_argument("--batches", default=",".join(map(str, BATCHES)))
-    parser.add_argument("--most", type=float, default=2e10, help="leave out steps of more FLOPs (default 2e10)")
+    parser.add_argument(
+        "--most", type=float, default=2e10, help="leave out steps of more FLOPs (default 2e10)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.1, help="length of one measurement")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    widths, batches = ([int(n) for n in text.split(",")] for text in (options.widths, options.batches))
-    rule, session.THREAD_FLOPS = session.THREAD_FLOPS, 0  # every step on as many threads as it is told
+    widths, batches = (
+        [int(n) for n in text.split(",")] for text in (options.widths, options.batches)
+    )
+    rule, session.THREAD_FLOPS = (
+        session.THREAD_FLOPS,
+        0,
+    )  # every step on as many threads as it is told
     cells: dict[tuple[int, int], Cell] = {}
     for w in widths:
         for b in batches:
@@ -84,8 +93,15 @@ def main() -> int:
                 cells[w, b] = measure(w, b, options.threads, options.rounds, options.seconds)
     progress("")
     print(f"{processor()}: times on 1 thread / on {options.threads}")
-    print(table(["width \\ batch", *map(str, batches)],
-                [[str(w), *(f"{cells[w, b].ratio:.2f}" if (w, b) in cells else "—" for b in batches)] for w in widths]))
+    print(
+        table(
+            ["width \\ batch", *map(str, batches)],
+            [
+                [str(w), *(f"{cells[w, b].ratio:.2f}" if (w, b) in cells else "—" for b in batches)]
+                for w in widths
+            ],
+        )
+    )
     found = threshold(list(cells.values()))
     where = "nowhere" if found is None else f"from {found:,} FLOPs a step on"
     print(f"more threads pay {where}; THREAD_FLOPS is {rule:,}")

@@ -17,7 +17,12 @@ def permutation(order: Any, seed: int, stream: int) -> None: ...
 
 class Plan:
     def __init__(
-        self, isa: int, bits: int, instructions: list[Any], n_compute: int, flag: tuple[int, int] | None
+        self,
+        isa: int,
+        bits: int,
+        instructions: list[Any],
+        n_compute: int,
+        flag: tuple[int, int] | None,
     ) -> None: ...
 
 class Runner:

@@ -223,13 +223,14 @@ class Compiled(Layer):
         network = self.network(arrays)
         trained = tuple(p.trainable for p in network.parameters)
         old = self._memory
-        if old is None or old.network is not network or self.__dict__.get("_trained") != trained:
-            self._keep_data()
-            self._steps = {}
-            self._memory = Memory(network, self._optimizer, self._dtype)
-            self._memory.fill(self.seed, old)  # what is trained as before keeps its slots
-            self.__dict__["_trained"] = trained
-        return self._memory
+        if old is not None and old.network is network and self.__dict__.get("_trained") == trained:
+            return old
+        self._keep_data()
+        self._steps = {}
+        memory = self._memory = Memory(network, self._optimizer, self._dtype)
+        memory.fill(self.seed, old)  # what is trained as before keeps its slots
+        self.__dict__["_trained"] = trained
+        return memory
 
     @property
     def seed(self) -> int:

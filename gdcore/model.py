@@ -61,6 +61,9 @@ class Model(Weights):
         outputs: Any = None,
         name: str | None = None,
     ) -> None:
+        if inputs is None and outputs is None and type(self).forward is not Model.forward:
+            self.name = name  # a subclass needs no __init__ of its own, and may call this one
+            return
         if inputs is None or outputs is None:
             raise TypeError(
                 "gd.Model needs inputs and outputs, as in gd.Model(x, y) with x = gd.Input(...); "
@@ -151,7 +154,7 @@ class Model(Weights):
             A new order in each epoch.
         callbacks : sequence of Callback
         seed : int, optional
-            Of initial weights, order and dropout. The same seed gives the same bits, on any
+            Of initial weights (where there are none yet), order and dropout. The same seed gives the same bits, on any
             number of threads, in one call or in many.
         verbose : {"auto", 0, 1, 2}
             Nothing, a progress bar, or a line for each epoch.
@@ -174,7 +177,10 @@ class Model(Weights):
             raise ValueError(f"fit epochs={epochs!r}: expected a whole number of at least 0")
         if batch_size is not None:
             check_batch_size("fit", batch_size, ", or None for all samples")
-        if not isinstance(validation_split, int | float | np.number) or not 0 <= validation_split < 1:
+        if (
+            not isinstance(validation_split, int | float | np.number)
+            or not 0 <= validation_split < 1
+        ):
             raise ValueError(
                 f"fit validation_split={validation_split!r}: expected at least 0 and below 1"
             )
@@ -185,7 +191,9 @@ class Model(Weights):
         if not isinstance(callbacks, list | tuple) or not all(
             isinstance(c, Callback) for c in callbacks
         ):
-            raise TypeError(f"fit callbacks={callbacks!r}: expected a list of gd.Callback instances")
+            raise TypeError(
+                f"fit callbacks={callbacks!r}: expected a list of gd.Callback instances"
+            )
         data = self._prepare(x, y, sample_weight, class_weight)
         validation = None
         if validation_data is not None:
@@ -224,9 +232,7 @@ class Model(Weights):
         batch = min(max(batch, PREDICT_BATCH), data.rows)
         builder = self._builder(data.inputs)
         key = ("evaluate", batch, data.spec, data.weights is not None)
-        step = self._step(
-            key, lambda: builder.evaluate(batch, data.spec, data.weights is not None)
-        )
+        step = self._step(key, lambda: builder.evaluate(batch, data.spec, data.weights is not None))
         tally = Tally(metrics)
         sweep(step, data, batch, tally, seed=self.seed)
         return tally
@@ -377,8 +383,9 @@ class Model(Weights):
             e = np.exp(first - first.max(axis=-1, keepdims=True))
             return np.asarray(e / e.sum(axis=-1, keepdims=True))
         if kind.endswith("_logits"):
-            e = np.exp(-np.abs(first))
-            return np.where(first >= 0, 1 / (1 + e), e / (1 + e)).astype(first.dtype)
+            shrunk = np.exp(-np.abs(first))
+            share = np.where(first >= 0, 1.0, shrunk) / (1 + shrunk)
+            return np.asarray(share, dtype=first.dtype)
         raise ValueError(
             f"the loss {self._losses[0].config()['name']!r} takes the output for {kind}, not for "
             "probabilities: use predict"

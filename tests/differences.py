@@ -13,7 +13,11 @@ def central_differences(function, arrays, step=1e-5, at_most=400):
         gradient = np.full(a.size, np.nan)
         flat = a.reshape(-1)
         assert np.shares_memory(flat, a)
-        for i in np.unique(np.linspace(0, a.size - 1, min(a.size, at_most)).astype(int)) if a.size else ():
+        for i in (
+            np.unique(np.linspace(0, a.size - 1, min(a.size, at_most)).astype(int))
+            if a.size
+            else ()
+        ):
             before, values = flat[i], []
             for sign in (1, -1):
                 flat[i] = before + sign * step
@@ -32,4 +36,6 @@ def assert_gradient(got, want, tolerance=1e-6, floor=0.0, what=""):
     if there.any():
         scale = max(float(np.abs(want[there]).max()), floor)
         worst = float(np.abs(got[there] - want[there]).max())
-        assert worst <= tolerance * scale, f"{what}: off by {worst:.3g} where the largest element is {scale:.3g}"
+        assert worst <= tolerance * scale, (
+            f"{what}: off by {worst:.3g} where the largest element is {scale:.3g}"
+        )

@@ -63,7 +63,10 @@ def conv2d(x, kernel, bias=0.0, strides=(1, 1), padding="valid", dilation=(1, 1)
     n, height, width, _ = x.shape
     kh, kw, _, filters = kernel.shape
     reach = [(k - 1) * d + 1 for k, d in zip((kh, kw), dilation, strict=True)]
-    top, left = around(height, reach[0], strides[0], padding), around(width, reach[1], strides[1], padding)
+    top, left = (
+        around(height, reach[0], strides[0], padding),
+        around(width, reach[1], strides[1], padding),
+    )
     padded = np.pad(x, ((0, 0), top, left, (0, 0)))
     high = (padded.shape[1] - reach[0]) // strides[0] + 1
     wide = (padded.shape[2] - reach[1]) // strides[1] + 1
@@ -72,7 +75,9 @@ def conv2d(x, kernel, bias=0.0, strides=(1, 1), padding="valid", dilation=(1, 1)
         for c in range(wide):
             for i in range(kh):
                 for j in range(kw):
-                    pixel = padded[:, r * strides[0] + i * dilation[0], c * strides[1] + j * dilation[1]]
+                    pixel = padded[
+                        :, r * strides[0] + i * dilation[0], c * strides[1] + j * dilation[1]
+                    ]
                     y[:, r, c] += pixel @ kernel[i, j]
     return y + bias
 
@@ -80,7 +85,10 @@ def conv2d(x, kernel, bias=0.0, strides=(1, 1), padding="valid", dilation=(1, 1)
 def max_pool2d(x, pool=(2, 2), strides=None, padding="valid"):
     strides = strides or pool
     n, height, width, channels = x.shape
-    top, left = around(height, pool[0], strides[0], padding), around(width, pool[1], strides[1], padding)
+    top, left = (
+        around(height, pool[0], strides[0], padding),
+        around(width, pool[1], strides[1], padding),
+    )
     padded = np.pad(x, ((0, 0), top, left, (0, 0)), constant_values=-np.inf)
     high = (padded.shape[1] - pool[0]) // strides[0] + 1
     wide = (padded.shape[2] - pool[1]) // strides[1] + 1
@@ -88,7 +96,9 @@ def max_pool2d(x, pool=(2, 2), strides=None, padding="valid"):
     for r in range(high):
         for c in range(wide):
             at = r * strides[0], c * strides[1]
-            y[:, r, c] = padded[:, at[0]:at[0] + pool[0], at[1]:at[1] + pool[1]].max(axis=(1, 2))
+            y[:, r, c] = padded[:, at[0] : at[0] + pool[0], at[1] : at[1] + pool[1]].max(
+                axis=(1, 2)
+            )
     return y
 
 
@@ -105,7 +115,12 @@ def lstm(x, kernel, recurrent, bias, return_sequences=False):
 
 
 def layer_norm(x, gamma=1.0, beta=0.0, epsilon=1e-3):
-    return gamma * (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + epsilon) + beta
+    return (
+        gamma
+        * (x - x.mean(axis=-1, keepdims=True))
+        / np.sqrt(x.var(axis=-1, keepdims=True) + epsilon)
+        + beta
+    )
 
 
 def batch_norm(x, gamma=1.0, beta=0.0, mean=None, var=None, epsilon=1e-3):

@@ -21,7 +21,7 @@ def sigmoid(x):
 
 
 def mse(pred, target):
-    return per_sample((pred - target)**2)
+    return per_sample((pred - target) ** 2)
 
 
 def mae(pred, target):
@@ -55,7 +55,7 @@ def hinge(pred, target):
 
 
 def squared_hinge(pred, target):
-    return per_sample(np.maximum(0, 1 - target * pred)**2)
+    return per_sample(np.maximum(0, 1 - target * pred) ** 2)
 
 
 def poisson(pred, target):
@@ -72,5 +72,19 @@ def cosine_similarity(pred, target):
     return per_sample(-(pred * target).sum(axis=-1) / lengths)
 
 
-FORMULAS = {f.__name__: f for f in (mse, mae, huber, log_cosh, cross_entropy, binary_cross_entropy, hinge,
-                                    squared_hinge, poisson, kl_divergence, cosine_similarity)}
+FORMULAS = {
+    f.__name__: f
+    for f in (
+        mse,
+        mae,
+        huber,
+        log_cosh,
+        cross_entropy,
+        binary_cross_entropy,
+        hinge,
+        squared_hinge,
+        poisson,
+        kl_divergence,
+        cosine_similarity,
+    )
+}

@@ -17,7 +17,9 @@ def _loop(make):
         p = np.array(p, np.float64)
         step = make(np.zeros_like(p), **settings)
         path = []
-        for t, (g, rate) in enumerate(zip(gradients, np.broadcast_to(lr, len(gradients)), strict=True), 1):
+        for t, (g, rate) in enumerate(
+            zip(gradients, np.broadcast_to(lr, len(gradients)), strict=True), 1
+        ):
             p = p * (1 - rate * weight_decay)  # decoupled decay: before the step, as AdamW has it
             p = p - step(t, np.asarray(g, np.float64), rate)
             path.append(p)
@@ -45,8 +47,8 @@ def adam(zero, betas=(0.9, 0.999), epsilon=1e-8, amsgrad=False):
         m[...] = betas[0] * m + (1 - betas[0]) * g
         v[...] = betas[1] * v + (1 - betas[1]) * g**2
         largest[...] = np.maximum(largest, v)
-        m_hat = m / (1 - betas[0]**t)
-        v_hat = (largest if amsgrad else v) / (1 - betas[1]**t)
+        m_hat = m / (1 - betas[0] ** t)
+        v_hat = (largest if amsgrad else v) / (1 - betas[1] ** t)
         return lr * m_hat / (np.sqrt(v_hat) + epsilon)
 
     return step
@@ -58,14 +60,14 @@ def nadam(zero, betas=(0.9, 0.999), epsilon=1e-8, momentum_decay=4e-3):
     product = [1.0]
 
     def mu(t):
-        return betas[0] * (1 - 0.5 * 0.96**(t * momentum_decay))
+        return betas[0] * (1 - 0.5 * 0.96 ** (t * momentum_decay))
 
     def step(t, g, lr):
         product[0] *= mu(t)
         m[...] = betas[0] * m + (1 - betas[0]) * g
         v[...] = betas[1] * v + (1 - betas[1]) * g**2
         m_bar = mu(t + 1) * m / (1 - product[0] * mu(t + 1)) + (1 - mu(t)) * g / (1 - product[0])
-        return lr * m_bar / (np.sqrt(v / (1 - betas[1]**t)) + epsilon)
+        return lr * m_bar / (np.sqrt(v / (1 - betas[1] ** t)) + epsilon)
 
     return step
 
@@ -108,5 +110,13 @@ def adadelta(zero, rho=0.9, epsilon=1e-6):
     return step
 
 
-LOOPS = {"sgd": sgd, "adam": adam, "adamw": adam, "amsgrad": adam, "nadam": nadam, "rmsprop": rmsprop,
-         "adagrad": adagrad, "adadelta": adadelta}
+LOOPS = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adam,
+    "amsgrad": adam,
+    "nadam": nadam,
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+}

@@ -47,13 +47,21 @@ def test_op_alone(name, sample):
     how = dict(ops.samples(op))[sample]
     alone = ops.Alone(op, how)
     alone.run(2)
-    want = op.reference(*(a if a.dtype.kind == "i" else a.astype(np.float64) for a in alone.inputs), **how.attrs)
-    np.testing.assert_allclose(alone.output(), want, rtol=2e-4, atol=2e-5 * max(1.0, np.abs(want).max()))
+    want = op.reference(
+        *(a if a.dtype.kind == "i" else a.astype(np.float64) for a in alone.inputs), **how.attrs
+    )
+    np.testing.assert_allclose(
+        alone.output(), want, rtol=2e-4, atol=2e-5 * max(1.0, np.abs(want).max())
+    )
     assert alone.nbytes > 0
 
 
 def test_every_op_is_timed():
-    missing = {o.name for o in OPS.values() if o.reference and o.samples and "large" not in dict(ops.samples(o))}
+    missing = {
+        o.name
+        for o in OPS.values()
+        if o.reference and o.samples and "large" not in dict(ops.samples(o))
+    }
     assert not missing, f"add a large sample of {missing} to bench/ops.py"
 
 
@@ -67,9 +75,11 @@ def test_libraries_begin_alike(name, case, monkeypatch):
     x, y = case.data(3)
     own, made = case.model(), library(case, 1)
     for i in range(0, len(x), case.batch):
-        a, b = x[i:i + case.batch], y[i:i + case.batch]
+        a, b = x[i : i + case.batch], y[i : i + case.batch]
         want = own.train_on_batch(a, b)
-        assert float(made.read(made.train(made.put(a), made.put(b)))) == pytest.approx(want, rel=peers.SAME)
+        assert float(made.read(made.train(made.put(a), made.put(b)))) == pytest.approx(
+            want, rel=peers.SAME
+        )
 
 
 def test_process():
@@ -83,8 +93,12 @@ def test_process():
 def test_table_of_peers():
     """The best peer is the one that gdcore is ahead of by least, and decides."""
     case = CASES["mnist"]
-    m = peers.Measured("mnist", own={1: [1e-3, 1.1e-3]}, peers={"torch@1": [2e-3], "jax@1": [3e-3]},
-                       ratios={1: {"torch@1": [2.0, 1.8], "jax@1": [3.0, 2.7]}})
+    m = peers.Measured(
+        "mnist",
+        own={1: [1e-3, 1.1e-3]},
+        peers={"torch@1": [2e-3], "jax@1": [3e-3]},
+        ratios={1: {"torch@1": [2.0, 1.8], "jax@1": [3.0, 2.7]}},
+    )
     assert m.best(1)[0] == "torch@1"
     assert peers.holds(m, case, 1)
     (row,) = peers.rows(m, case, [1], ["torch", "jax"], {})
@@ -95,8 +109,10 @@ def test_table_of_peers():
     json.dumps(m.ratios)
 
 
-@pytest.mark.parametrize(("seconds", "text"), [
-    (6.904e-6, "6.90"), (1.079e-4, "108"), (0.0123456, "12,346"), (9.5e-7, "0.950")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(6.904e-6, "6.90"), (1.079e-4, "108"), (0.0123456, "12,346"), (9.5e-7, "0.950")],
+)
 def test_microseconds(seconds, text):
     assert peers.short(seconds) == text
 
@@ -119,5 +135,10 @@ def test_threshold():
     def cell(flops, ratio):
         return threads.Cell(1, 1, flops, 1.0, ratio)
 
-    assert threads.threshold([cell(10, 0.5), cell(20, 1.1), cell(30, 0.9), cell(40, 1.2), cell(50, 1.5)]) == 40
+    assert (
+        threads.threshold(
+            [cell(10, 0.5), cell(20, 1.1), cell(30, 0.9), cell(40, 1.2), cell(50, 1.5)]
+        )
+        == 40
+    )
     assert threads.threshold([cell(10, 1.5), cell(20, 0.9)]) is None

@@ -39,14 +39,20 @@ def predicted_bn(xs, ws):
 
 
 def conv(filters, size, channels=3, image=(7, 6), **options):
-    spread = {k: v if isinstance(v, str) else tuple(np.broadcast_to(v, 2).tolist()) for k, v in options.items()}
+    spread = {
+        k: v if isinstance(v, str) else tuple(np.broadcast_to(v, 2).tolist())
+        for k, v in options.items()
+    }
     formula = plain(partial(reference.conv2d, **spread))
     return Case(lambda: gd.Conv2D(filters, size, **options), ((*image, channels),), formula)
 
 
 def pool(size, image=(7, 6), channels=3, **options):
     both = tuple(np.broadcast_to(size, 2).tolist())
-    spread = {k: v if isinstance(v, str) else tuple(np.broadcast_to(v, 2).tolist()) for k, v in options.items()}
+    spread = {
+        k: v if isinstance(v, str) else tuple(np.broadcast_to(v, 2).tolist())
+        for k, v in options.items()
+    }
     formula = plain(partial(reference.max_pool2d, pool=both, **spread))
     return Case(lambda: gd.MaxPool2D(size, **options), ((*image, channels),), formula)
 
@@ -60,60 +66,99 @@ CASES = {
     "Dense-3d": Case(lambda: gd.Dense(5), ((4, 3),), plain(reference.dense)),
     "Dense-4d": Case(lambda: gd.Dense(3), ((2, 3, 7),), plain(reference.dense)),
     "Embedding": Case(lambda: gd.Embedding(7, 3), ((5,),), lambda xs, ws: ws[0][xs[0]], numbers=7),
-    "Embedding-of-one": Case(lambda: gd.Embedding(4, 17), ((),), lambda xs, ws: ws[0][xs[0]], numbers=4),
-    "Embedding-2d": Case(lambda: gd.Embedding(3, 5), ((4, 2),), lambda xs, ws: ws[0][xs[0]], numbers=3),
+    "Embedding-of-one": Case(
+        lambda: gd.Embedding(4, 17), ((),), lambda xs, ws: ws[0][xs[0]], numbers=4
+    ),
+    "Embedding-2d": Case(
+        lambda: gd.Embedding(3, 5), ((4, 2),), lambda xs, ws: ws[0][xs[0]], numbers=3
+    ),
     "LayerNorm": Case(lambda: gd.LayerNorm(), ((7,),), plain(reference.layer_norm)),
-    "LayerNorm-wide": Case(lambda: gd.LayerNorm(epsilon=1e-5), ((65,),),
-                           plain(partial(reference.layer_norm, epsilon=1e-5))),
+    "LayerNorm-wide": Case(
+        lambda: gd.LayerNorm(epsilon=1e-5),
+        ((65,),),
+        plain(partial(reference.layer_norm, epsilon=1e-5)),
+    ),
     "LayerNorm-3d": Case(lambda: gd.LayerNorm(), ((4, 5),), plain(reference.layer_norm)),
-    "LayerNorm-plain": Case(lambda: gd.LayerNorm(center=False, scale=False), ((5,),), plain(reference.layer_norm)),
+    "LayerNorm-plain": Case(
+        lambda: gd.LayerNorm(center=False, scale=False), ((5,),), plain(reference.layer_norm)
+    ),
     "BatchNorm": Case(lambda: gd.BatchNorm(), ((7,),), predicted_bn, trained_bn),
-    "BatchNorm-wide": Case(lambda: gd.BatchNorm(epsilon=1e-2), ((33,),),
-                           lambda xs, ws: reference.batch_norm(*xs, *ws, 1e-2),
-                           lambda xs, ws: reference.batch_norm(*xs, *ws[:2], epsilon=1e-2)),
+    "BatchNorm-wide": Case(
+        lambda: gd.BatchNorm(epsilon=1e-2),
+        ((33,),),
+        lambda xs, ws: reference.batch_norm(*xs, *ws, 1e-2),
+        lambda xs, ws: reference.batch_norm(*xs, *ws[:2], epsilon=1e-2),
+    ),
     "BatchNorm-image": Case(lambda: gd.BatchNorm(), ((3, 2, 5),), predicted_bn, trained_bn),
-    "BatchNorm-plain": Case(lambda: gd.BatchNorm(center=False, scale=False), ((3,),),
-                            lambda xs, ws: reference.batch_norm(xs[0], mean=ws[0], var=ws[1]),
-                            lambda xs, ws: reference.batch_norm(xs[0])),
+    "BatchNorm-plain": Case(
+        lambda: gd.BatchNorm(center=False, scale=False),
+        ((3,),),
+        lambda xs, ws: reference.batch_norm(xs[0], mean=ws[0], var=ws[1]),
+        lambda xs, ws: reference.batch_norm(xs[0]),
+    ),
     "Conv2D": conv(4, 3),
     "Conv2D-same": conv(5, (2, 3), padding="same"),
     "Conv2D-strides": conv(2, 3, strides=(2, 3)),
     "Conv2D-same-strides": conv(3, 3, strides=2, padding="same"),
     "Conv2D-dilation": conv(2, (2, 3), dilation=(3, 2)),
-    "Conv2D-same-all": conv(2, 3, channels=1, image=(9, 8), strides=(2, 1), dilation=2, padding="same"),
+    "Conv2D-same-all": conv(
+        2, 3, channels=1, image=(9, 8), strides=(2, 1), dilation=2, padding="same"
+    ),
     "Conv2D-pixel": conv(9, 1, channels=5, image=(3, 3)),
-    "Conv2D-no-bias": Case(lambda: gd.Conv2D(3, 2, use_bias=False), ((4, 4, 2),), plain(reference.conv2d)),
+    "Conv2D-no-bias": Case(
+        lambda: gd.Conv2D(3, 2, use_bias=False), ((4, 4, 2),), plain(reference.conv2d)
+    ),
     "MaxPool2D": pool(2),
     "MaxPool2D-same": pool((3, 2), padding="same"),
     "MaxPool2D-overlap": pool(3, strides=(1, 2)),
     "MaxPool2D-same-overlap": pool(3, strides=2, padding="same", channels=17),
     "LSTM": Case(lambda: gd.LSTM(4), ((5, 3),), plain(reference.lstm)),
-    "LSTM-sequences": Case(lambda: gd.LSTM(3, return_sequences=True), ((4, 5),),
-                           plain(partial(reference.lstm, return_sequences=True))),
+    "LSTM-sequences": Case(
+        lambda: gd.LSTM(3, return_sequences=True),
+        ((4, 5),),
+        plain(partial(reference.lstm, return_sequences=True)),
+    ),
     # h begins as 0, so that one step needs no recurrent kernel: the model has none
-    "LSTM-one-step": Case(lambda: gd.LSTM(17), ((1, 2),),
-                          lambda xs, ws: reference.lstm(xs[0], ws[0], np.zeros((17, 68)), ws[1])),
-    "Flatten": Case(lambda: gd.Flatten(), ((3, 2, 2),), lambda xs, ws: xs[0].reshape(len(xs[0]), -1)),
-    "Reshape": Case(lambda: gd.Reshape((2, -1, 3)), ((12,),), lambda xs, ws: xs[0].reshape(-1, 2, 2, 3)),
+    "LSTM-one-step": Case(
+        lambda: gd.LSTM(17),
+        ((1, 2),),
+        lambda xs, ws: reference.lstm(xs[0], ws[0], np.zeros((17, 68)), ws[1]),
+    ),
+    "Flatten": Case(
+        lambda: gd.Flatten(), ((3, 2, 2),), lambda xs, ws: xs[0].reshape(len(xs[0]), -1)
+    ),
+    "Reshape": Case(
+        lambda: gd.Reshape((2, -1, 3)), ((12,),), lambda xs, ws: xs[0].reshape(-1, 2, 2, 3)
+    ),
     "Add": Case(lambda: gd.Add(), ((7,), (7,), (7,)), lambda xs, ws: sum(xs)),
-    "Concatenate": Case(lambda: gd.Concatenate(), ((3,), (1,), (5,)), lambda xs, ws: np.concatenate(xs, -1)),
-    "Concatenate-axis": Case(lambda: gd.Concatenate(axis=1), ((2, 3), (4, 3)), lambda xs, ws: np.concatenate(xs, 1)),
+    "Concatenate": Case(
+        lambda: gd.Concatenate(), ((3,), (1,), (5,)), lambda xs, ws: np.concatenate(xs, -1)
+    ),
+    "Concatenate-axis": Case(
+        lambda: gd.Concatenate(axis=1), ((2, 3), (4, 3)), lambda xs, ws: np.concatenate(xs, 1)
+    ),
     "Dropout": Case(lambda: gd.Dropout(0.5), ((9,),), lambda xs, ws: xs[0]),
     "GaussianNoise": Case(lambda: gd.GaussianNoise(0.5), ((9,),), lambda xs, ws: xs[0]),
 }
 for kind, function in reference.ACTIVATION.items():
     CASES[f"Activation-{kind}"] = Case(partial(gd.Activation, kind), ((37,),), plain(function))
-    CASES[f"Dense-{kind}"] = Case(partial(gd.Dense, 9, kind), ((5,),),
-                                  lambda xs, ws, f=function: f(reference.dense(*xs, *ws)))
+    CASES[f"Dense-{kind}"] = Case(
+        partial(gd.Dense, 9, kind), ((5,),), lambda xs, ws, f=function: f(reference.dense(*xs, *ws))
+    )
 RANDOM = {"Dropout", "GaussianNoise"}  # their training is looked at in test_noise_and_norms
 
 
 def network(case, dtype="float64"):
     """The layer alone as a model."""
-    leaves = [gd.Input(s, name=f"x{i}", dtype="int" if case.numbers else "real") for i, s in enumerate(case.shapes)]
+    leaves = [
+        gd.Input(s, name=f"x{i}", dtype="int" if case.numbers else "real")
+        for i, s in enumerate(case.shapes)
+    ]
     layer = case.make()
     model = gd.Model(leaves, layer(leaves) if len(leaves) > 1 else layer(leaves[0]))
-    return model.compile(optimizer="sgd", loss=lambda pred, factor: gd.ops.sum(pred * factor), dtype=dtype)
+    return model.compile(
+        optimizer="sgd", loss=lambda pred, factor: gd.ops.sum(pred * factor), dtype=dtype
+    )
 
 
 def data(case, rows, seed=0):
@@ -128,7 +173,11 @@ def set_random_weights(model, seed=1):
     rng = np.random.default_rng(seed)
     state = model.state_dict()
     for name, w in state.items():
-        drawn = rng.uniform(0.5, 2, w.shape) if name.endswith("running_var") else rng.normal(size=w.shape) * 0.7
+        drawn = (
+            rng.uniform(0.5, 2, w.shape)
+            if name.endswith("running_var")
+            else rng.normal(size=w.shape) * 0.7
+        )
         state[name] = drawn.astype(np.float32).astype(np.float64)
     model.load_state_dict(state)
     return list(state.values())
@@ -161,8 +210,10 @@ class Table(gd.Layer):
 
     def forward(self, rows):
         tables = [self.param(f"x{i}", (len(a), a[0].size)) for i, a in enumerate(self.arrays)]
-        return [gd.ops.reshape(gd.ops.take(t, rows), (rows.shape[0], *a.shape[1:]))
-                for t, a in zip(tables, self.arrays, strict=True)]
+        return [
+            gd.ops.reshape(gd.ops.take(t, rows), (rows.shape[0], *a.shape[1:]))
+            for t, a in zip(tables, self.arrays, strict=True)
+        ]
 
 
 class Around(gd.Model):
@@ -183,16 +234,20 @@ def test_gradients(name, rows, isa):
     case = CASES[name]
     xs = data(case, rows, 2)
     model = network(case) if case.numbers else Around(case.make(), xs)
-    model.compile(optimizer="sgd", loss=lambda pred, factor: gd.ops.sum(pred * factor), dtype="float64")
+    model.compile(
+        optimizer="sgd", loss=lambda pred, factor: gd.ops.sum(pred * factor), dtype="float64"
+    )
     fed = xs[0] if case.numbers else np.arange(rows)
     model.network([fed])
     tables = [] if case.numbers else xs
-    weights = set_random_weights(model)[len(tables):]
-    model.load_state_dict({f"table.x{i}": x.reshape(rows, -1) for i, x in enumerate(tables)}, strict=False)
+    weights = set_random_weights(model)[len(tables) :]
+    model.load_state_dict(
+        {f"table.x{i}": x.reshape(rows, -1) for i, x in enumerate(tables)}, strict=False
+    )
     formula = case.training or case.formula
     factor = np.random.default_rng(3).normal(size=formula(xs, weights).shape)
     got = list(model.gradients(fed, factor).values())
-    moved = [*tables, *weights[:len(got) - len(tables)]]  # what comes after is state
+    moved = [*tables, *weights[: len(got) - len(tables)]]  # what comes after is state
     want = central_differences(lambda: (formula(xs, weights) * factor).sum(), moved, at_most=80)
     assert len(got) == len(want)
     for i, (g, w) in enumerate(zip(got, want, strict=True)):
@@ -206,11 +261,14 @@ def test_embedding_adds_up_repeated_numbers(isa):
     factor = np.random.default_rng(4).normal(size=(2, 5, 3))
     want = np.zeros((7, 3))
     np.add.at(want, x, factor)
-    np.testing.assert_allclose(model.gradients(x, factor)["embedding.table"], want, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(
+        model.gradients(x, factor)["embedding.table"], want, rtol=1e-14, atol=1e-15
+    )
 
 
 def test_shared_weights():
     """A layer that is called twice has one kernel, whose gradient is the sum of both uses."""
+
     class Twice(gd.Model):
         def __init__(self):
             self.inner = gd.Dense(4, activation="tanh")
@@ -230,7 +288,9 @@ def test_shared_weights():
         inner = lambda x: np.tanh(reference.dense(x, *weights))  # noqa: E731
         return ((inner(a) + inner(inner(b))) * factor).sum()
 
-    for g, w in zip(model.gradients((a, b), factor).values(), central_differences(formula, weights), strict=True):
+    for g, w in zip(
+        model.gradients((a, b), factor).values(), central_differences(formula, weights), strict=True
+    ):
         assert_gradient(g, w)
 
 
@@ -253,28 +313,41 @@ def test_residual_and_several_outputs():
     w = set_random_weights(model)
 
     def formula():
-        x = left + reference.dense(reference.ACTIVATION["gelu"](reference.dense(left, w[0], w[1])), w[2], w[3])
+        x = left + reference.dense(
+            reference.ACTIVATION["gelu"](reference.dense(left, w[0], w[1])), w[2], w[3]
+        )
         return x, reference.dense(np.concatenate([x * right, right], 1), w[4], w[5])
 
     for got, want in zip(model.predict({"right": right, "left": left}), formula(), strict=True):
         close(got, want, 1e-13)
-    want = central_differences(lambda: (formula()[0] * factors[0]).sum() + 0.5 * (formula()[1] * factors[1]).sum(), w)
+    want = central_differences(
+        lambda: (formula()[0] * factors[0]).sum() + 0.5 * (formula()[1] * factors[1]).sum(), w
+    )
     for g, d in zip(model.gradients((left, right), factors).values(), want, strict=True):
         assert_gradient(g, d)
 
 
 def test_regularization():
     """L1 and L2 of kernel and bias in the loss and in the gradients, of training and of evaluation."""
-    model = gd.Sequential([gd.Input(3), gd.Dense(2, kernel_l1=0.1, kernel_l2=0.2, bias_l1=0.3, bias_l2=0.4)])
+    model = gd.Sequential(
+        [gd.Input(3), gd.Dense(2, kernel_l1=0.1, kernel_l2=0.2, bias_l1=0.3, bias_l2=0.4)]
+    )
     model.compile(loss="mse", dtype="float64")
     w, b = set_random_weights(model)
     rng = np.random.default_rng(7)
     x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
 
     def formula():
-        return (((x @ w + b - y)**2).mean() + 0.1 * np.abs(w).sum() + 0.2 * (w**2).sum() + 0.3 * np.abs(b).sum()
-                + 0.4 * (b**2).sum())
+        return (
+            ((x @ w + b - y) ** 2).mean()
+            + 0.1 * np.abs(w).sum()
+            + 0.2 * (w**2).sum()
+            + 0.3 * np.abs(b).sum()
+            + 0.4 * (b**2).sum()
+        )
 
     assert model.evaluate(x, y)["loss"] == pytest.approx(formula(), rel=1e-13)
-    for g, d in zip(model.gradients(x, y).values(), central_differences(formula, [w, b]), strict=True):
+    for g, d in zip(
+        model.gradients(x, y).values(), central_differences(formula, [w, b]), strict=True
+    ):
         assert_gradient(g, d)

@@ -42,18 +42,38 @@ CASES = [
     ("log_cosh", {}, None, real_targets, 1),
     ("cross_entropy", {}, None, lambda r, p: r.integers(0, p.shape[-1], p.shape[:-1]), 2),
     ("cross_entropy", {}, None, distributions, 2),
-    ("cross_entropy", {"label_smoothing": 0.1}, None, lambda r, p: r.integers(0, p.shape[-1], p.shape[:-1]), 2),
-    ("cross_entropy", {"label_smoothing": 0.3}, None, lambda r, p: 0.9 * distributions(r, p), 2),  # need not sum to 1
+    (
+        "cross_entropy",
+        {"label_smoothing": 0.1},
+        None,
+        lambda r, p: r.integers(0, p.shape[-1], p.shape[:-1]),
+        2,
+    ),
+    (
+        "cross_entropy",
+        {"label_smoothing": 0.3},
+        None,
+        lambda r, p: 0.9 * distributions(r, p),
+        2,
+    ),  # need not sum to 1
     ("binary_cross_entropy", {}, None, lambda r, p: r.integers(0, 2, p.shape).astype(float), 1),
     ("binary_cross_entropy", {}, None, lambda r, p: r.random(p.shape), 1),
-    ("binary_cross_entropy", {"label_smoothing": 0.2}, None, lambda r, p: r.integers(0, 2, p.shape).astype(float), 1),
+    (
+        "binary_cross_entropy",
+        {"label_smoothing": 0.2},
+        None,
+        lambda r, p: r.integers(0, 2, p.shape).astype(float),
+        1,
+    ),
     ("hinge", {}, off_the_hinge, signs, 1),
     ("squared_hinge", {}, off_the_hinge, signs, 1),
     ("poisson", {}, lambda x: np.exp(x / 4), lambda r, p: r.poisson(2.0, p.shape).astype(float), 1),
     ("kl_divergence", {}, lambda x: softmax(x / 4), distributions, 2),
     ("cosine_similarity", {}, None, lambda r, p: r.normal(size=p.shape), 2),
 ]
-IDS = [f"{i}-{row[0]}-{'-'.join(f'{k}={v}' for k, v in row[1].items())}" for i, row in enumerate(CASES)]
+IDS = [
+    f"{i}-{row[0]}-{'-'.join(f'{k}={v}' for k, v in row[1].items())}" for i, row in enumerate(CASES)
+]
 
 
 def sample(case, shape, seed):
@@ -65,11 +85,20 @@ def sample(case, shape, seed):
     target = draw(rng, pred)
     labels = target.dtype.kind == "i"
     target = target if labels else target.astype(np.float32).astype(np.float64)
-    return LOSSES[name](**settings), lambda p, t: FORMULAS[name](p, t, **settings), pred, target, labels
+    return (
+        LOSSES[name](**settings),
+        lambda p, t: FORMULAS[name](p, t, **settings),
+        pred,
+        target,
+        labels,
+    )
 
 
 def leaves(pred, target, labels):
-    return [input_value(pred.shape, "pred", REAL), input_value(target.shape, "y", INT if labels else REAL)]
+    return [
+        input_value(pred.shape, "pred", REAL),
+        input_value(target.shape, "y", INT if labels else REAL),
+    ]
 
 
 def test_the_table_has_every_loss():
@@ -104,21 +133,39 @@ def test_extreme_outputs(name, bits, isa):
     """±1e4 gives finite losses of the size that the formulas tend to, and finite gradients."""
     pred = np.array([[1e4, -1e4], [-1e4, 1e4], [1e4, 1e4], [0, -1e4]])
     target = np.array([[0.0, 1.0]] * 4) if "entropy" in name else np.array([[-1.0, 1.0]] * 4)
-    want = {"cross_entropy": [2e4, 0, np.log(2), 1e4], "binary_cross_entropy": [1e4, 0, 5e3, 5e3 + np.log(2) / 2],
-            "hinge": [10001, 0, 5000.5, 5001], "mae": [10001, 9999, 1e4, 5001],
-            "huber": [10000.5, 9998.5, 9999.5, 5000.5],
-            "log_cosh": [10001 - np.log(2), 9999 - np.log(2), 1e4 - np.log(2),
-                         (np.log(np.cosh(1)) + 10001 - np.log(2)) / 2]}[name]
+    want = {
+        "cross_entropy": [2e4, 0, np.log(2), 1e4],
+        "binary_cross_entropy": [1e4, 0, 5e3, 5e3 + np.log(2) / 2],
+        "hinge": [10001, 0, 5000.5, 5001],
+        "mae": [10001, 9999, 1e4, 5001],
+        "huber": [10000.5, 9998.5, 9999.5, 5000.5],
+        "log_cosh": [
+            10001 - np.log(2),
+            9999 - np.log(2),
+            1e4 - np.log(2),
+            (np.log(np.cosh(1)) + 10001 - np.log(2)) / 2,
+        ],
+    }[name]
     p, t = leaves(pred, target, False)
     each = LOSSES[name]()(p, t)
-    got, slope = run_graph([p, t], [pred, target], [each, *gradients(ops.mean(each), [p])], bits, isa)
-    np.testing.assert_allclose(got, want, atol=1e4 * (1.2e-7 if bits == 32 else 2.2e-16))  # one rounding of 1e4
+    got, slope = run_graph(
+        [p, t], [pred, target], [each, *gradients(ops.mean(each), [p])], bits, isa
+    )
+    np.testing.assert_allclose(
+        got, want, atol=1e4 * (1.2e-7 if bits == 32 else 2.2e-16)
+    )  # one rounding of 1e4
     assert np.isfinite(slope).all() and np.abs(slope).max() > 0
 
 
 @pytest.mark.parametrize("bits", [32, 64])
-@pytest.mark.parametrize(("name", "activation"), [("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid"),
-                                                  ("kl_divergence", "softmax")])
+@pytest.mark.parametrize(
+    ("name", "activation"),
+    [
+        ("cross_entropy", "softmax"),
+        ("binary_cross_entropy", "sigmoid"),
+        ("kl_divergence", "softmax"),
+    ],
+)
 def test_probabilities_are_seen(name, activation, bits, isa):
     """A loss on a softmax or sigmoid is the loss on what went into it: also at ±1e4, where log(p) is lost."""
     logits = np.array([[1e4, -1e4, 3], [1.5, 0.25, -2], [-1e4, 1e4, 1e4]])
@@ -144,7 +191,9 @@ class Affine(gd.Model):
         self.shape, self.activation = shape, gd.activations.get(activation)
 
     def forward(self, x):
-        return self.activation(x * self.param("gain", self.shape, "ones") + self.param("bias", self.shape, "zeros"))
+        return self.activation(
+            x * self.param("gain", self.shape, "ones") + self.param("bias", self.shape, "zeros")
+        )
 
 
 def affine(shape, loss, activation=None, **options):
@@ -158,11 +207,24 @@ def test_labels_of_every_kind():
     x = np.random.default_rng(0).normal(size=(9, 4))
     y = np.arange(9) % 4
     want = cross_entropy(x, y).mean()
-    for labels in (y, y.astype(np.int8), y.astype(float), y[:, None], np.eye(4)[y], np.eye(4, dtype=bool)[y],
-                   y.tolist()):
-        assert affine((4,), "cross_entropy").evaluate(x, labels)["loss"] == pytest.approx(want, rel=1e-12)
-    assert affine((4,), "cross_entropy", "softmax").evaluate(x, y)["loss"] == pytest.approx(want, rel=1e-12)
-    hinges = [affine((4,), "hinge").evaluate(x, t)["loss"] for t in (np.eye(4)[y], np.eye(4)[y] * 2 - 1)]
+    for labels in (
+        y,
+        y.astype(np.int8),
+        y.astype(float),
+        y[:, None],
+        np.eye(4)[y],
+        np.eye(4, dtype=bool)[y],
+        y.tolist(),
+    ):
+        assert affine((4,), "cross_entropy").evaluate(x, labels)["loss"] == pytest.approx(
+            want, rel=1e-12
+        )
+    assert affine((4,), "cross_entropy", "softmax").evaluate(x, y)["loss"] == pytest.approx(
+        want, rel=1e-12
+    )
+    hinges = [
+        affine((4,), "hinge").evaluate(x, t)["loss"] for t in (np.eye(4)[y], np.eye(4)[y] * 2 - 1)
+    ]
     assert hinges[0] == hinges[1]
 
 
@@ -174,18 +236,30 @@ def test_sample_weights(name):
     weights = np.array([0.0, 1, 2, 0.5, 3, 0, 1])
     model = affine((3,), loss)
     want = (formula(pred, target) * weights).sum() / 7
-    assert model.evaluate(pred, target, batch_size=3, sample_weight=weights)["loss"] == pytest.approx(want, rel=1e-10)
+    assert model.evaluate(pred, target, batch_size=3, sample_weight=weights)[
+        "loss"
+    ] == pytest.approx(want, rel=1e-10)
     moved = pred.copy()
     moved[weights == 0] = pred[1]
     bias = model.gradients(pred, target, weights)["bias"]
     np.testing.assert_array_equal(bias, model.gradients(moved, target, weights)["bias"])
-    each = [model.gradients(pred[i:i + 1], target[i:i + 1])["bias"] * w / 7 for i, w in enumerate(weights)]
+    each = [
+        model.gradients(pred[i : i + 1], target[i : i + 1])["bias"] * w / 7
+        for i, w in enumerate(weights)
+    ]
     np.testing.assert_allclose(bias, np.sum(each, axis=0), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("one_hot", [False, True])
-@pytest.mark.parametrize(("spec", "weights"), [({0: 3.0, 2: 0.5}, [3, 1, 0.5]), ([1.0, 2.0, 0.25], [1, 2, 0.25]),
-                                               (np.array([2, 0, 1]), [2, 0, 1]), ("balanced", [9 / 12, 9 / 6, 9 / 9])])
+@pytest.mark.parametrize(
+    ("spec", "weights"),
+    [
+        ({0: 3.0, 2: 0.5}, [3, 1, 0.5]),
+        ([1.0, 2.0, 0.25], [1, 2, 0.25]),
+        (np.array([2, 0, 1]), [2, 0, 1]),
+        ("balanced", [9 / 12, 9 / 6, 9 / 9]),
+    ],
+)
 def test_class_weights(spec, weights, one_hot):
     x = np.random.default_rng(1).normal(size=(9, 3))
     y = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2])
@@ -195,7 +269,9 @@ def test_class_weights(spec, weights, one_hot):
     one = a.fit(x, labels, class_weight=spec, **options)
     two = b.fit(x, labels, sample_weight=np.array(weights)[y], **options)
     assert one.history["loss"] == two.history["loss"]
-    assert one.history["loss"][0] == pytest.approx((cross_entropy(x, y) * np.array(weights)[y]).mean(), rel=1e-12)
+    assert one.history["loss"][0] == pytest.approx(
+        (cross_entropy(x, y) * np.array(weights)[y]).mean(), rel=1e-12
+    )
     for u, v in zip(a.get_weights(), b.get_weights(), strict=True):
         np.testing.assert_array_equal(u, v)
 
@@ -203,8 +279,9 @@ def test_class_weights(spec, weights, one_hot):
 def test_class_and_sample_weights_multiply():
     x, y = np.random.default_rng(2).normal(size=(6, 1)), np.array([0, 1, 1, 1, 0, 1])
     s = np.arange(6.0)
-    history = affine((1,), "binary_cross_entropy").fit(x, y, batch_size=None, sample_weight=s, class_weight={1: 4.0},
-                                                      seed=0, verbose=0)
+    history = affine((1,), "binary_cross_entropy").fit(
+        x, y, batch_size=None, sample_weight=s, class_weight={1: 4.0}, seed=0, verbose=0
+    )
     want = (FORMULAS["binary_cross_entropy"](x, y[:, None]) * s * np.where(y == 1, 4, 1)).mean()
     assert history.history["loss"][0] == pytest.approx(want, rel=1e-12)
 
@@ -219,11 +296,17 @@ def test_losses_of_ones_own():
     def each(pred, target):
         return gd.ops.sum(gd.ops.abs(pred - target) ** 3, 1)
 
-    assert affine((2,), log_ratio).evaluate(x, y)["loss"] == pytest.approx((np.log(x / y)**2).mean(), rel=1e-12)
-    want = (np.abs(x - y)**3).sum(axis=1)
-    assert affine((2,), each).evaluate(x, y, batch_size=3)["loss"] == pytest.approx(want.mean(), rel=1e-12)
+    assert affine((2,), log_ratio).evaluate(x, y)["loss"] == pytest.approx(
+        (np.log(x / y) ** 2).mean(), rel=1e-12
+    )
+    want = (np.abs(x - y) ** 3).sum(axis=1)
+    assert affine((2,), each).evaluate(x, y, batch_size=3)["loss"] == pytest.approx(
+        want.mean(), rel=1e-12
+    )
     w = np.arange(8.0)
-    assert affine((2,), each).evaluate(x, y, sample_weight=w)["loss"] == pytest.approx((want * w).mean(), rel=1e-12)
+    assert affine((2,), each).evaluate(x, y, sample_weight=w)["loss"] == pytest.approx(
+        (want * w).mean(), rel=1e-12
+    )
     with pytest.raises(ValueError, match="one number for each sample"):
         affine((2,), log_ratio).evaluate(x, y, sample_weight=w)
     slope = affine((2,), log_ratio).gradients(x, y)["bias"]
@@ -246,8 +329,12 @@ def test_several_outputs_with_loss_weights():
     assert model.evaluate(x, {"a": ya, "b": yb})["loss"] == pytest.approx(want, rel=1e-12)
     assert model.evaluate(x, (ya, yb))["loss"] == pytest.approx(want, rel=1e-12)
     slopes = model.gradients(x, (ya, yb))
-    np.testing.assert_allclose(slopes["a.bias"], 0.25 * 2 * (out["a"] - ya).sum(axis=0) / 10, rtol=1e-10)
-    np.testing.assert_allclose(slopes["b.bias"], 2 * (softmax(out["b"]) - np.eye(3)[yb]).sum(axis=0) / 5, rtol=1e-10)
+    np.testing.assert_allclose(
+        slopes["a.bias"], 0.25 * 2 * (out["a"] - ya).sum(axis=0) / 10, rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        slopes["b.bias"], 2 * (softmax(out["b"]) - np.eye(3)[yb]).sum(axis=0) / 5, rtol=1e-10
+    )
 
 
 def test_predict_proba_is_what_the_loss_takes_the_output_for():
@@ -270,8 +357,13 @@ TORCH = {
     "kl_divergence": lambda f, p, t: f.kl_div(p.log(), t, reduction="batchmean"),
     "cosine_similarity": lambda f, p, t: -f.cosine_similarity(p, t, dim=-1).mean(),
 }
-WITH_TORCH = [i for i, row in enumerate(CASES) if row[0] in TORCH and i != 8  # torch smooths only what sums to 1
-              and not (row[0] == "binary_cross_entropy" and row[1])]
+WITH_TORCH = [
+    i
+    for i, row in enumerate(CASES)
+    if row[0] in TORCH
+    and i != 8  # torch smooths only what sums to 1
+    and not (row[0] == "binary_cross_entropy" and row[1])
+]
 
 
 @pytest.mark.parametrize("bits", [32, 64])

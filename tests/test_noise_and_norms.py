@@ -21,7 +21,9 @@ class Reader(gd.Model):
 
 def reader(forward, layers=(), seed=0, start=1.0, power=1, dtype="float32"):
     model = Reader(forward, layers, start)
-    model.compile(optimizer=gd.SGD(0.0), loss=lambda pred, _: gd.ops.sum(pred**power) / power, dtype=dtype)
+    model.compile(
+        optimizer=gd.SGD(0.0), loss=lambda pred, _: gd.ops.sum(pred**power) / power, dtype=dtype
+    )
     model.fit(np.arange(ROWS), np.zeros(ROWS), epochs=0, seed=seed, verbose=0)
     return model
 
@@ -86,7 +88,9 @@ def test_parallel_dropouts_differ():
 def test_dropout_of_zero_and_in_prediction():
     for layer in (gd.Dropout(0), gd.Dropout(0.7), gd.GaussianNoise(0), gd.GaussianNoise(2.0)):
         model = reader(layer, [layer], start=3.0)
-        np.testing.assert_array_equal(model.predict(np.arange(ROWS)), np.full((ROWS, WIDTH), 3, np.float32))
+        np.testing.assert_array_equal(
+            model.predict(np.arange(ROWS)), np.full((ROWS, WIDTH), 3, np.float32)
+        )
         loss = model.evaluate(np.arange(ROWS), np.zeros(ROWS))["loss"]
         assert loss == pytest.approx(3.0 * ROWS * WIDTH)
     assert (read(reader(gd.Dropout(0))) == 1).all()
@@ -113,7 +117,9 @@ def test_gaussian_noise(dtype, isa):
 def norm_model(momentum=0.9, **options):
     layer = gd.BatchNorm(momentum=momentum, epsilon=1e-3, **options)
     model = gd.Sequential([gd.Input(3), layer])
-    model.compile(optimizer=gd.SGD(0.0), loss=lambda pred, t: gd.ops.mean(pred * t), dtype="float64")
+    model.compile(
+        optimizer=gd.SGD(0.0), loss=lambda pred, t: gd.ops.mean(pred * t), dtype="float64"
+    )
     return model, layer
 
 
@@ -124,13 +130,15 @@ def test_batch_norm_running_statistics(isa):
     x = rng.normal(2, 3, (20, 3))
     mean, var = np.zeros(3), np.ones(3)
     for k in (0, 1, 0):
-        batch = x[k * 10:k * 10 + 10 - 3 * k]  # the second batch is a shorter one
+        batch = x[k * 10 : k * 10 + 10 - 3 * k]  # the second batch is a shorter one
         model.train_on_batch(batch, np.ones(batch.shape))
         mean, var = 0.9 * mean + 0.1 * batch.mean(axis=0), 0.9 * var + 0.1 * batch.var(axis=0)
         state = model.state_dict()
         np.testing.assert_allclose(state["0.running_mean"], mean, rtol=1e-13)
         np.testing.assert_allclose(state["0.running_var"], var, rtol=1e-13)
-        np.testing.assert_allclose(model.predict(x), batch_norm(x, mean=mean, var=var), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            model.predict(x), batch_norm(x, mean=mean, var=var), rtol=1e-12, atol=1e-14
+        )
     model.evaluate(x, np.ones(x.shape))
     model.gradients(x, np.ones(x.shape))
     np.testing.assert_array_equal(model.state_dict()["0.running_mean"], state["0.running_mean"])
@@ -142,7 +150,7 @@ def test_batch_norm_within_an_epoch():
     whole, single = norm_model()[0], norm_model()[0]
     whole.fit(x, np.ones(x.shape), batch_size=5, shuffle=False, seed=0, verbose=0)
     for i in range(0, 23, 5):
-        single.train_on_batch(x[i:i + 5], np.ones(x[i:i + 5].shape))
+        single.train_on_batch(x[i : i + 5], np.ones(x[i : i + 5].shape))
     for a, b in zip(whole.get_weights(), single.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -158,9 +166,13 @@ def test_frozen_batch_norm():
     before = model.state_dict()
     layer.trainable = False
     assert list(model.gradients(x, y)) == ["1.kernel", "1.bias"]
-    normal = batch_norm(x, before["0.gamma"], before["0.beta"], before["0.running_mean"], before["0.running_var"])
+    normal = batch_norm(
+        x, before["0.gamma"], before["0.beta"], before["0.running_mean"], before["0.running_var"]
+    )
     off = normal @ before["1.kernel"] + before["1.bias"] - y
-    np.testing.assert_allclose(model.gradients(x, y)["1.kernel"], normal.T @ off * 2 / y.size, rtol=1e-11)
+    np.testing.assert_allclose(
+        model.gradients(x, y)["1.kernel"], normal.T @ off * 2 / y.size, rtol=1e-11
+    )
     assert model.train_on_batch(x, y) == pytest.approx((off**2).mean(), rel=1e-12)
     after = model.state_dict()
     for name, value in before.items():
@@ -181,7 +193,9 @@ def test_batch_norm_of_a_shared_layer_follows_both_uses():
         def forward(self, x):
             return self.norm(x) + self.norm(x * 3.0)
 
-    model = Twice().compile(optimizer=gd.SGD(0.0), loss=lambda pred, t: gd.ops.mean(pred * t), dtype="float64")
+    model = Twice().compile(
+        optimizer=gd.SGD(0.0), loss=lambda pred, t: gd.ops.mean(pred * t), dtype="float64"
+    )
     x = np.random.default_rng(3).normal(1, 1, (9, 2))
     model.train_on_batch(x, np.ones((9, 2)))
     mean = x.mean(axis=0)

@@ -18,19 +18,34 @@ TABLE = [
     ("sgd", {}, "SGD", {}),
     ("sgd", {"momentum": 0.9}, "SGD", {"momentum": 0.9}),
     ("sgd", {"momentum": 0.8, "nesterov": True}, "SGD", {"momentum": 0.8, "nesterov": True}),
-    ("sgd", {"momentum": 0.9, "weight_decay": 0.1}, None, {}),  # torch's decay of SGD is not decoupled
+    (
+        "sgd",
+        {"momentum": 0.9, "weight_decay": 0.1},
+        None,
+        {},
+    ),  # torch's decay of SGD is not decoupled
     ("sgd", {"weight_decay": 0.1}, "SGD", {"weight_decay": 0.1}),  # without momentum it is the same
     ("adam", {}, "Adam", {}),
     ("adam", {"betas": (0.8, 0.95), "epsilon": 1e-3}, "Adam", {"betas": (0.8, 0.95), "eps": 1e-3}),
     ("adam", {"amsgrad": True}, "Adam", {"amsgrad": True}),
     ("adam", {"weight_decay": 0.1}, "AdamW", {"weight_decay": 0.1}),
     ("adamw", {}, "AdamW", {}),
-    ("adamw", {"weight_decay": 0.3, "amsgrad": True}, "AdamW", {"weight_decay": 0.3, "amsgrad": True}),
+    (
+        "adamw",
+        {"weight_decay": 0.3, "amsgrad": True},
+        "AdamW",
+        {"weight_decay": 0.3, "amsgrad": True},
+    ),
     ("amsgrad", {}, "Adam", {"amsgrad": True}),
     ("amsgrad", {"betas": (0.9, 0.8)}, "Adam", {"amsgrad": True, "betas": (0.9, 0.8)}),
     ("nadam", {}, "NAdam", {}),
     ("nadam", {"momentum_decay": 0.1}, "NAdam", {"momentum_decay": 0.1}),
-    ("nadam", {"weight_decay": 0.1}, "NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    (
+        "nadam",
+        {"weight_decay": 0.1},
+        "NAdam",
+        {"weight_decay": 0.1, "decoupled_weight_decay": True},
+    ),
     ("rmsprop", {}, "RMSprop", {}),
     ("rmsprop", {"rho": 0.9, "epsilon": 1e-4}, "RMSprop", {"alpha": 0.9, "eps": 1e-4}),
     ("rmsprop", {"momentum": 0.9}, "RMSprop", {"momentum": 0.9}),
@@ -43,7 +58,9 @@ TABLE = [
     ("adadelta", {"rho": 0.95, "epsilon": 1e-3}, "Adadelta", {"rho": 0.95, "eps": 1e-3}),
     ("adadelta", {"weight_decay": 0.1}, None, {}),
 ]
-IDS = [f"{name}-{'-'.join(f'{k}={v}' for k, v in settings.items())}" for name, settings, _, _ in TABLE]
+IDS = [
+    f"{name}-{'-'.join(f'{k}={v}' for k, v in settings.items())}" for name, settings, _, _ in TABLE
+]
 LR = 0.05
 
 
@@ -58,10 +75,11 @@ class Given(gd.Model):
 
     def forward(self, x):
         parts, at = [], 0
-        for size, (name, role) in zip(self.sizes, (("kernel", "kernel"), ("bias", "bias"), ("gain", "norm")),
-                                      strict=False):
+        for size, (name, role) in zip(
+            self.sizes, (("kernel", "kernel"), ("bias", "bias"), ("gain", "norm")), strict=False
+        ):
             first = (lambda a: lambda shape, _: first_values(self.start, shape, a))(at)
-            parts.append(x[:, at:at + size] * self.param(name, (size,), first, role))
+            parts.append(x[:, at : at + size] * self.param(name, (size,), first, role))
             at += size
         return gd.ops.concatenate(parts) if len(parts) > 1 else parts[0]
 
@@ -72,13 +90,23 @@ def first_values(start, shape, at):
 
 def given(optimizer, bits, sizes=(WIDTH,), start=1.0):
     model = Given(sizes, start)
-    model.compile(optimizer=optimizer, loss=lambda pred, target: gd.ops.sum(pred), dtype=f"float{bits}")
+    model.compile(
+        optimizer=optimizer, loss=lambda pred, target: gd.ops.sum(pred), dtype=f"float{bits}"
+    )
     return model
 
 
 def feed(model, gradients, **options):
     """One step with each row; the parameters after that, as one vector."""
-    model.fit(gradients, np.zeros(len(gradients)), batch_size=1, shuffle=False, seed=0, verbose=0, **options)
+    model.fit(
+        gradients,
+        np.zeros(len(gradients)),
+        batch_size=1,
+        shuffle=False,
+        seed=0,
+        verbose=0,
+        **options,
+    )
     return np.concatenate(model.get_weights())
 
 
@@ -116,8 +144,11 @@ def test_numpy_loop(name, settings, bits, isa):
 
 
 @pytest.mark.parametrize("bits", [32, 64])
-@pytest.mark.parametrize(("name", "settings", "torch_name", "torch_settings"),
-                         [row for row in TABLE if row[2]], ids=[i for i, row in zip(IDS, TABLE, strict=True) if row[2]])
+@pytest.mark.parametrize(
+    ("name", "settings", "torch_name", "torch_settings"),
+    [row for row in TABLE if row[2]],
+    ids=[i for i, row in zip(IDS, TABLE, strict=True) if row[2]],
+)
 def test_torch(name, settings, torch_name, torch_settings, bits):
     """Step by step, 100 steps on the same gradients: to 1e-9 relative in float64, where 1e-6 is the promise."""
     torch = pytest.importorskip("torch")
@@ -129,11 +160,15 @@ def test_torch(name, settings, torch_name, torch_settings, bits):
     for t in range(STEPS):
         p.grad = torch.tensor(g[t], dtype=real)
         theirs.step()
-        model.train_on_batch(g[t:t + 1], np.zeros(1))
+        model.train_on_batch(g[t : t + 1], np.zeros(1))
         want = p.detach().numpy().astype(np.float64)
         # in float32 both sides round 100 times; torch keeps NAdam's product of momenta in float32 even in float64
         sharp = 1e-6 if name == "nadam" else 1e-9
-        close(model.get_weights()[0], want, sharp if bits == 64 else 1e-4 if settings.get("centered") else 2e-5)
+        close(
+            model.get_weights()[0],
+            want,
+            sharp if bits == 64 else 1e-4 if settings.get("centered") else 2e-5,
+        )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -154,7 +189,9 @@ def test_one_call_or_many(name):
 def test_clip_value(bits, isa):
     g = gradients_of(3)
     got = feed(given(gd.SGD(LR, momentum=0.5, clip_value=0.25), bits), g)
-    want = LOOPS["sgd"](first_values(1.0, (WIDTH,), 0), np.clip(g, -0.25, 0.25), LR, momentum=0.5)[-1]
+    want = LOOPS["sgd"](first_values(1.0, (WIDTH,), 0), np.clip(g, -0.25, 0.25), LR, momentum=0.5)[
+        -1
+    ]
     close(got, want, TOLERANCE[bits] * 10)
 
 
@@ -190,7 +227,7 @@ def test_decay_is_decoupled(name):
     """Without a gradient, only the decay moves a parameter; and it leaves the slots alone."""
     p = first_values(1.0, (WIDTH,), 0)
     got = feed(given(OPTIMIZERS[name](LR, weight_decay=0.5), 64), np.zeros((10, WIDTH)))
-    close(got, p * (1 - LR * 0.5)**10, 1e-13)
+    close(got, p * (1 - LR * 0.5) ** 10, 1e-13)
 
 
 def test_no_decay_on_biases_and_norms(isa):
@@ -206,8 +243,11 @@ def test_groups():
     """Each parameter has the settings of the first group that fits its name; the rest has the optimizer's."""
     sizes = (WIDTH, 5, 3)
     g = gradients_of(7, sum(sizes))
-    groups = [{"match": "b*", "lr": 0.2}, {"match": "bias", "lr": 9.0},
-              {"match": "g?in", "lr": 0.01, "weight_decay": 0.5}]
+    groups = [
+        {"match": "b*", "lr": 0.2},
+        {"match": "bias", "lr": 9.0},
+        {"match": "g?in", "lr": 0.01, "weight_decay": 0.5},
+    ]
     got = feed(given(gd.RMSprop(LR, weight_decay=0.1, groups=groups), 64, sizes), g)
     p, at = first_values(1.0, (sum(sizes),), 0), np.cumsum((0, *sizes))
     expected = [(LR, 0.1), (0.2, 0.1), (0.01, 0.5)]
@@ -226,14 +266,23 @@ def test_frozen_parameters_stay():
     close(got[:WIDTH], LOOPS["adam"](p[:WIDTH], g[:, :WIDTH], LR, weight_decay=0.5)[-1], 1e-12)
 
 
-SCHEDULES = [schedules.Constant(0.1), schedules.Step(0.1, 7, 0.5), schedules.MultiStep(0.1, (3, 50), 0.1),
-             schedules.Exponential(0.1, 0.9, 10), schedules.Polynomial(0.1, 80), schedules.Cosine(0.1, 60),
-             schedules.CosineRestarts(0.1, 20), schedules.OneCycle(0.1, 100),
-             schedules.Warmup(schedules.Constant(0.1), 30)]
+SCHEDULES = [
+    schedules.Constant(0.1),
+    schedules.Step(0.1, 7, 0.5),
+    schedules.MultiStep(0.1, (3, 50), 0.1),
+    schedules.Exponential(0.1, 0.9, 10),
+    schedules.Polynomial(0.1, 80),
+    schedules.Cosine(0.1, 60),
+    schedules.CosineRestarts(0.1, 20),
+    schedules.OneCycle(0.1, 100),
+    schedules.Warmup(schedules.Constant(0.1), 30),
+]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=[type(s).__name__ for s in SCHEDULES])
-@pytest.mark.parametrize(("name", "settings"), [("sgd", {"momentum": 0.9, "weight_decay": 0.1}), ("adam", {})])
+@pytest.mark.parametrize(
+    ("name", "settings"), [("sgd", {"momentum": 0.9, "weight_decay": 0.1}), ("adam", {})]
+)
 def test_schedules_count_steps(name, settings, schedule):
     """Step t has schedule(t), decay included, across calls of fit."""
     g = gradients_of(9)

@@ -14,7 +14,9 @@ def blocks(language):
 
 def test_example_prints_what_the_readme_shows(tmp_path):
     example, printed = blocks("python")[0], blocks("text")[0]
-    result = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stderr
     # losses differ in their last places between instruction sets; what is printed is rounded
     assert result.stdout.strip() == printed.strip()

@@ -2,6 +2,7 @@
 
 The work is done by tests/csrc/vmath_check.c; here it is compiled and run.
 """
+
 import os
 import platform
 import shlex
@@ -58,8 +59,18 @@ def run(isa, bits, tmp_path, *args):
     elif platform.machine() not in ("aarch64", "arm64"):
         cc, runner, extra = [CROSS_CC], [QEMU], ["-static"]
     exe = tmp_path / "vmath_check"
-    command = [*cc, *FLAGS.split(), *extra, f"-DGD_ISA_{isa}", f"-DGD_REAL_BITS={bits}",
-               f"-I{ROOT / 'csrc'}", str(SOURCE), "-o", str(exe), "-lm"]
+    command = [
+        *cc,
+        *FLAGS.split(),
+        *extra,
+        f"-DGD_ISA_{isa}",
+        f"-DGD_REAL_BITS={bits}",
+        f"-I{ROOT / 'csrc'}",
+        str(SOURCE),
+        "-o",
+        str(exe),
+        "-lm",
+    ]
     built = subprocess.run(command, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     done = subprocess.run([*runner, str(exe), *args], capture_output=True, text=True)

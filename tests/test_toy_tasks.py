@@ -16,9 +16,9 @@ def bars(rng, n, size=8):
     for i in range(n):
         r, c = rng.integers(0, size, 2 - y[i])[0], rng.integers(0, size - 3)
         if y[i]:
-            x[i, r, c:c + 4, 0] += 1
+            x[i, r, c : c + 4, 0] += 1
         else:
-            x[i, c:c + 4, r, 0] += 1
+            x[i, c : c + 4, r, 0] += 1
     return x, y
 
 
@@ -51,13 +51,34 @@ def running_parity(rng, n, steps=6):
 
 
 TASKS = {
-    "Conv2D": (bars, lambda: [gd.Conv2D(8, 4, activation="relu", padding="same"), gd.MaxPool2D(8), gd.Flatten(),
-                              gd.Dense(2)], 1e-2, 12, 0.98),
+    "Conv2D": (
+        bars,
+        lambda: [
+            gd.Conv2D(8, 4, activation="relu", padding="same"),
+            gd.MaxPool2D(8),
+            gd.Flatten(),
+            gd.Dense(2),
+        ],
+        1e-2,
+        12,
+        0.98,
+    ),
     "MaxPool2D": (brightest, lambda: [gd.MaxPool2D(8), gd.Flatten(), gd.Dense(2)], 5e-2, 20, 0.99),
-    "Embedding": (same_half, lambda: [gd.Embedding(20, 8), gd.Flatten(), gd.Dense(32, activation="relu"), gd.Dense(2)],
-                  1e-2, 20, 0.99),
+    "Embedding": (
+        same_half,
+        lambda: [gd.Embedding(20, 8), gd.Flatten(), gd.Dense(32, activation="relu"), gd.Dense(2)],
+        1e-2,
+        20,
+        0.99,
+    ),
     "LSTM": (first_symbol, lambda: [gd.LSTM(16), gd.Dense(4)], 1e-2, 20, 0.99),
-    "LSTM-sequences": (running_parity, lambda: [gd.LSTM(16, return_sequences=True), gd.Dense(2)], 2e-2, 40, 0.99),
+    "LSTM-sequences": (
+        running_parity,
+        lambda: [gd.LSTM(16, return_sequences=True), gd.Dense(2)],
+        2e-2,
+        40,
+        0.99,
+    ),
 }
 
 
@@ -77,6 +98,8 @@ def test_a_line_cannot():
     for task, layer in ((bars, gd.Flatten()), (same_half, gd.Embedding(20, 1))):
         rng = np.random.default_rng(0)
         (x, y), (xt, yt) = task(rng, 1500), task(rng, 500)
-        model = gd.Sequential([layer, gd.Flatten(), gd.Dense(2)]).compile(optimizer=gd.Adam(1e-2), loss="cross_entropy")
+        model = gd.Sequential([layer, gd.Flatten(), gd.Dense(2)]).compile(
+            optimizer=gd.Adam(1e-2), loss="cross_entropy"
+        )
         model.fit(x, y, epochs=15, seed=0, verbose=0)
         assert (model.predict(xt).argmax(axis=-1) == yt).mean() < 0.7

@@ -12,11 +12,26 @@ from torch.nn import functional as nn
 import gdcore as gd
 
 ACTIVATIONS = {
-    "linear": lambda x: x, "relu": nn.relu, "leaky_relu": nn.leaky_relu, "relu6": nn.relu6, "elu": nn.elu,
-    "selu": nn.selu, "gelu": nn.gelu, "gelu_tanh": lambda x: nn.gelu(x, approximate="tanh"), "silu": nn.silu,
-    "swish": nn.silu, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "softplus": nn.softplus, "softsign": nn.softsign,
-    "hard_sigmoid": nn.hardsigmoid, "hard_swish": nn.hardswish, "mish": nn.mish,
-    "softmax": lambda x: nn.softmax(x, -1), "log_softmax": lambda x: nn.log_softmax(x, -1), "exp": torch.exp,
+    "linear": lambda x: x,
+    "relu": nn.relu,
+    "leaky_relu": nn.leaky_relu,
+    "relu6": nn.relu6,
+    "elu": nn.elu,
+    "selu": nn.selu,
+    "gelu": nn.gelu,
+    "gelu_tanh": lambda x: nn.gelu(x, approximate="tanh"),
+    "silu": nn.silu,
+    "swish": nn.silu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softplus": nn.softplus,
+    "softsign": nn.softsign,
+    "hard_sigmoid": lambda x: torch.clamp((x + 3) / 6, 0, 1),  # torch's own slope is a float32 1/6
+    "hard_swish": nn.hardswish,
+    "mish": nn.mish,
+    "softmax": lambda x: nn.softmax(x, -1),
+    "log_softmax": lambda x: nn.log_softmax(x, -1),
+    "exp": torch.exp,
 }
 
 
@@ -43,7 +58,9 @@ class Norm(gd.Layer):
         gamma, beta = w("norm.gamma"), w("norm.beta")
         if self.batch:
             flat = x.reshape(-1, x.shape[-1])
-            return nn.batch_norm(flat, None, None, gamma, beta, training=True, eps=1e-3).reshape(x.shape)
+            return nn.batch_norm(flat, None, None, gamma, beta, training=True, eps=1e-3).reshape(
+                x.shape
+            )
         return nn.layer_norm(x, x.shape[-1:], gamma, beta, eps=1e-3)
 
 
@@ -101,7 +118,13 @@ class Conv(gd.Layer):
         c = self.conv
         reach = [(k - 1) * d + 1 for k, d in zip(c.kernel_size, c.dilation, strict=True)]
         image = padded(x.permute(0, 3, 1, 2), reach, c.strides, c.padding)
-        y = nn.conv2d(image, w("conv.kernel").permute(3, 2, 0, 1), w("conv.bias"), c.strides, dilation=c.dilation)
+        y = nn.conv2d(
+            image,
+            w("conv.kernel").permute(3, 2, 0, 1),
+            w("conv.bias"),
+            c.strides,
+            dilation=c.dilation,
+        )
         return ACTIVATIONS[self.kind](y.permute(0, 2, 3, 1))
 
 
@@ -128,8 +151,12 @@ class Recurrent(gd.Layer):
     def torch(self, x, w):
         n = self.lstm.units
         module = torch.nn.LSTM(x.shape[-1], n, batch_first=True, dtype=x.dtype)
-        weights = {"weight_ih_l0": w("lstm.kernel").T, "weight_hh_l0": w("lstm.recurrent").T,
-                   "bias_ih_l0": w("lstm.bias"), "bias_hh_l0": torch.zeros(4 * n, dtype=x.dtype)}
+        weights = {
+            "weight_ih_l0": w("lstm.kernel").T,
+            "weight_hh_l0": w("lstm.recurrent").T,
+            "bias_ih_l0": w("lstm.bias"),
+            "bias_hh_l0": torch.zeros(4 * n, dtype=x.dtype),
+        }
         every, (last, _) = torch.func.functional_call(module, weights, (x,))
         return every if self.lstm.return_sequences else last[0]
 
@@ -154,6 +181,8 @@ class Flat(gd.Layer):
 
 
 LOSSES = {
-    "cross_entropy": nn.cross_entropy, "mse": nn.mse_loss, "huber": nn.huber_loss,
+    "cross_entropy": nn.cross_entropy,
+    "mse": nn.mse_loss,
+    "huber": nn.huber_loss,
     "binary_cross_entropy": nn.binary_cross_entropy_with_logits,
 }

@@ -1,11 +1,14 @@
-"""What lowering writes: instructions, and sizes as pairs."""
+"""What lowering writes: instructions, sizes as pairs, and the numbers that a plan brings along."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from gdcore.graph.ir import Batch, Dim, Value
+from gdcore.graph.place import Place
 
 Pair = tuple[int, int]
 Ref = tuple[int, int, int]
@@ -71,3 +74,27 @@ def collapse(
             for s, o in zip(steps, out_steps, strict=True):
                 o.append(s[i])
     return out_shape, out_steps
+
+
+class Constants:
+    """The numbers that a plan brings along, each once."""
+
+    def __init__(self, buffer: int, bits: int) -> None:
+        self.buffer = buffer
+        self.dtype = np.float32 if bits == 32 else np.float64
+        self.known: dict[bytes, Place] = {}
+        self.parts: list[bytes] = []
+        self.end = 0
+
+    def place(self, array: np.ndarray) -> Place:
+        data = np.ascontiguousarray(array, dtype=self.dtype).tobytes()
+        if data not in self.known:
+            self.known[data] = Place(self.buffer, self.end)
+            padded = data + bytes(-len(data) % 64)
+            self.parts.append(padded)
+            self.end += len(padded)
+        return self.known[data]
+
+    def array(self) -> np.ndarray:
+        """All of them, as they lie in their buffer."""
+        return np.frombuffer(b"".join(self.parts) or bytes(64), dtype=np.uint8).copy()

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gdcore.graph.fuse import Group, base
-from gdcore.graph.instructions import Instruction, Pair, Ref, collapse, pair
+from gdcore.graph.instructions import Constants, Instruction, Pair, Ref, collapse, pair
 from gdcore.graph.ir import INT, Dim, Shape, Value, size, strides
 from gdcore.graph.place import Place, Placement
 
@@ -230,30 +230,6 @@ def _flops(v: Value) -> Dim:
     if callable(v.op.flops):
         return v.op.flops(v)
     return size(v.shape) * v.op.flops if v.op.flops else 0
-
-
-class Constants:
-    """The numbers that a plan brings along, each once."""
-
-    def __init__(self, buffer: int, bits: int) -> None:
-        self.buffer = buffer
-        self.dtype = np.float32 if bits == 32 else np.float64
-        self.known: dict[bytes, Place] = {}
-        self.parts: list[bytes] = []
-        self.end = 0
-
-    def place(self, array: np.ndarray) -> Place:
-        data = np.ascontiguousarray(array, dtype=self.dtype).tobytes()
-        if data not in self.known:
-            self.known[data] = Place(self.buffer, self.end)
-            padded = data + bytes(-len(data) % 64)
-            self.parts.append(padded)
-            self.end += len(padded)
-        return self.known[data]
-
-    def array(self) -> np.ndarray:
-        """All of them, as they lie in their buffer."""
-        return np.frombuffer(b"".join(self.parts) or bytes(64), dtype=np.uint8).copy()
 
 
 def lower(
