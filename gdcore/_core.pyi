@@ -26,6 +26,7 @@ class Plan:
     ) -> None: ...
 
 class Runner:
+    taken: int
     def __init__(
         self,
         plan: Plan,

@@ -228,8 +228,8 @@ cdef class Runner:
     cdef Plan plan
     cdef Py_buffer held[GD_MAX_BUFFERS * 3]
     cdef int n_held
-    cdef object stages
     cdef bint busy
+    cdef readonly int64_t taken  # steps completed since the plan was made
 
     def __cinit__(self, Plan plan, list buffers, list feeds, list taps, loss, int hyper_buffer):
         cdef int i
@@ -324,6 +324,7 @@ cdef class Runner:
             job.threads, job.seconds = threads, seconds
             with nogil:
                 done = gd_run_job(&job, &status)
+            self.taken += done
         finally:
             self.busy = False
             for i in range(n):

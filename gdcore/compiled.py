@@ -279,6 +279,18 @@ class Compiled(Layer):
         )
 
 
+def check_indices(arrays: Sequence[np.ndarray], network: Network) -> None:
+    """Raises ValueError if an input that picks rows of a table names one that is not there."""
+    limits = network.index_limits
+    for array, name in zip(arrays, network.input_names, strict=True):
+        if name in limits and array.size and not 0 <= array.min() <= array.max() < limits[name]:
+            bad = array.min() if array.min() < 0 else array.max()
+            raise ValueError(
+                f"input {name!r} holds the index {bad}, and the embedding has {limits[name]} rows: "
+                f"expected 0 to {limits[name] - 1}"
+            )
+
+
 def check_input(array: np.ndarray, leaf: Value) -> None:
     """Raises ValueError if an array does not fit an input."""
     want = leaf.shape[1:]

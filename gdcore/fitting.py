@@ -263,18 +263,22 @@ class Fit:
             return self.one_by_one and model.stop_training
 
         lr = float(model.optimizer.schedule(begin))
-        done, status = sweep(
-            step,
-            self.data,
-            self.batch,
-            tally,
-            order=order,
-            seed=model.seed,
-            counter=begin,
-            one_by_one=self.one_by_one,
-            hyper_from=begin,
-            after=after,
-        )
+        taken = step.session.runner.taken
+        try:
+            done, status = sweep(
+                step,
+                self.data,
+                self.batch,
+                tally,
+                order=order,
+                seed=model.seed,
+                counter=begin,
+                one_by_one=self.one_by_one,
+                hyper_from=begin,
+                after=after,
+            )
+        finally:  # C counts: Ctrl-C may come between its return and our own books
+            model.steps_done = begin + step.session.runner.taken - taken
         if status == _core.NOT_FINITE:
             at = (
                 order[done * self.batch : (done + 1) * self.batch]

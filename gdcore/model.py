@@ -11,6 +11,7 @@ import numpy as np
 
 from gdcore.arrays import as_inputs, check_finite
 from gdcore.callbacks import Callback, History
+from gdcore.compiled import check_indices
 from gdcore.errors import NonFiniteError
 from gdcore.fitting import Data, Fit, Tally, sweep
 from gdcore.graph.ir import Value, rewrite
@@ -109,6 +110,7 @@ class Model(Weights):
         first = self._network is None
         try:
             network = self.network(inputs)
+            check_indices(inputs, network)
             targets, spec = as_targets(y, inputs[0], network, self._losses)
             weights = sample_weights(sample_weight, inputs[0])
             if class_weight is not None:
@@ -327,6 +329,7 @@ class Model(Weights):
         check_batch_size("predict", batch_size)
         inputs = as_inputs(x, self.input_names)
         network = self.network(inputs)
+        check_indices(inputs, network)
         rows = len(inputs[0])
         batch = 1
         while batch < min(rows, batch_size):  # few plans serve every length

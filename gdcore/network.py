@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gdcore.graph.draws import number_streams
+from gdcore.graph.fuse import base
+from gdcore.graph.indexing import TAKE
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.graph.registry import INPUT, PARAM, STATE
 from gdcore.layers.base import Layer, Parameter, State, Variable
@@ -31,6 +33,18 @@ class Network:
     parameters: list[Parameter]
     states: list[State]
     names: dict[Variable, str]
+
+    @property
+    def index_limits(self) -> dict[str, int]:
+        """For each input that is used as row numbers of a table, how many rows there are."""
+        limits: dict[str, int] = {}
+        for v in topological(self.outputs):
+            index = base(v.inputs[1]) if v.op is TAKE else None
+            if index is not None and index.op is INPUT:
+                rows = v.inputs[0].shape[0]
+                assert isinstance(rows, int)
+                limits[index.name] = min(rows, limits.get(index.name, rows))
+        return limits
 
     @property
     def input_names(self) -> list[str]:

@@ -200,6 +200,11 @@ class Layer:
         ValueError
             If the shape depends on the batch, or differs from that of the first call.
         """
+        for key, factor in (("l1", l1), ("l2", l2)):
+            if not isinstance(factor, int | float) or not 0 <= factor < float("inf"):
+                raise ValueError(
+                    f"{key}={factor!r} of parameter {name!r}: expected a number of at least 0"
+                )
         if role not in ROLES:
             raise ValueError(
                 f"role {role!r} of parameter {name!r}: expected one of {', '.join(ROLES)}"

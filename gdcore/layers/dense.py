@@ -16,6 +16,17 @@ def positive(what: str, value: Any) -> int:
     return int(value.__index__())
 
 
+def nonnegative(what: str, value: Any) -> float:
+    """A number of at least 0, or a ValueError that says so."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value < float("inf")
+    ):
+        raise ValueError(f"{what}={value!r}: expected a number of at least 0")
+    return float(value)
+
+
 class Dense(Layer):
     """y = activation(x W + b), over the last dimension of x: (B, ..., n) becomes (B, ..., units).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
+from gdcore.layers.dense import nonnegative
 
 
 class BatchNorm(Layer):
@@ -50,7 +51,7 @@ class BatchNorm(Layer):
         if not 0 <= momentum <= 1:
             raise ValueError(f"BatchNorm momentum={momentum!r}: expected 0 to 1")
         self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
+        self.epsilon = nonnegative(f"{type(self).__name__} epsilon", epsilon)
         self.center = center
         self.scale = scale
         self.name = name
@@ -113,7 +114,7 @@ class LayerNorm(Layer):
         scale: bool = True,
         name: str | None = None,
     ) -> None:
-        self.epsilon = float(epsilon)
+        self.epsilon = nonnegative(f"{type(self).__name__} epsilon", epsilon)
         self.center = center
         self.scale = scale
         self.name = name

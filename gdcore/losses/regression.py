@@ -71,6 +71,10 @@ class Huber(Loss):
     name: ClassVar[str] = "huber"
     delta: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not self.delta > 0:
+            raise ValueError(f"Huber delta={self.delta!r}: expected a number above 0")
+
     def __call__(self, pred: Value, target: Value) -> Value:
         off = ops.abs(pred - target)
         near = ops.minimum(off, self.delta)

@@ -14,6 +14,22 @@ from gdcore.graph.ir import Value
 Numbers = dict[str, np.ndarray]
 NO_DECAY = "biases_and_norms"
 
+# Settings by the range that they must lie in, whichever optimizer has them.
+SHARES = ("momentum", "rho", "betas")
+AMOUNTS = (
+    "weight_decay",
+    "clip_value",
+    "clip_norm",
+    "epsilon",
+    "momentum_decay",
+    "initial_accumulator",
+)
+
+
+def _within(value: Any, limit: float) -> bool:
+    """Whether a setting is a number of at least 0 and below a limit."""
+    return isinstance(value, int | float | np.number) and bool(0 <= value < limit)
+
 
 @dataclass
 class Optimizer:
@@ -77,12 +93,16 @@ class Optimizer:
         self.schedule = schedules.get(self.lr)
         if self.no_decay not in (None, NO_DECAY):
             raise ValueError(f"no_decay={self.no_decay!r}: expected None or {NO_DECAY!r}")
-        for name in ("weight_decay", "clip_value", "clip_norm"):
-            value = getattr(self, name)
-            if value is not None and not (value >= 0 and np.isfinite(value)):
-                raise ValueError(
-                    f"{type(self).__name__} {name}={value!r}: expected a number of at least 0"
-                )
+        for f in fields(self):
+            value = getattr(self, f.name)
+            for number in value if f.name == "betas" else (value,):
+                if f.name in SHARES and not _within(number, 1.0):
+                    expected = "at least 0 and below 1"
+                elif f.name in AMOUNTS and number is not None and not _within(number, np.inf):
+                    expected = "a number of at least 0"
+                else:
+                    continue
+                raise ValueError(f"{type(self).__name__} {f.name}={value!r}: expected {expected}")
         for group in self.groups:
             wrong = set(group) - {"match", "lr", "weight_decay"}
             if wrong or "match" not in group:
