@@ -42,6 +42,7 @@ class Compiled(Layer):
     _seed: int | None = None
     _steps: dict[Any, Step]
     _target_spec: tuple[Target, ...] = ()
+    _seen_freezes: int = -1
     stop_training: bool = False
     steps_done: int = 0
     epochs_done: int = 0
@@ -171,21 +172,18 @@ class Compiled(Layer):
             return list(self._graph_inputs)
         if arrays is None:
             return None
-        named = [
-            p.name
-            for p in inspect.signature(self.forward).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
         return [
             input_value(
                 (Batch(1), *a.shape[1:]), n, INT if a.dtype in (np.int32, np.int64) else REAL
             )
-            for n, a in zip(named, arrays, strict=True)
+            for n, a in zip(self.input_names, arrays, strict=True)
         ]
 
     @property
     def input_names(self) -> list[str]:
         """Names by which `fit` and `predict` take several inputs."""
+        if self._network is not None:
+            return self._network.input_names
         if self._graph_inputs is not None:
             return [v.name for v in self._graph_inputs]
         return [
@@ -202,6 +200,16 @@ class Compiled(Layer):
         ValueError
             If the inputs are not known yet, or the data does not fit them.
         """
+        if self._network is None or self._seen_freezes != Layer.freezes:
+            self._trace(arrays)
+        assert self._network is not None
+        if arrays is not None:
+            for a, leaf in zip(arrays, self._network.inputs, strict=True):
+                check_input(a, leaf)
+        return self._network
+
+    def _trace(self, arrays: Sequence[np.ndarray] | None) -> None:
+        """Trace the model, unless that was done for layers frozen as they are now."""
         frozen = tuple(layer.trainable for _, layer in self.walk())
         if self._network is None or self.__dict__.get("_frozen") != frozen:
             leaves = self.input_leaves(arrays) if self._network is None else self._network.inputs
@@ -213,10 +221,7 @@ class Compiled(Layer):
             self._network = trace(self, leaves, self.forward(*leaves))
             self.__dict__["_frozen"] = frozen
             self._steps = {}
-        if arrays is not None:
-            for a, leaf in zip(arrays, self._network.inputs, strict=True):
-                check_input(a, leaf)
-        return self._network
+        self._seen_freezes = Layer.freezes
 
     def memory(self, arrays: Sequence[np.ndarray] | None = None) -> Memory:
         """All parameters and what belongs to them, made if they are not there yet."""

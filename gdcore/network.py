@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gdcore.graph.draws import number_streams
@@ -34,7 +35,7 @@ class Network:
     states: list[State]
     names: dict[Variable, str]
 
-    @property
+    @cached_property
     def index_limits(self) -> dict[str, int]:
         """For each input that is used as row numbers of a table, how many rows there are."""
         limits: dict[str, int] = {}

@@ -31,7 +31,7 @@ BUFFER_NAMES = {
 
 # A step of fewer floating-point operations runs on one thread: the others would be in the way.
 # bench/threads.py measures where a second thread begins to pay.
-THREAD_FLOPS = 4_000_000
+THREAD_FLOPS = 10_000_000
 
 # Come back to Python about this often, so that Ctrl-C is heard.
 SECONDS = 0.05

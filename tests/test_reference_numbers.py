@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from test_optimizers import given
+from given_gradients import given
 
 import gdcore as gd
 from gdcore import schedules

@@ -49,6 +49,8 @@ def _reduce(v: Value) -> Value:
         return v if inner is x else Value(v.op, (inner,), v.attrs, v.shape, v.dtype)
     if v.op.kind != "map":
         return v
+    if v.op is IDENTITY and v.inputs[0].op is IDENTITY:  # repeated twice is repeated once
+        v = apply(IDENTITY, v.inputs[0].inputs[0], shape=v.shape)
     if v.op is IDENTITY and v.inputs[0].shape == v.shape:
         return v.inputs[0]
     inputs = tuple(x.inputs[0] if x.op is IDENTITY else x for x in v.inputs)

@@ -109,6 +109,8 @@ class Layer:
 
     name: str | None = None
     _trainable: bool = True
+    # How often any layer's `trainable` was set: a model looks for frozen layers only after that.
+    freezes: int = 0
 
     @property
     def trainable(self) -> bool:
@@ -118,6 +120,7 @@ class Layer:
     @trainable.setter
     def trainable(self, on: bool) -> None:
         self._trainable = bool(on)
+        Layer.freezes += 1
         for _, layer in self.sublayers():
             layer.trainable = on
 

@@ -1,0 +1,108 @@
+"""Layers in company: shared weights, residuals, several inputs and outputs, what they add to the loss."""
+
+import numpy as np
+import numpy_layers as reference
+import pytest
+from differences import assert_gradient, central_differences
+from harness import close
+from test_layers import CASES, network, set_random_weights
+
+import gdcore as gd
+
+
+def test_embedding_adds_up_repeated_numbers(isa):
+    model = network(CASES["Embedding"])
+    x = np.array([[2, 2, 2, 0, 2], [0, 0, 6, 2, 2]])
+    factor = np.random.default_rng(4).normal(size=(2, 5, 3))
+    want = np.zeros((7, 3))
+    np.add.at(want, x, factor)
+    np.testing.assert_allclose(
+        model.gradients(x, factor)["embedding.table"], want, rtol=1e-14, atol=1e-15
+    )
+
+
+def test_shared_weights():
+    """A layer that is called twice has one kernel, whose gradient is the sum of both uses."""
+
+    class Twice(gd.Model):
+        def __init__(self):
+            self.inner = gd.Dense(4, activation="tanh")
+
+        def forward(self, a, b):
+            return self.inner(a) + self.inner(self.inner(b))
+
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(2, 6, 4))
+    factor = rng.normal(size=(6, 4))
+    model = Twice().compile(loss=lambda pred, t: gd.ops.sum(pred * t), dtype="float64")
+    model.network([a, b])
+    weights = set_random_weights(model)
+    assert [w.shape for w in weights] == [(4, 4), (4,)]
+
+    def formula():
+        inner = lambda x: np.tanh(reference.dense(x, *weights))  # noqa: E731
+        return ((inner(a) + inner(inner(b))) * factor).sum()
+
+    for g, w in zip(
+        model.gradients((a, b), factor).values(), central_differences(formula, weights), strict=True
+    ):
+        assert_gradient(g, w)
+
+
+def test_residual_and_several_outputs():
+    class Fork(gd.Model):
+        def __init__(self):
+            self.inner = gd.Sequential([gd.Dense(8, activation="gelu"), gd.Dense(5)])
+            self.head = gd.Dense(2)
+
+        def forward(self, left, right):
+            x = left + self.inner(left)
+            return x, self.head(gd.ops.concatenate([x * right, right]))
+
+    rng = np.random.default_rng(6)
+    left, right = rng.normal(size=(2, 3, 5))
+    factors = rng.normal(size=(3, 5)), rng.normal(size=(3, 2))
+    weighted = lambda pred, t: gd.ops.sum(pred * t)  # noqa: E731
+    model = Fork().compile(loss=[weighted, weighted], loss_weights=[1.0, 0.5], dtype="float64")
+    model.network([left, right])
+    w = set_random_weights(model)
+
+    def formula():
+        x = left + reference.dense(
+            reference.ACTIVATION["gelu"](reference.dense(left, w[0], w[1])), w[2], w[3]
+        )
+        return x, reference.dense(np.concatenate([x * right, right], 1), w[4], w[5])
+
+    for got, want in zip(model.predict({"right": right, "left": left}), formula(), strict=True):
+        close(got, want, 1e-13)
+    want = central_differences(
+        lambda: (formula()[0] * factors[0]).sum() + 0.5 * (formula()[1] * factors[1]).sum(), w
+    )
+    for g, d in zip(model.gradients((left, right), factors).values(), want, strict=True):
+        assert_gradient(g, d)
+
+
+def test_regularization():
+    """L1 and L2 of kernel and bias in the loss and in the gradients, of training and of evaluation."""
+    model = gd.Sequential(
+        [gd.Input(3), gd.Dense(2, kernel_l1=0.1, kernel_l2=0.2, bias_l1=0.3, bias_l2=0.4)]
+    )
+    model.compile(loss="mse", dtype="float64")
+    w, b = set_random_weights(model)
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+
+    def formula():
+        return (
+            ((x @ w + b - y) ** 2).mean()
+            + 0.1 * np.abs(w).sum()
+            + 0.2 * (w**2).sum()
+            + 0.3 * np.abs(b).sum()
+            + 0.4 * (b**2).sum()
+        )
+
+    assert model.evaluate(x, y)["loss"] == pytest.approx(formula(), rel=1e-13)
+    for g, d in zip(
+        model.gradients(x, y).values(), central_differences(formula, [w, b]), strict=True
+    ):
+        assert_gradient(g, d)

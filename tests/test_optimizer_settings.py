@@ -1,0 +1,145 @@
+"""What all optimizers take: clipping, decay, groups, schedules."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from given_gradients import LR, STEPS, WIDTH, close, feed, first_values, given, gradients_of
+from harness import TOLERANCE
+from numpy_optimizers import LOOPS
+
+import gdcore as gd
+from gdcore import schedules
+from gdcore.optimizers import OPTIMIZERS, Optimizer
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_clip_value(bits, isa):
+    g = gradients_of(3)
+    got = feed(given(gd.SGD(LR, momentum=0.5, clip_value=0.25), bits), g)
+    want = LOOPS["sgd"](first_values(1.0, (WIDTH,), 0), np.clip(g, -0.25, 0.25), LR, momentum=0.5)[
+        -1
+    ]
+    close(got, want, TOLERANCE[bits] * 10)
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_clip_norm_is_of_all_gradients_together(bits, isa):
+    """Over several tensors, in groups of their own; gradients that are short enough stay as they are."""
+    g = gradients_of(4, WIDTH + 5 + 3)
+    g[::2] /= 100
+    norms = np.sqrt((g**2).sum(axis=1, keepdims=True))
+    assert (norms < 0.5).any() and (norms > 0.5).any()
+    optimizer = gd.SGD(LR, clip_norm=0.5, groups=[{"match": "bias", "lr": LR}])
+    got = feed(given(optimizer, bits, (WIDTH, 5, 3)), g)
+    clipped = g * np.minimum(1, 0.5 / norms)
+    want = LOOPS["sgd"](first_values(1.0, (WIDTH + 8,), 0), clipped, LR)[-1]
+    close(got, want, max(3e-6, TOLERANCE[bits] * 10))  # the norm has 1e-6 added, as torch has it
+
+
+def test_clip_norm_like_torch():
+    torch = pytest.importorskip("torch")
+    g = gradients_of(5)
+    got = feed(given(gd.Adam(LR, clip_norm=1.0), 64), g)
+    p = torch.tensor(first_values(1.0, (WIDTH,), 0), requires_grad=True)
+    theirs = torch.optim.Adam([p], lr=LR)
+    for row in g:
+        p.grad = torch.tensor(row)
+        torch.nn.utils.clip_grad_norm_([p], 1.0)
+        theirs.step()
+    close(got, p.detach().numpy(), 1e-10)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_decay_is_decoupled(name):
+    """Without a gradient, only the decay moves a parameter; and it leaves the slots alone."""
+    p = first_values(1.0, (WIDTH,), 0)
+    got = feed(given(OPTIMIZERS[name](LR, weight_decay=0.5), 64), np.zeros((10, WIDTH)))
+    close(got, p * (1 - LR * 0.5) ** 10, 1e-13)
+
+
+def test_no_decay_on_biases_and_norms(isa):
+    sizes = (WIDTH, 5, 3)
+    g = gradients_of(6, sum(sizes))
+    got = feed(given(gd.AdamW(LR, weight_decay=0.4, no_decay="biases_and_norms"), 64, sizes), g)
+    p = first_values(1.0, (sum(sizes),), 0)
+    close(got[:WIDTH], LOOPS["adam"](p[:WIDTH], g[:, :WIDTH], LR, weight_decay=0.4)[-1], 1e-12)
+    close(got[WIDTH:], LOOPS["adam"](p[WIDTH:], g[:, WIDTH:], LR)[-1], 1e-12)
+
+
+def test_groups():
+    """Each parameter has the settings of the first group that fits its name; the rest has the optimizer's."""
+    sizes = (WIDTH, 5, 3)
+    g = gradients_of(7, sum(sizes))
+    groups = [
+        {"match": "b*", "lr": 0.2},
+        {"match": "bias", "lr": 9.0},
+        {"match": "g?in", "lr": 0.01, "weight_decay": 0.5},
+    ]
+    got = feed(given(gd.RMSprop(LR, weight_decay=0.1, groups=groups), 64, sizes), g)
+    p, at = first_values(1.0, (sum(sizes),), 0), np.cumsum((0, *sizes))
+    expected = [(LR, 0.1), (0.2, 0.1), (0.01, 0.5)]
+    for (i, k), (lr, decay) in zip(pairwise(at), expected, strict=True):
+        close(got[i:k], LOOPS["rmsprop"](p[i:k], g[:, i:k], lr, weight_decay=decay)[-1], 1e-12)
+
+
+def test_frozen_parameters_stay():
+    model = given(gd.Adam(LR, weight_decay=0.5), 64, (WIDTH, 5))
+    g = gradients_of(8, WIDTH + 5)
+    model.network([g])
+    model.freeze("bias")
+    p = first_values(1.0, (WIDTH + 5,), 0)
+    got = feed(model, g)
+    np.testing.assert_array_equal(got[WIDTH:], p[WIDTH:])
+    close(got[:WIDTH], LOOPS["adam"](p[:WIDTH], g[:, :WIDTH], LR, weight_decay=0.5)[-1], 1e-12)
+
+
+SCHEDULES = [
+    schedules.Constant(0.1),
+    schedules.Step(0.1, 7, 0.5),
+    schedules.MultiStep(0.1, (3, 50), 0.1),
+    schedules.Exponential(0.1, 0.9, 10),
+    schedules.Polynomial(0.1, 80),
+    schedules.Cosine(0.1, 60),
+    schedules.CosineRestarts(0.1, 20),
+    schedules.OneCycle(0.1, 100),
+    schedules.Warmup(schedules.Constant(0.1), 30),
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=[type(s).__name__ for s in SCHEDULES])
+@pytest.mark.parametrize(
+    ("name", "settings"), [("sgd", {"momentum": 0.9, "weight_decay": 0.1}), ("adam", {})]
+)
+def test_schedules_count_steps(name, settings, schedule):
+    """Step t has schedule(t), decay included, across calls of fit."""
+    g = gradients_of(9)
+    model = given(OPTIMIZERS[name](schedule, **settings), 64)
+    feed(model, g[:33])
+    rates = [schedule(t) for t in range(STEPS)]
+    want = LOOPS[name](first_values(1.0, (WIDTH,), 0), g, np.array(rates), **settings)[-1]
+    close(feed(model, g[33:]), want, 1e-12)
+
+
+def test_reduce_on_plateau():
+    """The rate of an epoch follows from the losses before it; the decay follows the rate."""
+    schedule = schedules.ReduceOnPlateau(0.1, monitor="loss", factor=0.5, patience=2)
+    g = np.full((4, 2), 0.0)
+    model = given(gd.SGD(schedule, weight_decay=1.0), 64, (2,))
+    history = model.fit(g, np.zeros(4), batch_size=1, epochs=6, shuffle=False, seed=0, verbose=0)
+    assert history.history["lr"] == [0.1, 0.1, 0.1, 0.05, 0.05, 0.025]  # a loss of 0 never improves
+    close(model.get_weights()[0], first_values(1.0, (2,), 0) * 0.9**12 * 0.95**8 * 0.975**4, 1e-13)
+
+
+def test_an_optimizer_of_ones_own(isa):
+    class Sign(Optimizer):
+        name = "sign"
+        slots = ("last",)
+
+        def update(self, p, g, slots, n):
+            return p - n["lr"] * gd.ops.sign(g + slots["last"]), {"last": g}
+
+    g = gradients_of(10)
+    got = feed(given(Sign(LR), 64), g)
+    steps = np.sign(g + np.vstack([np.zeros(WIDTH), g[:-1]]))
+    close(got, first_values(1.0, (WIDTH,), 0) - LR * steps.sum(axis=0), 1e-12)
