@@ -106,3 +106,21 @@ def test_regularization():
         model.gradients(x, y).values(), central_differences(formula, [w, b]), strict=True
     ):
         assert_gradient(g, d)
+
+
+def test_a_model_needs_no_init_of_its_own():
+    """A forward alone will do; and who is used to super().__init__() may call it."""
+
+    class Scale(gd.Model):
+        def forward(self, x):
+            return x * self.param("scale", x.shape[1:], 3.0)
+
+    class Called(Scale):
+        def __init__(self):
+            super().__init__()
+            self.more = gd.Dense(1)
+
+    assert Scale().predict([[1.0, 2.0]]).tolist() == [[3.0, 6.0]]
+    assert Called().predict([[1.0, 2.0]]).tolist() == [[3.0, 6.0]]
+    with pytest.raises(TypeError, match="needs inputs and outputs"):
+        gd.Model()

@@ -69,3 +69,16 @@ def test_gradient(name):
                     values.append(float(out))
                 want[at] = (values[0] - values[1]) / (2 * step)
             close(g, want, 1e-6 / 10 * 3)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_softmax_of_large_inputs(isa):
+    """In float32 a sum of probabilities is 1 however large the inputs are."""
+    (leaf,) = leaves_of(OPS["softmax"], OPS["softmax"].samples[0])
+    x = np.array(
+        [[1000.0] * 7, [-1e4] * 7, [1e30, *[0.0] * 6], [88.0, 89, 90, 91, 92, 93, 94], [0.0] * 7]
+    )
+    p, log_p = run_graph([leaf], [x], [ops.softmax(leaf), ops.log_softmax(leaf)], 32, isa)
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-6)
+    np.testing.assert_allclose(p[0], 1 / 7, rtol=1e-6)
+    np.testing.assert_allclose(log_p[1], -np.log(7), rtol=1e-6)

