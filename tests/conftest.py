@@ -1,11 +1,16 @@
 """What all tests share: an instruction set for whole models, and the data beside the project."""
 
+import signal
 from pathlib import Path
 
 import pytest
 from harness import ISAS
 
 from gdcore import runtime
+
+# A shell ignores Ctrl-C for what it runs in the background, and children inherit that: the tests that
+# send one would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=ISAS)
