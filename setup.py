@@ -29,6 +29,7 @@ HEADERS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.h"))
 FLAGS = [
     "-std=gnu11",
     "-O3",
+    "-g0",  # debug information is ten times the code; GDCORE_CFLAGS=-g brings it back
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -136,7 +137,7 @@ core = Extension(
     ["gdcore/_core.pyx"],
     include_dirs=["csrc"],
     depends=HEADERS,
-    extra_compile_args=["-O2", "-fvisibility=hidden"],
+    extra_compile_args=["-O2", "-g0", "-fvisibility=hidden"],
     define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=not FREE_THREADED,
 )

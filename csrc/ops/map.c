@@ -25,9 +25,17 @@ typedef struct { const real *p; int64_t step; } block_arg;
 typedef struct { int64_t first; const gd_run *run; } block_place;
 typedef void (*block_fn)(real *y, const block_arg *x, int64_t n, const double *par, const block_place *at);
 
+/* Arguments are walked by pointers of their own: a vector store may alias anything, so what is read
+ * through x would be read anew for every vector. */
+#define OPEN(k)              \
+  const real *at_##k = x[k].p; \
+  const int64_t step_##k = x[k].step * VL;
+#define NEXT(k) v_load(at_##k), at_##k += step_##k
+#define LAST(k) step_##k ? v_load_n(at_##k, n - i) : v_load(at_##k)
+
 #define LOOP(LOAD, LOAD_N, EXPR)                                   \
   int64_t i = 0;                                                   \
-  _Pragma("GCC unroll 2") for (; i + VL <= n; i += VL) {           \
+  _Pragma("GCC unroll 4") for (; i + VL <= n; i += VL) {           \
     LOAD;                                                          \
     v_store(y + i, EXPR);                                          \
   }                                                                \
@@ -36,15 +44,14 @@ typedef void (*block_fn)(real *y, const block_arg *x, int64_t n, const double *p
     v_store_n(y + i, EXPR, n - i);                                 \
   }
 
-#define ARG(k) v_load(x[k].p + i * x[k].step)
-#define ARG_N(k) (x[k].step ? v_load_n(x[k].p + i, n - i) : v_load(x[k].p))
-
 #define HEAD(name) static void map_##name(real *y, const block_arg *x, int64_t n, const double *par, \
                                           const block_place *at)
-#define UNARY(name, EXPR)                                 \
-  HEAD(name) {                                            \
-    (void)par, (void)at;                                  \
-    LOOP(vec a = ARG(0), vec a = ARG_N(0), EXPR)          \
+#define UNARY(name, EXPR)                                     \
+  HEAD(name) {                                                \
+    (void)par, (void)at;                                      \
+    OPEN(0)                                                   \
+    vec a;                                                    \
+    LOOP(a = NEXT(0), a = LAST(0), EXPR)                      \
   }
 /* p and q are the operation's two numbers */
 #define UNARY_PAR(name, EXPR)                                                       \
@@ -52,12 +59,17 @@ typedef void (*block_fn)(real *y, const block_arg *x, int64_t n, const double *p
     (void)at;                                                                       \
     const vec p = v_set1((real)par[0]), q = v_set1((real)par[1]);                   \
     (void)p, (void)q;                                                               \
-    LOOP(vec a = ARG(0), vec a = ARG_N(0), EXPR)                                    \
+    OPEN(0)                                                                         \
+    vec a;                                                                          \
+    LOOP(a = NEXT(0), a = LAST(0), EXPR)                                            \
   }
-#define BINARY(name, EXPR)                                                                     \
-  HEAD(name) {                                                                                 \
-    (void)par, (void)at;                                                                       \
-    LOOP(vec a = ARG(0); vec b = ARG(1), vec a = ARG_N(0); vec b = ARG_N(1), EXPR)             \
+#define BINARY(name, EXPR)                                                          \
+  HEAD(name) {                                                                      \
+    (void)par, (void)at;                                                            \
+    OPEN(0)                                                                         \
+    OPEN(1)                                                                         \
+    vec a, b;                                                                       \
+    LOOP(a = NEXT(0); b = NEXT(1), a = LAST(0); b = LAST(1), EXPR)                  \
   }
 
 static inline vec one(void) { return v_set1((real)1); }
@@ -141,8 +153,12 @@ BINARY(less_equal, truth(v_le(a, b)))
 
 HEAD(where) {
   (void)par, (void)at;
-  LOOP(vec c = ARG(0); vec a = ARG(1); vec b = ARG(2),
-       vec c = ARG_N(0); vec a = ARG_N(1); vec b = ARG_N(2), v_select(v_ne(c, v_zero()), a, b))
+  OPEN(0)
+  OPEN(1)
+  OPEN(2)
+  vec c, a, b;
+  LOOP(c = NEXT(0); a = NEXT(1); b = NEXT(2), c = LAST(0); a = LAST(1); b = LAST(2),
+       v_select(v_ne(c, v_zero()), a, b))
 }
 
 /* Uniform on [0, 1): the top 24 (float32) or 53 (float64) bits of the counter's draw. */
