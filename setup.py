@@ -50,6 +50,7 @@ X86 = {
     ],
 }
 ISAS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"neon": []}
+LDFLAGS = os.environ.get("GDCORE_LDFLAGS", "").split()
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
@@ -89,7 +90,7 @@ class BuildCore(build_ext):
             for objects in pool.map(compile_one, files):
                 ext.extra_objects.extend(objects)
         ext.extra_compile_args += extra
-        ext.extra_link_args += [*openmp, *os.environ.get("GDCORE_LDFLAGS", "").split()]
+        ext.extra_link_args += [*openmp, *LDFLAGS]
         super().build_extension(ext)
 
     def check_compiler(self, extra):
@@ -117,7 +118,7 @@ class BuildCore(build_ext):
                     [str(source)], output_dir=folder, extra_postargs=["-fopenmp", *extra]
                 )
                 self.compiler.link_executable(
-                    objects, "probe", output_dir=folder, extra_postargs=["-fopenmp"]
+                    objects, "probe", output_dir=folder, extra_postargs=["-fopenmp", *LDFLAGS]
                 )
             except Exception as error:
                 sys.exit(
