@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gdcore.model import Model
     from gdcore.steps import Step, Target
 
+VALIDATION_BATCH = 256  # at least so many samples a step: nothing is updated between them
 KEPT_BYTES = 32 << 20  # outputs kept for metrics between two calls into C
 
 
@@ -290,6 +291,8 @@ class Fit:
         model.epochs_done += 1
         logs = tally.logs()
         if self.validation is not None:
-            logs |= model.measure(self.validation, self.batch, self.val_metrics).logs("val_")
+            logs |= model.measure(
+                self.validation, max(self.batch, VALIDATION_BATCH), self.val_metrics
+            ).logs("val_")
         logs["lr"] = lr
         return logs

@@ -231,7 +231,7 @@ class Model(Weights):
 
     def measure(self, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:
         """Loss and metrics on data, as in prediction."""
-        batch = min(max(batch, PREDICT_BATCH), data.rows)
+        batch = min(batch, data.rows)
         builder = self._builder(data.inputs)
         key = ("evaluate", batch, data.spec, data.weights is not None)
         step = self._step(key, lambda: builder.evaluate(batch, data.spec, data.weights is not None))

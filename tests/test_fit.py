@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -468,15 +469,36 @@ def test_ctrl_c(threads, metrics):
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    guard = threading.Timer(90, child.kill)  # a read that nothing answers ends then
+    guard.start()
     try:
         assert child.stdout.readline().strip() == "ready"
         time.sleep(0.4)
         sent = time.time()
         child.send_signal(signal.SIGINT)
         line = child.stdout.readline()
-        out, err = child.communicate(timeout=60)
+        # not communicate(): it does not see what readline has read ahead
+        out, err = child.stdout.read(), child.stderr.read()
+        child.wait()
     finally:
+        guard.cancel()
         child.kill()
+        child.stdout.close()
+        child.stderr.close()
     assert child.returncode == 0, err
     assert float(line) - sent < 0.5
     assert out.strip() == "done"
+
+
+def test_evaluate_takes_batches_of_the_size_that_was_asked_for():
+    """Seen by a loss whose value depends on the batch: the largest error in it."""
+    x = np.arange(12.0).reshape(6, 2)
+    y = np.array([3.0, -1, 4, 1, -5, 9])
+    model = gd.Sequential([gd.Dense(1)]).compile(
+        "sgd", lambda pred, target: gd.ops.max(gd.ops.abs(pred - target)), dtype="float64"
+    )
+    off = np.abs(model.predict(x)[:, 0] - y)
+    for size in (1, 2, 3, 6, 100):
+        parts = [off[i : i + size].max() for i in range(0, 6, size)]
+        got = model.evaluate(x, y[:, None], batch_size=size)["loss"]
+        np.testing.assert_allclose(got, np.mean(parts), rtol=1e-12)
