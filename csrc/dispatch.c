@@ -1,6 +1,7 @@
 /* dispatch.c: which kernel tables this build holds, and which of them this processor can run. */
 #include "exec.h"
 #include "map_ops.h"
+#include "ops/map_chains.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 extern const gd_op gd_table_baseline_f32[], gd_table_baseline_f64[], gd_table_avx2_f32[], gd_table_avx2_f64[],
@@ -42,6 +43,10 @@ const gd_op *gd_table(int isa, int bits) { return bits == 32 ? isas[isa].f32 : i
 #define NAME(name) #name,
 static const char *const map_names[] = {GD_MAP_OPS(NAME) 0};
 const char *gd_map_op_name(int i) { return map_names[i]; }
+
+#define KEY(key) key,
+static const char *const chain_keys[] = {GD_CHAIN_KEYS(KEY) 0};
+const char *gd_chain_key(int i) { return chain_keys[i]; }
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)

@@ -45,9 +45,24 @@ typedef struct {
 } team;
 
 static void take_share(const gd_ins *ins, const gd_run *run, int id, int threads) {
-  const int64_t units = ins->units(ins, run->batch);
+  const int64_t units = ins->op->units(ins, run->batch);
   const int64_t lo = units * id / threads, hi = units * (id + 1) / threads;
-  if (lo < hi) ins->kernel(ins, run, lo, hi);
+  if (lo < hi) ins->op->kernel(ins, run, lo, hi);
+}
+
+/* Instructions [from, to) of a step: every thread takes its share of each, and all meet after each. */
+static void run_instructions(team *t, const gd_run *run, int from, int to, int id, int threads) {
+  double *spent = id == 0 ? t->job->spent : NULL;
+  double last = spent ? now() : 0;
+  for (int i = from; i < to; ++i) {
+    take_share(&t->job->plan->ins[i], run, id, threads);
+    gd_barrier(&t->barrier, threads);
+    if (spent) {
+      const double time = now();
+      spent[i] += time - last;
+      last = time;
+    }
+  }
 }
 
 static void stage_share(const gd_job *job, int64_t first, int64_t batch, int id, int threads) {
@@ -103,10 +118,7 @@ static void run_thread(team *t, int id, int threads) {
     const gd_run run = {job->base, job->scratch + (int64_t)id * GD_SCRATCH, batch, job->seed, job->counter + (uint64_t)s};
     stage_share(job, first, batch, id, threads);
     gd_barrier(&t->barrier, threads);
-    for (int i = 0; i < plan->n_compute; ++i) {
-      take_share(&plan->ins[i], &run, id, threads);
-      gd_barrier(&t->barrier, threads);
-    }
+    run_instructions(t, &run, 0, plan->n_compute, id, threads);
     if (id == 0) {
       if (!close_step(job, s, first, batch)) t->status = GD_NOT_FINITE;
       else if (s + 1 < job->steps && now() > deadline) t->status = GD_PAUSED;
@@ -114,10 +126,7 @@ static void run_thread(team *t, int id, int threads) {
     gd_barrier(&t->barrier, threads);
     if (t->status == GD_NOT_FINITE) break;
     const int pause = t->status == GD_PAUSED;
-    for (int i = plan->n_compute; i < plan->n_ins; ++i) {
-      take_share(&plan->ins[i], &run, id, threads);
-      gd_barrier(&t->barrier, threads);
-    }
+    run_instructions(t, &run, plan->n_compute, plan->n_ins, id, threads);
     if (id == 0) t->done = s + 1;
     if (pause) break;
   }

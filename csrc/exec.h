@@ -51,6 +51,7 @@ typedef struct {
   double *losses;           /* [steps] */
   char *scratch;            /* threads * GD_SCRATCH bytes */
   double seconds;           /* come back after about this long */
+  double *spent;            /* [n_ins]: seconds in each instruction are added here; NULL: not measured */
 } gd_job;
 
 /* Takes steps until done, out of time, or a loss or gradient is not finite. Returns how many were
@@ -70,6 +71,7 @@ const char *gd_isa_name(int i);
 int gd_isa_supported(int i);
 const gd_op *gd_table(int isa, int bits);
 const char *gd_map_op_name(int i);
+const char *gd_chain_key(int i);
 const char *gd_openmp(void);
 const char *gd_build_flags(void);
 

@@ -32,7 +32,7 @@ typedef struct {
   uint64_t step;
 } gd_run;
 
-#define GD_SCRATCH (1 << 20)
+#define GD_SCRATCH (6 << 20) /* pages that no kernel touches are never there */
 
 typedef struct gd_ins gd_ins;
 
@@ -41,10 +41,25 @@ typedef int64_t (*gd_units_fn)(const gd_ins *, int64_t batch);
 /* Computes the units lo <= u < hi. The bits of an output never depend on how units are dealt out. */
 typedef void (*gd_kernel_fn)(const gd_ins *, const gd_run *, int64_t lo, int64_t hi);
 
-struct gd_ins {
+/* An elementwise instruction that rides on another one: opened once into GD_EPILOGUE bytes, and then run
+ * over columns [c0, c1) of rows [r0, r1) of the output, seen as rows of `width` elements. */
+typedef void (*gd_open_fn)(const gd_ins *, const gd_run *, void *state);
+typedef void (*gd_window_fn)(const void *state, int64_t width, int64_t r0, int64_t r1, int64_t c0, int64_t c1);
+
+#define GD_EPILOGUE (12 << 10)
+
+/* One row of a kernel table; a table per instruction set and precision ends with a NULL name. */
+typedef struct {
+  const char *name;
   gd_units_fn units;
   gd_kernel_fn kernel;
-  const gd_ins *then;  /* elementwise work on each range of outputs as soon as it is finished, or NULL */
+  gd_open_fn open; /* both NULL for what cannot ride */
+  gd_window_fn window;
+} gd_op;
+
+struct gd_ins {
+  const gd_op *op;
+  const gd_ins *then;  /* elementwise work on each window of outputs as soon as it is finished, or NULL */
   const gd_ref *ref;   /* outputs first, then inputs */
   const gd_dim *dim;   /* sizes and strides, in elements; each kernel says in which order */
   const int64_t *attr; /* whole numbers: each kernel says what they mean */
@@ -55,9 +70,6 @@ struct gd_ins {
 static inline char *gd_at(const gd_run *run, const gd_ins *ins, int i) {
   return run->base[ins->ref[i].buffer] + ins->ref[i].offset;
 }
-
-/* One row of a kernel table; a table per instruction set and precision ends with a NULL name. */
-typedef struct { const char *name; gd_units_fn units; gd_kernel_fn kernel; } gd_op;
 
 static inline int64_t gd_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t gd_min(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -5,8 +5,9 @@
 
 #include "gd.h"
 
-#define GD_OPS(X)                                                                          \
-  X(map) X(gemm) X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) X(copy) X(fill) \
+#define GD_OPS(X) X(map) GD_KERNELS(X)
+#define GD_KERNELS(X)                                                                      \
+  X(gemm) X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) X(copy) X(fill) \
   X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite)
 
 #ifdef GD_PRECISION
@@ -15,6 +16,8 @@
   void GD_NAME(gd_##name)(const gd_ins *, const gd_run *, int64_t, int64_t);
 GD_OPS(GD_DECLARE)
 #undef GD_DECLARE
+void GD_NAME(gd_map_open)(const gd_ins *, const gd_run *, void *);
+void GD_NAME(gd_map_window)(const void *, int64_t, int64_t, int64_t, int64_t, int64_t);
 #endif
 
 #endif

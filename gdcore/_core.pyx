@@ -15,21 +15,17 @@ cdef extern from "exec.h" nogil:
     ctypedef struct gd_ref:
         int32_t buffer, type
         int64_t offset
-    ctypedef int64_t (*gd_units_fn)(const gd_ins *, int64_t)
-    ctypedef void (*gd_kernel_fn)(const gd_ins *, const void *, int64_t, int64_t)
+    ctypedef struct gd_op:
+        const char *name
+        void *open
     ctypedef struct gd_ins:
-        gd_units_fn units
-        gd_kernel_fn kernel
+        const gd_op *op
         const gd_ins *then
         const gd_ref *ref
         const gd_dim *dim
         const int64_t *attr
         const double *par
         int32_t n_ref, n_dim, n_attr, n_par
-    ctypedef struct gd_op:
-        const char *name
-        gd_units_fn units
-        gd_kernel_fn kernel
     ctypedef struct gd_plan:
         const gd_ins *ins
         int32_t n_ins, n_compute, bits, flag_buffer
@@ -60,6 +56,7 @@ cdef extern from "exec.h" nogil:
         double *losses
         char *scratch
         double seconds
+        double *spent
     int64_t gd_run_job(gd_job *, int32_t *)
     void gd_permutation(int64_t *, int64_t, uint64_t, uint64_t)
     int gd_isa_count()
@@ -67,6 +64,7 @@ cdef extern from "exec.h" nogil:
     int gd_isa_supported(int)
     const gd_op *gd_table(int, int)
     const char *gd_map_op_name(int)
+    const char *gd_chain_key(int)
     const char *gd_openmp()
     const char *gd_build_flags()
 
@@ -90,6 +88,16 @@ def map_op_names() -> list:
         names.append(gd_map_op_name(i).decode())
         i += 1
     return names
+
+
+def chain_keys() -> list:
+    """Elementwise chains that were compiled as one loop each; the position is the number that a plan holds."""
+    cdef int i = 0
+    keys = []
+    while gd_chain_key(i) != NULL:
+        keys.append(gd_chain_key(i).decode())
+        i += 1
+    return keys
 
 
 def kernel_names() -> list:
@@ -175,8 +183,9 @@ cdef class Plan:
                     op += 1
                 if op.name == NULL:
                     raise ValueError(f"unknown kernel {part[0]!r} in plan")
-                ins.units = op.units
-                ins.kernel = op.kernel
+                if ins == &self.thens[i] and op.open == NULL:
+                    raise ValueError(f"kernel {part[0]!r} in plan cannot ride on another")
+                ins.op = op
                 ins.ref, ins.n_ref = ref, len(part[1])
                 ins.dim, ins.n_dim = dim, len(part[2])
                 ins.attr, ins.n_attr = attr, len(part[3])
@@ -271,7 +280,8 @@ cdef class Runner:
         free(self.job.taps)
 
     def run(self, tuple data, order, int64_t rows, int64_t batch, int64_t first, int64_t steps,
-            uint64_t seed, uint64_t counter, hyper, losses, tuple outputs, int threads, scratch, double seconds):
+            uint64_t seed, uint64_t counter, hyper, losses, tuple outputs, int threads, scratch, double seconds,
+            spent=None):
         """Take up to `steps` steps; returns (steps completed, DONE | PAUSED | NOT_FINITE).
 
         data : one (array, source type code, scale) for each feed, at least `rows` samples each
@@ -279,8 +289,9 @@ cdef class Runner:
         hyper : array of `steps` rows of numbers for the plan, or None
         losses : float64 array of at least `steps`, or None where there is no loss
         outputs : one array for each tap, room for the rows of these steps
+        spent : float64 array, one number for each instruction, to which its seconds are added, or None
         """
-        cdef Py_buffer views[GD_MAX_BUFFERS * 2 + 4]
+        cdef Py_buffer views[GD_MAX_BUFFERS * 2 + 5]
         cdef int n = 0, i
         cdef int32_t status = 0
         cdef int64_t done
@@ -319,6 +330,11 @@ cdef class Runner:
             if views[n].len < <Py_ssize_t>threads * GD_SCRATCH:
                 raise ValueError("scratch is too small for this many threads")
             n += 1
+            job.spent = NULL
+            if spent is not None:
+                PyObject_GetBuffer(spent, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
+                job.spent = <double *>views[n].buf
+                n += 1
             job.rows, job.batch, job.first, job.steps = rows, batch, first, steps
             job.seed, job.counter = seed, counter
             job.threads, job.seconds = threads, seconds

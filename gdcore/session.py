@@ -175,6 +175,7 @@ class Session:
         outputs: Sequence[np.ndarray] = (),
         threads: int | None = None,
         seconds: float = SECONDS,
+        spent: np.ndarray | None = None,
     ) -> tuple[int, int]:
         """Take steps over arrays of samples.
 
@@ -188,6 +189,7 @@ class Session:
         hyper : (steps, n) numbers of the plan's type, or None
         losses : float64 array for the loss of each step
         outputs : for each tap an array with room for these steps' rows
+        spent : float64 array to which each instruction's seconds are added, or None
 
         Returns
         -------
@@ -217,5 +219,6 @@ class Session:
             threads,
             _scratch.get(threads),
             seconds,
+            spent,
         )
         return result

@@ -24,9 +24,12 @@ enum { MR = 12 };
 #else
 enum { MR = 6 };
 #endif
-enum { NR = 2 * VL, KC = 256, MC = MR * (MR > 8 ? 16 : 32), MAX_NV = 4 };
-enum { A_SIZE = (MC * KC + 16 * VL) * sizeof(real), B_SIZE = (KC * NR + VL) * sizeof(real) };
-_Static_assert(A_SIZE + B_SIZE <= GD_SCRATCH / 2 + GD_SCRATCH / 8, "packed blocks leave room for the epilogue");
+/* Packed are blocks of A, MC x KC, which stay in L2, and of B, KC x NC, of which a panel of NR columns at a
+ * time is in L1. bench/products.py chose the sizes. */
+enum { NR = 2 * VL, KC = 256, MC = 1064 / sizeof(real) / MR * MR, NC = 16384 / sizeof(real), CHUNK = 2048 / sizeof(real), MAX_NV = 4 };
+enum { PANEL = KC * NR + VL, STRIP = KC * MR + VL }; /* apart by a line more than a multiple of 4 KB */
+enum { A_SIZE = (MC / MR * STRIP + 16 * VL) * sizeof(real), B_SIZE = NC / NR * PANEL * sizeof(real) };
+_Static_assert(A_SIZE + B_SIZE + (1 << 19) <= GD_SCRATCH, "packed blocks leave room for the epilogue");
 
 typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
   real *c;
@@ -111,30 +114,20 @@ static gemm_sizes gemm_open(const gd_ins *ins, int64_t batch) {
   return (gemm_sizes){d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11]};
 }
 
-/* How C is cut into units: blocks of rows by blocks of columns. */
-typedef struct { int64_t rows, cols, row_blocks, col_blocks; } gemm_grid;
+/* A unit is a stripe of one matrix, and neighbouring stripes are computed as one: so as many threads as
+ * there are each have one window. It is cut across the side that makes the packing cheaper: through the
+ * columns every thread packs all of A, through the rows all of B. */
+typedef struct { int64_t by_rows, width, stripes; } gemm_cut;
 
-static gemm_grid gemm_cut(const gemm_sizes *g) {
-  gemm_grid cut;
-  const int64_t strips = gd_ceil_div(g->m, MR), panels = gd_ceil_div(g->n, NR);
-  /* A unit is worth dealing out from about 2^17 multiply-adds; columns are cut first, since each cut
-   * through the rows packs the same panels again. */
-  int64_t want = gd_min(16, g->m * g->n * g->k / (1 << 17) + 1);
-  cut.col_blocks = gd_max(1, gd_min(gd_min(want, panels), gd_max(2, g->n / 256)));
-  cut.cols = gd_ceil_div(panels, cut.col_blocks) * NR;
-  cut.col_blocks = gd_ceil_div(g->n, cut.cols);
-  cut.row_blocks = gd_max(gd_ceil_div(strips * MR, MC), gd_min(strips, gd_ceil_div(want, cut.col_blocks)));
-  /* an even number of rows in each strip leaves no thin last one */
-  cut.rows = gd_max(1, gd_ceil_div(strips, cut.row_blocks)) * MR;
-  cut.row_blocks = gd_ceil_div(g->m, cut.rows);
-  return cut;
+static gemm_cut gemm_stripes(const gemm_sizes *g) {
+  const int by_rows = g->m >= 8 && (g->n < 4 * NR || g->m > g->n);
+  const int64_t width = by_rows ? 4 : NR;
+  return (gemm_cut){by_rows, width, gd_ceil_div(by_rows ? g->m : g->n, width)};
 }
 
 int64_t GD_NAME(gd_gemm_units)(const gd_ins *ins, int64_t batch) {
   const gemm_sizes g = gemm_open(ins, batch);
-  if (g.m == 0 || g.n == 0) return 0;
-  const gemm_grid cut = gemm_cut(&g);
-  return g.batch * cut.row_blocks * cut.col_blocks;
+  return g.m == 0 || g.n == 0 ? 0 : g.batch * gemm_stripes(&g).stripes;
 }
 
 /* The first n of VL rows, `row` apart, each with its first `width` elements; zeros elsewhere. */
@@ -147,26 +140,33 @@ INLINE void load_square(vec square[VL], const real *x, int64_t row, int64_t n, i
   }
 }
 
-/* Panel of b: k rows of NR columns, the missing ones zero. */
-static void pack_panel(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
-  if (col == 1) {
-    for (int64_t i = 0; i < k; ++i, to += NR, b += row)
-      for (int v = 0; v < NR / VL; ++v) {
-        int64_t left = gd_max(0, gd_min(VL, n - v * VL));
-        v_store(to + v * VL, left == VL ? v_load(b + v * VL) : v_load_n(b + (left ? v * VL : 0), left));
-      }
+/* Panels of b: k rows of NR columns each, the missing ones zero. */
+static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
+  if (col == 1) { /* rows lie far apart: a good piece of each is copied */
+    for (; n > CHUNK; n -= CHUNK, b += CHUNK, to += CHUNK / NR * PANEL) pack_panels(to, b, row, col, k, CHUNK);
+    for (int64_t i = 0; i < k; ++i, to += NR, b += row) {
+      real *at = to;
+      int64_t j = 0;
+      for (; j + NR <= n; j += NR, at += PANEL)
+        for (int v = 0; v < NR; v += VL) v_store(at + v, v_load(b + j + v));
+      if (j < n)
+        for (int v = 0; v < NR; v += VL) {
+          const int64_t left = gd_max(0, gd_min(VL, n - j - v));
+          v_store(at + v, v_load_n(b + (left ? j + v : 0), left));
+        }
+    }
     return;
   }
   /* Columns of b lie along k: turned over, a square at a time. */
-  for (int64_t i = 0; i < k; i += VL) {
-    const int64_t rows = gd_min(VL, k - i);
-    for (int64_t j = 0; j < NR; j += VL) {
+  for (int64_t j = 0; j < gd_ceil_div(n, NR) * NR; j += VL)
+    for (int64_t i = 0; i < k; i += VL) {
+      const int64_t rows = gd_min(VL, k - i);
       vec square[VL];
-      load_square(square, b + j * col + i, col, gd_min(VL, n - j), rows);
+      load_square(square, b + (j < n ? j * col : 0) + i, col, gd_max(0, gd_min(VL, n - j)), rows);
       v_transpose(square);
-      for (int64_t r = 0; r < rows; ++r) v_store(to + (i + r) * NR + j, square[r]);
+      real *at = to + j / NR * PANEL + i * NR + j % NR;
+      for (int64_t r = 0; r < rows; ++r) v_store(at + r * NR, square[r]);
     }
-  }
 }
 
 /* Strip of a: k columns of MR rows. Each store may run over into what is stored next. */
@@ -209,38 +209,51 @@ static void gemm_few_rows(const gemm_sizes *g, const gemm_window *w, real *c, co
     }
 }
 
-static void gemm_block(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
+/* The elementwise pass on what is finished, if there is one. */
+typedef struct { const gd_ins *ins; char *state; int64_t row; /* of the matrix at hand */ } gemm_then;
+
+static void finish(const gemm_then *then, const gemm_sizes *g, const gemm_window *w) {
+  if (then->ins) then->ins->op->window(then->state, g->n, then->row + w->r0, then->row + w->r1, w->c0, w->c1);
+}
+
+static void gemm_window_of(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b,
+                           char *scratch, const gemm_then *then) {
   const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
+  if (rows <= 2 && g->b_col == 1) {
+    gemm_few_rows(g, w, c, a, b);
+    finish(then, g, w);
+    return;
+  }
   /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
   const int b_clash = (g->b_row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a_row, g->a_col) * sizeof(real)) % 2048 == 0;
   const int pack_b = g->b_col != 1 || (rows > 2 * MR && (b_clash || rows > 8 * MR));
   const int pack_a = cols > NR && (cols >= 512 || a_clash || g->k * g->a_col > 1 << 16);
-  if (rows <= 2 && g->b_col == 1) {
-    gemm_few_rows(g, w, c, a, b);
-    return;
-  }
+  /* even blocks of K: a thin last one would move more of C than it multiplies */
+  const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, KC))), VL) * VL);
   real *strip = (real *)scratch, *panel = (real *)(scratch + A_SIZE);
-  const int64_t strips = gd_ceil_div(rows, MR), base = rows / strips, more = rows % strips;
-  for (int64_t kb = 0; kb < g->k || kb == 0; kb += KC) { /* K = 0 still writes zeros */
-    const int64_t k = gd_min(KC, g->k - kb);
-    if (pack_a)
-      for (int64_t s = 0, r = w->r0; s < strips; ++s) {
-        const int64_t m = base + (s < more);
-        pack_strip(strip + s * MR * KC, a + r * g->a_row + kb * g->a_col, g->a_row, g->a_col, m, k);
-        r += m;
-      }
-    for (int64_t j = w->c0; j < w->c1; j += NR) {
-      const int64_t n = gd_min(NR, w->c1 - j);
-      const int nv = n > VL ? 2 : 1;
-      const real *bp = b + kb * g->b_row + j * g->b_col;
-      int64_t ldb = g->b_row;
-      if (pack_b) pack_panel(panel, bp, g->b_row, g->b_col, k, n), bp = panel, ldb = NR;
-      for (int64_t s = 0, r = w->r0; s < strips; ++s) {
-        const int64_t m = base + (s < more);
-        tile_args t = {c + r * g->c_row + j, pack_a ? strip + s * MR * KC : a + r * g->a_row + kb * g->a_col,
-                       bp, g->c_row, g->a_row, g->a_col, ldb, k, n, kb == 0};
-        tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
-        r += m;
+  for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
+    const int64_t jc_end = gd_min(w->c1, jc + NC);
+    for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
+      const int64_t k = gd_min(depth, g->k - kb);
+      if (pack_b) pack_panels(panel, b + kb * g->b_row + jc * g->b_col, g->b_row, g->b_col, k, jc_end - jc);
+      for (int64_t ic = w->r0; ic < w->r1; ic += MC) {
+        const int64_t ic_end = gd_min(w->r1, ic + MC), strips = gd_ceil_div(ic_end - ic, MR);
+        const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
+        if (pack_a)
+          for (int64_t s = 0, r = ic; s < strips; r += base + (s < more), ++s)
+            pack_strip(strip + s * STRIP, a + r * g->a_row + kb * g->a_col, g->a_row, g->a_col, base + (s < more), k);
+        for (int64_t j = jc; j < jc_end; j += NR) {
+          const int64_t n = gd_min(NR, jc_end - j);
+          const int nv = n > VL ? 2 : 1;
+          const real *bp = pack_b ? panel + (j - jc) / NR * PANEL : b + kb * g->b_row + j;
+          for (int64_t s = 0, r = ic; s < strips; r += base + (s < more), ++s) {
+            const int64_t m = base + (s < more);
+            tile_args t = {c + r * g->c_row + j, pack_a ? strip + s * STRIP : a + r * g->a_row + kb * g->a_col, bp,
+                           g->c_row, g->a_row, g->a_col, pack_b ? NR : g->b_row, k, n, kb == 0};
+            tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
+          }
+        }
+        if (kb + depth >= g->k) finish(then, g, &(gemm_window){ic, ic_end, jc, jc_end});
       }
     }
   }
@@ -263,23 +276,24 @@ static void column_sums(const gemm_sizes *g, int64_t c0, int64_t c1, real *sums,
 
 void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const gemm_sizes g = gemm_open(ins, run->batch);
-  const gemm_grid cut = gemm_cut(&g);
+  const gemm_cut cut = gemm_stripes(&g);
   real *c = (real *)gd_at(run, ins, 0);
   const real *a = (const real *)gd_at(run, ins, 1), *b = (const real *)gd_at(run, ins, 2);
-  gd_run after = *run;
-  after.scratch += A_SIZE + (B_SIZE + 63) / 64 * 64;
-  for (int64_t u = lo; u < hi; ++u) {
-    const int64_t col = u % cut.col_blocks, row = u / cut.col_blocks % cut.row_blocks;
-    const int64_t matrix = u / cut.col_blocks / cut.row_blocks;
-    const gemm_window w = {row * cut.rows, gd_min(g.m, (row + 1) * cut.rows), col * cut.cols,
-                           gd_min(g.n, (col + 1) * cut.cols)};
-    gemm_block(&g, &w, c + matrix * g.c_batch, a + matrix * g.a_batch, b + matrix * g.b_batch, run->scratch);
-    if (ins->attr[0] && row == 0) column_sums(&g, w.c0, w.c1, (real *)gd_at(run, ins, 3), b);
-    if (!ins->then) continue;
-    const int64_t at = matrix * g.m * g.n;
-    if (w.c1 - w.c0 == g.n) ins->then->kernel(ins->then, &after, at + w.r0 * g.n, at + w.r1 * g.n);
-    else
-      for (int64_t r = w.r0; r < w.r1; ++r)
-        ins->then->kernel(ins->then, &after, at + r * g.n + w.c0, at + r * g.n + w.c1);
+  _Alignas(64) char epilogue[GD_EPILOGUE];
+  gemm_then then = {ins->then, epilogue, 0};
+  if (ins->then) {
+    gd_run after = *run;
+    after.scratch += A_SIZE + (B_SIZE + 63) / 64 * 64;
+    ins->then->op->open(ins->then, &after, epilogue);
+  }
+  while (lo < hi) {
+    const int64_t matrix = lo / cut.stripes, first = lo % cut.stripes;
+    const int64_t last = gd_min(cut.stripes, first + hi - lo);
+    const int64_t from = first * cut.width, to = gd_min(last * cut.width, cut.by_rows ? g.m : g.n);
+    const gemm_window w = cut.by_rows ? (gemm_window){from, to, 0, g.n} : (gemm_window){0, g.m, from, to};
+    then.row = matrix * g.m;
+    gemm_window_of(&g, &w, c + matrix * g.c_batch, a + matrix * g.a_batch, b + matrix * g.b_batch, run->scratch, &then);
+    if (ins->attr[0] && w.r0 == 0) column_sums(&g, w.c0, w.c1, (real *)gd_at(run, ins, 3), b);
+    lo += last - first;
   }
 }

@@ -1,23 +1,40 @@
 /* map.c: y[i] = f(a[i], b[i], ...) for a whole chain of elementwise operations in one pass.
  *
- * The chain is a little program. It runs over blocks small enough that every intermediate stays in
- * L1: each operation is one loop over a block. Inputs may be broadcast or strided; those are spread
- * into a block first. Called by the executor, and by the products on each range they finish.
+ * A common chain is a loop of its own, made from map_chains.h, which keeps everything in registers. Any other
+ * is a little program that runs over blocks small enough for L1, each operation one loop over a block.
+ * Inputs may be broadcast or strided; those are spread into a block first, unless a row of them can be
+ * read where it lies. Called by the executor, and by the products on each window that they finish.
  *
  *   ref   outputs, inputs
  *   dim   shape[nd], then strides[nd] of each input (for a COUNT input: the number itself, in the first)
- *   attr  nd, n_out, n_in, n_code, unit, kind[n_in], code[n_code][5] = operation, destination, up to 3 arguments
+ *   attr  nd, n_out, n_in, n_code, unit, chain (its number in map_chains.h, or -1), kind[n_in],
+ *         code[n_code][5] = operation, destination, up to 3 arguments
  *   par   two numbers for each operation
  *
  * Registers: inputs first, then outputs, then temporaries.
  */
+#include "map_functions.h"
 #include "../map_ops.h"
 #include "../ops.h"
 #include "../rng.h"
-#include "../simd/vec.h"
 
 enum { DIRECT = 0, SPREAD = 1, SCALAR = 2, COUNT = 3 };
 enum { BLOCK = 2048 / sizeof(real), MAX_DIMS = 8, MAX_REGS = 128 };
+
+/* One argument of a region: its elements lie side by side (step 1), or one number serves a whole row
+ * (step 0); the next row begins `row` elements on. */
+typedef struct { const real *p; int64_t row, step; } map_arg;
+
+/* Some rows of n elements: what a chain is run over. */
+typedef struct {
+  const map_arg *x;
+  real *const *y;
+  int64_t rows, n, y_row;
+  const double *par;
+} map_region;
+typedef void (*chain_fn)(const map_region *);
+
+#include "map_chains.h"
 
 /* One argument of a block function: a block, or VL equal values with step 0. */
 typedef struct { const real *p; int64_t step; } block_arg;
@@ -46,110 +63,32 @@ typedef void (*block_fn)(real *y, const block_arg *x, int64_t n, const double *p
 
 #define HEAD(name) static void map_##name(real *y, const block_arg *x, int64_t n, const double *par, \
                                           const block_place *at)
-#define UNARY(name, EXPR)                                     \
+#define UNARY(name)                                           \
   HEAD(name) {                                                \
     (void)par, (void)at;                                      \
     OPEN(0)                                                   \
     vec a;                                                    \
-    LOOP(a = NEXT(0), a = LAST(0), EXPR)                      \
+    LOOP(a = NEXT(0), a = LAST(0), e_##name(a))               \
   }
-/* p and q are the operation's two numbers */
-#define UNARY_PAR(name, EXPR)                                                       \
-  HEAD(name) {                                                                      \
-    (void)at;                                                                       \
-    const vec p = v_set1((real)par[0]), q = v_set1((real)par[1]);                   \
-    (void)p, (void)q;                                                               \
-    OPEN(0)                                                                         \
-    vec a;                                                                          \
-    LOOP(a = NEXT(0), a = LAST(0), EXPR)                                            \
+#define NUMBERED(name)                                        \
+  HEAD(name) {                                                \
+    (void)at;                                                 \
+    const vec number = v_set1((real)par[0]);                  \
+    OPEN(0)                                                   \
+    vec a;                                                    \
+    LOOP(a = NEXT(0), a = LAST(0), e_##name(a, number))       \
   }
-#define BINARY(name, EXPR)                                                          \
+#define BINARY(name)                                                                \
   HEAD(name) {                                                                      \
     (void)par, (void)at;                                                            \
     OPEN(0)                                                                         \
     OPEN(1)                                                                         \
     vec a, b;                                                                       \
-    LOOP(a = NEXT(0); b = NEXT(1), a = LAST(0); b = LAST(1), EXPR)                  \
+    LOOP(a = NEXT(0); b = NEXT(1), a = LAST(0); b = LAST(1), e_##name(a, b))        \
   }
-
-static inline vec one(void) { return v_set1((real)1); }
-static inline vec half(void) { return v_set1((real)0.5); }
-static inline vec truth(vmask m) { return v_select(m, one(), v_zero()); }
-
-UNARY(identity, a)
-UNARY(neg, v_neg(a))
-UNARY(abs, v_abs(a))
-UNARY(exp, v_exp(a))
-UNARY(expm1, v_expm1(a))
-UNARY(log, v_log(a))
-UNARY(log1p, v_log1p(a))
-UNARY(sqrt, v_sqrt(a))
-UNARY(square, v_mul(a, a))
-UNARY(reciprocal, v_div(one(), a))
-UNARY(sin, v_sin(a))
-UNARY(cos, v_cos(a))
-UNARY(floor, v_floor(a))
-UNARY(round, v_round(a))
-UNARY(erf, v_erf(a))
-UNARY(tanh, v_tanh(a))
-UNARY(sigmoid, v_sigmoid(a))
-
-/* sign(0) = 0, and NaN stays NaN */
-static inline vec sign(vec a) {
-  vec s = v_sub(truth(v_gt(a, v_zero())), truth(v_lt(a, v_zero())));
-  return v_select(v_ne(a, a), a, s);
-}
-UNARY(sign, sign(a))
-
-UNARY(relu, v_max(v_zero(), a)) /* in this order NaN passes through */
-UNARY_PAR(leaky_relu, v_select(v_lt(a, v_zero()), v_mul(p, a), a))
-UNARY_PAR(elu, v_select(v_lt(a, v_zero()), v_mul(p, v_expm1(a)), a))
-UNARY(gelu, v_mul(v_mul(half(), a), v_add(one(), v_erf(v_mul(a, v_set1((real)0.70710678118654752440))))))
-
-static inline vec gelu_tanh(vec a) { /* a/2 (1 + tanh(sqrt(2/pi) (a + 0.044715 a^3))) */
-  vec inner = v_mul(a, v_fma(v_mul(a, a), v_set1((real)(0.79788456080286535588 * 0.044715)),
-                             v_set1((real)0.79788456080286535588)));
-  return v_mul(v_mul(half(), a), v_add(one(), v_tanh(inner)));
-}
-UNARY(gelu_tanh, gelu_tanh(a))
-UNARY(silu, v_mul(a, v_sigmoid(a)))
-
-static inline vec softplus(vec a) { /* log(1 + e^a) without overflow */
-  vec tail = v_log1p(v_exp(v_neg(v_abs(a))));
-  return v_add(v_max(v_zero(), a), tail);
-}
-UNARY(softplus, softplus(a))
-UNARY(softsign, v_div(a, v_add(one(), v_abs(a))))
-
-static inline vec hard_sigmoid(vec a) { /* clip((a + 3) / 6, 0, 1) */
-  vec ramp = v_mul(v_add(a, v_set1((real)3)), v_set1((real)(1.0 / 6.0)));
-  return v_min(one(), v_max(v_zero(), ramp));
-}
-UNARY(hard_sigmoid, hard_sigmoid(a))
-UNARY(hard_swish, v_mul(a, hard_sigmoid(a)))
-
-static inline vec mish(vec a) { /* a tanh(softplus(a)) = a w/(w + 2) with w = e^a (e^a + 2) */
-  vec e = v_exp(v_min(v_set1((real)20), a)); /* beyond 20 the quotient is 1 */
-  vec w = v_mul(e, v_add(e, v_set1((real)2)));
-  return v_mul(a, v_div(w, v_add(w, v_set1((real)2))));
-}
-UNARY(mish, mish(a))
-
-/* numpy.maximum and minimum: NaN if either is */
-static inline vec maximum(vec a, vec b) { return v_select(v_ne(a, a), a, v_max(a, b)); }
-static inline vec minimum(vec a, vec b) { return v_select(v_ne(a, a), a, v_min(a, b)); }
-
-BINARY(add, v_add(a, b))
-BINARY(sub, v_sub(a, b))
-BINARY(mul, v_mul(a, b))
-BINARY(div, v_div(a, b))
-BINARY(pow, v_pow(a, b))
-BINARY(maximum, maximum(a, b))
-BINARY(minimum, minimum(a, b))
-BINARY(equal, truth(v_eq(a, b)))
-BINARY(not_equal, truth(v_ne(a, b)))
-BINARY(less, truth(v_lt(a, b)))
-BINARY(less_equal, truth(v_le(a, b)))
+GD_UNARY_OPS(UNARY)
+GD_NUMBERED_OPS(NUMBERED)
+GD_BINARY_OPS(BINARY)
 
 HEAD(where) {
   (void)par, (void)at;
@@ -157,8 +96,7 @@ HEAD(where) {
   OPEN(1)
   OPEN(2)
   vec c, a, b;
-  LOOP(c = NEXT(0); a = NEXT(1); b = NEXT(2), c = LAST(0); a = LAST(1); b = LAST(2),
-       v_select(v_ne(c, v_zero()), a, b))
+  LOOP(c = NEXT(0); a = NEXT(1); b = NEXT(2), c = LAST(0); a = LAST(1); b = LAST(2), e_where(c, a, b))
 }
 
 /* Uniform on [0, 1): the top 24 (float32) or 53 (float64) bits of the counter's draw. */
@@ -180,44 +118,56 @@ static const block_fn block_fns[] = {GD_MAP_OPS(ROW)};
 
 /* The instruction, with this batch's sizes filled in. */
 typedef struct {
-  int64_t nd, n_out, n_in, n_code, inner, rows_per_block, block;
-  int64_t shape[MAX_DIMS], stride[MAX_REGS][MAX_DIMS];
+  const gd_run *run;
+  int64_t nd, n_out, n_in, n_code, inner, together;
+  int spread;   /* some input is walked in another order than the output */
+  int in_place; /* every row of every input can be read where it lies */
+  chain_fn chain;
   const int64_t *kind, *code;
   const double *par;
-  char *at[MAX_REGS];
-  int is_int[MAX_REGS], steady[MAX_REGS]; /* steady: the same for every row, so spread once */
   real *buffer;
+  char *at[MAX_REGS];
+  uint8_t is_int[MAX_REGS], steady[MAX_REGS]; /* steady: the same for every row, so spread once */
+  int64_t shape[MAX_DIMS], stride[MAX_REGS][MAX_DIMS];
 } map_state;
+_Static_assert(sizeof(map_state) <= GD_EPILOGUE, "an opened pass fits into what a product keeps for it");
 
-static void map_open(map_state *s, const gd_ins *ins, const gd_run *run) {
+void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
+  map_state *s = state;
   const int64_t *attr = ins->attr;
+  s->run = run;
   s->nd = attr[0], s->n_out = attr[1], s->n_in = attr[2], s->n_code = attr[3];
-  s->kind = attr + 5, s->code = s->kind + s->n_in, s->par = ins->par;
+  s->kind = attr + 6, s->code = s->kind + s->n_in, s->par = ins->par;
+  s->chain = attr[5] < 0 ? NULL : chain_fns[attr[5]];
   s->buffer = (real *)run->scratch;
+  s->spread = 0, s->in_place = s->nd <= 2;
+  int per_row = 0;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);
   s->inner = s->nd ? s->shape[s->nd - 1] : 1;
   for (int64_t k = 0; k < s->n_out; ++k) s->at[s->n_in + k] = gd_at(run, ins, (int)k);
-  int spread = 0;
   for (int64_t k = 0; k < s->n_in; ++k) {
     const gd_ref ref = ins->ref[s->n_out + k];
     s->at[k] = run->base[ref.buffer] + ref.offset;
     s->is_int[k] = ref.type == GD_INT32;
-    s->steady[k] = 1;
-    for (int64_t d = 0; d < s->nd; ++d) {
-      s->stride[k][d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
-      if (d + 1 < s->nd && s->stride[k][d]) s->steady[k] = 0;
-    }
-    spread |= s->kind[k] == SPREAD;
-    if (s->kind[k] == SCALAR || s->kind[k] == COUNT) { /* VL equal values */
+    if (s->kind[k] == SPREAD) {
+      s->spread = s->steady[k] = 1;
+      for (int64_t d = 0; d < s->nd; ++d) {
+        s->stride[k][d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
+        if (d + 1 < s->nd && s->stride[k][d]) s->steady[k] = 0;
+      }
+      per_row |= s->stride[k][s->nd - 1] == 0;
+      if (s->is_int[k] || s->stride[k][s->nd - 1] > 1) s->in_place = 0;
+    } else if (s->kind[k] != DIRECT) { /* VL equal values */
       real value = s->kind[k] == COUNT ? (real)gd_size(ins->dim[s->nd * (k + 1)], run->batch)
                    : s->is_int[k]      ? (real)*(int32_t *)s->at[k]
                                        : *(real *)s->at[k];
       v_store(s->buffer + k * BLOCK, v_set1(value));
     }
   }
-  /* Rows of a few elements are taken several at a time, long rows in pieces. */
-  s->rows_per_block = spread && s->inner > 0 && s->inner <= BLOCK / 2 ? BLOCK / s->inner : 0;
-  s->block = spread ? 0 : BLOCK;
+  /* Rows of a few elements are taken several at a time, spread one after the other; a chain that reads
+   * one number for each row has to go row by row. */
+  const int64_t few = s->chain ? (per_row ? 0 : 2 * VL) : BLOCK / 2;
+  s->together = s->spread && s->inner > 0 && s->inner <= few ? BLOCK / s->inner : 0;
 }
 
 /* Writes elements [first, first + n) of input k, in the order of the output, to a block. */
@@ -248,7 +198,7 @@ static void map_spread(const map_state *s, int64_t k, int64_t first, int64_t n, 
 }
 
 /* The program over elements [first, first + n), at most a block of them. */
-static void map_block(const map_state *s, const gd_run *run, int64_t first, int64_t n, int reuse) {
+static void map_block(const map_state *s, int64_t first, int64_t n, int reuse) {
   block_arg arg[MAX_REGS];
   for (int64_t k = 0; k < s->n_in; ++k) {
     real *own = s->buffer + k * BLOCK;
@@ -262,7 +212,15 @@ static void map_block(const map_state *s, const gd_run *run, int64_t first, int6
     }
   }
   for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k) arg[k] = (block_arg){(real *)s->at[k] + first, 1};
-  const block_place at = {first, run};
+  if (s->chain) {
+    map_arg x[MAX_REGS];
+    real *y[MAX_REGS];
+    for (int64_t k = 0; k < s->n_in; ++k) x[k] = (map_arg){arg[k].p, 0, arg[k].step};
+    for (int64_t k = 0; k < s->n_out; ++k) y[k] = (real *)arg[s->n_in + k].p;
+    s->chain(&(map_region){x, y, 1, n, 0, s->par});
+    return;
+  }
+  const block_place at = {first, s->run};
   for (int64_t c = 0; c < s->n_code; ++c) {
     const int64_t *code = s->code + 5 * c, dst = code[1];
     if (dst >= s->n_in + s->n_out) arg[dst] = (block_arg){s->buffer + dst * BLOCK, 1};
@@ -271,24 +229,58 @@ static void map_block(const map_state *s, const gd_run *run, int64_t first, int6
   }
 }
 
-static void map_range(map_state *s, const gd_run *run, int64_t lo, int64_t hi) {
+/* A chain over rows of n elements, `pitch` apart, all inside rows of the output if any input is spread. */
+static void map_rows(const map_state *s, int64_t first, int64_t rows, int64_t n, int64_t pitch) {
+  map_arg x[MAX_REGS];
+  real *y[MAX_REGS];
+  const int64_t column = s->spread ? first % s->inner : 0, row = s->spread ? first / s->inner : 0;
+  for (int64_t k = 0; k < s->n_in; ++k) {
+    if (s->kind[k] == DIRECT) x[k] = (map_arg){(real *)s->at[k] + first, pitch, 1};
+    else if (s->kind[k] != SPREAD) x[k] = (map_arg){s->buffer + k * BLOCK, 0, 0};
+    else {
+      const int64_t step = s->stride[k][s->nd - 1], next = s->nd > 1 ? s->stride[k][0] : 0;
+      x[k] = (map_arg){(real *)s->at[k] + row * next + column * step, next, step};
+    }
+  }
+  for (int64_t k = 0; k < s->n_out; ++k) y[k] = (real *)s->at[s->n_in + k] + first;
+  s->chain(&(map_region){x, y, rows, n, pitch, s->par});
+}
+
+/* Elements [lo, hi) of the output, in order. */
+static void map_range(const map_state *s, int64_t lo, int64_t hi) {
+  if (s->chain && !s->spread) {
+    map_rows(s, lo, 1, hi - lo, 0);
+    return;
+  }
   int filled = 0; /* the steady inputs are spread for whole rows already */
   while (lo < hi) {
-    int64_t n;
-    int reuse = 0;
-    if (s->block) n = s->block;
-    else if (s->rows_per_block && lo % s->inner == 0) {
-      n = s->rows_per_block * s->inner; /* only the last block is shorter */
-      reuse = filled;
+    const int64_t column = s->spread ? lo % s->inner : 0;
+    int64_t n = BLOCK;
+    if (s->together && column == 0) {
+      n = gd_min(s->together * s->inner, hi - lo); /* only the last block is shorter */
+      map_block(s, lo, n, filled);
       filled = 1;
+    } else if (s->chain && s->in_place) {
+      const int64_t rows = column == 0 ? (hi - lo) / s->inner : 0;
+      n = rows ? rows * s->inner : gd_min(s->inner - column, hi - lo);
+      map_rows(s, lo, gd_max(1, rows), rows ? s->inner : n, s->inner);
     } else {
-      n = gd_min(BLOCK, s->inner - lo % s->inner);
+      n = gd_min(s->spread ? gd_min(n, s->inner - column) : n, hi - lo);
+      map_block(s, lo, n, 0);
       filled = 0;
     }
-    n = gd_min(n, hi - lo);
-    map_block(s, run, lo, n, reuse);
     lo += n;
   }
+}
+
+/* Columns [c0, c1) of rows [r0, r1) of the output seen as rows of `width` elements. */
+void GD_NAME(gd_map_window)(const void *state, int64_t width, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
+  const map_state *s = state;
+  if (c1 - c0 == width) map_range(s, r0 * width, r1 * width);
+  else if (s->chain && (!s->spread || (s->in_place && s->inner == width && !s->together)))
+    map_rows(s, r0 * width + c0, r1 - r0, c1 - c0, width);
+  else
+    for (int64_t r = r0; r < r1; ++r) map_range(s, r * width + c0, r * width + c1);
 }
 
 static int64_t map_elements(const gd_ins *ins, int64_t batch) {
@@ -297,7 +289,7 @@ static int64_t map_elements(const gd_ins *ins, int64_t batch) {
   return n;
 }
 
-/* A unit is attr[4] elements: some blocks, to pay for opening the instruction; one, after a product. */
+/* A unit is attr[4] elements: some blocks, to pay for opening the instruction. */
 int64_t GD_NAME(gd_map_units)(const gd_ins *ins, int64_t batch) {
   return gd_ceil_div(map_elements(ins, batch), ins->attr[4]);
 }
@@ -305,6 +297,6 @@ int64_t GD_NAME(gd_map_units)(const gd_ins *ins, int64_t batch) {
 void GD_NAME(gd_map)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const int64_t unit = ins->attr[4];
   map_state s;
-  map_open(&s, ins, run);
-  map_range(&s, run, lo * unit, gd_min(hi * unit, map_elements(ins, run->batch)));
+  GD_NAME(gd_map_open)(ins, run, &s);
+  map_range(&s, lo * unit, gd_min(hi * unit, map_elements(ins, run->batch)));
 }

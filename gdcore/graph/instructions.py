@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,14 @@ Ref = tuple[int, int, int]
 def pair(dim: Dim) -> Pair:
     """A size as (fixed, elements for each sample)."""
     return (0, dim.rows) if isinstance(dim, Batch) else (int(dim), 0)
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The numbers under which C knows elementwise operations, and chains of them."""
+
+    ops: Mapping[str, int]
+    chains: Mapping[str, int]
 
 
 @dataclass

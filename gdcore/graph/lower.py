@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from gdcore.graph.chains import chain_key
 from gdcore.graph.fuse import Group, base
-from gdcore.graph.instructions import Constants, Instruction, Pair, Ref, collapse, pair
+from gdcore.graph.instructions import Codes, Constants, Instruction, Pair, Ref, collapse, pair
 from gdcore.graph.ir import INT, Dim, Shape, Value, size, strides
 from gdcore.graph.place import Place, Placement
 
@@ -36,13 +37,13 @@ class Emitter:
         placement: Placement,
         batch: int,
         bits: int,
-        ops: Mapping[str, int],
+        codes: Codes,
         constants: Constants,
     ) -> None:
         self.placement = placement
         self.batch = batch
         self.bits = bits
-        self.codes = ops
+        self.codes = codes
         self.constants = constants
         self.out: list[Instruction] = []
         self.sums: Value | None = None
@@ -136,7 +137,7 @@ class Emitter:
                 refs.append((0, 0, 0))
                 continue
             refs.append(self.ref(x))
-            if size(x.shape) == 1:
+            if size(x.shape) == 1 and base(x) is not group.root:  # that is not there yet
                 kinds.append(SCALAR)
                 walked[i] = [0] * len(short)
             else:
@@ -145,13 +146,19 @@ class Emitter:
             short = [1]
             walked = [w or [0] for w in walked]
         code, pars = self.code(members, inputs, number, outputs)
+        one_for_a_row = [
+            kind in (SCALAR, COUNT) or (kind == SPREAD and walked[i][-1] == 0)
+            for i, kind in enumerate(kinds)
+        ]
+        names = [v.op.name for v in members]
+        chain = self.codes.chains.get(chain_key(one_for_a_row, len(outputs), names, code), -1)
         dims = [*short, *(d for w in walked[:-1] for d in w)]
         unit = max(1, UNIT_BYTES // (self.bits // 8)) if alone else 1
         return Instruction(
             "map",
             [self.ref(v) for v in outputs] + refs,
             [pair(d) for d in dims],
-            [len(short), len(outputs), len(inputs), len(members), unit, *kinds, *code],
+            [len(short), len(outputs), len(inputs), len(members), unit, chain, *kinds, *code],
             pars,
             reads=[b for b in map(base, inputs) if b.op.name not in ("constant", "count")],
             writes=outputs,
@@ -191,7 +198,7 @@ class Emitter:
                     free.append(top)
                     top += 1
                 register[id(v)] = free.pop()
-            code += [self.codes[v.op.name], register[id(v)], *args, *[0] * (3 - len(args))]
+            code += [self.codes.ops[v.op.name], register[id(v)], *args, *[0] * (3 - len(args))]
             numbers = [float(v.attrs[n]) for n in ("slope", "alpha", "stream") if n in v.attrs]
             pars += [*numbers, 0.0, 0.0][:2]
             for x in {id(x) for x in v.inputs}:
@@ -237,7 +244,7 @@ def lower(
     placement: Placement,
     batch: int,
     bits: int,
-    codes: Mapping[str, int],
+    codes: Codes,
     constants: Constants,
 ) -> list[Instruction]:
     """The instructions of groups that have their places."""

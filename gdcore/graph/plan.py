@@ -15,14 +15,17 @@ import numpy as np
 from gdcore import _core
 from gdcore.graph.fuse import base, fuse
 from gdcore.graph.identities import IDENTITY
-from gdcore.graph.instructions import Constants, Instruction
+from gdcore.graph.instructions import Codes, Constants, Instruction
 from gdcore.graph.ir import Value, at_batch, size, topological
 from gdcore.graph.lower import lower
 from gdcore.graph.place import ARENA, Place, Placement, element_bytes, place
 from gdcore.graph.registry import apply
 from gdcore.graph.simplify import simplify
 
-CODES = {name: i for i, name in enumerate(_core.map_op_names())}
+CODES = Codes(
+    {name: i for i, name in enumerate(_core.map_op_names())},
+    {key: i for i, key in enumerate(_core.chain_keys())},
+)
 
 
 @dataclass

@@ -1,0 +1,1057 @@
+/* map_chains.h: common chains of elementwise operations, each as one loop. Written by csrc/make_chains.py.
+ *
+ * map.c includes it for the loops, dispatch.c for their keys: "vvs>1:add 3 0 1;..." are two vectors and
+ * one number for each row in, one vector out, and what is done to which registers. The number of a chain
+ * in a plan is its place in the list of keys.
+ */
+#ifndef GD_MAP_CHAINS_H
+#define GD_MAP_CHAINS_H
+
+#define GD_CHAIN_KEYS(X) \
+  X("vv>1:add 3 0 1;relu 2 3") \
+  X("vvvss>2:add 7 0 1;sub 8 7 2;square 5 8;mul 7 8 3;mul 6 4 7") \
+  X("svv>1:less 4 0 1;where 3 4 2 0") \
+  X("vsvssvssssv>3:mul 14 0 1;mul 15 2 3;add 11 14 15;mul 15 11 4;mul 14 5 6;square 16 2;mul 17 16 7;add 12 14 17;sqrt 17 12;mul 14 17 8;add 17 14 9;div 14 15 17;sub 13 10 14") \
+  X("vv>1:add 2 0 1") \
+  X("vv>1:add 3 0 1;tanh 2 3") \
+  X("vsv>1:square 4 0;sub 5 1 4;mul 3 2 5") \
+  X("vv>1:add 3 0 1;sigmoid 2 3") \
+  X("svv>1:sub 4 0 1;mul 5 1 4;mul 3 2 5") \
+  X("vv>2:add 2 0 1;gelu 3 2") \
+  X("vsssssv>1:mul 8 0 1;erf 9 8;add 8 2 9;mul 9 8 3;square 8 0;mul 10 8 4;exp 8 10;mul 10 0 8;div 8 10 5;add 10 9 8;mul 7 6 10") \
+  X("vv>1:add 3 0 1;gelu 2 3") \
+  X("vv>2:add 2 0 1;silu 3 2") \
+  X("vsv>1:sigmoid 4 0;sub 5 1 4;mul 6 0 5;add 5 1 6;mul 6 4 5;mul 3 2 6") \
+  X("vv>1:add 3 0 1;silu 2 3") \
+  X("vv>2:add 2 0 1;elu 3 2") \
+  X("vsvsv>1:less 6 0 1;add 7 2 3;mul 8 4 7;where 5 6 8 4") \
+  X("vv>1:add 3 0 1;elu 2 3") \
+  X("vv>2:add 2 0 1;leaky_relu 3 2") \
+  X("vsvs>1:less 5 0 1;mul 6 2 3;where 4 5 6 2") \
+  X("vv>1:add 3 0 1;leaky_relu 2 3") \
+  X("vv>2:add 2 0 1;softplus 3 2") \
+  X("vv>1:sigmoid 3 0;mul 2 1 3") \
+  X("vv>1:add 3 0 1;softplus 2 3") \
+  X("svv>1:mul 4 0 1;sub 3 2 4") \
+  X("vsvsv>2:mul 7 0 1;add 5 7 2;mul 7 3 5;sub 6 4 7") \
+  X("vsvsv>2:mul 7 0 1;add 5 7 2;mul 7 5 1;add 8 2 7;mul 7 3 8;sub 6 4 7") \
+  X("vssv>1:mul 5 0 1;mul 6 2 3;sub 4 5 6") \
+  X("vsvsvs>2:mul 8 0 1;mul 9 2 3;add 6 9 4;mul 9 5 6;sub 7 8 9") \
+  X("v>1:square 1 0") \
+  X("vsvsssvssssv>3:mul 15 0 1;mul 16 2 3;mul 17 16 4;add 12 15 17;mul 17 12 5;mul 15 6 7;square 18 16;mul 16 18 8;add 13 15 16;sqrt 16 13;mul 15 16 9;add 16 15 10;div 15 17 16;sub 14 11 15") \
+  X("vsvsvssvssss>3:mul 15 0 1;mul 16 2 3;mul 17 4 5;add 12 16 17;mul 17 12 6;mul 16 7 8;square 18 4;mul 19 18 9;add 13 16 19;sqrt 19 13;mul 16 19 10;add 19 16 11;div 16 17 19;sub 14 15 16") \
+  X("vsvsvsssvssss>3:mul 16 0 1;mul 17 2 3;mul 18 4 5;mul 19 18 6;add 13 17 19;mul 19 13 7;mul 17 8 9;square 20 18;mul 18 20 10;add 14 17 18;sqrt 18 14;mul 17 18 11;add 18 17 12;div 17 19 18;sub 15 16 17") \
+  X("vsvssvssvssv>4:mul 16 0 1;mul 17 2 3;add 12 16 17;mul 17 12 4;mul 16 5 6;square 18 2;mul 19 18 7;add 13 16 19;maximum 14 8 13;sqrt 19 14;mul 16 19 9;add 19 16 10;div 16 17 19;sub 15 11 16") \
+  X("vsvssssvssssv>3:mul 16 0 1;mul 17 2 3;mul 18 0 4;add 13 17 18;mul 18 13 5;add 17 16 18;mul 18 6 17;mul 17 7 8;square 16 0;mul 19 16 9;add 14 17 19;sqrt 19 14;mul 17 19 10;add 19 17 11;div 17 18 19;sub 15 12 17") \
+  X("vsvsssv>2:mul 9 0 1;square 10 2;mul 11 10 3;add 7 9 11;sqrt 11 7;add 9 11 4;div 11 2 9;mul 9 5 11;sub 8 6 9") \
+  X("svvsv>2:mul 7 0 1;square 8 1;add 5 2 8;sqrt 8 5;add 9 8 3;div 8 7 9;sub 6 4 8") \
+  X("vsvsvssv>3:add 11 0 1;sqrt 12 11;mul 11 2 3;square 13 4;mul 14 13 5;add 8 11 14;add 14 8 1;sqrt 11 14;div 14 12 11;mul 11 14 4;mul 14 6 11;sub 9 7 14;mul 14 0 3;square 12 11;mul 11 12 5;add 10 14 11") \
+  X("vvvs>2:add 6 0 1;sub 7 6 2;abs 4 7;sign 6 7;mul 5 3 6") \
+  X("vvvsss>2:add 8 0 1;sub 9 8 2;abs 8 9;minimum 10 8 3;mul 11 10 4;sub 12 8 11;mul 6 10 12;mul 11 5 10;mul 10 5 12;neg 12 11;mul 13 12 4;add 12 10 13;less 13 8 3;less 10 3 8;sub 8 3 10;add 10 13 8;mul 8 10 4;mul 10 12 8;add 8 11 10;sign 10 9;mul 7 8 10") \
+  X("vvvs>3:add 4 0 1;equal 5 2 3;mul 6 5 4") \
+  X("vv>1:sub 2 0 1") \
+  X("svvss>1:mul 6 0 1;sub 7 2 3;exp 8 7;mul 7 8 4;add 5 6 7") \
+  X("vsvss>2:add 7 0 1;softplus 8 7;mul 9 2 7;sub 5 8 9;mul 9 3 2;sigmoid 8 7;mul 7 4 8;add 6 9 7") \
+  X("vs>1:add 2 0 1") \
+  X("vv>2:sub 2 0 1;square 3 2") \
+  X("vss>2:add 5 0 1;sqrt 3 5;div 4 2 3") \
+  X("vvvv>2:mul 4 0 1;mul 6 4 2;add 5 6 3") \
+  X("vvv>2:mul 3 0 1;mul 4 3 2") \
+  X("vvvss>1:neg 6 0;mul 7 6 1;div 6 7 2;mul 7 6 3;div 6 7 2;div 5 6 4") \
+  X("vvvsv>2:mul 7 0 1;mul 8 2 3;mul 9 4 8;add 5 7 9;neg 6 5") \
+  X("vs>1:div 2 0 1") \
+  X("svvv>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
+  X("vv>1:mul 2 0 1") \
+  X("vsvsv>1:mul 6 0 1;mul 7 2 3;add 8 6 7;mul 7 8 1;mul 8 4 3;add 5 7 8") \
+  X("vss>1:add 4 0 1;sqrt 5 4;div 3 2 5") \
+  X("vvvvvv>1:add 7 0 1;relu 8 7;sub 7 8 2;mul 8 7 3;mul 7 8 4;add 6 7 5") \
+  X("vs>2:sub 2 0 1;square 3 2") \
+  X("vsvv>2:mul 4 0 1;mul 6 4 2;add 5 6 3") \
+  X("vvvs>1:neg 5 0;mul 6 5 1;div 5 6 2;mul 6 5 3;div 4 6 2") \
+  X("vs>1:mul 2 0 1") \
+  X("vsvss>2:mul 7 0 1;mul 8 2 3;mul 9 4 8;add 5 7 9;neg 6 5") \
+  X("svvs>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
+  X("vsvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3")
+
+#ifdef GD_PRECISION
+#define CHAIN(i) static void chain_##i(const map_region *t)
+#define NUMBER(i) const vec q##i = v_set1((real)t->par[2 * i]);
+#define EACH_ROW for (int64_t row = 0; row < t->rows; ++row)
+#define ROW(k) const vec s##k = v_set1(t->x[k].p[row * t->x[k].row]);
+#define VECTOR(k) const real *x_##k = t->x[k].p + row * t->x[k].row;
+#define OUTPUT(k) real *y_##k = t->y[k] + row * t->y_row;
+#define LOAD(k) (whole ? v_load(x_##k + i) : v_load_n(x_##k + i, t->n - i))
+#define STORE(k, value) if (whole) v_store(y_##k + i, value); else v_store_n(y_##k + i, value, t->n - i)
+#define EACH_VECTOR(...)                               \
+  int64_t i = 0;                                       \
+  for (; i + VL <= t->n; i += VL) {                    \
+    enum { whole = 1 };                                \
+    __VA_ARGS__                                        \
+  }                                                    \
+  if (i < t->n) {                                      \
+    enum { whole = 0 };                                \
+    __VA_ARGS__                                        \
+  }
+
+CHAIN(0) { /* add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_relu(t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(1) { /* add·sub·square·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_sub(t0, LOAD(2));
+      const vec t2 = e_square(t1);
+      const vec t3 = e_mul(t1, s3);
+      const vec t4 = e_mul(s4, t3);
+      STORE(0, t2);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(2) { /* less·where */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_where(t0, LOAD(2), s0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(3) { /* mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) ROW(8) ROW(9) VECTOR(10) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(x2, s3);
+      const vec t2 = e_add(t0, t1);
+      const vec t3 = e_mul(t2, s4);
+      const vec t4 = e_mul(LOAD(5), s6);
+      const vec t5 = e_square(x2);
+      const vec t6 = e_mul(t5, s7);
+      const vec t7 = e_add(t4, t6);
+      const vec t8 = e_sqrt(t7);
+      const vec t9 = e_mul(t8, s8);
+      const vec t10 = e_add(t9, s9);
+      const vec t11 = e_div(t3, t10);
+      const vec t12 = e_sub(LOAD(10), t11);
+      STORE(0, t2);
+      STORE(1, t7);
+      STORE(2, t12);
+    )
+  }
+}
+
+CHAIN(4) { /* add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(5) { /* add·tanh */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_tanh(t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(6) { /* square·sub·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_square(LOAD(0));
+      const vec t1 = e_sub(s1, t0);
+      const vec t2 = e_mul(LOAD(2), t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(7) { /* add·sigmoid */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_sigmoid(t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(8) { /* sub·mul·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x1 = LOAD(1);
+      const vec t0 = e_sub(s0, x1);
+      const vec t1 = e_mul(x1, t0);
+      const vec t2 = e_mul(LOAD(2), t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(9) { /* add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_gelu(t0);
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(10) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) VECTOR(6) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, s1);
+      const vec t1 = e_erf(t0);
+      const vec t2 = e_add(s2, t1);
+      const vec t3 = e_mul(t2, s3);
+      const vec t4 = e_square(x0);
+      const vec t5 = e_mul(t4, s4);
+      const vec t6 = e_exp(t5);
+      const vec t7 = e_mul(x0, t6);
+      const vec t8 = e_div(t7, s5);
+      const vec t9 = e_add(t3, t8);
+      const vec t10 = e_mul(LOAD(6), t9);
+      STORE(0, t10);
+    )
+  }
+}
+
+CHAIN(11) { /* add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_gelu(t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(12) { /* add·silu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_silu(t0);
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(13) { /* sigmoid·sub·mul·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_sigmoid(x0);
+      const vec t1 = e_sub(s1, t0);
+      const vec t2 = e_mul(x0, t1);
+      const vec t3 = e_add(s1, t2);
+      const vec t4 = e_mul(t0, t3);
+      const vec t5 = e_mul(LOAD(2), t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(14) { /* add·silu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_silu(t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(15) { /* add·elu */
+  NUMBER(1)
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_elu(t0, q1);
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(16) { /* less·add·mul·where */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x4 = LOAD(4);
+      const vec t0 = e_less(LOAD(0), s1);
+      const vec t1 = e_add(LOAD(2), s3);
+      const vec t2 = e_mul(x4, t1);
+      const vec t3 = e_where(t0, t2, x4);
+      STORE(0, t3);
+    )
+  }
+}
+
+CHAIN(17) { /* add·elu */
+  NUMBER(1)
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_elu(t0, q1);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(18) { /* add·leaky_relu */
+  NUMBER(1)
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_leaky_relu(t0, q1);
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(19) { /* less·mul·where */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_less(LOAD(0), s1);
+      const vec t1 = e_mul(x2, s3);
+      const vec t2 = e_where(t0, t1, x2);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(20) { /* add·leaky_relu */
+  NUMBER(1)
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_leaky_relu(t0, q1);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(21) { /* add·softplus */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_softplus(t0);
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(22) { /* sigmoid·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sigmoid(LOAD(0));
+      const vec t1 = e_mul(LOAD(1), t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(23) { /* add·softplus */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_softplus(t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(24) { /* mul·sub */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_sub(LOAD(2), t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(25) { /* mul·add·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_add(t0, LOAD(2));
+      const vec t2 = e_mul(s3, t1);
+      const vec t3 = e_sub(LOAD(4), t2);
+      STORE(0, t1);
+      STORE(1, t3);
+    )
+  }
+}
+
+CHAIN(26) { /* mul·add·mul·add·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_add(t0, x2);
+      const vec t2 = e_mul(t1, s1);
+      const vec t3 = e_add(x2, t2);
+      const vec t4 = e_mul(s3, t3);
+      const vec t5 = e_sub(LOAD(4), t4);
+      STORE(0, t1);
+      STORE(1, t5);
+    )
+  }
+}
+
+CHAIN(27) { /* mul·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(s2, LOAD(3));
+      const vec t2 = e_sub(t0, t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(28) { /* mul·mul·add·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) ROW(5) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_add(t1, LOAD(4));
+      const vec t3 = e_mul(s5, t2);
+      const vec t4 = e_sub(t0, t3);
+      STORE(0, t2);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(29) { /* square */
+  EACH_ROW {
+    VECTOR(0) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_square(LOAD(0));
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(30) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) VECTOR(11) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(t1, s4);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_mul(t3, s5);
+      const vec t5 = e_mul(LOAD(6), s7);
+      const vec t6 = e_square(t1);
+      const vec t7 = e_mul(t6, s8);
+      const vec t8 = e_add(t5, t7);
+      const vec t9 = e_sqrt(t8);
+      const vec t10 = e_mul(t9, s9);
+      const vec t11 = e_add(t10, s10);
+      const vec t12 = e_div(t4, t11);
+      const vec t13 = e_sub(LOAD(11), t12);
+      STORE(0, t3);
+      STORE(1, t8);
+      STORE(2, t13);
+    )
+  }
+}
+
+CHAIN(31) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) ROW(5) ROW(6) VECTOR(7) ROW(8) ROW(9) ROW(10) ROW(11) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x4 = LOAD(4);
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(x4, s5);
+      const vec t3 = e_add(t1, t2);
+      const vec t4 = e_mul(t3, s6);
+      const vec t5 = e_mul(LOAD(7), s8);
+      const vec t6 = e_square(x4);
+      const vec t7 = e_mul(t6, s9);
+      const vec t8 = e_add(t5, t7);
+      const vec t9 = e_sqrt(t8);
+      const vec t10 = e_mul(t9, s10);
+      const vec t11 = e_add(t10, s11);
+      const vec t12 = e_div(t4, t11);
+      const vec t13 = e_sub(t0, t12);
+      STORE(0, t3);
+      STORE(1, t8);
+      STORE(2, t13);
+    )
+  }
+}
+
+CHAIN(32) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) ROW(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(LOAD(4), s5);
+      const vec t3 = e_mul(t2, s6);
+      const vec t4 = e_add(t1, t3);
+      const vec t5 = e_mul(t4, s7);
+      const vec t6 = e_mul(LOAD(8), s9);
+      const vec t7 = e_square(t2);
+      const vec t8 = e_mul(t7, s10);
+      const vec t9 = e_add(t6, t8);
+      const vec t10 = e_sqrt(t9);
+      const vec t11 = e_mul(t10, s11);
+      const vec t12 = e_add(t11, s12);
+      const vec t13 = e_div(t5, t12);
+      const vec t14 = e_sub(t0, t13);
+      STORE(0, t4);
+      STORE(1, t9);
+      STORE(2, t14);
+    )
+  }
+}
+
+CHAIN(33) { /* mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) VECTOR(11) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(x2, s3);
+      const vec t2 = e_add(t0, t1);
+      const vec t3 = e_mul(t2, s4);
+      const vec t4 = e_mul(LOAD(5), s6);
+      const vec t5 = e_square(x2);
+      const vec t6 = e_mul(t5, s7);
+      const vec t7 = e_add(t4, t6);
+      const vec t8 = e_maximum(LOAD(8), t7);
+      const vec t9 = e_sqrt(t8);
+      const vec t10 = e_mul(t9, s9);
+      const vec t11 = e_add(t10, s10);
+      const vec t12 = e_div(t3, t11);
+      const vec t13 = e_sub(LOAD(11), t12);
+      STORE(0, t2);
+      STORE(1, t7);
+      STORE(2, t8);
+      STORE(3, t13);
+    )
+  }
+}
+
+CHAIN(34) { /* mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) ROW(8) ROW(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(x0, s4);
+      const vec t3 = e_add(t1, t2);
+      const vec t4 = e_mul(t3, s5);
+      const vec t5 = e_add(t0, t4);
+      const vec t6 = e_mul(s6, t5);
+      const vec t7 = e_mul(LOAD(7), s8);
+      const vec t8 = e_square(x0);
+      const vec t9 = e_mul(t8, s9);
+      const vec t10 = e_add(t7, t9);
+      const vec t11 = e_sqrt(t10);
+      const vec t12 = e_mul(t11, s10);
+      const vec t13 = e_add(t12, s11);
+      const vec t14 = e_div(t6, t13);
+      const vec t15 = e_sub(LOAD(12), t14);
+      STORE(0, t3);
+      STORE(1, t10);
+      STORE(2, t15);
+    )
+  }
+}
+
+CHAIN(35) { /* mul·square·mul·add·sqrt·add·div·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) ROW(5) VECTOR(6) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_square(x2);
+      const vec t2 = e_mul(t1, s3);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_sqrt(t3);
+      const vec t5 = e_add(t4, s4);
+      const vec t6 = e_div(x2, t5);
+      const vec t7 = e_mul(s5, t6);
+      const vec t8 = e_sub(LOAD(6), t7);
+      STORE(0, t3);
+      STORE(1, t8);
+    )
+  }
+}
+
+CHAIN(36) { /* mul·square·add·sqrt·add·div·sub */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x1 = LOAD(1);
+      const vec t0 = e_mul(s0, x1);
+      const vec t1 = e_square(x1);
+      const vec t2 = e_add(LOAD(2), t1);
+      const vec t3 = e_sqrt(t2);
+      const vec t4 = e_add(t3, s3);
+      const vec t5 = e_div(t0, t4);
+      const vec t6 = e_sub(LOAD(4), t5);
+      STORE(0, t2);
+      STORE(1, t6);
+    )
+  }
+}
+
+CHAIN(37) { /* add·sqrt·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) ROW(5) ROW(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec x4 = LOAD(4);
+      const vec t0 = e_add(x0, s1);
+      const vec t1 = e_sqrt(t0);
+      const vec t2 = e_mul(LOAD(2), s3);
+      const vec t3 = e_square(x4);
+      const vec t4 = e_mul(t3, s5);
+      const vec t5 = e_add(t2, t4);
+      const vec t6 = e_add(t5, s1);
+      const vec t7 = e_sqrt(t6);
+      const vec t8 = e_div(t1, t7);
+      const vec t9 = e_mul(t8, x4);
+      const vec t10 = e_mul(s6, t9);
+      const vec t11 = e_sub(LOAD(7), t10);
+      const vec t12 = e_mul(x0, s3);
+      const vec t13 = e_square(t9);
+      const vec t14 = e_mul(t13, s5);
+      const vec t15 = e_add(t12, t14);
+      STORE(0, t5);
+      STORE(1, t11);
+      STORE(2, t15);
+    )
+  }
+}
+
+CHAIN(38) { /* add·sub·abs·sign·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_sub(t0, LOAD(2));
+      const vec t2 = e_abs(t1);
+      const vec t3 = e_sign(t1);
+      const vec t4 = e_mul(s3, t3);
+      STORE(0, t2);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(39) { /* add·sub·abs·minimum·mul·sub·mul·mul·mul·neg·mul·add·less·less·sub·add·mul·mul·add·sign·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_sub(t0, LOAD(2));
+      const vec t2 = e_abs(t1);
+      const vec t3 = e_minimum(t2, s3);
+      const vec t4 = e_mul(t3, s4);
+      const vec t5 = e_sub(t2, t4);
+      const vec t6 = e_mul(t3, t5);
+      const vec t7 = e_mul(s5, t3);
+      const vec t8 = e_mul(s5, t5);
+      const vec t9 = e_neg(t7);
+      const vec t10 = e_mul(t9, s4);
+      const vec t11 = e_add(t8, t10);
+      const vec t12 = e_less(t2, s3);
+      const vec t13 = e_less(s3, t2);
+      const vec t14 = e_sub(s3, t13);
+      const vec t15 = e_add(t12, t14);
+      const vec t16 = e_mul(t15, s4);
+      const vec t17 = e_mul(t11, t16);
+      const vec t18 = e_add(t7, t17);
+      const vec t19 = e_sign(t1);
+      const vec t20 = e_mul(t18, t19);
+      STORE(0, t6);
+      STORE(1, t20);
+    )
+  }
+}
+
+CHAIN(40) { /* add·equal·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_equal(LOAD(2), s3);
+      const vec t2 = e_mul(t1, t0);
+      STORE(0, t0);
+      STORE(1, t1);
+      STORE(2, t2);
+    )
+  }
+}
+
+CHAIN(41) { /* sub */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(42) { /* mul·sub·exp·mul·add */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_sub(LOAD(2), s3);
+      const vec t2 = e_exp(t1);
+      const vec t3 = e_mul(t2, s4);
+      const vec t4 = e_add(t0, t3);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(43) { /* add·softplus·mul·sub·mul·sigmoid·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_add(LOAD(0), s1);
+      const vec t1 = e_softplus(t0);
+      const vec t2 = e_mul(x2, t0);
+      const vec t3 = e_sub(t1, t2);
+      const vec t4 = e_mul(s3, x2);
+      const vec t5 = e_sigmoid(t0);
+      const vec t6 = e_mul(s4, t5);
+      const vec t7 = e_add(t4, t6);
+      STORE(0, t3);
+      STORE(1, t7);
+    )
+  }
+}
+
+CHAIN(44) { /* add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), s1);
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(45) { /* sub·square */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_square(t0);
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(46) { /* add·sqrt·div */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), s1);
+      const vec t1 = e_sqrt(t0);
+      const vec t2 = e_div(s2, t1);
+      STORE(0, t1);
+      STORE(1, t2);
+    )
+  }
+}
+
+CHAIN(47) { /* mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      STORE(0, t0);
+      STORE(1, t2);
+    )
+  }
+}
+
+CHAIN(48) { /* mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(49) { /* neg·mul·div·mul·div·div */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_neg(LOAD(0));
+      const vec t1 = e_mul(t0, LOAD(1));
+      const vec t2 = e_div(t1, x2);
+      const vec t3 = e_mul(t2, s3);
+      const vec t4 = e_div(t3, x2);
+      const vec t5 = e_div(t4, s4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(50) { /* mul·mul·mul·add·neg */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(LOAD(4), t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_neg(t3);
+      STORE(0, t3);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(51) { /* div */
+  EACH_ROW {
+    VECTOR(0) ROW(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_div(LOAD(0), s1);
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(52) { /* less·add·where */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_add(LOAD(2), LOAD(3));
+      const vec t2 = e_where(t0, t1, s0);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(53) { /* mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(54) { /* mul·mul·add·mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_add(t0, t1);
+      const vec t3 = e_mul(t2, s1);
+      const vec t4 = e_mul(LOAD(4), s3);
+      const vec t5 = e_add(t3, t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(55) { /* add·sqrt·div */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), s1);
+      const vec t1 = e_sqrt(t0);
+      const vec t2 = e_div(s2, t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(56) { /* add·relu·sub·mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_relu(t0);
+      const vec t2 = e_sub(t1, LOAD(2));
+      const vec t3 = e_mul(t2, LOAD(3));
+      const vec t4 = e_mul(t3, LOAD(4));
+      const vec t5 = e_add(t4, LOAD(5));
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(57) { /* sub·square */
+  EACH_ROW {
+    VECTOR(0) ROW(1) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), s1);
+      const vec t1 = e_square(t0);
+      STORE(0, t0);
+      STORE(1, t1);
+    )
+  }
+}
+
+CHAIN(58) { /* mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      STORE(0, t0);
+      STORE(1, t2);
+    )
+  }
+}
+
+CHAIN(59) { /* neg·mul·div·mul·div */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_neg(LOAD(0));
+      const vec t1 = e_mul(t0, LOAD(1));
+      const vec t2 = e_div(t1, x2);
+      const vec t3 = e_mul(t2, s3);
+      const vec t4 = e_div(t3, x2);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(60) { /* mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(61) { /* mul·mul·mul·add·neg */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(s4, t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_neg(t3);
+      STORE(0, t3);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(62) { /* less·add·where */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_add(LOAD(2), s3);
+      const vec t2 = e_where(t0, t1, s0);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(63) { /* mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      STORE(0, t2);
+    )
+  }
+}
+
+static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, 0};
+
+#undef CHAIN
+#undef NUMBER
+#undef EACH_ROW
+#undef ROW
+#undef VECTOR
+#undef OUTPUT
+#undef LOAD
+#undef STORE
+#undef EACH_VECTOR
+#endif
+
+#endif
