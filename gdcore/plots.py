@@ -118,8 +118,8 @@ def curves(
 
     Examples
     --------
-    >>> figure = curves({"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})  # doctest: +SKIP
-    >>> [axes.get_ylabel() for axes in figure.axes]  # doctest: +SKIP
+    >>> figure = curves({"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})
+    >>> [axes.get_ylabel() for axes in figure.axes]
     ['loss']
     """
     ending = check_path(path) if path is not None else None

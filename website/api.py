@@ -106,10 +106,15 @@ def items() -> Iterator[Item]:
 
 
 def members(path: str, cls: type, public: set[type]) -> Iterator[Item]:
-    """What a class defines itself or inherits from classes of ours that are not public."""
+    """What a class defines itself, or inherits from classes of ours that are described nowhere else.
+
+    What comes from a class whose name begins with an underscore is nobody's to call.
+    """
     seen: set[str] = set()
     for base in cls.__mro__:
-        if not base.__module__.startswith("gdcore") or (base is not cls and base in public):
+        if not base.__module__.startswith("gdcore") or base.__name__.startswith("_"):
+            continue
+        if any(base in other.__mro__ for other in cls.__mro__[1:] if other in public):
             continue
         for name, member in vars(base).items():
             if name.startswith("_") or name in seen:

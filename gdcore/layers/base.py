@@ -297,7 +297,7 @@ class Layer:
         >>> class Centre(gd.Layer):
         ...     def forward(self, x):
         ...         mean = self.state("mean", x.shape[-1:])
-        ...         return x - gd.ops.with_update(mean, mean * 0.9 + gd.ops.mean(x, 0) * 0.1)
+        ...         return gd.ops.with_update(x - mean, mean, mean * 0.9 + gd.ops.mean(x, 0) * 0.1)
         >>> gd.Sequential([gd.Input(2), Centre()]).predict([[1.0, 2.0]])
         array([[1., 2.]], dtype=float32)
         """

@@ -186,7 +186,7 @@ class Nadam(Optimizer):
     >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, use_bias=False, kernel_initializer="ones")])
     >>> _ = model.compile(gd.Nadam(0.1), "mse").fit([[1.0]], [0.0], seed=0)
     >>> round(model.get_weights()[0].item(), 3)
-    0.9
+    0.894
     """
 
     lr: float | schedules.Schedule = 2e-3
