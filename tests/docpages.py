@@ -13,8 +13,9 @@ What a page may say to this runner, in comments that a reader does not see:
     The page takes longer than a few seconds.
 
 Every ``python`` block runs. The blocks of a page share one namespace and one temporary working
-directory. A ``text`` block that follows code directly is what that code prints: ``...`` stands for
-anything, and a number agrees if it is the same to the digits shown (the last of them may be off by one).
+directory. A ``text`` block that follows code directly is what that code prints: ``...`` stands for any
+words, or for the rest of one, and a number agrees if it is the same to the digits shown (the last of
+them may be off by one).
 """
 
 import re
@@ -104,6 +105,8 @@ def step(number):
 
 
 def same_word(shown, printed):
+    if "..." in shown:
+        return re.fullmatch(".*".join(map(re.escape, shown.split("..."))), printed) is not None
     wanted, got = NUMBER.findall(shown), NUMBER.findall(printed)
     if NUMBER.sub("#", shown) != NUMBER.sub("#", printed) or len(wanted) != len(got):
         return False

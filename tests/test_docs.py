@@ -77,6 +77,23 @@ def test_page_runs(page, tmp_path, monkeypatch):
         pytest.skip(f"every block of the page needs what is not there: {left_out}")
 
 
+@pytest.mark.slow
+def test_tutorial_on_mnist(shared_data, tmp_path, monkeypatch):
+    """The tutorial's last part with the images that it is about."""
+    (tmp_path / "mnist").symlink_to(shared_data("mnist"))
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    mnist = text[text.index("## MNIST") : text.index("## From the shell")]
+    assert "above 97 %" in mnist
+    blocks = read(mnist).blocks
+    assert [b.prints for b in blocks] == [None]
+    space = {}
+    run_python(read(text).blocks[0], "tutorial.md", space)
+    assert run_python(blocks[0], "tutorial.md", space).endswith(
+        "60000 images to learn from: above 97 %\n"
+    )
+
+
 # --- the runner itself ---------------------------------------------------------------------------
 
 SHARED = """# Title
@@ -156,6 +173,8 @@ def test_what_stands_above_the_title_is_said_of_the_page():
         ("1,442 images", "1,442 images", True),
         ("[0.5, 1e-3]", "[0.5, 0.001]", True),
         ("7", "8", False),
+        ("<loss=0.1..., ...>", "<loss=0.1307, accuracy=0.9>", True),
+        ("loss=0.1...", "loss=0.2307", False),
     ],
 )
 def test_agreement(shown, printed, same):
