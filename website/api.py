@@ -41,6 +41,11 @@ class Item:
     object: Any
     owner: type | None = None
 
+    @property
+    def described(self) -> bool:
+        """Whether the reference has an entry for it: what adds nothing to its base has none."""
+        return self.kind != "value" and bool(self.object.__doc__)
+
 
 def missing_library(error: BaseException) -> bool:
     """Whether an ImportError speaks of an optional library, as a line that names the extra."""

@@ -23,6 +23,7 @@ def on_files(files: Files, config: Any) -> Files:
         ),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
         **pictures.drawn(),
+        "site.css": (ROOT / "website" / "site.css").read_text(encoding="utf-8"),
     }
     for path, content in made.items():
         files.append(File.generated(config, path, content=content))

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from website import api
+from website.docstrings import Links, markdown, signature
 
 # Guides in the order in which a newcomer meets the questions; those not named here follow by name.
 GUIDES = [
@@ -43,39 +44,33 @@ def there() -> dict[str, ModuleType]:
     return found
 
 
-def path_of(module: str) -> str:
-    """The page of a module."""
-    return f"reference/{module}.md"
-
-
 def navigation() -> list[dict[str, str]]:
     """What the reference holds."""
-    return [{"Overview": "reference/index.md"}, *({name: path_of(name)} for name in there())]
+    return [{"Overview": "reference/index.md"}, *({m: f"reference/{m}.md"} for m in there())]
 
 
 def pages() -> dict[str, str]:
     """Every page of the reference, by path."""
-    owned: dict[str, list[api.Item]] = {name: [] for name in there()}
-    modules = sorted(owned, key=len, reverse=True)
-    for item in api.items():
-        if item.owner is None:
-            home = next(m for m in modules if item.path.startswith(f"{m}."))
-            owned[home].append(item)
-    made = {path_of(name): page(name, there()[name], items) for name, items in owned.items()}
-    made["reference/index.md"] = overview(owned)
+    modules, items = there(), list(api.items())
+    links = Links(items, list(modules))
+    owned: dict[str, list[api.Item]] = {name: [] for name in modules}
+    for item in items:
+        home = max((m for m in modules if item.path.startswith(f"{m}.")), key=len)
+        owned[home].append(item)
+    made = {
+        f"reference/{name}.md": page(name, module, owned[name], links)
+        for name, module in modules.items()
+    }
+    made["reference/index.md"] = overview(modules, owned, links)
     return made
 
 
-def first_line(item: Any) -> str:
-    """What a docstring says at once."""
-    return (inspect.getdoc(item) or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
-
-
-def overview(owned: dict[str, list[api.Item]]) -> str:
+def overview(modules: dict[str, ModuleType], owned: dict[str, list[api.Item]], links: Links) -> str:
     """The table of modules."""
     rows = [
-        f"| [`{name}`]({name}.md) | {first_line(module)} | {len(owned[name])} |"
-        for name, module in there().items()
+        f"| [`{name}`]({name}.md) | {first_line(module, name, links)} "
+        f"| {sum(i.owner is None for i in owned[name])} |"
+        for name, module in modules.items()
     ]
     return "\n".join(
         [
@@ -91,42 +86,51 @@ def overview(owned: dict[str, list[api.Item]]) -> str:
     )
 
 
-def page(name: str, module: ModuleType, items: list[api.Item]) -> str:
-    """A module: what it says of itself, a list of its names, and each of them."""
-    lines = [f"# {name}", "", fenced_examples(inspect.getdoc(module) or ""), ""]
-    for kind, title in (("class", "Classes"), ("function", "Functions"), ("value", "Values")):
-        of_kind = sorted((i for i in items if i.kind == kind), key=lambda i: i.path.lower())
-        if not of_kind:
-            continue
-        lines += [f"**{title}**", "", "| name | |", "|---|---|"]
-        for i in of_kind:
-            short = i.path.removeprefix(f"{name}.")
-            shown = value(i.object) if kind == "value" else first_line(i.object)
-            link = f"`{short}`" if kind == "value" else f"[`{short}`][{i.path}]"
-            lines.append(f"| {link} | {shown} |")
-        lines.append("")
-    for i in sorted((i for i in items if i.kind != "value"), key=lambda i: i.path.lower()):
-        lines += [f"::: {i.path}", ""]
-    return "\n".join(lines)
+def first_line(item: Any, around: str, links: Links) -> str:
+    """What a docstring says at once, for a table."""
+    line = (inspect.getdoc(item) or "").split("\n\n")[0].replace("\n", " ")
+    return links.prose(line, around).replace("|", "\\|")
 
 
 def value(item: Any) -> str:
-    """What a constant is, short enough for a table."""
+    """What a constant is, for a table."""
     if isinstance(item, dict):
         return "by name: " + ", ".join(f"`{k}`" for k in item)
-    text = repr(item)
+    text = repr(item).replace("|", "\\|")
     return f"`{text}`" if len(text) < 90 else f"a {type(item).__name__}"
 
 
-def fenced_examples(doc: str) -> str:
-    """A docstring of a module as Markdown: its examples become code."""
-    out, code = [], False
-    for line in doc.splitlines():
-        if line.startswith(">>> ") and not code:
-            out.append("```pycon")
-            code = True
-        if code and not line.strip():
-            out.append("```")
-            code = False
-        out.append(line)
-    return "\n".join([*out, "```"] if code else out)
+def page(name: str, module: ModuleType, items: list[api.Item], links: Links) -> str:
+    """A module: what it says of itself, a table of its names, and each of them."""
+    lines = [f"# {name} {{ #{name} }}", "", markdown(inspect.getdoc(module) or "", name, links), ""]
+    own = sorted((i for i in items if i.owner is None), key=lambda i: i.path.lower())
+    for kind, title in (("class", "Classes"), ("function", "Functions"), ("value", "Values")):
+        rows = [
+            f"| `{short}` | {value(i.object)} |"
+            if kind == "value"
+            else f"| [`{short}`][{i.path}] | {first_line(i.object, i.path, links)} |"
+            for i in own
+            if i.kind == kind
+            for short in [i.path.removeprefix(f"{name}.")]
+        ]
+        if rows:
+            lines += [f"**{title}**{{ .section }}", "", "| name | |", "|---|---|", *rows, ""]
+    members: dict[str, list[api.Item]] = {}
+    for i in items:
+        if i.owner is not None and i.described:
+            members.setdefault(i.path.rpartition(".")[0], []).append(i)
+    for i in own:
+        if i.kind != "value":
+            lines += entry(i, links, 2)
+        for member in members.get(i.path, ()):
+            lines += entry(member, links, 3)
+    return "\n".join(lines)
+
+
+def entry(item: api.Item, links: Links, level: int) -> list[str]:
+    """A class, function, method or property."""
+    short = item.path.rpartition(".")[2]
+    lines = [f"{'#' * level} {short} {{ #{item.path} }}", ""]
+    if item.kind != "property":
+        lines += ["```python", signature(item), "```", ""]
+    return [*lines, markdown(inspect.getdoc(item.object) or "", item.path, links), ""]
