@@ -5,7 +5,8 @@ files are compiled here, each variant into a folder of its own, and linked into 
 """
 
 import os
-import platform
+import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -49,7 +50,13 @@ X86 = {
         "-mprefer-vector-width=512",
     ],
 }
-ISAS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"neon": []}
+TARGET = sysconfig.get_platform().rpartition("-")[2].lower()  # of a cross build, too
+ISAS = {"x86_64": X86, "amd64": X86, "aarch64": {"neon": []}, "arm64": {"neon": []}}.get(TARGET)
+if ISAS is None:
+    sys.exit(
+        f"gdcore has kernels for x86-64 and AArch64, not for {TARGET!r}; on macOS build each with "
+        "ARCHFLAGS='-arch arm64' or '-arch x86_64'"
+    )
 LDFLAGS = os.environ.get("GDCORE_LDFLAGS", "").split()
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
@@ -59,7 +66,9 @@ class BuildCore(build_ext):
 
     def build_extension(self, ext):
         extra = os.environ.get("GDCORE_CFLAGS", "").split()
-        openmp = self.check_compiler(extra)
+        if self.compiler.compiler_type == "msvc":
+            self.take_clang_cl()
+        openmp, link_openmp = self.check_compiler(extra)
         told = [
             " ".join([*FLAGS, *openmp, *extra]),
             *(f"{isa}: {' '.join(own)}" for isa, own in ISAS.items() if own),
@@ -83,18 +92,50 @@ class BuildCore(build_ext):
                 [source],
                 output_dir=str(folder),
                 depends=HEADERS,
-                extra_postargs=FLAGS + flags + extra,
+                extra_postargs=self.spelled(FLAGS) + flags + extra,
             )
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for objects in pool.map(compile_one, files):
                 ext.extra_objects.extend(objects)
-        ext.extra_compile_args += extra
-        ext.extra_link_args += [*openmp, *LDFLAGS]
+        ext.extra_compile_args = self.spelled(ext.extra_compile_args) + extra
+        ext.extra_link_args += [*link_openmp, *LDFLAGS]
         super().build_extension(ext)
 
+    def spelled(self, flags):
+        """Flags as the compiler takes them: clang-cl wants to be told that they are clang's."""
+        if self.compiler.compiler_type == "msvc":
+            return [f"/clang:{flag}" for flag in flags]
+        return list(flags)
+
+    def take_clang_cl(self):
+        """The kernels are written in vectors of GNU C, which cl.exe has not and clang-cl has."""
+        self.compiler.initialize()
+        usual = Path(os.environ.get("PROGRAMFILES", "C:/Program Files"), "LLVM/bin/clang-cl.exe")
+        found = shutil.which("clang-cl") or (str(usual) if usual.exists() else None)
+        if found is None:
+            sys.exit(
+                "gdcore is built by clang-cl on Windows, which was not found: install LLVM "
+                "(winget install LLVM.LLVM) or install a wheel: pip install --only-binary :all: "
+                "gdcore"
+            )
+        self.compiler.cc = found
+
+    def openmp_choices(self):
+        """(flags to compile with, flags to link with), the usual ones first."""
+        if self.compiler.compiler_type == "msvc":
+            library = Path(self.compiler.cc).resolve().parent.parent / "lib"
+            return [(["/openmp"], [f"/LIBPATH:{library}", "libomp.lib"])]
+        choices = [(["-fopenmp"], ["-fopenmp"])]
+        if sys.platform == "darwin":  # Apple's clang has the pragmas, not the library
+            choices += [
+                (["-Xpreprocessor", "-fopenmp", f"-I{p}/include"], [f"-L{p}/lib", "-lomp"])
+                for p in homebrew("libomp")
+            ]
+        return choices
+
     def check_compiler(self, extra):
-        """Say in one line what is missing, before a page of errors does."""
+        """Flags for OpenMP; says in one line what is missing, before a page of errors does."""
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "probe.c"
             source.write_text("#include <stdlib.h>\nint main(void) { return 0; }\n")
@@ -109,28 +150,42 @@ class BuildCore(build_ext):
                     "gdcore"
                 )
             if os.environ.get("GDCORE_OPENMP") == "0":
-                return []
+                return [], []
             source.write_text(
                 "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
             )
-            try:
-                objects = self.compiler.compile(
-                    [str(source)], output_dir=folder, extra_postargs=["-fopenmp", *extra]
-                )
-                self.compiler.link_executable(
-                    objects, "probe", output_dir=folder, extra_postargs=["-fopenmp", *LDFLAGS]
-                )
-            except Exception as error:
-                sys.exit(
-                    "gdcore needs OpenMP, "
-                    f"and {self.compiler_name()!r} cannot build with -fopenmp: "
-                    f"{error}. Install it (Debian: apt-get install libgomp1; macOS: brew install "
-                    "libomp) or build for one thread with GDCORE_OPENMP=0"
-                )
-        return ["-fopenmp"]
+            for compile_with, link_with in self.openmp_choices():
+                try:
+                    objects = self.compiler.compile(
+                        [str(source)], output_dir=folder, extra_postargs=[*compile_with, *extra]
+                    )
+                    self.compiler.link_executable(
+                        objects, "probe", output_dir=folder, extra_postargs=[*link_with, *LDFLAGS]
+                    )
+                except Exception as error:
+                    last = error
+                else:
+                    return compile_with, link_with
+            sys.exit(
+                "gdcore needs OpenMP, "
+                f"and {self.compiler_name()!r} cannot build with {' '.join(compile_with)}: "
+                f"{last}. Install it (Debian: apt-get install libgomp1; macOS: brew install "
+                "libomp) or build for one thread with GDCORE_OPENMP=0"
+            )
 
     def compiler_name(self):
         return (getattr(self.compiler, "compiler", None) or ["cc"])[0]
+
+
+def homebrew(package):
+    """Where Homebrew has put a package: a list of one folder, or of none."""
+    try:
+        asked = subprocess.run(
+            ["brew", "--prefix", package], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return [asked.stdout.strip()]
 
 
 core = Extension(

@@ -17,24 +17,29 @@
 
 static double now(void) {
   struct timespec t;
+#ifdef _MSC_VER
+  timespec_get(&t, TIME_UTC);
+#else
   clock_gettime(CLOCK_MONOTONIC, &t);
+#endif
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+#ifndef _OPENMP
+static int threads_to_use(int wanted) { return (void)wanted, 1; }
+#elif defined(_WIN32)
+static int threads_to_use(int wanted) { return wanted; } /* there is no fork */
+#else
 /* A forked child has none of its parent's worker threads, and OpenMP would wait for them: it runs on one. */
 static int forked;
 static int watching;
 static void after_fork(void) { __atomic_store_n(&forked, 1, __ATOMIC_RELAXED); }
 
 static int threads_to_use(int wanted) {
-#if defined(_OPENMP) && !defined(_WIN32)
   if (wanted > 1 && !__atomic_exchange_n(&watching, 1, __ATOMIC_RELAXED)) pthread_atfork(NULL, NULL, after_fork);
   return __atomic_load_n(&forked, __ATOMIC_RELAXED) ? 1 : wanted;
-#else
-  (void)after_fork, (void)watching, (void)forked, (void)wanted;
-  return 1;
-#endif
 }
+#endif
 
 /* What the threads of one call share. */
 typedef struct {

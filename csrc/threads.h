@@ -10,11 +10,16 @@
 
 #ifdef _OPENMP
 #include <omp.h>
-#include <sched.h>
 #define GD_PARALLEL(threads) _Pragma("omp parallel num_threads(threads)")
 static inline int gd_thread_id(void) { return omp_get_thread_num(); }
 static inline int gd_thread_count(void) { return omp_get_num_threads(); }
+#ifdef _WIN32
+__declspec(dllimport) int __stdcall SwitchToThread(void);
+static inline void gd_yield(void) { SwitchToThread(); }
+#else
+#include <sched.h>
 static inline void gd_yield(void) { sched_yield(); }
+#endif
 #else
 #define GD_PARALLEL(threads)
 static inline int gd_thread_id(void) { return 0; }

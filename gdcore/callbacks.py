@@ -26,24 +26,97 @@ class Callback:
     -----
     A callback that overrides `on_batch_end` costs one call into C for each step, instead of one for
     many.
+
+    Examples
+    --------
+    Stop as soon as the loss is low enough:
+
+    >>> import gdcore as gd
+    >>> class GoodEnough(gd.Callback):
+    ...     def on_epoch_end(self, epoch, logs):
+    ...         if logs["loss"] < 0.5:
+    ...             self.model.stop_training = True
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+    >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy")
+    >>> history = model.fit(x, y, epochs=50, callbacks=[GoodEnough()], seed=0)
+    >>> len(history["loss"]) < 50
+    True
+
+    Every hook, in the order in which they are called:
+
+    >>> class Trace(gd.Callback):
+    ...     def on_train_begin(self, logs):
+    ...         print("training begins")
+    ...     def on_epoch_begin(self, epoch, logs):
+    ...         print("epoch", epoch)
+    ...     def on_batch_end(self, batch, logs):
+    ...         print("batch", batch, sorted(logs))
+    ...     def on_epoch_end(self, epoch, logs):
+    ...         print("epoch ends", sorted(logs))
+    ...     def on_train_end(self, logs):
+    ...         print("training ends")
+    >>> _ = model.fit(x, y, batch_size=1000, callbacks=[Trace()], seed=0)
+    training begins
+    epoch 0
+    batch 0 ['loss']
+    batch 1 ['loss']
+    epoch ends ['loss', 'lr']
+    training ends
     """
 
     model: Model
 
     def on_train_begin(self, logs: Logs) -> None:
-        """Before the first epoch."""
+        """Before the first epoch.
+
+        Parameters
+        ----------
+        logs : dict
+            Empty so far.
+        """
 
     def on_epoch_begin(self, epoch: int, logs: Logs) -> None:
-        """Before each epoch, counted from 0."""
+        """Before each epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        logs : dict
+            Empty so far.
+        """
 
     def on_batch_end(self, batch: int, logs: Logs) -> None:
-        """After each step, with its "loss"."""
+        """After each step.
+
+        Parameters
+        ----------
+        batch : int
+            Counted from 0 in each epoch.
+        logs : dict
+            The step's "loss".
+        """
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """After each epoch, with all of its numbers."""
+        """After each epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+        logs : dict
+            All of its numbers by name: "loss", the metrics, the same with "val_" before it, "lr".
+        """
 
     def on_train_end(self, logs: Logs) -> None:
-        """After the last epoch."""
+        """After the last epoch.
+
+        Parameters
+        ----------
+        logs : dict
+            The last epoch's numbers.
+        """
 
 
 def wants_batches(callback: Callback) -> bool:
@@ -123,6 +196,22 @@ class EarlyStopping(Callback):
     ----------
     best, best_epoch : the best number, and its epoch
     stopped_epoch : int or None
+
+    Raises
+    ------
+    ValueError
+        If `patience` is below 0 or `mode` unknown; in training, if the epoch has no number `monitor`.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+    >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy")
+    >>> stop = gd.EarlyStopping(patience=2)
+    >>> history = model.fit(x, y, epochs=200, validation_split=0.2, callbacks=[stop], seed=0)
+    >>> len(history["val_loss"]) < 200
+    True
     """
 
     def __init__(
@@ -185,6 +274,15 @@ class LambdaCallback(Callback):
     Parameters
     ----------
     function : callable
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Dense(1, kernel_initializer="zeros")]).compile("sgd", "mse")
+    >>> show = gd.LambdaCallback(lambda epoch, logs: print(epoch, round(logs["loss"], 3)))
+    >>> _ = model.fit([[1.0]], [1.0], epochs=2, callbacks=[show], seed=0)
+    0 1.0
+    1 0.922
     """
 
     def __init__(self, function: Any) -> None:

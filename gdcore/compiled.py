@@ -78,12 +78,41 @@ class Compiled(Layer):
         return self._metrics
 
     def set_dtype(self, dtype: str) -> None:
-        """Compute in "float32" or "float64" from now on, without compiling for training."""
+        """Compute in another precision from now on, without compiling for training.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1)])
+        >>> model.set_dtype("float64")
+        >>> model.predict([[1.0, 2.0]]).dtype
+        dtype('float64')
+        """
         self._dtype = np.dtype(dtype)
         self._forget()
 
     def resume(self, seed: int, steps_done: int, epochs_done: int) -> None:
-        """Go on as a model that has already taken so many steps."""
+        """Go on as a model that has already taken so many steps.
+
+        Parameters
+        ----------
+        seed : int
+        steps_done, epochs_done : int
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.resume(seed=7, steps_done=100, epochs_done=10)
+        >>> _ = model.train_on_batch([[1.0, 2.0]], [1.0])
+        >>> model.steps_done
+        101
+        """
         self._seed, self.steps_done, self.epochs_done = seed, steps_done, epochs_done
 
     def compile(
@@ -115,6 +144,13 @@ class Compiled(Layer):
         ------
         ValueError
             For unknown names, or another dtype.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Dense(8, activation="relu"), gd.Dense(1)])
+        >>> model.compile(gd.Adam(1e-3), loss="huber", metrics=["mae"]).compiled
+        True
         """
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"compile dtype={dtype!r}: expected 'float32' or 'float64'")
@@ -155,7 +191,17 @@ class Compiled(Layer):
         self._steps = {}
 
     def forget_trace(self) -> None:
-        """The next data settles the sizes of inputs; variables that have numbers stay."""
+        """The next data settles the sizes of inputs; variables that have numbers stay.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Dense(1)])
+        >>> _ = model.network([np.zeros((1, 3), np.float32)])
+        >>> model.forget_trace()
+        >>> model.predict([[1.0, 2.0]]).shape
+        (1, 1)
+        """
         self._network = None
         for _, layer in self.walk():
             for name in [n for n, v in layer.variables.items() if v.data is None]:
@@ -167,7 +213,24 @@ class Compiled(Layer):
                 v.data = self._memory.view(v).copy()
 
     def input_leaves(self, arrays: Sequence[np.ndarray] | None) -> list[Value] | None:
-        """Leaves for the inputs, from what the model declares or from the data."""
+        """Leaves for the inputs, from what the model declares or from the data.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray or None
+            Data, one array for each input.
+
+        Returns
+        -------
+        list of Value, or None
+            None where neither tells.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.Sequential([gd.Dense(1)]).input_leaves([np.zeros((5, 3), np.float32)])
+        [<x (B, 3)>]
+        """
         if self._graph_inputs is not None:
             return list(self._graph_inputs)
         if arrays is None:
@@ -193,12 +256,28 @@ class Compiled(Layer):
         ]
 
     def network(self, arrays: Sequence[np.ndarray] | None = None) -> Network:
-        """The traced network.
+        """The traced network; traced at the first call.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray, optional
+            Data, which settles the sizes of inputs and is checked against them.
+
+        Returns
+        -------
+        Network
 
         Raises
         ------
         ValueError
             If the inputs are not known yet, or the data does not fit them.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> network = gd.Sequential([gd.Input(3), gd.Dense(2)]).network()
+        >>> [network.names[p] for p in network.parameters], network.outputs[0].shape
+        (['0.kernel', '0.bias'], (B, 2))
         """
         if self._network is None or self._seen_freezes != Layer.freezes:
             self._trace(arrays)
@@ -224,7 +303,24 @@ class Compiled(Layer):
         self._seen_freezes = Layer.freezes
 
     def memory(self, arrays: Sequence[np.ndarray] | None = None) -> Memory:
-        """All parameters and what belongs to them, made if they are not there yet."""
+        """All parameters and what belongs to them, made if they are not there yet.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray, optional
+            Data, as for `network`.
+
+        Returns
+        -------
+        Memory
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2, kernel_initializer="ones")])
+        >>> model.memory().view(model.network().parameters[0]).tolist()
+        [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+        """
         network = self.network(arrays)
         trained = tuple(p.trainable for p in network.parameters)
         old = self._memory
@@ -269,7 +365,31 @@ class Compiled(Layer):
         return self._steps[key]
 
     def train_step(self, batch: int, data: Data, keep_outputs: bool, update: bool = True) -> Step:
-        """The session that trains on such data."""
+        """The session that trains on such data.
+
+        Parameters
+        ----------
+        batch : int
+            The largest batch.
+        data : Data
+        keep_outputs : bool
+            Whether predictions are handed back, for metrics.
+        update : bool
+            Whether the optimizer takes its step; without it gradients are computed and left.
+
+        Returns
+        -------
+        Step
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> _ = model.train_on_batch([[1.0, 2.0]], [1.0])
+        >>> [key[0] for key in model._steps]
+        ['train']
+        """
         builder = self._builder(data.inputs)
         key = ("train", batch, data.spec, data.weights is not None, keep_outputs, update)
         return self._step(

@@ -41,6 +41,11 @@ class Model(Weights):
     outputs : Value, or a sequence or dict of them
     name : str, optional
 
+    Raises
+    ------
+    TypeError
+        If a graph lacks its inputs or its outputs.
+
     Examples
     --------
     >>> import gdcore as gd
@@ -174,6 +179,16 @@ class Model(Weights):
             that step.
         KeyboardInterrupt
             On Ctrl-C; the model can be used and trained further.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> (x, y), (xt, yt) = gd.datasets.digits()
+        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
+        >>> history = model.fit(x, y, epochs=3, validation_data=(xt, yt), seed=0)
+        >>> sorted(history.history)
+        ['accuracy', 'loss', 'lr', 'val_accuracy', 'val_loss']
         """
         if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
             raise ValueError(f"fit epochs={epochs!r}: expected a whole number of at least 0")
@@ -223,14 +238,53 @@ class Model(Weights):
         return Fit(self, data, validation, batch, int(epochs), shuffle, callbacks, verbose).run()
 
     def bound_metrics(self) -> list[Metric]:
-        """The metrics, told how to read the first output."""
+        """The metrics, told how to read the first output.
+
+        Returns
+        -------
+        list of Metric
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> (x, y), (xt, yt) = gd.datasets.digits()
+        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
+        >>> _ = model.fit(x, y, seed=0)
+        >>> [metric.kind for metric in model.bound_metrics()]
+        ['multiclass_logits']
+        """
         if not self._metrics:
             return []
         kind = self._losses[0].link(self.network().outputs[0])
         return [copy.deepcopy(m).bind(kind) for m in self._metrics]
 
     def measure(self, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:
-        """Loss and metrics on data, as in prediction."""
+        """Loss and metrics on data that is checked already: what `evaluate` and `fit` call.
+
+        Parameters
+        ----------
+        data : Data
+        batch : int
+        metrics : sequence of Metric
+            Bound.
+
+        Returns
+        -------
+        Tally
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> from gdcore.fitting import Data
+        >>> import numpy as np
+        >>> _ = model.evaluate([[1.0, 2.0]], [1.0])
+        >>> data = Data([np.ones((1, 2), "f")], [np.ones((1, 1), "f")], spec=model._target_spec)
+        >>> model.measure(data, 1, []).mean
+        1.0
+        """
         batch = min(batch, data.rows)
         builder = self._builder(data.inputs)
         key = ("evaluate", batch, data.spec, data.weights is not None)
@@ -244,10 +298,31 @@ class Model(Weights):
     ) -> dict[str, Any]:
         """Loss and metrics on data.
 
+        Parameters
+        ----------
+        x, y : as for `fit`
+        batch_size : int
+        sample_weight : array of shape (n,), optional
+
         Returns
         -------
         dict
             "loss" and each metric by name, over all samples.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data does not fit, or the model is not compiled.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> (x, y), (xt, yt) = gd.datasets.digits()
+        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
+        >>> _ = model.fit(x, y, epochs=5, seed=0)
+        >>> model.evaluate(xt, yt)["accuracy"] > 0.9
+        True
         """
         check_batch_size("evaluate", batch_size)
         data = self._prepare(x, y, sample_weight)
@@ -256,10 +331,28 @@ class Model(Weights):
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """One step on one batch.
 
+        Parameters
+        ----------
+        x, y : as for `fit`, one batch of them
+        sample_weight : array of shape (n,), optional
+
         Returns
         -------
         float
             Its loss, before the update.
+
+        Raises
+        ------
+        NonFiniteError
+            If the loss or a gradient became NaN or infinite; the weights are those before the step.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> [round(model.train_on_batch([[1.0, 1.0]], [1.0]), 3) for _ in range(3)]
+        [1.0, 0.884, 0.781]
         """
         data = self._prepare(x, y, sample_weight)
         step = self.train_step(data.rows, data, keep_outputs=False)
@@ -283,10 +376,23 @@ class Model(Weights):
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
         """The gradient of the loss on one batch with respect to every parameter.
 
+        Parameters
+        ----------
+        x, y : as for `fit`, one batch of them
+        sample_weight : array of shape (n,), optional
+
         Returns
         -------
         dict of str to ndarray
             In the order of `get_weights`; frozen parameters have none.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.gradients([[1.0, 3.0]], [3.0])["0.kernel"].tolist()
+        [[2.0], [6.0]]
         """
         data = self._prepare(x, y, sample_weight)
         step = self.train_step(data.rows, data, keep_outputs=False, update=False)
@@ -300,7 +406,29 @@ class Model(Weights):
         }
 
     def first_bad_tensor(self, data: Data, rows: np.ndarray) -> str:
-        """The first tensor of a step that is not finite, in the order of computation."""
+        """The first tensor of a step that is not finite, in the order of computation.
+
+        Parameters
+        ----------
+        data : Data
+        rows : ndarray of int
+            The samples of the batch.
+
+        Returns
+        -------
+        str
+            What `NonFiniteError` says of it.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(1), gd.Activation("exp"), gd.Dense(1)])
+        >>> try:
+        ...     _ = model.compile("sgd", "mse").fit([[1000.0]], [1.0])
+        ... except gd.NonFiniteError as error:
+        ...     print("exp" in str(error))
+        True
+        """
         from gdcore.diagnosis import first_bad_tensor
 
         part = Data(
@@ -325,6 +453,19 @@ class Model(Weights):
         Returns
         -------
         ndarray of shape (n, ...), or a list or dict of them for several outputs
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data does not fit the model's inputs.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.predict([[1.0, 2.0], [3.0, 4.0]]).tolist()
+        [[3.0], [7.0]]
         """
         check_batch_size("predict", batch_size)
         inputs = as_inputs(x, self.input_names)
@@ -354,11 +495,33 @@ class Model(Weights):
         return made[0] if len(made) == 1 else made
 
     def predict_on_batch(self, x: Any) -> Any:
-        """`predict` with all samples in one step."""
+        """`predict` with all samples in one step.
+
+        Parameters
+        ----------
+        x : as for `predict`
+
+        Returns
+        -------
+        ndarray of shape (n, ...), or a list or dict of them for several outputs
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.predict_on_batch([[1.0, 2.0]]).tolist()
+        [[3.0]]
+        """
         return self.predict(x, batch_size=max(1, len(as_inputs(x, self.input_names)[0])))
 
     def predict_proba(self, x: Any, batch_size: int = PREDICT_BATCH) -> np.ndarray:
         """Probabilities: what the loss takes the (first) output for.
+
+        Parameters
+        ----------
+        x : as for `predict`
+        batch_size : int
 
         Returns
         -------
@@ -368,6 +531,17 @@ class Model(Weights):
         ------
         ValueError
             If the loss does not speak of probabilities.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> (x, y), (xt, yt) = gd.datasets.digits()
+        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
+        >>> _ = model.fit(x, y, epochs=5, seed=0)
+        >>> sure = model.predict_proba(xt)
+        >>> sure.shape, bool((abs(sure.sum(1) - 1) < 1e-5).all())
+        ((355, 10), True)
         """
         if not self._losses:
             raise ValueError("the model is not compiled: predict_proba needs to know the loss")
@@ -414,6 +588,19 @@ class Model(Weights):
         Returns
         -------
         str
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> print(model.summary())
+        layer  class  output  parameters
+        ─────  ─────  ──────  ──────────
+        0      Dense  B×1              3
+        ─────  ─────  ──────  ──────────
+        parameters   3 (3 trainable, 0 frozen)
+        ...
         """
         from gdcore.summary import summary
 
@@ -422,10 +609,24 @@ class Model(Weights):
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: architecture, weights, optimizer.
 
+        Parameters
+        ----------
+        path : path-like
+            An old file stays until the new one is complete.
+
         Raises
         ------
         OSError
             If it cannot be written; a file that was there is left as it was.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.save("model.safetensors")
+        >>> gd.load("model.safetensors").predict([[1.0, 2.0]]).tolist()
+        [[3.0]]
         """
         from gdcore.io.model_file import save
 

@@ -26,7 +26,18 @@ LOG_FROM = 30.0  # a loss that falls by more than this factor is drawn on a loga
 
 
 def require_matplotlib() -> None:
-    """Raise an ImportError that says what to install, if matplotlib is not there."""
+    """Refuse, in one line, to draw without matplotlib.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not there; the message says what to install.
+
+    Examples
+    --------
+    >>> from gdcore.plots import require_matplotlib
+    >>> require_matplotlib()
+    """
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
@@ -38,12 +49,27 @@ def require_matplotlib() -> None:
 def check_path(path: str | os.PathLike[str]) -> str:
     """The format that a path's ending asks for, before hours of training are spent on its picture.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        The format's name.
+
     Raises
     ------
     ImportError
         If matplotlib is not there.
     ValueError
         If matplotlib cannot write that format.
+
+    Examples
+    --------
+    >>> from gdcore.plots import check_path
+    >>> check_path("curves.svg")
+    'svg'
     """
     require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -92,8 +118,8 @@ def curves(
 
     Examples
     --------
-    >>> figure = curves({"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})  # doctest: +SKIP
-    >>> [axes.get_ylabel() for axes in figure.axes]  # doctest: +SKIP
+    >>> figure = curves({"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})
+    >>> [axes.get_ylabel() for axes in figure.axes]
     ['loss']
     """
     ending = check_path(path) if path is not None else None

@@ -93,6 +93,16 @@ def get_num_threads() -> int:
 
     OMP_NUM_THREADS if it is set; otherwise the physical cores among the processors that this
     process may run on, or a container's quota where that is less.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.get_num_threads() >= 1
+    True
     """
     global _threads
     if _threads is None:

@@ -19,6 +19,11 @@ class Sequential(Model):
     layers : sequence of layers, the first of which may be a `gd.Input`
     name : str, optional
 
+    Raises
+    ------
+    TypeError
+        If it is not a list, or something in it is not a layer.
+
     Examples
     --------
     >>> import gdcore as gd
@@ -57,5 +62,16 @@ class Sequential(Model):
         return x
 
     def sublayers(self) -> Iterator[tuple[str, Layer]]:
-        """The layers, numbered."""
+        """The layers, numbered.
+
+        Yields
+        ------
+        (str, Layer)
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> [name for name, _ in gd.Sequential([gd.Dense(4), gd.Dense(2)]).sublayers()]
+        ['0', '1']
+        """
         return ((str(i), layer) for i, layer in enumerate(self.layers))

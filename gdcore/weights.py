@@ -22,16 +22,41 @@ class Weights(Compiled):
         return {names[v]: v for v in (*memory.network.parameters, *memory.network.states)}
 
     def get_weights(self) -> list[np.ndarray]:
-        """Copies of all parameters in the order of the layers, then of all states."""
+        """Copies of all parameters in the order of the layers, then of all states.
+
+        Returns
+        -------
+        list of ndarray
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> [w.shape for w in model.get_weights()]
+        [(3, 2), (2,)]
+        """
         return [self.memory().view(v).copy() for v in self._variables().values()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set what `get_weights` gives.
 
+        Parameters
+        ----------
+        weights : sequence of array
+            In the order of `get_weights`.
+
         Raises
         ------
         ValueError
             If the number or a shape differs; nothing is changed then.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> model.set_weights([[[1, 0], [0, 1], [0, 0]], [10, 20]])
+        >>> model.predict([[1.0, 2.0, 3.0]])
+        array([[11., 22.]], dtype=float32)
         """
         variables = self._variables()
         if len(weights) != len(variables):
@@ -42,7 +67,19 @@ class Weights(Compiled):
         self.load_state_dict(dict(zip(variables, weights, strict=True)))
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and states by name."""
+        """Copies of all parameters and states by name.
+
+        Returns
+        -------
+        dict of str to ndarray
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> list(model.state_dict())
+        ['0.kernel', '0.bias']
+        """
         return {name: self.memory().view(v).copy() for name, v in self._variables().items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
@@ -58,6 +95,14 @@ class Weights(Compiled):
         ------
         ValueError
             If names or shapes do not fit; nothing is changed then.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> model.load_state_dict({"0.bias": [1.0, 2.0]}, strict=False)
+        >>> model.state_dict()["0.bias"]
+        array([1., 2.], dtype=float32)
         """
         variables = self._variables()
         missing, extra = (
@@ -100,6 +145,15 @@ class Weights(Compiled):
         ------
         ValueError
             If no parameter's name fits.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> model.freeze("*.kernel")
+        >>> _ = model.compile("sgd", "mse")
+        >>> list(model.gradients([[1.0, 2.0, 3.0]], [[0.0, 0.0]]))
+        ['0.bias']
         """
         memory = self.memory()
         fits = [

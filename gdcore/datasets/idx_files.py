@@ -189,9 +189,17 @@ def idx_folder(
 
     Examples
     --------
-    >>> (x, y), (x_test, y_test) = idx_folder("mnist")  # doctest: +SKIP
-    >>> x.shape, x.dtype  # doctest: +SKIP
-    ((60000, 784), dtype('float32'))
+    Two images of 2 × 2 pixels to train on, and the same to test:
+
+    >>> from pathlib import Path
+    >>> images = bytes.fromhex("00000803 00000002 00000002 00000002 00ff00ff 33333333")
+    >>> labels = bytes.fromhex("00000801 00000002 07 04")
+    >>> for part in ("train", "t10k"):
+    ...     _ = Path(f"{part}-images-idx3-ubyte").write_bytes(images)
+    ...     _ = Path(f"{part}-labels-idx1-ubyte").write_bytes(labels)
+    >>> (x, y), (x_test, y_test) = idx_folder(".")
+    >>> x.shape, x[0].tolist(), y.tolist()
+    ((2, 4), [0.0, 1.0, 0.0, 1.0], [7, 4])
     """
     folder = Path(path)
     if not folder.is_dir():

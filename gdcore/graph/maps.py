@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, Signature
 from typing import Any
+
+import numpy as np
 
 from gdcore.graph.ir import Shape, Value, broadcast
 from gdcore.graph.registry import GradRule, Op, Reference, Sample, apply, register
@@ -118,8 +121,10 @@ def unary(
     ------
     TypeError
         If x does not hold numbers{wrong}.{reference_section}
+    {_example(name, "x", [0.5, 1.0, 2.0] if low > 0 else [-0.5, 0.5, 2.0], reference, defaults)}
     """
-    return _public(function, name)
+    keywords = [Parameter(k, Parameter.KEYWORD_ONLY, default=v) for k, v in defaults.items()]
+    return _public(function, name, [Parameter("x", Parameter.POSITIONAL_OR_KEYWORD), *keywords])
 
 
 def binary(
@@ -173,12 +178,30 @@ def binary(
         If an operand does not hold numbers.
     ValueError
         If the shapes do not broadcast.
+    {_example(name, "x, 0.5", [0.5, 1.0, 2.0], lambda x: reference(x, np.full(3, 0.5)), {})}
     """
-    return _public(function, name)
+    return _public(function, name, [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in "ab"])
 
 
-def _public(function: Callable[..., Value], name: str) -> Callable[..., Value]:
+def _example(
+    name: str, given: str, row: list[float], reference: Reference, par: Mapping[str, float]
+) -> str:
+    """The section of a docstring that shows what the op makes of a row."""
+    made = np.asarray(reference(np.array(row), **par), np.float64).tolist()
+    return f"""
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(3)
+    >>> print(*gd.Model(x, gd.ops.{name}({given})).predict([{row}])[0].round(3))
+    {" ".join(str(round(v, 3)) for v in made)}"""
+
+
+def _public(
+    function: Callable[..., Value], name: str, parameters: Sequence[Parameter]
+) -> Callable[..., Value]:
     """The function under the name by which people, and pickles, find it."""
     function.__name__ = function.__qualname__ = name
     function.__module__ = "gdcore.ops"
+    function.__signature__ = Signature(parameters, return_annotation=Value)  # type: ignore[attr-defined]
     return function

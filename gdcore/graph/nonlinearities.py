@@ -181,6 +181,13 @@ def selu(x: Any) -> Value:
     References
     ----------
     Klambauer et al. 2017, Self-normalizing neural networks; the constants are theirs.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(3)
+    >>> print(*gd.Model(x, gd.ops.selu(x)).predict([[-0.5, 0.5, 2.0]])[0].round(3))
+    -0.692 0.525 2.101
     """
     return elu(x, alpha=1.6732632423543772) * 1.0507009873554805
 

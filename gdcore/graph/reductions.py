@@ -226,6 +226,13 @@ _DOC = """{what} over axes.
     ------
     ValueError
         If an axis is out of range or named twice.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(3)
+    >>> gd.Model(x, gd.ops.{name}(x, -1)).predict([[1.0, 2.0, 3.0]]).round(3)
+    array([{shown}], dtype=float32)
     """
 
 
@@ -249,14 +256,14 @@ def logsumexp(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = 
     return _reduce(LOGSUMEXP, x, axis, keepdims)
 
 
-for _function, _what in (
-    (sum, "Sum"),
-    (mean, "Mean"),
-    (max, "Largest element; equal ones share the gradient"),
-    (min, "Smallest element; equal ones share the gradient"),
-    (logsumexp, "log(Σ e^x), without overflow,"),
+for _function, _what, _shown in (
+    (sum, "Sum", "6."),
+    (mean, "Mean", "2."),
+    (max, "Largest element; equal ones share the gradient", "3."),
+    (min, "Smallest element; equal ones share the gradient", "1."),
+    (logsumexp, "log(Σ e^x), without overflow,", "3.408"),
 ):
-    _function.__doc__ = _DOC.format(what=_what)
+    _function.__doc__ = _DOC.format(what=_what, name=_function.__name__, shown=_shown)
 
 
 def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Value:
@@ -279,6 +286,13 @@ def var(x: Any, axis: int | Sequence[int] | None = None, keepdims: bool = False)
     ------
     ValueError
         If an axis is out of range or named twice.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(4)
+    >>> gd.Model(x, gd.ops.var(x, -1)).predict([[1.0, 1.0, 3.0, 3.0]]).tolist()
+    [1.0]
     """
     value = lift(x)
     return mean(ew.square(value - mean(value, axis, keepdims=True)), axis, keepdims)

@@ -129,6 +129,14 @@ def get(spec: object) -> Initializer:
 def to_config(init: Initializer) -> str | dict[str, Any]:
     """Return a JSON-able description that `from_config` turns back into the initializer.
 
+    Parameters
+    ----------
+    init : Initializer
+
+    Returns
+    -------
+    str or dict
+
     Raises
     ------
     TypeError
@@ -153,6 +161,14 @@ def to_config(init: Initializer) -> str | dict[str, Any]:
 
 def from_config(config: str | dict[str, Any]) -> Initializer:
     """Return the initializer that `to_config` described.
+
+    Parameters
+    ----------
+    config : str or dict
+
+    Returns
+    -------
+    Initializer
 
     Raises
     ------

@@ -42,7 +42,19 @@ _show = _shortener.repr  # one short line, whatever a file holds
 
 
 class FileFormatError(ValueError):
-    """A file that does not follow its format: one line with the file, what was got and expected."""
+    """A file that does not follow its format: one line with the file, what was got and expected.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from gdcore.io import FileFormatError, safetensors
+    >>> _ = Path("broken.safetensors").write_bytes(b"no such thing")
+    >>> try:
+    ...     safetensors.load("broken.safetensors")
+    ... except FileFormatError as error:
+    ...     print("refused")
+    refused
+    """
 
 
 class _Entry(NamedTuple):

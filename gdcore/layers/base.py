@@ -131,7 +131,21 @@ class Layer:
         return found
 
     def forward(self, *inputs: Value) -> Any:
-        """The computation, in traced values."""
+        """The computation, in traced values; written by a subclass.
+
+        Parameters
+        ----------
+        *inputs : Value
+
+        Returns
+        -------
+        Value, or a tuple, list or dict of them
+
+        Raises
+        ------
+        TypeError
+            If the subclass has none.
+        """
         raise TypeError(
             f"{type(self).__name__} has no forward(self, x): "
             "write one, it is what the layer computes"
@@ -161,7 +175,22 @@ class Layer:
                     v.layer = self
 
     def sublayers(self) -> Iterator[tuple[str, Layer]]:
-        """The layers directly in this one, with the name under which they are found."""
+        """The layers directly in this one: attributes that are layers, or lists or dicts of them.
+
+        Yields
+        ------
+        (str, Layer)
+            The name under which it is found, and the layer.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> class Block(gd.Layer):
+        ...     def __init__(self):
+        ...         self.inner = [gd.Dense(4), gd.Dense(2)]
+        >>> [name for name, _ in Block().sublayers()]
+        ['inner.0', 'inner.1']
+        """
         for key, item in self.__dict__.items():
             if key.startswith("_"):
                 continue
@@ -173,7 +202,25 @@ class Layer:
                 yield from ((f"{key}.{k}", x) for k, x in item.items() if isinstance(x, Layer))
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Layer]]:
-        """Every layer within this one, itself included, with its path."""
+        """Every layer within this one, itself included.
+
+        Parameters
+        ----------
+        path : str
+            What goes before the paths.
+
+        Yields
+        ------
+        (str, Layer)
+            Its path, as names of parameters begin with it, and the layer.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Dense(4, name="head"), gd.Dense(2)])
+        >>> [path for path, _ in model.walk()]
+        ['', 'head', '1']
+        """
         yield path, self
         for key, layer in self.sublayers():
             yield from layer.walk(f"{path}.{layer.name or key}" if path else layer.name or key)
@@ -198,6 +245,11 @@ class Layer:
         l1, l2 : float
             Factors of Σ|w| and Σw² that the loss gains.
 
+        Returns
+        -------
+        Value
+            What stands for it in the graph.
+
         Raises
         ------
         ValueError
@@ -218,7 +270,37 @@ class Layer:
         return made.leaf
 
     def state(self, name: str, shape: Sequence[Dim], initial: float = 0.0) -> Value:
-        """A state of this layer, to be changed by `gd.ops.with_update`; made at the first call."""
+        """A state of this layer, to be changed by `gd.ops.with_update`; made at the first call.
+
+        Parameters
+        ----------
+        name : str
+        shape : sequence of int
+        initial : float
+            What every element begins as.
+
+        Returns
+        -------
+        Value
+            What stands for it in the graph.
+
+        Raises
+        ------
+        ValueError
+            If the shape depends on the batch, or differs from that of the first call.
+
+        Examples
+        --------
+        A layer that takes off the mean of what it has seen in training:
+
+        >>> import gdcore as gd
+        >>> class Centre(gd.Layer):
+        ...     def forward(self, x):
+        ...         mean = self.state("mean", x.shape[-1:])
+        ...         return gd.ops.with_update(x - mean, mean, mean * 0.9 + gd.ops.mean(x, 0) * 0.1)
+        >>> gd.Sequential([gd.Input(2), Centre()]).predict([[1.0, 2.0]])
+        array([[1., 2.]], dtype=float32)
+        """
         return self._make(name, shape, lambda s: State(self, name, s, initial)).leaf
 
     def _make(

@@ -66,6 +66,12 @@ class GaussianNoise(Layer):
     References
     ----------
     Box and Muller 1958, A note on the generation of random normal deviates.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Sequential([gd.Input(2), gd.GaussianNoise(0.1)]).predict([[1.0, 2.0]])
+    array([[1., 2.]], dtype=float32)
     """
 
     def __init__(self, std: float, name: str | None = None) -> None:

@@ -43,6 +43,17 @@ class Custom(Loss):
     ----------
     function : callable
         Of (prediction, target), two values; returns a scalar, or one number for each sample, (B,).
+
+    Examples
+    --------
+    `Model.compile` makes one of any function:
+
+    >>> import gdcore as gd
+    >>> def halved(pred, target):
+    ...     return gd.ops.mean(gd.ops.square(pred - target)) / 2
+    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, kernel_initializer="ones")])
+    >>> model.compile("sgd", halved).evaluate([[3.0]], [1.0])["loss"]
+    2.0
     """
 
     function: Callable[[Value, Value], Value]
@@ -81,6 +92,14 @@ LOSSES: dict[str, type[Loss]] = {
 
 def get(spec: Any) -> Loss:
     """A loss from its name, an instance, a class, or a function of (prediction, target).
+
+    Parameters
+    ----------
+    spec : str, Loss, subclass of it, or callable
+
+    Returns
+    -------
+    Loss
 
     Raises
     ------

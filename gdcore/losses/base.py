@@ -43,6 +43,22 @@ class Loss:
     ------
     TypeError
         When it is called itself.
+
+    Examples
+    --------
+    A loss of your own with a name and a setting; for one without, a function will do (`Custom`):
+
+    >>> from dataclasses import dataclass
+    >>> import gdcore as gd
+    >>> @dataclass(frozen=True)
+    ... class Quantile(gd.losses.Loss):
+    ...     q: float = 0.5
+    ...     def __call__(self, pred, target):
+    ...         off = target - pred
+    ...         return gd.ops.mean(gd.ops.maximum(self.q * off, (self.q - 1) * off), 1)
+    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, kernel_initializer="ones")])
+    >>> round(model.compile("sgd", Quantile(0.9)).evaluate([[1.0]], [[2.0]])["loss"], 3)
+    0.9
     """
 
     name: ClassVar[str] = ""
@@ -55,13 +71,60 @@ class Loss:
         raise TypeError(f"{type(self).__name__} is not a loss: take one of {', '.join(LOSSES)}")
 
     def link(self, pred: Value) -> str:
-        """How to read the output: as metrics and `predict_proba` are told."""
+        """How to read the output: as metrics and `predict_proba` are told.
+
+        Parameters
+        ----------
+        pred : Value
+            The network's output.
+
+        Returns
+        -------
+        str
+            One of `gdcore.metrics.KINDS`.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.losses.CrossEntropy().link(gd.Input(3))
+        'multiclass_logits'
+        """
         return "regression"
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
-        """Targets as the graph takes them, or one line that says what is wrong."""
+        """Targets as the graph takes them, or one line that says what is wrong.
+
+        Parameters
+        ----------
+        y : ndarray
+            Targets as they were given.
+        pred : Value
+            The network's output.
+
+        Returns
+        -------
+        ndarray
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import gdcore as gd
+        >>> gd.losses.Hinge().check(np.array([0.0, 1.0]), gd.Input(1))
+        array([-1.,  1.])
+        """
         return y
 
     def config(self) -> dict[str, Any]:
-        """The name and the settings, for a file."""
+        """The name and the settings, for a file.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.losses.Huber(0.5).config()
+        {'name': 'huber', 'delta': 0.5}
+        """
         return {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}

@@ -123,6 +123,14 @@ class BinaryCrossEntropy(Loss):
     -----
     Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
     It is computed from logits z as log(1 + e^z) - t z, without overflow.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(1, name="pred"), gd.Input(1, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.BinaryCrossEntropy()(pred, target))
+    >>> loss.predict({"pred": [[0.0]], "target": [[1.0]]}).round(3)
+    array([0.693], dtype=float32)
     """
 
     name: ClassVar[str] = "binary_cross_entropy"
@@ -178,6 +186,14 @@ class Hinge(Loss):
     References
     ----------
     Cortes and Vapnik 1995, Support-vector networks.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(1, name="pred"), gd.Input(1, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.Hinge()(pred, target))
+    >>> loss.predict({"pred": [[0.25]], "target": [[1.0]]}).round(3)
+    array([0.75], dtype=float32)
     """
 
     name: ClassVar[str] = "hinge"
@@ -200,6 +216,14 @@ class SquaredHinge(Loss):
     ------
     ValueError
         When training begins, if there are other targets.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(1, name="pred"), gd.Input(1, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.SquaredHinge()(pred, target))
+    >>> loss.predict({"pred": [[0.5]], "target": [[1.0]]}).round(3)
+    array([0.25], dtype=float32)
     """
 
     name: ClassVar[str] = "squared_hinge"
@@ -227,6 +251,14 @@ class KLDivergence(Loss):
     References
     ----------
     Kullback and Leibler 1951, On information and sufficiency.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(2, name="pred"), gd.Input(2, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.KLDivergence()(pred, target))
+    >>> loss.predict({"pred": [[0.5, 0.5]], "target": [[1.0, 0.0]]}).round(3)
+    array([0.693], dtype=float32)
     """
 
     name: ClassVar[str] = "kl_divergence"
@@ -254,10 +286,30 @@ class KLDivergence(Loss):
 def class_numbers(y: np.ndarray, classes: int, who: str) -> np.ndarray:
     """Class numbers 0 ... classes-1 as int32, or one line that says what is wrong.
 
+    Parameters
+    ----------
+    y : ndarray
+        Targets as they were given.
+    classes : int
+        How many classes the network puts out.
+    who : str
+        What an error begins with.
+
+    Returns
+    -------
+    ndarray of int32
+
     Raises
     ------
     ValueError
         If there are fractions, or numbers out of range; it begins with `who`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gdcore.losses import class_numbers
+    >>> class_numbers(np.array([0.0, 2.0]), 3, "cross_entropy")
+    array([0, 2], dtype=int32)
     """
     if y.dtype.kind == "f" and not (np.floor(y) == y).all():
         raise ValueError(

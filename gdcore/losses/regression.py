@@ -21,6 +21,14 @@ class MeanSquaredError(Loss):
     References
     ----------
     Legendre 1805, Nouvelles méthodes pour la détermination des orbites des comètes.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(2, name="pred"), gd.Input(2, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.MeanSquaredError()(pred, target))
+    >>> loss.predict({"pred": [[1.0, 4.0]], "target": [[2.0, 2.0]]}).round(3)
+    array([2.5], dtype=float32)
     """
 
     name: ClassVar[str] = "mse"
@@ -35,6 +43,14 @@ class MeanAbsoluteError(Loss):
 
     Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
     It is least at the median of the targets, so outliers pull less than in the squared error.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(2, name="pred"), gd.Input(2, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.MeanAbsoluteError()(pred, target))
+    >>> loss.predict({"pred": [[1.0, 4.0]], "target": [[2.0, 2.0]]}).round(3)
+    array([1.5], dtype=float32)
     """
 
     name: ClassVar[str] = "mae"
@@ -91,6 +107,14 @@ class LogCosh(Loss):
     Notes
     -----
     Computed as d + log(1 + e^(-2d)) - log 2.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(1, name="pred"), gd.Input(1, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.LogCosh()(pred, target))
+    >>> loss.predict({"pred": [[101.0]], "target": [[1.0]]}).round(3)
+    array([99.307], dtype=float32)
     """
 
     name: ClassVar[str] = "log_cosh"
@@ -116,6 +140,14 @@ class Poisson(Loss):
     -----
     The negative log-likelihood of counts, without the term log(target!), which no prediction
     changes. The logarithm is that of prediction + 1e-7.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(1, name="pred"), gd.Input(1, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.Poisson()(pred, target))
+    >>> loss.predict({"pred": [[1.0]], "target": [[3.0]]}).round(3)
+    array([1.], dtype=float32)
     """
 
     name: ClassVar[str] = "poisson"
@@ -139,6 +171,14 @@ class CosineSimilarity(Loss):
     Notes
     -----
     -p·t / √max(|p|² |t|², 1e-14): a vector of zeros gives 0.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(2, name="pred"), gd.Input(2, name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.CosineSimilarity()(pred, target))
+    >>> loss.predict({"pred": [[3.0, 4.0]], "target": [[6.0, 8.0]]}).round(3)
+    array([-1.], dtype=float32)
     """
 
     name: ClassVar[str] = "cosine_similarity"

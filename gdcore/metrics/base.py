@@ -42,6 +42,26 @@ class Metric:
     >>> metric.update([1], [[0.3, 0.7]])
     >>> round(metric.result(), 4)
     0.6667
+    >>> metric.reset()
+    >>> metric.result()
+    nan
+
+    The largest error, whatever the batches:
+
+    >>> import numpy as np
+    >>> class Worst(Metric):
+    ...     tasks = ("regression",)
+    ...     def clear(self):
+    ...         self.worst = 0.0
+    ...     def add(self, y_true, scores, weights):
+    ...         errors = np.abs(scores - np.asarray(y_true).reshape(scores.shape))
+    ...         self.worst = max(self.worst, errors.max())
+    ...     def value(self):
+    ...         return float(self.worst)
+    >>> metric = Worst("worst").bind("regression")
+    >>> metric.update([1.0, 2.0], [1.5, 2.0])
+    >>> metric.result()
+    0.5
     """
 
     #: Tasks that the metric is defined for.
@@ -135,11 +155,25 @@ class Metric:
     def add(
         self, y_true: ArrayLike, scores: NDArray[Any], weights: NDArray[np.float64] | None
     ) -> None:
-        """Take in scores of shape (rows, columns) and weights of shape (rows,)."""
+        """Take in scores and what is true of them; written by a subclass.
+
+        Parameters
+        ----------
+        y_true : array_like
+            As `update` got it.
+        scores : ndarray of shape (rows, columns)
+            What the network put out.
+        weights : ndarray of shape (rows,), or None
+        """
         raise NotImplementedError
 
     def value(self) -> Any:
-        """Return the value of what was gathered, at least one row."""
+        """Return the value of what was gathered, at least one row; written by a subclass.
+
+        Returns
+        -------
+        float or ndarray
+        """
         raise NotImplementedError
 
 

@@ -85,6 +85,11 @@ class TopK(_Share):
     name : str, optional
         ``"top_5_accuracy"`` for ``k=5``.
 
+    Raises
+    ------
+    ValueError
+        If k is below 1.
+
     Examples
     --------
     >>> metric = TopK(2).bind("multiclass_probs")

@@ -33,6 +33,10 @@ def get(spec: Any, **settings: Any) -> Optimizer:
     **settings
         For a name or a class; an instance is returned as it is.
 
+    Returns
+    -------
+    Optimizer
+
     Raises
     ------
     ValueError
@@ -59,6 +63,15 @@ def get(spec: Any, **settings: Any) -> Optimizer:
 
 def from_config(config: Mapping[str, Any]) -> Optimizer:
     """The optimizer that `Optimizer.config` described.
+
+    Parameters
+    ----------
+    config : mapping
+        The name and the settings.
+
+    Returns
+    -------
+    Optimizer
 
     Raises
     ------

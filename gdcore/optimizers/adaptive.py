@@ -38,6 +38,16 @@ class RMSprop(Optimizer):
     ----------
     Tieleman and Hinton 2012, Lecture 6.5. Graves 2013, Generating sequences with recurrent neural
     networks, for the centred form.
+
+    Examples
+    --------
+    The first step is lr/√(1-ρ) long, whatever the gradient:
+
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, use_bias=False, kernel_initializer="ones")])
+    >>> _ = model.compile(gd.RMSprop(0.01, rho=0.99), "mse").fit([[1.0]], [0.0], seed=0)
+    >>> round(model.get_weights()[0].item(), 3)
+    0.9
     """
 
     lr: float | schedules.Schedule = 1e-2
@@ -93,6 +103,16 @@ class Adagrad(Optimizer):
     References
     ----------
     Duchi et al. 2011, Adaptive subgradient methods for online learning and stochastic optimization.
+
+    Examples
+    --------
+    The first step has the length of the learning rate, later ones are shorter:
+
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, use_bias=False, kernel_initializer="ones")])
+    >>> _ = model.compile(gd.Adagrad(0.1), "mse").fit([[1.0]], [0.0], seed=0)
+    >>> round(model.get_weights()[0].item(), 3)
+    0.9
     """
 
     lr: float | schedules.Schedule = 1e-2
@@ -134,6 +154,16 @@ class Adadelta(Optimizer):
     References
     ----------
     Zeiler 2012, ADADELTA: an adaptive learning rate method.
+
+    Examples
+    --------
+    Steps begin small and find their length themselves:
+
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, use_bias=False, kernel_initializer="ones")])
+    >>> _ = model.compile(gd.Adadelta(), "mse").fit([[1.0]], [0.0], seed=0)
+    >>> round(model.get_weights()[0].item(), 3)
+    0.997
     """
 
     lr: float | schedules.Schedule = 1.0

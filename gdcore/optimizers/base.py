@@ -112,27 +112,87 @@ class Optimizer:
                 )
 
     def numbers(self, t: np.ndarray) -> Numbers:
-        """What `update` needs beside the learning rate, for step numbers t = 1, 2, ...
+        """What `update` needs beside the learning rate, for many steps at once.
 
-        Arrays of t's shape, by name.
+        Parameters
+        ----------
+        t : ndarray
+            Step numbers 1, 2, ...
+
+        Returns
+        -------
+        dict of str to ndarray
+            Arrays of t's shape, by name.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import gdcore as gd
+        >>> gd.Adam(betas=(0.5, 0.999)).numbers(np.array([1.0]))["m_scale"]
+        array([2.])
         """
         return {}
 
     def initial(self, slot: str) -> float:
-        """What a slot begins as."""
+        """What a slot begins as.
+
+        Parameters
+        ----------
+        slot : str
+            One of `slots`.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.Adagrad(initial_accumulator=0.1).initial("sum")
+        0.1
+        """
         return 0.0
 
     def update(
         self, p: Value, g: Value, slots: dict[str, Value], n: Mapping[str, Value]
     ) -> tuple[Value, dict[str, Value]]:
-        """New parameters and slots from old ones and the gradient.
+        """New parameters and slots from old ones and the gradient; written by a subclass.
 
-        p, g and each slot are vectors of one length; n holds "lr" and the `numbers`, scalars.
+        Parameters
+        ----------
+        p, g : Value
+            Parameters and their gradient, vectors of one length.
+        slots : dict of str to Value
+            What is remembered from step to step, vectors of that length.
+        n : mapping of str to Value
+            "lr" and the `numbers`, scalars.
+
+        Returns
+        -------
+        (Value, dict of str to Value)
+            The parameters and the slots after the step.
+
+        Raises
+        ------
+        TypeError
+            If the subclass has none.
         """
         raise TypeError(f"{type(self).__name__} has no update(p, g, slots, n)")
 
     def config(self) -> dict[str, Any]:
-        """The name and the settings, for a file."""
+        """The name and the settings, for a file.
+
+        Returns
+        -------
+        dict
+            Of numbers, text, lists and dicts; `gdcore.optimizers.from_config` reads it.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.SGD(0.1, momentum=0.9).config()["momentum"]
+        0.9
+        """
         out = {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}
         if isinstance(self.lr, schedules.Schedule):
             out["lr"] = {"schedule": schedules.to_config(self.lr)}

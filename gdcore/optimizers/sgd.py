@@ -36,6 +36,16 @@ class SGD(Optimizer):
     Polyak 1964, Some methods of speeding up the convergence of iteration methods. Sutskever et al.
     2013, On the importance of initialization and momentum in deep learning, for Nesterov's in this
     form.
+
+    Examples
+    --------
+    One step from 1 down the slope of w²:
+
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, use_bias=False, kernel_initializer="ones")])
+    >>> _ = model.compile(gd.SGD(0.25, momentum=0.9), "mse").fit([[1.0]], [0.0], seed=0)
+    >>> model.get_weights()[0].item()
+    0.5
     """
 
     lr: float | schedules.Schedule = 0.01

@@ -137,6 +137,14 @@ def to_config(schedule: Schedule) -> dict[str, Any]:
 
     The progress of a `ReduceOnPlateau` is not in it: that is its ``state_dict()``.
 
+    Parameters
+    ----------
+    schedule : Schedule
+
+    Returns
+    -------
+    dict
+
     Raises
     ------
     TypeError
@@ -164,6 +172,14 @@ def to_config(schedule: Schedule) -> dict[str, Any]:
 
 def from_config(config: Mapping[str, Any]) -> Schedule:
     """Return the schedule that `to_config` described.
+
+    Parameters
+    ----------
+    config : mapping
+
+    Returns
+    -------
+    Schedule
 
     Raises
     ------

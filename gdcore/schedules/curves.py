@@ -74,7 +74,18 @@ class Schedule:
         return float(rates[0]) if t.ndim == 0 else np.array(rates).reshape(t.shape)
 
     def at(self, t: Steps) -> Steps:
-        """Return the learning rates of a flat array of steps."""
+        """Learning rates for steps; written by a subclass.
+
+        Parameters
+        ----------
+        t : ndarray of float64
+            Steps, the first of which is 0.
+
+        Returns
+        -------
+        ndarray
+            Of t's shape.
+        """
         raise NotImplementedError
 
 

@@ -121,6 +121,11 @@ class ReduceOnPlateau(Schedule):
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs to go on from here, JSON-able.
 
+        Returns
+        -------
+        dict
+            Of numbers.
+
         Examples
         --------
         >>> ReduceOnPlateau(0.1).state_dict()
@@ -136,10 +141,21 @@ class ReduceOnPlateau(Schedule):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`.
 
+        Parameters
+        ----------
+        state : mapping
+
         Raises
         ------
         ValueError
             If an entry is missing.
+
+        Examples
+        --------
+        >>> schedule = ReduceOnPlateau(0.1)
+        >>> schedule.load_state_dict({"lr": 0.05, "best": 0.3, "waited": 1, "cooling": 0})
+        >>> schedule(0)
+        0.05
         """
         missing = {"lr", "best", "waited", "cooling"} - set(state)
         if missing:

@@ -1,0 +1,1 @@
+"""What builds the documentation site: the public API walked, pages generated, pictures drawn."""
