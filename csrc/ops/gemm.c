@@ -281,11 +281,9 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
   const real *a = (const real *)gd_at(run, ins, 1), *b = (const real *)gd_at(run, ins, 2);
   _Alignas(64) char epilogue[GD_EPILOGUE];
   gemm_then then = {ins->then, epilogue, 0};
-  if (ins->then) {
-    gd_run after = *run;
-    after.scratch += A_SIZE + (B_SIZE + 63) / 64 * 64;
-    ins->then->op->open(ins->then, &after, epilogue);
-  }
+  gd_run after = *run; /* the opened pass keeps a pointer to it */
+  after.scratch += A_SIZE + (B_SIZE + 63) / 64 * 64;
+  if (ins->then) ins->then->op->open(ins->then, &after, epilogue);
   while (lo < hi) {
     const int64_t matrix = lo / cut.stripes, first = lo % cut.stripes;
     const int64_t last = gd_min(cut.stripes, first + hi - lo);
