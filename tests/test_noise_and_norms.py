@@ -5,6 +5,8 @@ import pytest
 from numpy_layers import batch_norm
 
 import gdcore as gd
+from gdcore.graph.registry import input_value
+from tests.harness import ISAS, run_graph
 
 ROWS, WIDTH = 64, 257
 
@@ -202,3 +204,17 @@ def test_batch_norm_of_a_shared_layer_follows_both_uses():
     got = model.state_dict()["norm.running_mean"]
     one_after_the_other = 0.5 * (0.5 * mean) + 0.5 * 3 * mean
     np.testing.assert_allclose(got, one_after_the_other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("columns", [1, 33, 300])
+def test_numbers_drawn_behind_a_product_are_those_drawn_alone(isa, columns):
+    a, b = input_value((64, 8), "a"), input_value((8, columns), "b")
+    arrays = [np.ones((64, 8)), np.zeros((8, columns))]
+    noise = gd.ops.random_uniform((64, columns), stream=3)
+    behind = gd.ops.matmul(a, b) + noise
+    (alone,) = run_graph([], [], [noise], 32, isa)
+    assert len(np.unique(alone)) > 0.99 * alone.size
+    for threads in (1, 2):
+        (got,) = run_graph([a, b], arrays, [behind], 32, isa, threads=threads)
+        np.testing.assert_array_equal(got, alone)
