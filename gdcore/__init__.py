@@ -33,6 +33,7 @@ from gdcore.layers import (
     Layer,
     LayerNorm,
     MaxPool2D,
+    Rescaling,
     Reshape,
 )
 from gdcore.model import Model
@@ -101,6 +102,7 @@ __all__ = [
     "NonFiniteError",
     "Optimizer",
     "RMSprop",
+    "Rescaling",
     "Reshape",
     "Sequential",
     "activations",

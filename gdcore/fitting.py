@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore import _core
+from gdcore.arrays import Rows
 from gdcore.callbacks import Callback, History, wants_batches
 from gdcore.errors import NonFiniteError
 from gdcore.metrics import Metric
@@ -30,12 +31,13 @@ class Data:
 
     Attributes
     ----------
-    inputs, targets : lists of arrays
+    inputs : list of arrays or sparse rows
+    targets : list of arrays
     weights : array or None
     spec : what the targets look like
     """
 
-    inputs: list[np.ndarray]
+    inputs: list[Rows]
     targets: list[np.ndarray]
     weights: np.ndarray | None = None
     spec: tuple[Target, ...] = ()
@@ -45,7 +47,7 @@ class Data:
         """Number of samples."""
         return len(self.inputs[0])
 
-    def feeds(self) -> list[tuple[np.ndarray, float]]:
+    def feeds(self) -> list[tuple[Rows, float]]:
         """In the order in which a session takes them."""
         more = [] if self.weights is None else [self.weights]
         return [(a, 1.0) for a in (*self.inputs, *self.targets, *more)]

@@ -148,6 +148,8 @@ class Model(Weights):
         Parameters
         ----------
         x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
+            Numbers of any type, a file mapped into memory, or a SciPy sparse matrix; batches are
+            gathered from it as it lies.
         y : array of n targets, or a tuple of arrays for several outputs
         batch_size : int or None
             Samples a step; 1 is stochastic descent, None or n full-batch descent.
@@ -432,7 +434,7 @@ class Model(Weights):
         from gdcore.diagnosis import first_bad_tensor
 
         part = Data(
-            [a[rows] for a in data.inputs],
+            [np.asarray(a[rows]) for a in data.inputs],
             [a[rows] for a in data.targets],
             None if data.weights is None else data.weights[rows],
         )

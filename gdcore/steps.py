@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
+from gdcore.graph.feeds import fold_scales
 from gdcore.graph.instructions import Instruction
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.graph.phases import specialize
@@ -153,20 +154,22 @@ class Builder:
 
     def predict(self, batch: int) -> Step:
         """The outputs, as in prediction."""
-        outputs, _ = specialize(self.network.outputs, training=False)
-        places = Places(self.memory, self.network.inputs)
-        plan = self._plan(outputs, [], {}, places, batch)
-        return Step(Session(plan, self.network.inputs, outputs, None, self.memory.buffers))
+        inputs = self.network.inputs
+        folded, scales = fold_scales(self.network.outputs, inputs)
+        outputs, _ = specialize(folded, training=False)
+        plan = self._plan(outputs, [], {}, Places(self.memory, inputs), batch)
+        return Step(Session(plan, inputs, outputs, None, self.memory.buffers, scales=scales))
 
     def evaluate(self, batch: int, targets: Sequence[Target], weighted: bool) -> Step:
         """The loss and the outputs, as in prediction."""
         leaves, weights = self._fed(targets, weighted)
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        (loss, *outputs), _ = specialize([loss, *self.network.outputs], training=False)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
+        folded, scales = fold_scales([loss, *self.network.outputs], inputs)
+        (loss, *outputs), _ = specialize(folded, training=False)
         places = Places(self.memory, inputs)
         plan = self._plan([loss, *outputs], [], {}, places, batch)
-        return Step(Session(plan, inputs, outputs, loss, self.memory.buffers))
+        return Step(Session(plan, inputs, outputs, loss, self.memory.buffers, scales=scales))
 
     def train(
         self,
@@ -179,8 +182,9 @@ class Builder:
         """Loss, gradients and update. Without an optimizer the gradients are the result."""
         leaves, weights = self._fed(targets, weighted)
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        (loss, *outputs), updates = specialize([loss, *self.network.outputs], training=True)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
+        folded, scales = fold_scales([loss, *self.network.outputs], inputs)
+        (loss, *outputs), updates = specialize(folded, training=True)
         places = Places(self.memory, inputs)
         parameters = self.memory.trainable()
         grads = gradients(loss, [p.leaf for p in parameters])
@@ -220,7 +224,8 @@ class Builder:
         buffers = self.memory.buffers | {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer
-        return Step(Session(plan, inputs, kept, loss, buffers, check=Place(FLAG, 0)), numbers)
+        check = Place(FLAG, 0)
+        return Step(Session(plan, inputs, kept, loss, buffers, check=check, scales=scales), numbers)
 
     def examine(
         self, batch: int, targets: Sequence[Target], weighted: bool
