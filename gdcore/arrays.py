@@ -43,7 +43,7 @@ def as_array(data: Any, what: str, by_rows: bool = False) -> np.ndarray:
         raise ValueError(
             f"{what} has masked elements: fill them (data.filled(value)) or drop their rows"
         )
-    if is_sparse(data):
+    if hasattr(data, "toarray") and hasattr(data, "nnz"):
         raise TypeError(
             f"{what} is a sparse matrix: expected a dense array; "
             "call .toarray() if it fits into memory"
