@@ -367,6 +367,10 @@ class Compiled(Layer):
             self._steps[key] = make()
         return self._steps[key]
 
+    def release(self) -> None:
+        """Give back the memory of all plans; they are made anew when they are needed."""
+        self._steps = {}
+
     def train_step(self, batch: int, data: Data, keep_outputs: bool, update: bool = True) -> Step:
         """The session that trains on such data.
 

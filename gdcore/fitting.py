@@ -15,6 +15,7 @@ from gdcore.callbacks import Callback, History, wants_batches
 from gdcore.errors import NonFiniteError
 from gdcore.metrics import Metric
 from gdcore.progress import Progress
+from gdcore.runtime import check_stop
 from gdcore.schedules import ReduceOnPlateau
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def sweep(
                 outputs=[k[at * batch :] for k in kept],
             )
             first += done
+            check_stop()
             tally.add(losses[at : at + done], batch, rows)
             if done and after is not None:
                 stop = after(first, min(rows, first * batch), float(losses[at + done - 1]))
