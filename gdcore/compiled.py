@@ -14,6 +14,7 @@ from gdcore import optimizers
 from gdcore.arrays import Rows
 from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.registry import input_value
+from gdcore.graph.reuse import Plans
 from gdcore.layers.base import Layer
 from gdcore.losses import Loss
 from gdcore.memory import Memory
@@ -42,6 +43,7 @@ class Compiled(Layer):
     _dtype: np.dtype = np.dtype(np.float32)
     _seed: int | None = None
     _steps: dict[Any, Step]
+    _plans: Plans | None = None
     _target_spec: tuple[Target, ...] = ()
     _seen_freezes: int = -1
     stop_training: bool = False
@@ -360,12 +362,16 @@ class Compiled(Layer):
 
     def _builder(self, arrays: Sequence[Rows] | None = None) -> Builder:
         memory = self.memory(arrays)
-        return Builder(memory.network, memory, self._losses, self._loss_weights)
+        return Builder(memory.network, memory, self._losses, self._loss_weights, self._plans)
 
     def _step(self, key: tuple[Any, ...], make: Any) -> Step:
         if key not in self._steps:
             self._steps[key] = make()
         return self._steps[key]
+
+    def share_plans(self, plans: Plans | None) -> None:
+        """Find plans, and keep them, where models of the same structure do; None to do so no more."""
+        self._plans = plans
 
     def release(self) -> None:
         """Give back the memory of all plans; they are made anew when they are needed."""

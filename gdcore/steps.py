@@ -14,6 +14,7 @@ from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan
 from gdcore.graph.registry import input_value
+from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Loss
 from gdcore.memory import Memory
@@ -127,6 +128,7 @@ class Builder:
     network, memory
     losses : one for each output, or empty for prediction alone
     loss_weights : factor of each
+    plans : where plans are found and kept that fit other models, too; or None
     """
 
     def __init__(
@@ -135,11 +137,13 @@ class Builder:
         memory: Memory,
         losses: Sequence[Loss],
         loss_weights: Sequence[float],
+        plans: Plans | None = None,
     ) -> None:
         self.network = network
         self.memory = memory
         self.losses = losses
         self.loss_weights = loss_weights
+        self.plans = plans
         self.bits = 8 * memory.dtype.itemsize
 
     def _plan(
@@ -149,8 +153,32 @@ class Builder:
         pinned: dict[Value, Place],
         places: Places,
         batch: int,
+        checked: int = 0,
     ) -> Plan:
-        return make_plan(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES)
+        """The plan of a step; between computation and update so many gradients are `checked`."""
+        roots = [*compute, *update]
+        key = None
+        if self.plans is not None:
+            key = structure(compute, update, pinned, places), batch, self.bits, checked
+            found = self.plans.find(key, roots)
+            if found is not None:
+                return found
+        plan = make_plan(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES)
+        if checked:
+            plan.instructions.insert(
+                plan.n_compute,
+                Instruction(
+                    "all_finite",
+                    [(FLAG, 1, 0), (GRADS, 0, 0)],
+                    [(checked, 0)],
+                    text="all_finite",
+                    flops=(2 * checked, 0),
+                ),
+            )
+            plan.n_compute += 1
+        if self.plans is not None:
+            self.plans.keep(key, roots, plan)
+        return plan
 
     def predict(self, batch: int) -> Step:
         """The outputs, as in prediction."""
@@ -208,19 +236,8 @@ class Builder:
             for own, at in updates_of(optimizer, numbers, self.memory, places):
                 pinned[own] = at
                 update.append(own)
-        plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch)
-        n = self.memory.n_trainable
-        plan.instructions.insert(
-            plan.n_compute,
-            Instruction(
-                "all_finite",
-                [(FLAG, 1, 0), (GRADS, 0, 0)],
-                [(n, 0)],
-                text="all_finite",
-                flops=(2 * n, 0),
-            ),
-        )
-        plan.n_compute += 1
+        checked = self.memory.n_trainable
+        plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch, checked)
         buffers = self.memory.buffers | {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer

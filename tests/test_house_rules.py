@@ -100,7 +100,10 @@ PASSES = {
     "lower": {"fuse", "place"},
     "plan": {"simplify", "fuse", "place", "lower"},
 }
-TYPES_ALONE = {"instructions": {"place"}}  # what lowering writes, and where it lies
+TYPES_ALONE = {
+    "instructions": {"place"},
+    "reuse": {"place", "plan"},
+}  # what lowering writes, and where it lies
 
 
 def storey(name):

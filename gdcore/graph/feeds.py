@@ -33,6 +33,8 @@ def fold_scales(
         for x in inputs
     ]
     folded = {v: x for x, s in zip(inputs, scales, strict=True) if s != 1.0 for v in readers[x]}
+    if not folded:
+        return list(outputs), scales
     new = rewrite(outputs, lambda v: folded.get(v, v))
     return [new[v] for v in outputs], scales
 

@@ -44,7 +44,7 @@ class Run:
     seed: int
     fold: int | None = None
     history: History | None = None
-    model: Model | None = None
+    model: Model | None = field(default=None, repr=False)
     epoch: int = -1
     seconds: float = 0.0
     error: str = ""
@@ -220,7 +220,10 @@ class Results(Sequence[Run]):
         head = list({k: None for row in rows for k in row})
         if not any(row["error"] for row in rows):
             head.remove("error")
-        return head, [[_cell(row.get(k, "")) for k in head] for row in rows]
+        named = set(self.runs[0].setting) if self.runs else set()
+        return head, [
+            [f"{row[k]}" if k in named else _cell(row.get(k, "")) for k in head] for row in rows
+        ]
 
     def _title(self) -> str:
         failed = sum(bool(r.error) for r in self.runs)
