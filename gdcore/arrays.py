@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -116,12 +117,12 @@ def in_rows(array: np.ndarray) -> bool:
     return array.ndim > 0
 
 
-def is_mapped(array: Rows) -> bool:
-    """Whether an array is a file mapped into memory, or a view of one."""
+def mapping_of(array: Rows) -> mmap.mmap | None:
+    """The file mapped into memory that an array is a view of, or None."""
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
-    return type(base).__name__ == "mmap"
+    return base if isinstance(base, mmap.mmap) else None
 
 
 def as_rows(data: Any, what: str) -> Rows:
@@ -154,7 +155,9 @@ def check_finite(array: Rows, what: str) -> None:
             at = array.place(int(np.flatnonzero(~np.isfinite(array.data))[0]))
             raise not_finite(what, array.data[~np.isfinite(array.data)][0], at)
         return
-    if array.dtype.kind != "f" or is_mapped(array):  # what may not fit into memory is checked
+    if (
+        array.dtype.kind != "f" or mapping_of(array) is not None
+    ):  # what may not fit into memory is checked
         return  # step by step
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum()):

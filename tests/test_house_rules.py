@@ -65,8 +65,8 @@ def within(name, *rooms):
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
     ("errors", "random", "sparse", "_core"),
-    ("runtime", "arrays", "progress", "graph", "schedules", "initializers", "metrics"),
-    ("ops", "session"),
+    ("runtime", "arrays", "order", "progress", "graph", "schedules", "initializers", "metrics"),
+    ("ops", "session", "readahead"),
     ("activations", "losses", "optimizers"),
     ("layers",),
     ("network",),
@@ -84,6 +84,7 @@ DOORKEEPERS = {
     "gdcore.session",
     "gdcore.runtime",
     "gdcore.fitting",
+    "gdcore.order",
     "gdcore.cli.info",  # tells how the door was built
 }
 LATE_EDGE = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import _core, arrays, runtime, session
+from gdcore import _core, arrays, order, readahead, runtime, session
 from gdcore.arrays import GATHERED, as_rows
 from gdcore.sparse import SparseRows
 
@@ -302,11 +302,75 @@ def test_mapped_is_not_read_up_front(tmp_path, monkeypatch):
     x[7, 3] = np.nan
     given = mapped(x, tmp_path)
     for view in (given, given[1:], np.asarray(given), given[:, 2:]):
-        assert arrays.is_mapped(view)
+        assert arrays.mapping_of(view) is not None
         arrays.check_finite(view, "X")
-    assert not arrays.is_mapped(x) and not arrays.is_mapped(x[1:])
+    assert arrays.mapping_of(x) is None and arrays.mapping_of(x[1:]) is None
     with pytest.raises(gd.NonFiniteError, match="input x"):
         model().fit(given, Y, seed=0, verbose=0)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(1, 1), (5, 10**6), (1000, 500), (99_999, 7)])
+def test_blocks(rows, width, monkeypatch):
+    """Every row once; neighbours stay within a window, and are mixed within it."""
+    monkeypatch.setattr(order, "WINDOW", 8)
+    got = order.epoch_order("blocks", rows, width, 3, 0)
+    assert sorted(got) == list(range(rows))
+    size = max(1, order.BLOCK // width)
+    for start in range(0, rows, 8 * size):
+        assert len(set(got[start : start + 8 * size] // size)) <= 9
+    if rows > 2:
+        assert not np.array_equal(got, np.arange(rows))
+        assert not np.array_equal(got, order.epoch_order("blocks", rows, width, 3, 1))
+        assert not np.array_equal(got, order.epoch_order("blocks", rows, width, 4, 0))
+    assert np.array_equal(got, order.epoch_order("blocks", rows, width, 3, 0))
+    if rows > 16 * size:
+        assert np.abs(np.diff(got)[: 8 * size - 1]).mean() > size  # not merely one after another
+
+
+def test_blocks_train_as_the_order_says(tmp_path):
+    """The same bits whatever the numbers' type and place."""
+    want = results(WHOLE.astype("f"), shuffle="blocks")
+    assert results(WHOLE.astype(np.uint8), shuffle="blocks") == want
+    assert results(mapped(WHOLE.astype(np.float64), tmp_path), shuffle="blocks") == want
+    with pytest.raises(ValueError, match="fit shuffle='rows': expected True, False or 'blocks'"):
+        model().fit(WHOLE, Y, shuffle="rows")
+
+
+class Told:
+    """A mapping that notes what it is told to read."""
+
+    def __init__(self):
+        self.calls = []
+
+    def madvise(self, option, start, length):
+        assert option == readahead.mmap.MADV_WILLNEED and start % readahead.mmap.PAGESIZE == 0
+        self.calls.append((start, start + length))
+
+
+@pytest.mark.skipif(not hasattr(readahead.mmap, "MADV_WILLNEED"), reason="no madvise here")
+def test_reading_ahead(tmp_path, monkeypatch):
+    """Once a step has waited for the disk, and no sooner, every row is asked for before its turn."""
+    monkeypatch.setattr(readahead, "LEAD", 1 << 16)
+    waits = [0]
+    monkeypatch.setattr(readahead, "_faults", lambda: waits[0])
+    x = mapped(RNG.normal(size=(4000, 100)).astype("f"), tmp_path)[:, 3:]
+    turns = RNG.permutation(len(x))
+    ahead = readahead.ReadAhead([x, np.zeros((4000, 2))], turns)
+    (array, file, start), *more = ahead.files
+    assert array is x and file is arrays.mapping_of(x) and more == []
+    assert start == x.offset - x.offset % readahead.mmap.ALLOCATIONGRANULARITY + 128 + 12
+    told = Told()
+    ahead.files[0] = (array, told, start)
+    ahead.before(0)
+    assert told.calls == []
+    waits[0] = 1
+    for row in range(0, 4000, 50):
+        ahead.before(row)
+        for turn in turns[row : row + 50]:
+            at = start + int(turn) * 400
+            assert any(low <= at and at + 388 <= high for low, high in told.calls)
+    assert len(told.calls) < 4000  # near ones together
+    assert readahead.ReadAhead([np.zeros((9, 2))], np.arange(9)).files == []
 
 
 def test_whole_numbers_beyond_int32():

@@ -29,7 +29,7 @@ def fit_many(
     cv: Any = None,
     sample_weight: Any = None,
     class_weight: Any = None,
-    shuffle: bool = True,
+    shuffle: bool | str = True,
     callbacks: Callable[..., Sequence[Callback]] | None = None,
     monitor: str | None = None,
     keep: str = "all",
