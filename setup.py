@@ -20,6 +20,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent
 PER_ISA = [
     "csrc/table.c",
+    "csrc/convert.c",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/ops").glob("*.c")),
 ]
 COMMON = ["csrc/exec.c", "csrc/batch.c", "csrc/dispatch.c"]

@@ -5,68 +5,74 @@
 #include "exec.h"
 #include "rng.h"
 
-static const int64_t source_bytes[] = {[GD_U8] = 1, [GD_I32] = 4, [GD_I64] = 8, [GD_F32] = 4, [GD_F64] = 8};
+#define BYTES(name, type) sizeof(type),
+static const int64_t source_bytes[] = {GD_SOURCES(BYTES)};
+
+enum {
+  LINE = 64,
+  PAGE = 4096, /* where the hardware stops to read ahead by itself */
+  SPARSE_BLOCK = 256,
+};
+
+static int64_t own_bytes(const gd_feed *f, int bits) { return f->type == GD_INT32 || bits == 32 ? 4 : 8; }
 
 static int same_type(const gd_feed *f, int bits) {
-  if (f->type == GD_INT32) return f->source == GD_I32;
-  return f->source == (bits == 32 ? GD_F32 : GD_F64) && f->scale == 1.0;
+  if (f->type == GD_INT32) return f->source == GD_SOURCE_int32;
+  return f->source == (bits == 32 ? GD_SOURCE_float32 : GD_SOURCE_float64) && f->scale == 1.0;
 }
 
-int gd_in_place(const gd_feed *feed, const int64_t *order, int bits) {
-  const int64_t bytes = feed->type == GD_INT32 || bits == 32 ? 4 : 8;
-  return !order && same_type(feed, bits) && (uintptr_t)feed->data % (uintptr_t)bytes == 0;
+int gd_in_place(const gd_feed *f, const int64_t *order, int bits) {
+  const int64_t bytes = own_bytes(f, bits);
+  return !order && !f->columns && same_type(f, bits) && f->pitch == f->row * bytes &&
+         (uintptr_t)f->data % (uintptr_t)bytes == 0;
 }
 
-#define CONVERT(to_type, from_type, EXPR)                  \
-  {                                                        \
-    to_type *to = (to_type *)y;                            \
-    const from_type *from = (const from_type *)x;          \
-    for (int64_t i = 0; i < n; ++i) to[i] = (to_type)EXPR; \
-  }                                                        \
-  break
+static int64_t index_at(const void *indices, int wide, int64_t i) {
+  return wide ? ((const int64_t *)indices)[i] : ((const int32_t *)indices)[i];
+}
 
-static void convert_f32(char *y, const char *x, int64_t n, int source, float s) {
-  switch (source) {
-    case GD_U8: CONVERT(float, uint8_t, ((float)from[i] * s));
-    case GD_I32: CONVERT(float, int32_t, ((float)from[i] * s));
-    case GD_I64: CONVERT(float, int64_t, ((float)from[i] * s));
-    case GD_F32: CONVERT(float, float, (from[i] * s));
-    case GD_F64: CONVERT(float, double, ((float)from[i] * s));
+/* One row of a compressed sparse matrix, in full; numbers of the same column add up. The columns were
+ * checked before C was entered: the test here keeps a matrix that is changed meanwhile from doing harm. */
+static void spread_row(const gd_feed *f, int64_t sample, char *y, int64_t bytes) {
+  const int64_t end = index_at(f->starts, f->wide, sample + 1);
+  union { int32_t i32[SPARSE_BLOCK]; float f32[SPARSE_BLOCK]; double f64[SPARSE_BLOCK]; } block;
+  memset(y, 0, (size_t)(f->row * bytes));
+  for (int64_t at = index_at(f->starts, f->wide, sample); at < end; at += SPARSE_BLOCK) {
+    const int64_t n = gd_min(SPARSE_BLOCK, end - at);
+    f->convert(&block, f->data + at * source_bytes[f->source], n, f->scale);
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t column = index_at(f->columns, f->wide, at + i);
+      if ((uint64_t)column >= (uint64_t)f->row) continue;
+      if (f->type == GD_INT32) ((int32_t *)y)[column] += block.i32[i];
+      else if (bytes == 4) ((float *)y)[column] += block.f32[i];
+      else ((double *)y)[column] += block.f64[i];
+    }
   }
 }
 
-static void convert_f64(char *y, const char *x, int64_t n, int source, double s) {
-  switch (source) {
-    case GD_U8: CONVERT(double, uint8_t, (from[i] * s));
-    case GD_I32: CONVERT(double, int32_t, (from[i] * s));
-    case GD_I64: CONVERT(double, int64_t, ((double)from[i] * s));
-    case GD_F32: CONVERT(double, float, (from[i] * s));
-    case GD_F64: CONVERT(double, double, (from[i] * s));
-  }
-}
-
-static void convert_i32(char *y, const char *x, int64_t n, int source) {
-  switch (source) {
-    case GD_U8: CONVERT(int32_t, uint8_t, from[i]);
-    case GD_I32: CONVERT(int32_t, int32_t, from[i]);
-    case GD_I64: CONVERT(int32_t, int64_t, from[i]);
-    case GD_F32: CONVERT(int32_t, float, from[i]);
-    case GD_F64: CONVERT(int32_t, double, from[i]);
-  }
+/* Asks for the first page of a row that will be wanted soon. */
+static inline void fetch(const char *x, int64_t bytes) {
+  for (int64_t i = 0; i < gd_min(bytes, PAGE); i += LINE) __builtin_prefetch(x + i);
 }
 
 void gd_stage(const gd_feed *f, const int64_t *order, int64_t first, int64_t lo, int64_t hi, int bits) {
-  const int64_t to_bytes = f->row * (f->type == GD_INT32 || bits == 32 ? 4 : 8);
+  const int64_t bytes = own_bytes(f, bits), to_bytes = f->row * bytes;
   const int64_t from_bytes = f->row * source_bytes[f->source];
+  /* A row is asked for about a page of rows ahead, and those that open the next batch while this one ends. */
+  const int64_t ahead = 1 + PAGE / gd_max(LINE, from_bytes);
   const int plain = same_type(f, bits);
   for (int64_t r = lo; r < hi; ++r) {
-    const int64_t sample = order ? order[first + r] : first + r;
-    const char *x = f->data + sample * from_bytes;
+    const int64_t at = first + r;
+    const int64_t sample = order ? order[at] : at;
     char *y = f->stage + r * to_bytes;
+    if (f->columns) {
+      spread_row(f, sample, y, bytes);
+      continue;
+    }
+    const char *x = f->data + sample * f->pitch;
+    if (order && at + ahead < f->rows) fetch(f->data + order[at + ahead] * f->pitch, from_bytes);
     if (plain) memcpy(y, x, (size_t)to_bytes);
-    else if (f->type == GD_INT32) convert_i32(y, x, f->row, f->source);
-    else if (bits == 32) convert_f32(y, x, f->row, f->source, (float)f->scale);
-    else convert_f64(y, x, f->row, f->source, f->scale);
+    else f->convert(y, x, f->row, f->scale);
   }
 }
 

@@ -6,21 +6,25 @@
 #if defined(__x86_64__) || defined(_M_X64)
 extern const gd_op gd_table_baseline_f32[], gd_table_baseline_f64[], gd_table_avx2_f32[], gd_table_avx2_f64[],
     gd_table_avx512_f32[], gd_table_avx512_f64[];
+extern const gd_converters gd_convert_baseline_f32, gd_convert_baseline_f64, gd_convert_avx2_f32, gd_convert_avx2_f64,
+    gd_convert_avx512_f32, gd_convert_avx512_f64;
 #else
 extern const gd_op gd_table_neon_f32[], gd_table_neon_f64[];
+extern const gd_converters gd_convert_neon_f32, gd_convert_neon_f64;
 #endif
 
 /* From the plainest to the best. */
 static const struct {
   const char *name;
   const gd_op *f32, *f64;
+  const gd_converters *to_f32, *to_f64;
 } isas[] = {
 #if defined(__x86_64__) || defined(_M_X64)
-    {"baseline", gd_table_baseline_f32, gd_table_baseline_f64},
-    {"avx2", gd_table_avx2_f32, gd_table_avx2_f64},
-    {"avx512", gd_table_avx512_f32, gd_table_avx512_f64},
+    {"baseline", gd_table_baseline_f32, gd_table_baseline_f64, &gd_convert_baseline_f32, &gd_convert_baseline_f64},
+    {"avx2", gd_table_avx2_f32, gd_table_avx2_f64, &gd_convert_avx2_f32, &gd_convert_avx2_f64},
+    {"avx512", gd_table_avx512_f32, gd_table_avx512_f64, &gd_convert_avx512_f32, &gd_convert_avx512_f64},
 #else
-    {"neon", gd_table_neon_f32, gd_table_neon_f64},
+    {"neon", gd_table_neon_f32, gd_table_neon_f64, &gd_convert_neon_f32, &gd_convert_neon_f64},
 #endif
 };
 
@@ -39,6 +43,15 @@ int gd_isa_supported(int i) {
 }
 
 const gd_op *gd_table(int isa, int bits) { return bits == 32 ? isas[isa].f32 : isas[isa].f64; }
+
+gd_convert_fn gd_converter(int isa, int bits, int source, int type) {
+  const gd_converters *table = bits == 32 ? isas[isa].to_f32 : isas[isa].to_f64;
+  return type == GD_INT32 ? table->to_int[source] : table->to_real[source];
+}
+
+#define SOURCE_NAME(name, type) #name,
+static const char *const source_names[] = {GD_SOURCES(SOURCE_NAME) 0};
+const char *gd_source_name(int i) { return source_names[i]; }
 
 #define NAME(name) #name,
 static const char *const map_names[] = {GD_MAP_OPS(NAME) 0};

@@ -3,6 +3,7 @@
 #define GD_EXEC_H
 
 #include "gd.h"
+#include "sources.h"
 
 enum { GD_MAX_BUFFERS = 64 };
 
@@ -15,16 +16,18 @@ typedef struct {
   int64_t flag_offset;
 } gd_plan;
 
-/* Element types that a data set may have. */
-enum { GD_U8, GD_I32, GD_I64, GD_F32, GD_F64 };
-
-/* One array of the data set, and the buffer that holds a batch of it. */
+/* One array of the data set, and the buffer that holds a batch of it. A compressed sparse matrix gives
+ * the numbers of row r as data[starts[r]] ... data[starts[r + 1] - 1], each with its column. */
 typedef struct {
   const char *data;
-  int64_t row;              /* elements of one sample */
-  double scale;             /* reals are multiplied by it */
-  int32_t source, type;     /* GD_U8 ...; GD_REAL or GD_INT32 */
-  int32_t buffer;           /* its base is set to the staged batch, or straight into the data */
+  const void *columns, *starts; /* of a sparse matrix; NULL for rows that lie in full */
+  int64_t rows, row;            /* samples, and elements of one */
+  int64_t pitch;                /* bytes from one sample to the next */
+  double scale;                 /* reals are multiplied by it */
+  gd_convert_fn convert;        /* from source to type */
+  int32_t source, type;         /* GD_SOURCE_uint8 ...; GD_REAL or GD_INT32 */
+  int32_t wide;                 /* whether columns and starts are int64, not int32 */
+  int32_t buffer;               /* its base is set to the staged batch, or straight into the data */
   char *stage;
 } gd_feed;
 
@@ -70,6 +73,8 @@ int gd_isa_count(void);
 const char *gd_isa_name(int i);
 int gd_isa_supported(int i);
 const gd_op *gd_table(int isa, int bits);
+gd_convert_fn gd_converter(int isa, int bits, int source, int type);
+const char *gd_source_name(int i);
 const char *gd_map_op_name(int i);
 const char *gd_chain_key(int i);
 const char *gd_openmp(void);

@@ -33,6 +33,7 @@ from gdcore.layers import (
     Layer,
     LayerNorm,
     MaxPool2D,
+    Rescaling,
     Reshape,
 )
 from gdcore.model import Model
@@ -53,11 +54,16 @@ from gdcore.sequential import Sequential
 if TYPE_CHECKING:
     from gdcore import datasets
     from gdcore.io.model_file import load
+    from gdcore.many import fit_many
 
 __version__ = "0.1.0"
 
 # What not every program needs is imported when it is first asked for.
-_LATER = {"datasets": ("gdcore.datasets", None), "load": ("gdcore.io.model_file", "load")}
+_LATER = {
+    "datasets": ("gdcore.datasets", None),
+    "fit_many": ("gdcore.many", "fit_many"),
+    "load": ("gdcore.io.model_file", "load"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -101,10 +107,12 @@ __all__ = [
     "NonFiniteError",
     "Optimizer",
     "RMSprop",
+    "Rescaling",
     "Reshape",
     "Sequential",
     "activations",
     "datasets",
+    "fit_many",
     "get_num_threads",
     "initializers",
     "layers",

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The one door between Python and C: plans go in as plain lists, arrays as buffers, losses come back."""
 
-from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport strcmp
@@ -30,11 +30,15 @@ cdef extern from "exec.h" nogil:
         const gd_ins *ins
         int32_t n_ins, n_compute, bits, flag_buffer
         int64_t flag_offset
+    ctypedef void (*gd_convert_fn)(void *, const void *, int64_t, double)
     ctypedef struct gd_feed:
         const char *data
-        int64_t row
+        const void *columns
+        const void *starts
+        int64_t rows, row, pitch
         double scale
-        int32_t source, type, buffer
+        gd_convert_fn convert
+        int32_t source, type, wide, buffer
         char *stage
     ctypedef struct gd_tap:
         gd_ref from_ "from"
@@ -63,6 +67,8 @@ cdef extern from "exec.h" nogil:
     const char *gd_isa_name(int)
     int gd_isa_supported(int)
     const gd_op *gd_table(int, int)
+    gd_convert_fn gd_converter(int, int, int, int)
+    const char *gd_source_name(int)
     const char *gd_map_op_name(int)
     const char *gd_chain_key(int)
     const char *gd_openmp()
@@ -98,6 +104,16 @@ def chain_keys() -> list:
         keys.append(gd_chain_key(i).decode())
         i += 1
     return keys
+
+
+def source_names() -> list:
+    """NumPy's names of the element types that a data set may have; the position is the code of each."""
+    cdef int i = 0
+    names = []
+    while gd_source_name(i) != NULL:
+        names.append(gd_source_name(i).decode())
+        i += 1
+    return names
 
 
 def kernel_names() -> list:
@@ -137,6 +153,7 @@ cdef class Plan:
     offset), dims (fixed, per_row), attrs ints, pars floats, and `then` a tuple like it or None.
     """
     cdef gd_plan plan
+    cdef int isa
     cdef gd_ins *ins
     cdef gd_ins *thens
     cdef gd_ref *refs
@@ -155,6 +172,7 @@ cdef class Plan:
                     n_par += len(part[4])
         if not 0 <= isa < gd_isa_count() or not gd_isa_supported(isa) or bits not in (32, 64):
             raise ValueError(f"no kernels for instruction set {isa} and {bits} bits on this machine")
+        self.isa = isa
         cdef Py_ssize_t n = len(instructions)
         self.ins = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.thens = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
@@ -284,14 +302,16 @@ cdef class Runner:
             spent=None):
         """Take up to `steps` steps; returns (steps completed, DONE | PAUSED | NOT_FINITE).
 
-        data : one (array, source type code, scale) for each feed, at least `rows` samples each
+        data : one (array, source type code, scale) for each feed, at least `rows` samples each. An array's
+            rows are contiguous, and lie any distance apart; a tuple (numbers, columns, starts) of
+            contiguous arrays is a compressed sparse matrix, whose indices have been checked.
         order : int64 array of sample numbers, or None
         hyper : array of `steps` rows of numbers for the plan, or None
         losses : float64 array of at least `steps`, or None where there is no loss
         outputs : one array for each tap, room for the rows of these steps
         spent : float64 array, one number for each instruction, to which its seconds are added, or None
         """
-        cdef Py_buffer views[GD_MAX_BUFFERS * 2 + 5]
+        cdef Py_buffer views[GD_MAX_BUFFERS * 4 + 5]
         cdef int n = 0, i
         cdef int32_t status = 0
         cdef int64_t done
@@ -303,8 +323,23 @@ cdef class Runner:
         try:
             for i in range(job.n_feeds):
                 array, job.feeds[i].source, job.feeds[i].scale = data[i]
-                PyObject_GetBuffer(array, &views[n], PyBUF_C_CONTIGUOUS)
+                job.feeds[i].rows = rows
+                job.feeds[i].convert = gd_converter(
+                    self.plan.isa, self.plan.plan.bits, job.feeds[i].source, job.feeds[i].type
+                )
+                job.feeds[i].columns = NULL
+                if isinstance(array, tuple):
+                    for part in array:
+                        PyObject_GetBuffer(part, &views[n], PyBUF_C_CONTIGUOUS)
+                        n += 1
+                    job.feeds[i].data = <const char *>views[n - 3].buf
+                    job.feeds[i].columns = views[n - 2].buf
+                    job.feeds[i].starts = views[n - 1].buf
+                    job.feeds[i].wide = views[n - 1].itemsize == 8
+                    continue
+                PyObject_GetBuffer(array, &views[n], PyBUF_STRIDES)
                 job.feeds[i].data = <const char *>views[n].buf
+                job.feeds[i].pitch = views[n].strides[0]
                 n += 1
             job.order = NULL
             if order is not None:

@@ -1,18 +1,26 @@
-"""Data as the core takes it: C-contiguous arrays of a type it can read, checked beforehand."""
+"""Data as the core takes it: arrays of a type it can read, or sparse rows, checked beforehand."""
 
 from __future__ import annotations
 
+import mmap
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from gdcore.sparse import SparseRows, is_sparse
+
 READABLE = {"uint8", "int32", "int64", "float32", "float64"}
+# What is gathered from as it lies, and converted batch by batch.
+GATHERED = READABLE | {"int8", "uint16", "int16", "uint32", "float16"}
 LARGE = 1 << 28  # bytes from which on a copy is worth a warning
 
 
-def as_array(data: Any, what: str) -> np.ndarray:
+Rows = np.ndarray | SparseRows
+
+
+def as_array(data: Any, what: str, by_rows: bool = False) -> np.ndarray:
     """Data as a C-contiguous array of uint8, int32, int64, float32 or float64.
 
     It is not copied if it is one.
@@ -22,6 +30,8 @@ def as_array(data: Any, what: str) -> np.ndarray:
     data : array, nested sequence of numbers, or anything with `__array__` or `__dlpack__`
     what : str
         What the error calls it.
+    by_rows : bool
+        Let it be of any type of `GATHERED`, and its rows lie apart, each of them contiguous.
 
     Raises
     ------
@@ -80,7 +90,11 @@ def as_array(data: Any, what: str) -> np.ndarray:
         wanted = np.dtype(np.int32 if array.dtype.itemsize < 4 else np.int64)
         if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
             raise ValueError(f"{what} holds {array.max()}, beyond the range of int64")
+    if kind == "b":
+        array = array.view(np.uint8)
     if array.dtype == wanted and array.flags.c_contiguous and array.dtype.isnative:
+        return array
+    if by_rows and array.dtype.isnative and array.dtype.name in GATHERED and in_rows(array):
         return array
     if array.nbytes >= LARGE:
         warnings.warn(
@@ -93,7 +107,42 @@ def as_array(data: Any, what: str) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=wanted)
 
 
-def check_finite(array: np.ndarray, what: str) -> None:
+def in_rows(array: np.ndarray) -> bool:
+    """Whether each row of an array is contiguous, however far apart rows lie."""
+    step = array.itemsize
+    for count, stride in zip(array.shape[:0:-1], array.strides[:0:-1], strict=True):
+        if count != 1 and stride != step:
+            return False
+        step *= count
+    return array.ndim > 0
+
+
+def mapping_of(array: Rows) -> mmap.mmap | None:
+    """The file mapped into memory that an array is a view of, or None."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
+
+
+def as_rows(data: Any, what: str) -> Rows:
+    """Data as samples can be gathered from: an array of contiguous rows, or sparse rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_array`, and if the indices of a sparse matrix are not within it.
+    """
+    if not is_sparse(data):
+        return as_array(data, what, by_rows=True)
+    if len(data.shape) != 2:
+        raise ValueError(f"{what} is a sparse array of shape {data.shape}: expected (n, features)")
+    csr = data.tocsr()
+    numbers = as_array(csr.data, what, by_rows=True)
+    return SparseRows(numbers, csr.indices, csr.indptr, data.shape, what)
+
+
+def check_finite(array: Rows, what: str) -> None:
     """Stop at the first NaN or infinity, and say where it is.
 
     Raises
@@ -101,10 +150,15 @@ def check_finite(array: np.ndarray, what: str) -> None:
     ValueError
         If there is one.
     """
-    if array.dtype.kind != "f" or isinstance(
-        array, np.memmap
-    ):  # a file larger than memory is checked step by step
+    if isinstance(array, SparseRows):
+        if not np.isfinite(array.data).all():
+            at = array.place(int(np.flatnonzero(~np.isfinite(array.data))[0]))
+            raise not_finite(what, array.data[~np.isfinite(array.data)][0], at)
         return
+    if (
+        array.dtype.kind != "f" or mapping_of(array) is not None
+    ):  # what may not fit into memory is checked
+        return  # step by step
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum()):
             return
@@ -113,22 +167,24 @@ def check_finite(array: np.ndarray, what: str) -> None:
         if bad.any():
             at = np.argwhere(bad)[0]
             at[0] += start
-            value = array[tuple(at)]
-            place = f"row {at[0]}" + (
-                f", column {', '.join(map(str, at[1:]))}" if len(at) > 1 else ""
-            )
-            raise ValueError(
-                f"{what} holds {value} at {place}: replace or drop such values before training "
-                "(for example np.nan_to_num, or an imputer)"
-            )
+            raise not_finite(what, array[tuple(at)], at)
 
 
-def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
+def not_finite(what: str, value: Any, at: Sequence[int]) -> ValueError:
+    """The error of a number that is not finite, with its place."""
+    place = f"row {at[0]}" + (f", column {', '.join(map(str, at[1:]))}" if len(at) > 1 else "")
+    return ValueError(
+        f"{what} holds {value} at {place}: replace or drop such values before training "
+        "(for example np.nan_to_num, or an imputer)"
+    )
+
+
+def as_inputs(x: Any, names: Sequence[str]) -> list[Rows]:
     """The arrays of a model's inputs, in their order.
 
     Parameters
     ----------
-    x : array for one input; list or tuple of arrays, or dict by name, for several
+    x : array or sparse matrix for one input; list or tuple of them, or dict by name, for several
     names : names of the inputs
 
     Raises
@@ -154,7 +210,7 @@ def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
             "give a tuple, or a dict by name"
         )
     what = ["X"] if len(names) == 1 else [f"X[{n!r}]" for n in names]
-    arrays = [as_array(p, w) for p, w in zip(parts, what, strict=True)]
+    arrays = [as_rows(p, w) for p, w in zip(parts, what, strict=True)]
     for a, w in zip(arrays, what, strict=True):
         if a.ndim == 0:
             raise ValueError(
@@ -168,7 +224,7 @@ def as_inputs(x: Any, names: Sequence[str]) -> list[np.ndarray]:
     return arrays
 
 
-def same_length(x: np.ndarray, y: np.ndarray, what: str) -> None:
+def same_length(x: Rows, y: np.ndarray, what: str) -> None:
     """Raises ValueError if two arrays do not have as many rows."""
     if y.ndim == 0 or len(x) != len(y):
         got = "a single number" if y.ndim == 0 else f"{len(y)} rows"

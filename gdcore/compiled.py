@@ -11,8 +11,10 @@ import numpy as np
 from gdcore import losses as loss_functions
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
+from gdcore.arrays import Rows
 from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.registry import input_value
+from gdcore.graph.reuse import Plans
 from gdcore.layers.base import Layer
 from gdcore.losses import Loss
 from gdcore.memory import Memory
@@ -41,6 +43,7 @@ class Compiled(Layer):
     _dtype: np.dtype = np.dtype(np.float32)
     _seed: int | None = None
     _steps: dict[Any, Step]
+    _plans: Plans | None = None
     _target_spec: tuple[Target, ...] = ()
     _seen_freezes: int = -1
     stop_training: bool = False
@@ -212,12 +215,12 @@ class Compiled(Layer):
             for v in (*self._memory.network.parameters, *self._memory.network.states):
                 v.data = self._memory.view(v).copy()
 
-    def input_leaves(self, arrays: Sequence[np.ndarray] | None) -> list[Value] | None:
+    def input_leaves(self, arrays: Sequence[Rows] | None) -> list[Value] | None:
         """Leaves for the inputs, from what the model declares or from the data.
 
         Parameters
         ----------
-        arrays : sequence of ndarray or None
+        arrays : sequence of arrays or sparse rows or None
             Data, one array for each input.
 
         Returns
@@ -237,7 +240,9 @@ class Compiled(Layer):
             return None
         return [
             input_value(
-                (Batch(1), *a.shape[1:]), n, INT if a.dtype in (np.int32, np.int64) else REAL
+                (Batch(1), *a.shape[1:]),
+                n,
+                INT if a.dtype.kind in "iu" and a.dtype != np.uint8 else REAL,
             )
             for n, a in zip(self.input_names, arrays, strict=True)
         ]
@@ -255,12 +260,12 @@ class Compiled(Layer):
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
 
-    def network(self, arrays: Sequence[np.ndarray] | None = None) -> Network:
+    def network(self, arrays: Sequence[Rows] | None = None) -> Network:
         """The traced network; traced at the first call.
 
         Parameters
         ----------
-        arrays : sequence of ndarray, optional
+        arrays : sequence of arrays or sparse rows, optional
             Data, which settles the sizes of inputs and is checked against them.
 
         Returns
@@ -287,7 +292,7 @@ class Compiled(Layer):
                 check_input(a, leaf)
         return self._network
 
-    def _trace(self, arrays: Sequence[np.ndarray] | None) -> None:
+    def _trace(self, arrays: Sequence[Rows] | None) -> None:
         """Trace the model, unless that was done for layers frozen as they are now."""
         frozen = tuple(layer.trainable for _, layer in self.walk())
         if self._network is None or self.__dict__.get("_frozen") != frozen:
@@ -302,12 +307,12 @@ class Compiled(Layer):
             self._steps = {}
         self._seen_freezes = Layer.freezes
 
-    def memory(self, arrays: Sequence[np.ndarray] | None = None) -> Memory:
+    def memory(self, arrays: Sequence[Rows] | None = None) -> Memory:
         """All parameters and what belongs to them, made if they are not there yet.
 
         Parameters
         ----------
-        arrays : sequence of ndarray, optional
+        arrays : sequence of arrays or sparse rows, optional
             Data, as for `network`.
 
         Returns
@@ -355,14 +360,22 @@ class Compiled(Layer):
             )
         return self._optimizer
 
-    def _builder(self, arrays: Sequence[np.ndarray] | None = None) -> Builder:
+    def _builder(self, arrays: Sequence[Rows] | None = None) -> Builder:
         memory = self.memory(arrays)
-        return Builder(memory.network, memory, self._losses, self._loss_weights)
+        return Builder(memory.network, memory, self._losses, self._loss_weights, self._plans)
 
     def _step(self, key: tuple[Any, ...], make: Any) -> Step:
         if key not in self._steps:
             self._steps[key] = make()
         return self._steps[key]
+
+    def share_plans(self, plans: Plans | None) -> None:
+        """Find plans, and keep them, where models of the same structure do; None to do so no more."""
+        self._plans = plans
+
+    def release(self) -> None:
+        """Give back the memory of all plans; they are made anew when they are needed."""
+        self._steps = {}
 
     def train_step(self, batch: int, data: Data, keep_outputs: bool, update: bool = True) -> Step:
         """The session that trains on such data.
@@ -404,7 +417,10 @@ class Compiled(Layer):
         )
 
 
-def check_indices(arrays: Sequence[np.ndarray], network: Network) -> None:
+INT32 = np.iinfo(np.int32)
+
+
+def check_indices(arrays: Sequence[Rows], network: Network) -> None:
     """Raises ValueError if an input that picks rows of a table names one that is not there."""
     limits = network.index_limits
     for array, name in zip(arrays, network.input_names, strict=True):
@@ -416,7 +432,7 @@ def check_indices(arrays: Sequence[np.ndarray], network: Network) -> None:
             )
 
 
-def check_input(array: np.ndarray, leaf: Value) -> None:
+def check_input(array: Rows, leaf: Value) -> None:
     """Raises ValueError if an array does not fit an input."""
     want = leaf.shape[1:]
     if array.shape[1:] != want:
@@ -434,3 +450,10 @@ def check_input(array: np.ndarray, leaf: Value) -> None:
             f"input {leaf.name!r} takes whole numbers and got {array.dtype}: convert it with "
             ".astype(int)"
         )
+    if leaf.dtype == INT and array.dtype.itemsize >= 4 and array.dtype != np.int32 and array.size:
+        low, high = array.min(), array.max()
+        if low < INT32.min or high > INT32.max:
+            raise ValueError(
+                f"input {leaf.name!r} holds {high if high > INT32.max else low}, and whole numbers "
+                f"are computed with as int32, up to {INT32.max}: convert it with .astype(float)"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore import _core
+from gdcore.arrays import Rows
 from gdcore.callbacks import Callback, History, wants_batches
 from gdcore.errors import NonFiniteError
 from gdcore.metrics import Metric
+from gdcore.order import epoch_order
 from gdcore.progress import Progress
+from gdcore.readahead import ReadAhead
+from gdcore.runtime import check_stop
 from gdcore.schedules import ReduceOnPlateau
 
 if TYPE_CHECKING:
@@ -30,12 +35,13 @@ class Data:
 
     Attributes
     ----------
-    inputs, targets : lists of arrays
+    inputs : list of arrays or sparse rows
+    targets : list of arrays
     weights : array or None
     spec : what the targets look like
     """
 
-    inputs: list[np.ndarray]
+    inputs: list[Rows]
     targets: list[np.ndarray]
     weights: np.ndarray | None = None
     spec: tuple[Target, ...] = ()
@@ -45,7 +51,12 @@ class Data:
         """Number of samples."""
         return len(self.inputs[0])
 
-    def feeds(self) -> list[tuple[np.ndarray, float]]:
+    @property
+    def width(self) -> int:
+        """Elements of all inputs of one sample."""
+        return sum(math.prod(a.shape[1:]) for a in self.inputs)
+
+    def feeds(self) -> list[tuple[Rows, float]]:
         """In the order in which a session takes them."""
         more = [] if self.weights is None else [self.weights]
         return [(a, 1.0) for a in (*self.inputs, *self.targets, *more)]
@@ -137,6 +148,7 @@ def sweep(
     session, rows = step.session, data.rows
     steps = -(-rows // batch)
     feeds = data.feeds()
+    ahead = None if order is None else ReadAhead([a for a, _ in feeds], order)
     row_bytes = sum(session.tap_rows) * session.real.itemsize
     room = max(1, KEPT_BYTES // (batch * row_bytes)) if row_bytes else steps
     first = 0
@@ -154,6 +166,8 @@ def sweep(
         while first < end and not stop and status != _core.NOT_FINITE:
             at = first - begin
             count = 1 if one_by_one else end - first
+            if ahead is not None:
+                ahead.before(first * batch)
             done, status = session.run(
                 feeds,
                 rows,
@@ -168,6 +182,7 @@ def sweep(
                 outputs=[k[at * batch :] for k in kept],
             )
             first += done
+            check_stop()
             tally.add(losses[at : at + done], batch, rows)
             if done and after is not None:
                 stop = after(first, min(rows, first * batch), float(losses[at + done - 1]))
@@ -199,7 +214,7 @@ class Fit:
         validation: Data | None,
         batch: int,
         epochs: int,
-        shuffle: bool,
+        shuffle: bool | str,
         callbacks: Sequence[Callback],
         verbose: int | str,
     ) -> None:
@@ -249,10 +264,9 @@ class Fit:
         for m in (*self.metrics, *self.val_metrics):
             m.reset()
         tally = Tally(self.metrics)
-        order = None
-        if self.shuffle:
-            order = np.empty(self.data.rows, np.int64)
-            _core.permutation(order, model.seed, model.epochs_done)
+        order = epoch_order(
+            self.shuffle, self.data.rows, self.data.width, model.seed, model.epochs_done
+        )
         step = model.train_step(self.batch, self.data, bool(self.metrics))
         begin = model.steps_done
 

@@ -138,7 +138,7 @@ class Model(Weights):
         validation_split: float = 0.0,
         sample_weight: Any = None,
         class_weight: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | str = True,
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
         verbose: int | str = "auto",
@@ -148,6 +148,8 @@ class Model(Weights):
         Parameters
         ----------
         x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
+            Numbers of any type, a file mapped into memory, or a SciPy sparse matrix; batches are
+            gathered from it as it lies.
         y : array of n targets, or a tuple of arrays for several outputs
         batch_size : int or None
             Samples a step; 1 is stochastic descent, None or n full-batch descent.
@@ -157,8 +159,9 @@ class Model(Weights):
             The last share of the samples is held out for validation.
         sample_weight : array of shape (n,), optional
         class_weight : dict of class to weight, array, or "balanced", optional
-        shuffle : bool
-            A new order in each epoch.
+        shuffle : bool or "blocks"
+            A new order in each epoch; "blocks" keeps neighbouring rows of a file close in time, so
+            that one larger than memory is read in long stretches.
         callbacks : sequence of Callback
         seed : int, optional
             Of initial weights (where there are none yet), order and dropout. The same seed gives the same bits, on any
@@ -201,6 +204,8 @@ class Model(Weights):
             raise ValueError(
                 f"fit validation_split={validation_split!r}: expected at least 0 and below 1"
             )
+        if shuffle not in (True, False, "blocks"):
+            raise ValueError(f"fit shuffle={shuffle!r}: expected True, False or 'blocks'")
         if seed is not None:
             if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
                 raise ValueError(f"fit seed={seed!r}: expected a whole number from 0 to 2**64 - 1")
@@ -432,7 +437,7 @@ class Model(Weights):
         from gdcore.diagnosis import first_bad_tensor
 
         part = Data(
-            [a[rows] for a in data.inputs],
+            [np.asarray(a[rows]) for a in data.inputs],
             [a[rows] for a in data.targets],
             None if data.weights is None else data.weights[rows],
         )

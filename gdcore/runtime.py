@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gdcore import _core
@@ -88,6 +91,37 @@ def _default_threads() -> int:
 _threads: int | None = None
 
 
+class Stopped(Exception):
+    """Ends the training of a worker that was told to stop."""
+
+
+class _Worker(threading.local):
+    """What holds in one Python thread alone: its share of the threads, and who may stop it."""
+
+    threads: int | None = None
+    stop: threading.Event | None = None
+
+
+_worker = _Worker()
+
+
+@contextmanager
+def worker(threads: int, stop: threading.Event) -> Iterator[None]:
+    """In this Python thread, use so many threads, and end training when `stop` is set."""
+    before = _worker.threads, _worker.stop
+    _worker.threads, _worker.stop = threads, stop
+    try:
+        yield
+    finally:
+        _worker.threads, _worker.stop = before
+
+
+def check_stop() -> None:
+    """Raises Stopped if this Python thread is a worker that was told to stop."""
+    if _worker.stop is not None and _worker.stop.is_set():
+        raise Stopped
+
+
 def get_num_threads() -> int:
     """How many threads training and prediction may use.
 
@@ -105,6 +139,8 @@ def get_num_threads() -> int:
     True
     """
     global _threads
+    if _worker.threads is not None:
+        return _worker.threads
     if _threads is None:
         _threads = _default_threads()
     return _threads

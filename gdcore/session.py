@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from gdcore import _core, runtime
+from gdcore.arrays import Rows
 from gdcore.graph.ir import INT, Value, at_batch, size
 from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import Plan
+from gdcore.sparse import SparseRows
 
 PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, INPUTS = range(1, 9)
 BUFFER_NAMES = {
@@ -36,7 +38,7 @@ THREAD_FLOPS = 10_000_000
 # Come back to Python about this often, so that Ctrl-C is heard.
 SECONDS = 0.05
 
-SOURCES = {"uint8": 0, "int32": 1, "int64": 2, "float32": 3, "float64": 4}
+SOURCES = {name: code for code, name in enumerate(_core.source_names())}
 
 
 def aligned(nbytes: int) -> np.ndarray:
@@ -84,6 +86,7 @@ class Session:
     buffers : dict of buffer number → ndarray, for the memory that is shared
     check : place of the int32 flag that `all_finite` clears, or None
     isa : number of the instruction set; None for the one chosen at import
+    scales : for each input, what its data is multiplied by as it is gathered; None for 1
     """
 
     def __init__(
@@ -95,9 +98,11 @@ class Session:
         buffers: dict[int, np.ndarray],
         check: Place | None = None,
         isa: int | None = None,
+        scales: Sequence[float] | None = None,
     ) -> None:
         self.plan = plan
         self.inputs = list(inputs)
+        self.scales = [1.0] * len(self.inputs) if scales is None else list(scales)
         self.taps = list(taps)
         self.real = np.dtype(np.float32 if plan.bits == 32 else np.float64)
         self.arena = aligned(plan.placement.arena_bytes + 64)
@@ -161,7 +166,7 @@ class Session:
 
     def run(
         self,
-        data: Sequence[tuple[np.ndarray, float]],
+        data: Sequence[tuple[Rows, float]],
         rows: int,
         batch: int,
         *,
@@ -181,7 +186,8 @@ class Session:
 
         Parameters
         ----------
-        data : (C-contiguous array, factor) for each input; at least `rows` samples each
+        data : (array of contiguous rows or `SparseRows`, factor) for each input; at least `rows`
+            samples each
         rows, batch : samples in all, and samples of a step
         first, steps : which steps of these; None for all that are left
         order : int64 sample numbers, or None for the order in which they lie
@@ -201,7 +207,10 @@ class Session:
             raise ValueError(f"a batch of {batch} for a plan of at most {self.plan.batch}")
         if threads is None:
             threads = self.threads(min(batch, rows))
-        feeds: tuple[Any, ...] = tuple((a, SOURCES[a.dtype.name], scale) for a, scale in data)
+        feeds: tuple[Any, ...] = tuple(
+            (a.parts if isinstance(a, SparseRows) else a, SOURCES[a.dtype.name], scale * own)
+            for (a, scale), own in zip(data, self.scales, strict=True)
+        )
         if losses is None and self.has_loss:
             losses = np.empty(steps) if steps > 1 else self.empty_losses
         result: tuple[int, int] = self.runner.run(

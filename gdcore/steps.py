@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
+from gdcore.graph.feeds import fold_scales
 from gdcore.graph.instructions import Instruction
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan
 from gdcore.graph.registry import input_value
+from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Loss
 from gdcore.memory import Memory
@@ -126,6 +128,7 @@ class Builder:
     network, memory
     losses : one for each output, or empty for prediction alone
     loss_weights : factor of each
+    plans : where plans are found and kept that fit other models, too; or None
     """
 
     def __init__(
@@ -134,11 +137,13 @@ class Builder:
         memory: Memory,
         losses: Sequence[Loss],
         loss_weights: Sequence[float],
+        plans: Plans | None = None,
     ) -> None:
         self.network = network
         self.memory = memory
         self.losses = losses
         self.loss_weights = loss_weights
+        self.plans = plans
         self.bits = 8 * memory.dtype.itemsize
 
     def _plan(
@@ -148,25 +153,51 @@ class Builder:
         pinned: dict[Value, Place],
         places: Places,
         batch: int,
+        checked: int = 0,
     ) -> Plan:
-        return make_plan(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES)
+        """The plan of a step; between computation and update so many gradients are `checked`."""
+        roots = [*compute, *update]
+        key = None
+        if self.plans is not None:
+            key = structure(compute, update, pinned, places), batch, self.bits, checked
+            found = self.plans.find(key, roots)
+            if found is not None:
+                return found
+        plan = make_plan(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES)
+        if checked:
+            plan.instructions.insert(
+                plan.n_compute,
+                Instruction(
+                    "all_finite",
+                    [(FLAG, 1, 0), (GRADS, 0, 0)],
+                    [(checked, 0)],
+                    text="all_finite",
+                    flops=(2 * checked, 0),
+                ),
+            )
+            plan.n_compute += 1
+        if self.plans is not None:
+            self.plans.keep(key, roots, plan)
+        return plan
 
     def predict(self, batch: int) -> Step:
         """The outputs, as in prediction."""
-        outputs, _ = specialize(self.network.outputs, training=False)
-        places = Places(self.memory, self.network.inputs)
-        plan = self._plan(outputs, [], {}, places, batch)
-        return Step(Session(plan, self.network.inputs, outputs, None, self.memory.buffers))
+        inputs = self.network.inputs
+        folded, scales = fold_scales(self.network.outputs, inputs)
+        outputs, _ = specialize(folded, training=False)
+        plan = self._plan(outputs, [], {}, Places(self.memory, inputs), batch)
+        return Step(Session(plan, inputs, outputs, None, self.memory.buffers, scales=scales))
 
     def evaluate(self, batch: int, targets: Sequence[Target], weighted: bool) -> Step:
         """The loss and the outputs, as in prediction."""
         leaves, weights = self._fed(targets, weighted)
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        (loss, *outputs), _ = specialize([loss, *self.network.outputs], training=False)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
+        folded, scales = fold_scales([loss, *self.network.outputs], inputs)
+        (loss, *outputs), _ = specialize(folded, training=False)
         places = Places(self.memory, inputs)
         plan = self._plan([loss, *outputs], [], {}, places, batch)
-        return Step(Session(plan, inputs, outputs, loss, self.memory.buffers))
+        return Step(Session(plan, inputs, outputs, loss, self.memory.buffers, scales=scales))
 
     def train(
         self,
@@ -179,8 +210,9 @@ class Builder:
         """Loss, gradients and update. Without an optimizer the gradients are the result."""
         leaves, weights = self._fed(targets, weighted)
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        (loss, *outputs), updates = specialize([loss, *self.network.outputs], training=True)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
+        folded, scales = fold_scales([loss, *self.network.outputs], inputs)
+        (loss, *outputs), updates = specialize(folded, training=True)
         places = Places(self.memory, inputs)
         parameters = self.memory.trainable()
         grads = gradients(loss, [p.leaf for p in parameters])
@@ -204,23 +236,13 @@ class Builder:
             for own, at in updates_of(optimizer, numbers, self.memory, places):
                 pinned[own] = at
                 update.append(own)
-        plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch)
-        n = self.memory.n_trainable
-        plan.instructions.insert(
-            plan.n_compute,
-            Instruction(
-                "all_finite",
-                [(FLAG, 1, 0), (GRADS, 0, 0)],
-                [(n, 0)],
-                text="all_finite",
-                flops=(2 * n, 0),
-            ),
-        )
-        plan.n_compute += 1
+        checked = self.memory.n_trainable
+        plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch, checked)
         buffers = self.memory.buffers | {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer
-        return Step(Session(plan, inputs, kept, loss, buffers, check=Place(FLAG, 0)), numbers)
+        check = Place(FLAG, 0)
+        return Step(Session(plan, inputs, kept, loss, buffers, check=check, scales=scales), numbers)
 
     def examine(
         self, batch: int, targets: Sequence[Target], weighted: bool

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import as_array, check_finite, same_length
+from gdcore.arrays import Rows, as_array, check_finite, same_length
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Custom, Loss, class_numbers
@@ -16,7 +16,7 @@ from gdcore.steps import Target
 
 
 def as_targets(
-    y: Any, x: np.ndarray, network: Network, losses: Sequence[Loss]
+    y: Any, x: Rows, network: Network, losses: Sequence[Loss]
 ) -> tuple[list[np.ndarray], tuple[Target, ...]]:
     """The targets of each output, and what they look like.
 
@@ -82,7 +82,7 @@ def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarra
     return loss.check(y, output)
 
 
-def sample_weights(weights: Any, x: np.ndarray) -> np.ndarray | None:
+def sample_weights(weights: Any, x: Rows) -> np.ndarray | None:
     """Checked weights, or None.
 
     Raises

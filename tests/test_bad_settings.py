@@ -142,6 +142,11 @@ SETTINGS = {
         ValueError,
         "GaussianNoise std=-1: expected at least 0",
     ),
+    "scale": (
+        lambda: gd.Rescaling(float("nan")),
+        ValueError,
+        "Rescaling scale=nan: expected a finite number",
+    ),
     **{
         f"input {s!r}": (
             lambda s=s: gd.Input(s),

@@ -70,6 +70,7 @@ LAYERS = {
     "BatchNorm": stack(gd.BatchNorm),
     "LayerNorm": stack(gd.LayerNorm),
     "Layer": stack(Scale),
+    "Rescaling": lambda: gd.Sequential([gd.Input(64), gd.Rescaling(0.25, 0.5), gd.Dense(CLASSES)]),
     "Flatten": image(),
     "Reshape": stack(lambda: gd.Reshape((4, 40)), lambda: gd.Dense(12), gd.Flatten),
     "Conv2D": image(lambda: gd.Conv2D(6, 3, padding="same", activation="relu")),

@@ -139,6 +139,7 @@ CASES = {
     ),
     "Dropout": Case(lambda: gd.Dropout(0.5), ((9,),), lambda xs, ws: xs[0]),
     "GaussianNoise": Case(lambda: gd.GaussianNoise(0.5), ((9,),), lambda xs, ws: xs[0]),
+    "Rescaling": Case(lambda: gd.Rescaling(0.5, -1.0), ((9,),), lambda xs, ws: xs[0] * 0.5 - 1.0),
 }
 for kind, function in reference.ACTIVATION.items():
     CASES[f"Activation-{kind}"] = Case(partial(gd.Activation, kind), ((37,),), plain(function))

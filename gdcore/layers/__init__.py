@@ -7,6 +7,7 @@ from gdcore.layers.embedding import Embedding
 from gdcore.layers.normalization import BatchNorm, LayerNorm
 from gdcore.layers.recurrent import LSTM
 from gdcore.layers.regularization import Dropout, GaussianNoise
+from gdcore.layers.scaling import Rescaling
 from gdcore.layers.shape import Add, Concatenate, Flatten, Input, Reshape
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "MaxPool2D",
+    "Rescaling",
     "Reshape",
 ]
