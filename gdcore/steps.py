@@ -156,7 +156,10 @@ class Builder:
         outputs, _ = specialize(self.network.outputs, training=False)
         places = Places(self.memory, self.network.inputs)
         plan = self._plan(outputs, [], {}, places, batch)
-        return Step(Session(plan, self.network.inputs, outputs, None, self.memory.buffers))
+        memory = self.memory
+        return Step(
+            Session(plan, self.network.inputs, outputs, None, memory.buffers, gate=memory.gate)
+        )
 
     def evaluate(self, batch: int, targets: Sequence[Target], weighted: bool) -> Step:
         """The loss and the outputs, as in prediction."""
@@ -166,7 +169,8 @@ class Builder:
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
         places = Places(self.memory, inputs)
         plan = self._plan([loss, *outputs], [], {}, places, batch)
-        return Step(Session(plan, inputs, outputs, loss, self.memory.buffers))
+        memory = self.memory
+        return Step(Session(plan, inputs, outputs, loss, memory.buffers, gate=memory.gate))
 
     def train(
         self,
@@ -220,7 +224,17 @@ class Builder:
         buffers = self.memory.buffers | {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer
-        return Step(Session(plan, inputs, kept, loss, buffers, check=Place(FLAG, 0)), numbers)
+        session = Session(
+            plan,
+            inputs,
+            kept,
+            loss,
+            buffers,
+            check=Place(FLAG, 0),
+            gate=self.memory.gate,
+            writes=True,
+        )
+        return Step(session, numbers)
 
     def examine(
         self, batch: int, targets: Sequence[Target], weighted: bool
@@ -245,7 +259,8 @@ class Builder:
             grads.append(own_value(g, f"gradient of {self.network.names[p]}"))
         values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
         plan = self._plan(values, [], {}, places, batch)
-        return Session(plan, inputs, [], None, self.memory.buffers), values
+        memory = self.memory
+        return Session(plan, inputs, [], None, memory.buffers, gate=memory.gate), values
 
     def _fed(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], Value | None]:
         return target_leaves(targets), input_value((Batch(1),), "weight") if weighted else None

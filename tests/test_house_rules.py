@@ -64,7 +64,7 @@ def within(name, *rooms):
 
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
-    ("errors", "random", "_core"),
+    ("errors", "random", "turns", "_core"),
     ("runtime", "arrays", "progress", "graph", "schedules", "initializers", "metrics"),
     ("ops", "session"),
     ("activations", "losses", "optimizers"),
@@ -436,10 +436,8 @@ ISA_FLAGS = (
     else {"neon": ""}
 )
 VARIANTS = [(isa, bits) for isa in ISA_FLAGS for bits in (32, 64)]
-PROCESS_WIDE = {
-    "forked",
-    "watching",
-}  # exec.c: that this process is a forked child; nothing of any model
+# exec.c: whether this process is a forked child, and how many calls are under way; nothing of any model
+PROCESS_WIDE = {"forked", "watching", "started", "calls"}
 
 
 def needs(*tools):
