@@ -26,19 +26,38 @@ static double now(void) {
 }
 
 #ifndef _OPENMP
-static int threads_to_use(int wanted) { return (void)wanted, 1; }
-#elif defined(_WIN32)
-static int threads_to_use(int wanted) { return wanted; } /* there is no fork */
+static int begin_call(int wanted) { return (void)wanted, 1; }
+static void end_call(void) {}
 #else
-/* A forked child has none of its parent's worker threads, and OpenMP would wait for them: it runs on one. */
-static int forked;
-static int watching;
-static void after_fork(void) { __atomic_store_n(&forked, 1, __ATOMIC_RELAXED); }
+/* Calls under way in this process share the threads that each of them may have: two models that are
+ * trained at once on two cores take one each. */
+static int calls;
 
-static int threads_to_use(int wanted) {
-  if (wanted > 1 && !__atomic_exchange_n(&watching, 1, __ATOMIC_RELAXED)) pthread_atfork(NULL, NULL, after_fork);
-  return __atomic_load_n(&forked, __ATOMIC_RELAXED) ? 1 : wanted;
+static int share(int wanted) {
+  const int threads = wanted / __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+  return threads > 1 ? threads : 1;
 }
+static void end_call(void) { __atomic_sub_fetch(&calls, 1, __ATOMIC_RELAXED); }
+#ifdef _WIN32
+static int begin_call(int wanted) { return share(wanted); } /* there is no fork */
+#else
+/* A forked child has none of its parent's calls and worker threads; OpenMP would wait for the latter, so
+ * that it runs on one if there ever were any. */
+static int watching, started, forked;
+
+static void after_fork(void) {
+  __atomic_store_n(&calls, 0, __ATOMIC_RELAXED);
+  if (__atomic_load_n(&started, __ATOMIC_RELAXED)) __atomic_store_n(&forked, 1, __ATOMIC_RELAXED);
+}
+
+static int begin_call(int wanted) {
+  if (!__atomic_exchange_n(&watching, 1, __ATOMIC_RELAXED)) pthread_atfork(NULL, NULL, after_fork);
+  const int threads = share(wanted);
+  if (threads == 1 || __atomic_load_n(&forked, __ATOMIC_RELAXED)) return 1;
+  __atomic_store_n(&started, 1, __ATOMIC_RELAXED);
+  return threads;
+}
+#endif
 #endif
 
 /* What the threads of one call share. */
@@ -140,12 +159,13 @@ static void run_thread(team *t, int id, int threads) {
 
 int64_t gd_run_job(gd_job *job, int32_t *status) {
   team t = {.job = job};
-  const int threads = threads_to_use(job->threads);
+  const int threads = begin_call(job->threads);
   if (threads == 1) run_thread(&t, 0, 1);
   else {
     GD_PARALLEL(threads)
     run_thread(&t, gd_thread_id(), gd_thread_count());
   }
+  end_call();
   *status = t.status;
   return t.done;
 }

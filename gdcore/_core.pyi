@@ -1,6 +1,7 @@
 """Types of the compiled module; see _core.pyx."""
 
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 DONE: int
 PAUSED: int
@@ -16,6 +17,15 @@ def kernel_names() -> list[str]: ...
 def build_flags() -> str: ...
 def openmp() -> str: ...
 def permutation(order: Any, seed: int, stream: int) -> None: ...
+
+class Gate:
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 class Plan:
     def __init__(
@@ -37,6 +47,8 @@ class Runner:
         taps: list[tuple[tuple[int, int, int], int]],
         loss: tuple[int, int, int] | None,
         hyper_buffer: int,
+        gate: Gate | None,
+        writes: bool,
     ) -> None: ...
     def run(
         self,

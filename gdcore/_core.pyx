@@ -1,7 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 """The one door between Python and C: plans go in as plain lists, arrays as buffers, losses come back."""
 
+import collections
+import os
+import threading
+
+cimport cython
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport strcmp
@@ -73,6 +79,9 @@ cdef extern from "exec.h" nogil:
     const char *gd_chain_key(int)
     const char *gd_openmp()
     const char *gd_build_flags()
+
+
+include "gate.pxi"
 
 
 DONE, PAUSED, NOT_FINITE = 0, 1, 2
@@ -250,17 +259,22 @@ cdef class Runner:
     taps : list of ((buffer, type, offset), bytes of a row)
     loss : (buffer, type, offset) or None
     hyper_buffer : int, or -1
+    gate : Gate of the memory that models share, or None
+    writes : whether a run writes to that memory
     """
     cdef gd_job job
     cdef Plan plan
     cdef Py_buffer held[GD_MAX_BUFFERS * 3]
     cdef int n_held
-    cdef bint busy
+    cdef Gate gate
+    cdef bint writes
     cdef readonly int64_t taken  # steps completed since the plan was made
 
-    def __cinit__(self, Plan plan, list buffers, list feeds, list taps, loss, int hyper_buffer):
+    def __cinit__(self, Plan plan, list buffers, list feeds, list taps, loss, int hyper_buffer,
+                  Gate gate, bint writes):
         cdef int i
         self.plan = plan
+        self.gate, self.writes = gate, writes
         self.job.plan = &plan.plan
         if len(buffers) > GD_MAX_BUFFERS:
             raise ValueError(f"a plan with {len(buffers)} buffers: at most {GD_MAX_BUFFERS} are possible")
@@ -316,9 +330,6 @@ cdef class Runner:
         cdef int32_t status = 0
         cdef int64_t done
         cdef gd_job job
-        if self.busy:
-            raise RuntimeError("this model is already running in another thread: give each thread a model of its own")
-        self.busy = True
         job = self.job
         try:
             for i in range(job.n_feeds):
@@ -373,11 +384,16 @@ cdef class Runner:
             job.rows, job.batch, job.first, job.steps = rows, batch, first, steps
             job.seed, job.counter = seed, counter
             job.threads, job.seconds = threads, seconds
-            with nogil:
-                done = gd_run_job(&job, &status)
-            self.taken += done
+            if self.gate is not None:
+                self.gate.enter(self.writes)
+            try:
+                with nogil:
+                    done = gd_run_job(&job, &status)
+                self.taken += done
+            finally:
+                if self.gate is not None:
+                    self.gate.leave()
         finally:
-            self.busy = False
             for i in range(n):
                 PyBuffer_Release(&views[i])
         return done, status

@@ -23,6 +23,7 @@ from gdcore.network import Network, trace
 from gdcore.optimizers import Optimizer
 from gdcore.random import fresh_seed
 from gdcore.steps import Builder, Step, Target
+from gdcore.turns import MAKING
 
 if TYPE_CHECKING:
     from gdcore.fitting import Data
@@ -205,10 +206,13 @@ class Compiled(Layer):
         >>> model.predict([[1.0, 2.0]]).shape
         (1, 1)
         """
-        self._network = None
-        for _, layer in self.walk():
-            for name in [n for n, v in layer.variables.items() if v.data is None]:
-                del layer.variables[name]
+        with MAKING:
+            if self._memory is not None:  # another thread's data has settled them
+                return
+            self._network = None
+            for _, layer in self.walk():
+                for name in [n for n, v in layer.variables.items() if v.data is None]:
+                    del layer.variables[name]
 
     def _keep_data(self) -> None:
         if self._memory is not None:
@@ -285,7 +289,8 @@ class Compiled(Layer):
         (['0.kernel', '0.bias'], (B, 2))
         """
         if self._network is None or self._seen_freezes != Layer.freezes:
-            self._trace(arrays)
+            with MAKING:
+                self._trace(arrays)
         assert self._network is not None
         if arrays is not None:
             for a, leaf in zip(arrays, self._network.inputs, strict=True):
@@ -331,12 +336,16 @@ class Compiled(Layer):
         old = self._memory
         if old is not None and old.network is network and self.__dict__.get("_trained") == trained:
             return old
-        self._keep_data()
-        self._steps = {}
-        memory = self._memory = Memory(network, self._optimizer, self._dtype)
-        memory.fill(self.seed, old)  # what is trained as before keeps its slots
-        self.__dict__["_trained"] = trained
-        return memory
+        with MAKING:
+            if self._memory is not old:  # another thread was here first
+                return self.memory(arrays)
+            self._keep_data()
+            self._steps = {}
+            memory = Memory(network, self._optimizer, self._dtype)
+            memory.fill(self.seed, old)  # what is trained as before keeps its slots
+            self.__dict__["_trained"] = trained
+            self._memory = memory
+            return memory
 
     @property
     def seed(self) -> int:
@@ -365,9 +374,13 @@ class Compiled(Layer):
         return Builder(memory.network, memory, self._losses, self._loss_weights, self._plans)
 
     def _step(self, key: tuple[Any, ...], make: Any) -> Step:
-        if key not in self._steps:
-            self._steps[key] = make()
-        return self._steps[key]
+        step: Step | None = self._steps.get(key)
+        if step is None:
+            with MAKING:
+                step = self._steps.get(key)
+                if step is None:
+                    step = self._steps[key] = make()
+        return step
 
     def share_plans(self, plans: Plans | None) -> None:
         """Find plans, and keep them, where models of the same structure do; None to do so no more."""

@@ -20,6 +20,7 @@ from gdcore.progress import Progress
 from gdcore.readahead import ReadAhead
 from gdcore.runtime import check_stop
 from gdcore.schedules import ReduceOnPlateau
+from gdcore.turns import training
 
 if TYPE_CHECKING:
     from gdcore.model import Model
@@ -232,6 +233,10 @@ class Fit:
 
     def run(self) -> History:
         """All epochs."""
+        with training(self.model):
+            return self._run()
+
+    def _run(self) -> History:
         model = self.model
         model.stop_training = False
         model.history = self.history  # there too when Ctrl-C ends the loop

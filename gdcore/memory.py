@@ -19,7 +19,7 @@ from gdcore.layers.base import Parameter, Variable
 from gdcore.network import Network
 from gdcore.optimizers import NO_DECAY, Optimizer
 from gdcore.random import Stream
-from gdcore.session import GRADS, PARAMS, SLOTS, STATES, aligned
+from gdcore.session import GRADS, PARAMS, SLOTS, STATES, Gate, aligned
 
 LINE = 64
 
@@ -62,11 +62,14 @@ class Memory:
         Ranges of the parameter vector that are updated alike.
     n_trainable : int
         Elements of the parameter vector that are trained.
+    gate : Gate
+        Runs that read pass it together, those that write one by one.
     """
 
     def __init__(self, network: Network, optimizer: Optimizer | None, dtype: np.dtype) -> None:
         self.network = network
         self.optimizer = optimizer
+        self.gate = Gate()
         self.dtype = np.dtype(dtype)
         self.step = LINE // self.dtype.itemsize
         self.offsets: dict[Variable, int] = {}

@@ -17,6 +17,7 @@ from gdcore.fitting import Data, Fit, Tally, sweep
 from gdcore.graph.ir import Value, rewrite
 from gdcore.metrics import Metric
 from gdcore.targets import as_targets, class_weights, sample_weights
+from gdcore.turns import check_trainer
 from gdcore.weights import Weights
 
 PREDICT_BATCH = 256
@@ -45,6 +46,14 @@ class Model(Weights):
     ------
     TypeError
         If a graph lacks its inputs or its outputs.
+
+    Notes
+    -----
+    Any number of threads may use one model at once. `predict`, `evaluate` and `gradients` give what
+    they give alone. `train_on_batch` of several threads are taken one after another. While one thread
+    is within `fit`, others may predict and evaluate, and each of their steps finds the weights as they
+    are between two training steps; `fit` and `train_on_batch` by another thread raise RuntimeError.
+    Do not compile, freeze or change layers while others use the model.
 
     Examples
     --------
@@ -359,24 +368,25 @@ class Model(Weights):
         >>> [round(model.train_on_batch([[1.0, 1.0]], [1.0]), 3) for _ in range(3)]
         [1.0, 0.884, 0.781]
         """
+        check_trainer(self)
         data = self._prepare(x, y, sample_weight)
         step = self.train_step(data.rows, data, keep_outputs=False)
         tally = Tally(())
-        done, _ = sweep(
-            step,
-            data,
-            data.rows,
-            tally,
-            seed=self.seed,
-            counter=self.steps_done,
-            hyper_from=self.steps_done,
-        )
-        if not done:
-            raise NonFiniteError(
-                self.epochs_done, self.steps_done, self.first_bad_tensor(data, np.arange(data.rows))
+        with self.memory().gate:
+            done, _ = sweep(
+                step,
+                data,
+                data.rows,
+                tally,
+                seed=self.seed,
+                counter=self.steps_done,
+                hyper_from=self.steps_done,
             )
-        self.steps_done += 1
-        return tally.mean
+            if done:
+                self.steps_done += 1
+                return tally.mean
+            tensor = self.first_bad_tensor(data, np.arange(data.rows))
+            raise NonFiniteError(self.epochs_done, self.steps_done, tensor)
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
         """The gradient of the loss on one batch with respect to every parameter.
@@ -401,14 +411,15 @@ class Model(Weights):
         """
         data = self._prepare(x, y, sample_weight)
         step = self.train_step(data.rows, data, keep_outputs=False, update=False)
-        sweep(step, data, data.rows, Tally(()), seed=self.seed, counter=self.steps_done)
         memory = self.memory()
         trained = set(memory.trainable())
-        return {
-            memory.network.names[p]: memory.gradient(p).copy()
-            for p in memory.network.parameters
-            if p in trained
-        }
+        with memory.gate:
+            sweep(step, data, data.rows, Tally(()), seed=self.seed, counter=self.steps_done)
+            return {
+                memory.network.names[p]: memory.gradient(p).copy()
+                for p in memory.network.parameters
+                if p in trained
+            }
 
     def first_bad_tensor(self, data: Data, rows: np.ndarray) -> str:
         """The first tensor of a step that is not finite, in the order of computation.

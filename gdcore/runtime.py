@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from gdcore import _core
@@ -73,17 +74,27 @@ def _physical_cores(allowed: set[int]) -> int:
     return len(cores)
 
 
+def _allowed() -> set[int]:
+    """The processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+@cache
+def processors() -> int:
+    """How many threads can be running at one moment: those allowed, or a container's quota."""
+    count, quota = len(_allowed()), _quota()
+    return max(1, min(count, quota) if quota is not None else count)
+
+
 def _default_threads() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if asked:
         if not asked.isdigit() or int(asked) < 1:
             raise ValueError(f"OMP_NUM_THREADS={asked!r}: expected a whole number of at least 1")
         return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        allowed = os.sched_getaffinity(0)
-    else:
-        allowed = set(range(os.cpu_count() or 1))
-    count = _physical_cores(allowed)
+    count = _physical_cores(_allowed())
     quota = _quota()
     return max(1, min(count, quota) if quota is not None else count)
 

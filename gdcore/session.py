@@ -6,6 +6,8 @@ and layer states outlive a session and are shared by all sessions of a model; th
 
 from __future__ import annotations
 
+import os
+import queue
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -73,9 +75,14 @@ class _Scratch(threading.local):
 
 _scratch = _Scratch()
 
+Gate = _core.Gate  # of the memory of a model: many read, or one writes
+
 
 class Session:
     """Runs one plan.
+
+    Several threads may run it at once: each has an arena of its own, of which there are at most as
+    many as processors. A session that writes to the model's memory has one: its runs take turns.
 
     Parameters
     ----------
@@ -87,6 +94,8 @@ class Session:
     check : place of the int32 flag that `all_finite` clears, or None
     isa : number of the instruction set; None for the one chosen at import
     scales : for each input, what its data is multiplied by as it is gathered; None for 1
+    gate : what guards the shared memory, or None where nobody else uses it
+    writes : whether a run writes to shared memory
     """
 
     def __init__(
@@ -99,30 +108,18 @@ class Session:
         check: Place | None = None,
         isa: int | None = None,
         scales: Sequence[float] | None = None,
+        gate: Gate | None = None,
+        writes: bool = False,
     ) -> None:
         self.plan = plan
         self.inputs = list(inputs)
         self.scales = [1.0] * len(self.inputs) if scales is None else list(scales)
         self.taps = list(taps)
         self.real = np.dtype(np.float32 if plan.bits == 32 else np.float64)
-        self.arena = aligned(plan.placement.arena_bytes + 64)
         slots: list[np.ndarray | None] = [None] * (INPUTS + len(self.inputs))
-        slots[ARENA] = self.arena
         slots[CONSTANTS] = plan.constants
         for number, array in buffers.items():
             slots[number] = array
-        feeds = []
-        for i, leaf in enumerate(self.inputs):
-            kind = np.dtype(np.int32) if leaf.dtype == INT else self.real
-            row = at_batch(size(leaf.shape), 1)
-            feeds.append(
-                (
-                    INPUTS + i,
-                    int(leaf.dtype == INT),
-                    row,
-                    aligned(plan.batch * row * kind.itemsize + 64),
-                )
-            )
         self.tap_rows = [at_batch(size(t.shape), 1) for t in taps]
         tap_refs = []
         for tap, row in zip(taps, self.tap_rows, strict=True):
@@ -139,9 +136,47 @@ class Session:
             plan.n_compute,
             None if check is None else (check.buffer, check.offset),
         )
-        self.runner = _core.Runner(core, slots, feeds, tap_refs, loss_ref, HYPER)
+
+        def bind() -> tuple[_core.Runner, np.ndarray]:
+            arena = aligned(plan.placement.arena_bytes + 64)
+            mine = [*slots]
+            mine[ARENA] = arena
+            return _core.Runner(
+                core, mine, self._stages(), tap_refs, loss_ref, HYPER, gate, writes
+            ), arena
+
+        self._bind = bind
+        self.runner, self.arena = bind()
+        self.writes = writes
+        self._made, self._process = 1, os.getpid()
+        self._idle: queue.SimpleQueue[_core.Runner] = queue.SimpleQueue()
+        self._idle.put(self.runner)
         self.empty_losses = np.zeros(1)
         self.has_loss = loss is not None
+
+    def _stages(self) -> list[tuple[int, int, int, np.ndarray]]:
+        """For each input: its buffer, its type, the elements of a row, and room for a batch."""
+        out = []
+        for i, leaf in enumerate(self.inputs):
+            kind = np.dtype(np.int32) if leaf.dtype == INT else self.real
+            row = at_batch(size(leaf.shape), 1)
+            room = aligned(self.plan.batch * row * kind.itemsize + 64)
+            out.append((INPUTS + i, int(leaf.dtype == INT), row, room))
+        return out
+
+    def _another(self) -> _core.Runner:
+        """A runner for one more thread: a new one, or, where there are enough, the next that is idle."""
+        if self._process != os.getpid():  # those that are out are with threads of our parent
+            self._process, self._made = os.getpid(), 0
+        self._made += 1
+        if self._made <= runtime.processors():
+            try:
+                return self._bind()[0]
+            except MemoryError:
+                if self._made == 1:
+                    raise
+        self._made -= 1
+        return self._idle.get()
 
     @property
     def nbytes(self) -> int:
@@ -213,21 +248,30 @@ class Session:
         )
         if losses is None and self.has_loss:
             losses = np.empty(steps) if steps > 1 else self.empty_losses
-        result: tuple[int, int] = self.runner.run(
-            feeds,
-            order,
-            rows,
-            batch,
-            first,
-            steps,
-            seed,
-            counter,
-            hyper,
-            losses,
-            tuple(outputs),
-            threads,
-            _scratch.get(threads),
-            seconds,
-            spent,
-        )
-        return result
+        runner = self.runner
+        if not self.writes:
+            try:
+                runner = self._idle.get_nowait()
+            except queue.Empty:
+                runner = self._another()
+        try:
+            return runner.run(
+                feeds,
+                order,
+                rows,
+                batch,
+                first,
+                steps,
+                seed,
+                counter,
+                hyper,
+                losses,
+                tuple(outputs),
+                threads,
+                _scratch.get(threads),
+                seconds,
+                spent,
+            )
+        finally:
+            if not self.writes:
+                self._idle.put(runner)

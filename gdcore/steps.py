@@ -182,11 +182,13 @@ class Builder:
 
     def predict(self, batch: int) -> Step:
         """The outputs, as in prediction."""
-        inputs = self.network.inputs
+        inputs, memory = self.network.inputs, self.memory
         folded, scales = fold_scales(self.network.outputs, inputs)
         outputs, _ = specialize(folded, training=False)
-        plan = self._plan(outputs, [], {}, Places(self.memory, inputs), batch)
-        return Step(Session(plan, inputs, outputs, None, self.memory.buffers, scales=scales))
+        plan = self._plan(outputs, [], {}, Places(memory, inputs), batch)
+        return Step(
+            Session(plan, inputs, outputs, None, memory.buffers, scales=scales, gate=memory.gate)
+        )
 
     def evaluate(self, batch: int, targets: Sequence[Target], weighted: bool) -> Step:
         """The loss and the outputs, as in prediction."""
@@ -197,7 +199,10 @@ class Builder:
         (loss, *outputs), _ = specialize(folded, training=False)
         places = Places(self.memory, inputs)
         plan = self._plan([loss, *outputs], [], {}, places, batch)
-        return Step(Session(plan, inputs, outputs, loss, self.memory.buffers, scales=scales))
+        memory = self.memory
+        return Step(
+            Session(plan, inputs, outputs, loss, memory.buffers, scales=scales, gate=memory.gate)
+        )
 
     def train(
         self,
@@ -241,8 +246,18 @@ class Builder:
         buffers = self.memory.buffers | {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer
-        check = Place(FLAG, 0)
-        return Step(Session(plan, inputs, kept, loss, buffers, check=check, scales=scales), numbers)
+        session = Session(
+            plan,
+            inputs,
+            kept,
+            loss,
+            buffers,
+            check=Place(FLAG, 0),
+            scales=scales,
+            gate=self.memory.gate,
+            writes=True,
+        )
+        return Step(session, numbers)
 
     def examine(
         self, batch: int, targets: Sequence[Target], weighted: bool
@@ -267,7 +282,8 @@ class Builder:
             grads.append(own_value(g, f"gradient of {self.network.names[p]}"))
         values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
         plan = self._plan(values, [], {}, places, batch)
-        return Session(plan, inputs, [], None, self.memory.buffers), values
+        memory = self.memory
+        return Session(plan, inputs, [], None, memory.buffers, gate=memory.gate), values
 
     def _fed(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], Value | None]:
         return target_leaves(targets), input_value((Batch(1),), "weight") if weighted else None

@@ -35,7 +35,10 @@ class Weights(Compiled):
         >>> [w.shape for w in model.get_weights()]
         [(3, 2), (2,)]
         """
-        return [self.memory().view(v).copy() for v in self._variables().values()]
+        variables = self._variables()
+        memory = self.memory()
+        with memory.gate:
+            return [memory.view(v).copy() for v in variables.values()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set what `get_weights` gives.
@@ -80,7 +83,10 @@ class Weights(Compiled):
         >>> list(model.state_dict())
         ['0.kernel', '0.bias']
         """
-        return {name: self.memory().view(v).copy() for name, v in self._variables().items()}
+        variables = self._variables()
+        memory = self.memory()
+        with memory.gate:
+            return {name: memory.view(v).copy() for name, v in variables.items()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Set parameters and states by name.
@@ -129,8 +135,9 @@ class Weights(Compiled):
                     )
                 new[v] = array
         memory = self.memory()
-        for v, array in new.items():
-            memory.view(v)[...] = array
+        with memory.gate:
+            for v, array in new.items():
+                memory.view(v)[...] = array
 
     def freeze(self, pattern: str = "*", frozen: bool = True) -> None:
         """Keep parameters whose names fit a pattern from being trained, or set them free again.

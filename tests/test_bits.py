@@ -390,30 +390,6 @@ def test_two_models_at_once(threads):
         same(one, wanted)
 
 
-def test_one_model_in_two_threads_is_refused_or_done_in_turn():
-    """Never silently wrong: the second caller gets an error that says what to do."""
-    x, y = data()
-    model = compiled()
-    model.fit(x, y, batch_size=BATCH, seed=3)
-    model.predict(x)
-    errors = []
-
-    def ask():
-        try:
-            for _ in range(200):
-                model.predict(x)
-        except RuntimeError as error:
-            errors.append(str(error))
-
-    workers = [threading.Thread(target=ask) for _ in range(2)]
-    for w in workers:
-        w.start()
-    for w in workers:
-        w.join(60)
-    assert all("another thread" in e and "model of its own" in e for e in errors)
-    model.fit(x, y, batch_size=BATCH, seed=3)
-
-
 @pytest.mark.parametrize("batch", [1, 7, 64])
 def test_prediction_does_not_depend_on_threads_or_length(batch):
     x, y = data()

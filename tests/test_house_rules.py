@@ -64,7 +64,7 @@ def within(name, *rooms):
 
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
-    ("errors", "random", "sparse", "_core"),
+    ("errors", "random", "sparse", "turns", "_core"),
     ("runtime", "arrays", "order", "progress", "graph", "schedules", "initializers", "metrics"),
     ("ops", "session", "readahead"),
     ("activations", "losses", "optimizers"),
@@ -440,10 +440,8 @@ ISA_FLAGS = (
     else {"neon": ""}
 )
 VARIANTS = [(isa, bits) for isa in ISA_FLAGS for bits in (32, 64)]
-PROCESS_WIDE = {
-    "forked",
-    "watching",
-}  # exec.c: that this process is a forked child; nothing of any model
+# exec.c: whether this process is a forked child, and how many calls are under way; nothing of any model
+PROCESS_WIDE = {"forked", "watching", "started", "calls"}
 
 
 def needs(*tools):

@@ -87,10 +87,7 @@ class Fusion:
             if group is skip and group is not None:
                 continue
             key = id(group) if group is not None else id(v)
-            if (
-                key in seen
-                or (group.first if group is not None else self.position[v]) > target.last
-            ):
+            if key in seen:
                 continue
             seen.add(key)
             stack.extend(self.users_of(group) if group is not None else self.users[v])
