@@ -15,7 +15,7 @@ from gdcore.arrays import Rows
 from gdcore.callbacks import Callback, History, wants_batches
 from gdcore.errors import NonFiniteError
 from gdcore.metrics import Metric
-from gdcore.order import epoch_order
+from gdcore.order import epoch_order, given_order
 from gdcore.progress import Progress
 from gdcore.readahead import ReadAhead
 from gdcore.runtime import check_stop
@@ -215,7 +215,7 @@ class Fit:
         validation: Data | None,
         batch: int,
         epochs: int,
-        shuffle: bool | str,
+        shuffle: bool | str | Callable[[int], Any],
         callbacks: Sequence[Callback],
         verbose: int | str,
     ) -> None:
@@ -263,15 +263,22 @@ class Fit:
         for c in self.callbacks:
             getattr(c, event)(*args)
 
+    def order(self, epoch: int) -> np.ndarray | None:
+        """The order of an epoch's samples; None is that in which they lie."""
+        if callable(self.shuffle):
+            return given_order(self.shuffle, epoch, self.data.rows)
+        model = self.model
+        return epoch_order(
+            self.shuffle, self.data.rows, self.data.width, model.seed, model.epochs_done
+        )
+
     def epoch(self, epoch: int) -> dict[str, Any]:
         """One pass over the training data, and one over the validation data."""
         model = self.model
         for m in (*self.metrics, *self.val_metrics):
             m.reset()
         tally = Tally(self.metrics)
-        order = epoch_order(
-            self.shuffle, self.data.rows, self.data.width, model.seed, model.epochs_done
-        )
+        order = self.order(epoch)
         step = model.train_step(self.batch, self.data, bool(self.metrics))
         begin = model.steps_done
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
@@ -147,7 +147,7 @@ class Model(Weights):
         validation_split: float = 0.0,
         sample_weight: Any = None,
         class_weight: Any = None,
-        shuffle: bool | str = True,
+        shuffle: bool | str | Callable[[int], Any] = True,
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
         verbose: int | str = "auto",
@@ -168,9 +168,10 @@ class Model(Weights):
             The last share of the samples is held out for validation.
         sample_weight : array of shape (n,), optional
         class_weight : dict of class to weight, array, or "balanced", optional
-        shuffle : bool or "blocks"
-            A new order in each epoch; "blocks" keeps neighbouring rows of a file close in time, so
-            that one larger than memory is read in long stretches.
+        shuffle : bool, "blocks" or callable
+            A new order in each epoch, drawn from the seed. "blocks" keeps neighbouring rows of a
+            file close in time, so that one larger than memory is read in long stretches. A function
+            of the epoch's number (from 0) returns the numbers 0 to n - 1 of the samples in order.
         callbacks : sequence of Callback
         seed : int, optional
             Of initial weights (where there are none yet), order and dropout. The same seed gives the same bits, on any
@@ -213,8 +214,10 @@ class Model(Weights):
             raise ValueError(
                 f"fit validation_split={validation_split!r}: expected at least 0 and below 1"
             )
-        if shuffle not in (True, False, "blocks"):
-            raise ValueError(f"fit shuffle={shuffle!r}: expected True, False or 'blocks'")
+        if not callable(shuffle) and shuffle not in (True, False, "blocks"):
+            raise ValueError(
+                f"fit shuffle={shuffle!r}: expected True, False, 'blocks' or a function"
+            )
         if seed is not None:
             if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
                 raise ValueError(f"fit seed={seed!r}: expected a whole number from 0 to 2**64 - 1")

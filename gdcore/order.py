@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from gdcore import _core
@@ -46,3 +49,24 @@ def epoch_order(
         _core.permutation(mixed, seed, epoch + ((k + 1) << 32))
         part[...] = part[mixed]
     return order
+
+
+def given_order(function: Callable[[int], Any], epoch: int, rows: int) -> np.ndarray:
+    """The order that a user's function gives for an epoch: int64 numbers, each sample once.
+
+    Raises
+    ------
+    ValueError
+        If it gives anything else.
+    """
+    order = np.asarray(function(epoch))
+    seen = np.zeros(rows, bool)
+    whole = order.dtype.kind in "iu" and order.shape == seen.shape
+    if whole and 0 <= order.min() <= order.max() < rows:
+        seen[order] = True
+    if not seen.all():
+        raise ValueError(
+            f"fit shuffle gave {order.size} numbers for epoch {epoch}: expected each of "
+            f"0 to {rows - 1} once"
+        )
+    return np.ascontiguousarray(order, dtype=np.int64)

@@ -85,30 +85,7 @@ def total_loss(
     for loss, factor, output, target in zip(
         losses, loss_weights, network.outputs, targets, strict=True
     ):
-        each = loss(output, target)
-        name = loss.config()["name"]
-        if not isinstance(each, Value):
-            raise TypeError(
-                f"the loss {name!r} returned {type(each).__name__}: expected a traced value; "
-                "compute it with "
-                "gd.ops and + - * /"
-            )
-        if each.shape == ():
-            if weights is not None:
-                raise ValueError(
-                    f"the loss {name!r} returns a scalar, so samples cannot be weighted: let it "
-                    "return one "
-                    "number for each sample, shape (B,)"
-                )
-            part = each
-        elif each.shape == (Batch(1),):
-            part = ops.mean(each if weights is None else each * weights)
-        else:
-            raise ValueError(
-                f"the loss {name!r} returned shape {each.shape}: expected a scalar, or one "
-                "number for each "
-                "sample, shape (B,); use gd.ops.mean"
-            )
+        part = loss.total(output, target, weights)
         part = part if factor == 1.0 else part * factor
         total = part if total is None else total + part
     assert total is not None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import Value
+from gdcore.graph.ir import Batch, Value
 
 EPSILON = 1e-7  # where a logarithm of a probability is cut, as in Keras
 
@@ -69,6 +69,42 @@ class Loss:
         from gdcore.losses import LOSSES
 
         raise TypeError(f"{type(self).__name__} is not a loss: take one of {', '.join(LOSSES)}")
+
+    def total(self, pred: Value, target: Value, weights: Value | None) -> Value:
+        """The loss of a batch, a scalar: Σ weight · loss / B.
+
+        Override it for another way to put the losses of samples together.
+
+        Parameters
+        ----------
+        pred, target : Value
+            Of shape (B, ...).
+        weights : Value of shape (B,), or None
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the loss of a batch is neither a scalar nor one number for each sample.
+        """
+        each, name = self(pred, target), self.config()["name"]
+        if not isinstance(each, Value):
+            raise TypeError(
+                f"the loss {name!r} returned {type(each).__name__}: expected a traced value; "
+                "compute it with gd.ops and + - * /"
+            )
+        if each.shape == ():
+            if weights is not None:
+                raise ValueError(
+                    f"the loss {name!r} returns a scalar, so samples cannot be weighted: let it "
+                    "return one number for each sample, shape (B,)"
+                )
+            return each
+        if each.shape != (Batch(1),):
+            raise ValueError(
+                f"the loss {name!r} returned shape {each.shape}: expected a scalar, or one "
+                "number for each sample, shape (B,); use gd.ops.mean"
+            )
+        return ops.mean(each if weights is None else each * weights)
 
     def link(self, pred: Value) -> str:
         """How to read the output: as metrics and `predict_proba` are told.

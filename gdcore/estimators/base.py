@@ -1,0 +1,199 @@
+"""What all estimators of gdcore share: from fit's arguments to a trained model."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from gdcore.estimators.training import Samples, run
+from gdcore.model import Model
+
+AUTO_BATCH = 200  # scikit-learn's "auto"
+STRETCH = 2048  # rows of a sparse matrix that are made dense at a time
+
+
+class Estimator(BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators. A subclass says what the network is, and how y is coded.
+
+    Attributes
+    ----------
+    model_ : Model
+        The trained gdcore model.
+    """
+
+    _model: Model
+
+    # What subclasses give: see `kinds` and `mlp`.
+    _read: Callable[..., tuple[Any, np.ndarray]]
+    _answers: Callable[[np.ndarray], np.ndarray]
+    _weights: Callable[..., np.ndarray | None]
+    _stratum: Callable[[np.ndarray], np.ndarray | None]
+    _score_function: Callable[..., float]
+
+    @property
+    def model_(self) -> Model:
+        """The gdcore model: `summary()`, `save(path)`, `plan`, `gradients(x, y)`."""
+        check_is_fitted(self)
+        return self._current()
+
+    def _current(self) -> Model:
+        """The model, ready to be asked."""
+        return self._model
+
+    def _outputs(self, X: Any) -> np.ndarray:
+        """What the network puts out, (n, outputs)."""
+        return self._raw(self._rows(X))
+
+    def _rows(self, X: Any) -> Any:
+        """Checked rows to be asked about."""
+        return validate_data(
+            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False
+        )
+
+    def _raw(self, X: Any) -> np.ndarray:
+        """The same, of checked rows."""
+        out = self._by_rows(self._current(), X)
+        return out.reshape(len(out), -1)
+
+    def _by_rows(self, model: Model, X: Any) -> Any:
+        """What a model makes of rows; sparse ones are made dense a stretch at a time."""
+        if not hasattr(X, "tocsr"):
+            return model.predict(X)
+        made = [
+            model.predict(X[at : at + STRETCH].toarray()) for at in range(0, X.shape[0], STRETCH)
+        ]
+        if isinstance(made[0], list):
+            return [np.concatenate(parts) for parts in zip(*made, strict=True)]
+        return np.concatenate(made)
+
+    # --- training ------------------------------------------------------------------------------
+
+    def _checked_weights(self, sample_weight: Any, X: Any, y: np.ndarray) -> np.ndarray | None:
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        weights = self._weights(y, sample_weight)
+        if weights is not None and not weights.sum() > 0:
+            raise ValueError("sample_weight sums to zero: expected a weight above 0 for some sample")
+        return weights
+
+    def _begin_curves(self) -> None:
+        """Curves and counts of a training that starts anew."""
+        self.n_iter_ = self.t_ = 0
+        self.loss_curve_: list[float] = []
+        self._no_improvement_count = 0
+        self._best_state = None
+        self.best_loss_ = None if self.early_stopping else np.inf
+        self.validation_scores_: list[float] | None = None
+        self.validation_loss_curve_: list[float] | None = None
+        self.best_validation_score_: float | None = None
+
+    def _split(
+        self, samples: Samples, given: Samples | None, random: np.random.RandomState
+    ) -> tuple[Samples, Samples | None]:
+        """Rows to train on, and those to validate with."""
+        if given is not None or not self.early_stopping:
+            return samples, given
+        rows, held = train_test_split(
+            np.arange(samples.rows),
+            random_state=random,
+            test_size=self.validation_fraction,
+            stratify=self._stratum(samples.y),
+        )
+        if len(held) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        return samples.take(rows), samples.take(held)
+
+    def _scorer(self, validation: Samples | None) -> Callable[[], float] | None:
+        """A function that scores the model as it is on the validation rows."""
+        if validation is None:
+            return None
+        if self.validation_scores_ is None:
+            self.validation_scores_, self.best_validation_score_ = [], -np.inf
+            self.validation_loss_curve_ = []
+        weights = {} if validation.weights is None else {"sample_weight": validation.weights}
+        if self.scoring is not None:
+            scorer = check_scoring(self, scoring=self.scoring)
+            return lambda: float(scorer(nameless(self), validation.x, validation.y, **weights))
+        function = type(self)._score_function
+
+        def score() -> float:
+            out = self._raw(validation.x)
+            if not np.isfinite(out).all():
+                return float("nan")
+            return float(function(validation.y, self._answers(out), **weights))
+
+        return score
+
+    def _batch(self, rows: int) -> int:
+        if self.batch_size == "auto":
+            return min(AUTO_BATCH, rows)
+        if self.batch_size > rows:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                stacklevel=4,
+            )
+        return min(int(self.batch_size), rows)
+
+    def _train(
+        self,
+        model: Model,
+        samples: Samples,
+        validation: Samples | None,
+        random: np.random.RandomState,
+        once: bool,
+    ) -> None:
+        """Epochs of stochastic descent."""
+        samples, validation = self._split(samples, validation, random)
+        score = self._scorer(validation)
+        order = np.arange(samples.rows)
+
+        def shuffled(epoch: int) -> np.ndarray:
+            nonlocal order  # each epoch shuffles the last one's order, as scikit-learn does
+            places = np.arange(samples.rows)
+            random.shuffle(places)
+            order = order[places]
+            return order
+
+        self.n_iter_ = 0
+        run(
+            self,
+            model,
+            samples,
+            validation,
+            score,
+            self._batch(samples.rows),
+            shuffled if self.shuffle else False,
+            once,
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_iter_") and hasattr(self, "n_features_in_")
+
+
+def nameless(estimator: Estimator) -> Estimator:
+    """The same estimator without the names of its features: a scorer gives it checked arrays."""
+    twin = object.__new__(type(estimator))
+    twin.__dict__.update({k: v for k, v in vars(estimator).items() if k != "feature_names_in_"})
+    return twin
+
+
+def seed_of(random: np.random.RandomState) -> int:
+    """A seed for what is random within the model; the numbers to come stay what they are."""
+    return int(copy.deepcopy(random).randint(2**32, dtype=np.uint64))
+
+
+def random_of(estimator: Any) -> np.random.RandomState:
+    """The random numbers of a fit."""
+    return check_random_state(estimator.random_state)

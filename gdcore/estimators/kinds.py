@@ -1,0 +1,209 @@
+"""What classifiers and regressors do differently: how y is read, and outputs are told as answers.
+
+Both are mixins of an estimator that has `_outputs(X)`, what its network puts out, and `_fit`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+
+def as_column(y: np.ndarray) -> np.ndarray:
+    """A y of one column as a vector, with scikit-learn's warning."""
+    return np.asarray(column_or_1d(y, warn=True)) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def _tells_probabilities(estimator: Any) -> bool:
+    if getattr(estimator, "out_activation_", None) not in ("identity", None):
+        return True
+    if not hasattr(estimator, "out_activation_"):
+        return True
+    raise AttributeError(
+        f"predict_proba is not there with loss={estimator.loss!r}, which does not speak of "
+        "probabilities"
+    )
+
+
+class Classifies(ClassifierMixin):  # type: ignore[misc]
+    """y is classes: of one column, or 0 and 1 for each of several labels."""
+
+    _score_function = staticmethod(accuracy_score)
+
+    def _read(
+        self, X: Any, y: Any, incremental: bool, reset: bool
+    ) -> tuple[Any, np.ndarray]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=reset,
+        )
+        y = as_column(y.toarray() if hasattr(y, "toarray") else y)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._learn_classes(y)
+        else:
+            found = unique_labels(y)
+            if self.warm_start and set(found) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the "
+                    f"previous call to fit. Previously got {self.classes_}, `y` has {found}"
+                )
+            self._known(found, "y")
+        return X, y
+
+    def _known(self, found: np.ndarray, what: str) -> None:
+        """Raises ValueError if there is a class that `fit` has not seen."""
+        if len(np.setdiff1d(found, self.classes_)):
+            raise ValueError(
+                f"`{what}` has classes not in `self.classes_`. `self.classes_` has "
+                f"{self.classes_}. '{what}' has {found}."
+            )
+
+    def _learn_classes(self, y: Any) -> None:
+        self._label_binarizer = LabelBinarizer().fit(y)
+        self.classes_ = self._label_binarizer.classes_
+
+    def _first_partial_fit(self, y: Any, classes: Any) -> None:
+        """Settle the classes at the first `partial_fit`, or check that they are the same."""
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            self._learn_classes(y if type_of_target(y).startswith("multilabel") else classes)
+            if not np.array_equal(self.classes_, unique_labels(classes)):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as the labels of y, {self.classes_}"
+                )
+        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
+            )
+
+    @property
+    def _kind(self) -> str:
+        """ "binary", "multiclass" or "multilabel-indicator"."""
+        return str(self._label_binarizer.y_type_)
+
+    def _weights(self, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
+        if self.class_weight is None:
+            return weights
+        by_class = compute_sample_weight(self.class_weight, y)
+        return by_class if weights is None else weights * by_class
+
+    def _stratum(self, y: np.ndarray) -> np.ndarray | None:
+        """What the validation rows are to hold like shares of: as scikit-learn, two classes only."""
+        return self._label_binarizer.transform(y).astype(bool) if self.n_outputs_ == 1 else None
+
+    def _answers(self, outputs: np.ndarray) -> np.ndarray:
+        """Classes from what the network puts out."""
+        threshold = 0.0 if self.out_activation_ == "identity" else 0.5
+        flat = outputs.ravel() if self.n_outputs_ == 1 else outputs
+        if self._kind == "multiclass" and self.n_outputs_ > 1:
+            return np.asarray(self.classes_[flat.argmax(axis=1)])
+        return np.asarray(self._label_binarizer.inverse_transform(flat, threshold=threshold))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Classes of samples.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, labels) of 0 and 1 for several labels
+        """
+        check_is_fitted(self)
+        return self._answers(self._outputs(X))
+
+    @available_if(_tells_probabilities)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        ndarray of shape (n, classes), or (n, labels) for several labels
+        """
+        check_is_fitted(self)
+        out = self._outputs(X)
+        return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
+
+    @available_if(_tells_probabilities)
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of `predict_proba`, of its shape."""
+        with np.errstate(divide="ignore"):  # the logarithm of a probability of 0 is -inf
+            return np.asarray(np.log(self.predict_proba(X)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+class Regresses(RegressorMixin):  # type: ignore[misc]
+    """y is numbers, in one column or several."""
+
+    _score_function = staticmethod(r2_score)
+
+    def _read(
+        self, X: Any, y: Any, incremental: bool, reset: bool
+    ) -> tuple[Any, np.ndarray]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            y_numeric=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=reset,
+        )
+        return X, as_column(y.toarray() if hasattr(y, "toarray") else y)
+
+    def _weights(self, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
+        return weights
+
+    def _stratum(self, y: np.ndarray) -> None:
+        return None
+
+    def _answers(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Numbers for samples.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, outputs) if y had several columns
+        """
+        check_is_fitted(self)
+        return self._answers(self._outputs(X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,421 @@
+"""`MLPClassifier` and `MLPRegressor`: scikit-learn's perceptrons, and what it has refused for years."""
+
+from __future__ import annotations
+
+import warnings
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.metaestimators import available_if
+
+from gdcore.estimators.base import Estimator, random_of, seed_of
+from gdcore.estimators.checks import PERCEPTRON, check_settings, per_layer
+from gdcore.estimators.kinds import Classifies, Regresses
+from gdcore.estimators.objective import Objective, classification_loss, regression_loss
+from gdcore.estimators.perceptron import Hidden, HiddenLayers, Perceptron, draw
+from gdcore.estimators.solvers import EpochRate, optimizer_of
+from gdcore.estimators.training import NOT_FINITE, Samples
+from gdcore.errors import NonFiniteError
+from gdcore.losses import CrossEntropy, Loss
+from gdcore.quasi_newton import lbfgs
+
+LOGITS = ("hinge", "squared_hinge")  # losses of numbers that are no probabilities
+
+
+def _settings(values: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an `__init__`, from its `locals()`."""
+    return {k: v for k, v in values.items() if k not in ("self", "__class__")}
+
+
+def _steps_with_fit(estimator: Any) -> bool:
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True
+
+
+class Multilayer(Estimator):
+    """What the two perceptrons share."""
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Train.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+            float32 is computed in float32, twice as fast; everything else in float64.
+        y : array of shape (n,) or (n, outputs)
+        sample_weight : array of shape (n,), optional
+        X_val, y_val, sample_weight_val : optional
+            A validation set of your own, in place of `validation_fraction`. It is scored after
+            every epoch; with `early_stopping` it decides when training ends.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a setting or the data does not fit, or the weights stopped being finite.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+
+    def _layers(self) -> list[Hidden]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        settings = [
+            per_layer(name, getattr(self, name), len(sizes))
+            for name in ("activation", "normalization", "dropout")
+        ]
+        return [Hidden(int(n), *more) for n, *more in zip(sizes, *settings, strict=True)]
+
+    def _check(self, hidden: list[Hidden], validation: Any) -> None:
+        if self.solver != "lbfgs":
+            return
+        wrong = (
+            "dropout"
+            if any(h.dropout for h in hidden)
+            else "normalization='batch'"
+            if any(h.normalization == "batch" for h in hidden)
+            else f"optimizer={self.optimizer!r}"
+            if self.optimizer is not None
+            else "X_val"
+            if validation[0] is not None
+            else None
+        )
+        if wrong:
+            raise ValueError(
+                f"{wrong} with solver='lbfgs', which takes all samples at once: use 'adam' or 'sgd'"
+            )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, val: tuple[Any, ...], once: bool) -> Any:
+        check_settings(self, PERCEPTRON)
+        hidden = self._layers()
+        self._check(hidden, val)
+        if once and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        first = not hasattr(self, "coefs_") or (not self.warm_start and not once)
+        X, y = self._read(X, y, once, reset=first)
+        weights = self._checked_weights(sample_weight, X, y)
+        loss = self._loss()
+        self._settle(y)
+        samples = Samples(X, self._targets(y, loss, X.dtype), y, weights)
+        validation = self._validation(val, loss, X.dtype)
+        random = random_of(self)
+        units = [X.shape[1], *(h.units for h in hidden), self.n_outputs_]
+        if first:
+            self._begin(hidden, units, X.dtype, random)
+        elif [c.shape for c in map(np.asarray, self.coefs_)] != list(pairwise(units)):
+            raise ValueError(
+                f"the layers have the sizes {units} now and the weights are of "
+                f"{[c.shape for c in self.coefs_]}: expected the same, or warm_start=False"
+            )
+        if not (once and hasattr(self, "_model") and self._model.compiled):
+            self._compile(hidden, units, loss, samples, random, first)
+        model = self._current()
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(model, samples)
+        else:
+            self._train(model, samples, validation, random, once)
+        if not all(np.isfinite(w).all() for w in (*self.coefs_, *self.intercepts_)):
+            raise ValueError(NOT_FINITE)
+        return self
+
+    def _settle(self, y: np.ndarray) -> None:
+        raise NotImplementedError
+
+    def _loss(self) -> Loss:
+        raise NotImplementedError
+
+    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def _validation(self, given: tuple[Any, ...], loss: Loss, dtype: Any) -> Samples | None:
+        X, y, sample_weight = given
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val go together: give both, or neither")
+        X, y = self._read(X, y, True, reset=False)
+        if X.shape[0] < 2:
+            raise ValueError(f"X_val has {X.shape[0]} rows: expected at least 2")
+        weights = self._checked_weights(sample_weight, X, y)
+        return Samples(X, self._targets(y, loss, dtype), y, weights)
+
+    def _begin(
+        self, hidden: list[Hidden], units: list[int], dtype: Any, random: np.random.RandomState
+    ) -> None:
+        """A network that has learned nothing yet."""
+        self._begin_curves()
+        self.n_layers_ = len(units)
+        logistic = [h.activation == "logistic" for h in hidden]
+        drawn = [
+            draw(random, shape, like)
+            for shape, like in zip(
+                pairwise(units), [*logistic, *(logistic[-1:] or [False])], strict=True
+            )
+        ]
+        self.coefs_ = [k.astype(dtype) for k, _ in drawn]
+        self.intercepts_ = [b.astype(dtype) for _, b in drawn]
+
+    def _compile(
+        self,
+        hidden: list[Hidden],
+        units: list[int],
+        loss: Loss,
+        samples: Samples,
+        random: np.random.RandomState,
+        first: bool,
+    ) -> None:
+        """The model, with a new optimizer."""
+        kept = None if first or not hasattr(self, "_model") else self._current().state_dict()
+        model = Perceptron(units[0], hidden, units[-1], self.out_activation_)
+        dtype = np.asarray(self.coefs_[0]).dtype.name
+        batch = self._batch(samples.rows)
+        steps = self.max_iter * -(-samples.rows // batch)
+        optimizer = optimizer_of(self, steps)
+        if isinstance(optimizer.schedule, EpochRate) and self.t_:
+            optimizer.schedule.current = optimizer.schedule.lr
+        alpha = 0.0 if self.solver == "lbfgs" else float(self.alpha)
+        model.compile(optimizer, Objective(loss, alpha), dtype=dtype)
+        model.resume(seed_of(random), 0, 0)
+        if kept is not None:
+            model.load_state_dict(kept)
+        self._model, self._optimizer = model, optimizer
+        self._current()
+
+    def _current(self) -> Perceptron:
+        """The model, holding what `coefs_` and `intercepts_` hold: they may have been replaced."""
+        model: Perceptron = self._model
+        for mine, views in zip((self.coefs_, self.intercepts_), model.numbers(), strict=True):
+            for i, view in enumerate(views):
+                if np.asarray(mine[i]).ctypes.data != view.ctypes.data:
+                    view[...] = mine[i]
+                    mine[i] = view
+        return model
+
+    def _fit_lbfgs(self, model: Perceptron, samples: Samples) -> None:
+        weights, total = samples.weights, float(samples.rows)
+        if weights is not None:
+            total = float(weights.sum())
+            weights = weights * (samples.rows / total)
+        for layer in model.dense:
+            layer.variables["kernel"].l2 = 0.5 * self.alpha / total
+        say = (lambda i, f: print(f"Iteration {i}, loss = {f:.8f}")) if self.verbose else None
+        try:
+            found = lbfgs(
+                model,
+                samples.x,
+                samples.targets,
+                max_iter=self.max_iter,
+                max_fun=self.max_fun,
+                tol=self.tol,
+                sample_weight=weights,
+                callback=say,
+            )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+            return
+        except NonFiniteError as error:
+            raise ValueError(f"{NOT_FINITE} ({error})") from error
+        self.n_iter_, self.loss_ = min(found.iterations, self.max_iter), found.loss
+        self.loss_curve_ += found.losses
+        self.best_loss_ = found.loss
+        self.t_ += samples.rows * self.n_iter_
+        if not found.converged:
+            warnings.warn(
+                f"lbfgs failed to converge after {self.n_iter_} iteration(s): {found.message}. "
+                "Increase max_iter or max_fun, or scale the data (sklearn.preprocessing)",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def hidden_activations(self, X: Any) -> list[np.ndarray]:
+        """What each hidden layer puts out.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        list of ndarray of shape (n, units)
+            One for each hidden layer, after its activation, without dropout.
+        """
+        model = self.model_
+        hidden = HiddenLayers(model)
+        X = self._rows(X)
+        if len(model.dense) == 1:
+            return []
+        hidden.set_dtype(model.memory().dtype.name)
+        found = self._by_rows(hidden, X)
+        return found if isinstance(found, list) else [found]
+
+
+class MLPClassifier(Classifies, Multilayer):
+    """A multi-layer perceptron for classes.
+
+    Examples
+    --------
+    >>> from gdcore.estimators import MLPClassifier
+    >>> clf = MLPClassifier((8,), max_iter=5, dropout=0.1)
+    >>> clf.get_params()["dropout"]
+    0.1
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: int = 15000,
+        loss: Any = "log_loss",
+        class_weight: Any = None,
+        dropout: Any = 0.0,
+        normalization: Any = None,
+        optimizer: Any = None,
+        scoring: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        vars(self).update(_settings(locals()))
+
+    def _settle(self, y: np.ndarray) -> None:
+        kind, classes = self._kind, len(self.classes_)
+        self.n_outputs_ = classes if kind != "binary" else 1
+        loss = self._loss()
+        if loss.config()["name"] in LOGITS:
+            self.out_activation_ = "identity"
+        else:
+            self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
+
+    def _loss(self) -> Loss:
+        return classification_loss(self.loss, self._kind)
+
+    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
+        if loss.classes and self._kind == "multiclass":
+            return np.searchsorted(self.classes_, y).astype(np.int32)
+        return np.ascontiguousarray(self._label_binarizer.transform(y), dtype=dtype)
+
+    @available_if(_steps_with_fit)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+        """One epoch over these samples, from where training stands.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+        y : array of shape (n,) or (n, labels)
+        sample_weight : array of shape (n,), optional
+        classes : array of all classes
+            Needed at the first call.
+
+        Returns
+        -------
+        self
+        """
+        self._first_partial_fit(y, classes)
+        return self._fit(X, y, sample_weight, (None, None, None), True)
+
+
+class MLPRegressor(Regresses, Multilayer):
+    """A multi-layer perceptron for numbers.
+
+    Examples
+    --------
+    >>> from gdcore.estimators import MLPRegressor
+    >>> MLPRegressor(loss="huber", hidden_layer_sizes=(8,)).get_params()["loss"]
+    'huber'
+    """
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: int = 15000,
+        dropout: Any = 0.0,
+        normalization: Any = None,
+        optimizer: Any = None,
+        scoring: Any = None,
+        callbacks: Any = None,
+    ) -> None:
+        vars(self).update(_settings(locals()))
+
+    def _settle(self, y: np.ndarray) -> None:
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        self.out_activation_ = "exp" if self._loss().name == "poisson" else "identity"
+
+    def _loss(self) -> Loss:
+        return regression_loss(self.loss)
+
+    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
+        return np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
+
+    @available_if(_steps_with_fit)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """One epoch over these samples, from where training stands.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+        y : array of shape (n,) or (n, outputs)
+        sample_weight : array of shape (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, (None, None, None), True)
