@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from gdcore import datasets
     from gdcore.io.model_file import load
     from gdcore.many import fit_many
+    from gdcore.quasi_newton import lbfgs
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,8 @@ __version__ = "0.1.0"
 _LATER = {
     "datasets": ("gdcore.datasets", None),
     "fit_many": ("gdcore.many", "fit_many"),
+    "estimators": ("gdcore.estimators", None),
+    "lbfgs": ("gdcore.quasi_newton", "lbfgs"),
     "load": ("gdcore.io.model_file", "load"),
 }
 
@@ -116,6 +119,7 @@ __all__ = [
     "get_num_threads",
     "initializers",
     "layers",
+    "lbfgs",
     "load",
     "losses",
     "metrics",

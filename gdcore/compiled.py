@@ -12,6 +12,7 @@ from gdcore import losses as loss_functions
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
 from gdcore.arrays import Rows
+from gdcore.copies import restore, state_of
 from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans
@@ -35,6 +36,7 @@ class Compiled(Layer):
     # What a model knows before and after it is built. Class attributes, so that a subclass needs no
     # super().__init__().
     _graph_inputs: Sequence[Value] | None = None
+    _graph_outputs: Any = None
     _network: Network | None = None
     _memory: Memory | None = None
     _optimizer: Optimizer | None = None
@@ -194,6 +196,12 @@ class Compiled(Layer):
         self._memory = None
         self._steps = {}
 
+    def lend_data(self) -> None:
+        """Let the variables hold this model's numbers: they may be shared with another model."""
+        if self._memory is not None:
+            for v in (*self._memory.network.parameters, *self._memory.network.states):
+                v.data = self._memory.view(v)
+
     def forget_trace(self) -> None:
         """The next data settles the sizes of inputs; variables that have numbers stay.
 
@@ -346,6 +354,13 @@ class Compiled(Layer):
             self.__dict__["_trained"] = trained
             self._memory = memory
             return memory
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.lend_data()
+        return state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
 
     @property
     def seed(self) -> int:

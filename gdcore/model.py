@@ -67,7 +67,6 @@ class Model(Weights):
     (1, 4)
     """
 
-    _graph_outputs: Any = None
     history: History | None = None
 
     def __init__(

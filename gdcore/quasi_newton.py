@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from gdcore import _core
 from gdcore.errors import NonFiniteError
 from gdcore.fitting import Data, Tally, sweep
 from gdcore.graph.draws import RANDOM
@@ -153,7 +152,11 @@ def _deterministic(model: Model) -> None:
     outputs, _ = specialize(network.outputs, training=True)
     drawn = any(v.op is RANDOM for v in topological(outputs))
     if drawn or network.states:
-        what = "random numbers" if drawn else f"the running statistics {network.names[network.states[0]]!r}"
+        what = (
+            "random numbers"
+            if drawn
+            else f"the running statistics {network.names[network.states[0]]!r}"
+        )
         raise ValueError(
             f"lbfgs got a model with {what}: expected the same loss from the same weights; leave "
             "out dropout, noise and batch norm, or use model.fit"
@@ -191,8 +194,8 @@ class _Task:
         for part in self.parts:
             rows = part.stop - part.start
             tally = Tally(())
-            _, status = sweep(self.step, self.data.take(part), rows, tally, seed=self.model.seed)
-            if status == _core.NOT_FINITE or not np.isfinite(tally.mean):
+            done, _ = sweep(self.step, self.data.take(part), rows, tally, seed=self.model.seed)
+            if not done or not np.isfinite(tally.mean):
                 if not np.isfinite(self.lowest):
                     bad = self.model.first_bad_tensor(self.data, np.arange(part.start, part.stop))
                     raise NonFiniteError(0, 0, bad)

@@ -61,7 +61,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _raw(self, X: Any) -> np.ndarray:
         """The same, of checked rows."""
-        out = self._by_rows(self._current(), X)
+        out = np.asarray(self._by_rows(self._current(), X))
         return out.reshape(len(out), -1)
 
     def _by_rows(self, model: Model, X: Any) -> Any:
@@ -82,7 +82,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         weights = self._weights(y, sample_weight)
         if weights is not None and not weights.sum() > 0:
-            raise ValueError("sample_weight sums to zero: expected a weight above 0 for some sample")
+            raise ValueError(
+                "sample_weight sums to zero: expected a weight above 0 for some sample"
+            )
         return weights
 
     def _begin_curves(self) -> None:
@@ -196,4 +198,5 @@ def seed_of(random: np.random.RandomState) -> int:
 
 def random_of(estimator: Any) -> np.random.RandomState:
     """The random numbers of a fit."""
-    return check_random_state(estimator.random_state)
+    random: np.random.RandomState = check_random_state(estimator.random_state)
+    return random

@@ -27,7 +27,7 @@ LEARNING_RATES = (*RULES, *_SCHEDULES)
 def whole(low: int) -> Rule:
     """A whole number of at least `low`."""
     return (
-        lambda v: isinstance(v, Integral) and not isinstance(v, bool) and v >= low,
+        lambda v: isinstance(v, Integral) and not isinstance(v, bool) and int(v) >= low,
         f"a whole number of at least {low}",
     )
 
@@ -38,8 +38,9 @@ def number(low: float, high: float = np.inf, open_low: bool = False, closed: boo
     def holds(v: Any) -> bool:
         if not isinstance(v, Real) or isinstance(v, bool):
             return False
-        above = v > low if open_low else v >= low
-        return bool(above and (v <= high if closed else v < high))
+        x = float(v)
+        above = x > low if open_low else x >= low
+        return above and (x <= high if closed else x < high)
 
     words = f"above {low:g}" if open_low else f"at least {low:g}"
     if high < np.inf:
@@ -91,7 +92,10 @@ COMMON: Mapping[str, Rule] = {
         "None, a whole number or a numpy.random.RandomState",
     ),
     "tol": number(0),
-    "verbose": (lambda v: isinstance(v, Integral | np.bool_) and v >= 0, "True, False or a level"),
+    "verbose": (
+        lambda v: isinstance(v, Integral | np.bool_) and int(v) >= 0,
+        "True, False or a level",
+    ),
     "warm_start": FLAG,
     "early_stopping": FLAG,
     "validation_fraction": SHARE,
@@ -158,6 +162,7 @@ def per_layer(name: str, value: Any, layers: int) -> list[Any]:
     if not isinstance(value, list | tuple | np.ndarray):
         return [value] * layers
     if len(value) != layers:
-        raise ValueError(f"{name} has {len(value)} entries for {layers} hidden layers: give one each")
+        raise ValueError(
+            f"{name} has {len(value)} entries for {layers} hidden layers: give one each"
+        )
     return list(value)
-

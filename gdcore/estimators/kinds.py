@@ -39,9 +39,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
     _score_function = staticmethod(accuracy_score)
 
-    def _read(
-        self, X: Any, y: Any, incremental: bool, reset: bool
-    ) -> tuple[Any, np.ndarray]:
+    def _read(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
             self,
             X,
@@ -101,7 +99,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
     def _weights(self, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:
             return weights
-        by_class = compute_sample_weight(self.class_weight, y)
+        by_class = np.asarray(compute_sample_weight(self.class_weight, y))
         return by_class if weights is None else weights * by_class
 
     def _stratum(self, y: np.ndarray) -> np.ndarray | None:
@@ -164,9 +162,7 @@ class Regresses(RegressorMixin):  # type: ignore[misc]
 
     _score_function = staticmethod(r2_score)
 
-    def _read(
-        self, X: Any, y: Any, incremental: bool, reset: bool
-    ) -> tuple[Any, np.ndarray]:
+    def _read(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = validate_data(
             self,
             X,

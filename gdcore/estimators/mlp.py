@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
+from gdcore.errors import NonFiniteError
 from gdcore.estimators.base import Estimator, random_of, seed_of
 from gdcore.estimators.checks import PERCEPTRON, check_settings, per_layer
 from gdcore.estimators.kinds import Classifies, Regresses
@@ -17,8 +19,8 @@ from gdcore.estimators.objective import Objective, classification_loss, regressi
 from gdcore.estimators.perceptron import Hidden, HiddenLayers, Perceptron, draw
 from gdcore.estimators.solvers import EpochRate, optimizer_of
 from gdcore.estimators.training import NOT_FINITE, Samples
-from gdcore.errors import NonFiniteError
-from gdcore.losses import CrossEntropy, Loss
+from gdcore.layers.base import Parameter
+from gdcore.losses import Loss
 from gdcore.quasi_newton import lbfgs
 
 LOGITS = ("hinge", "squared_hinge")  # losses of numbers that are no probabilities
@@ -39,6 +41,8 @@ def _steps_with_fit(estimator: Any) -> bool:
 
 class Multilayer(Estimator):
     """What the two perceptrons share."""
+
+    _model: Perceptron
 
     def fit(
         self,
@@ -199,7 +203,7 @@ class Multilayer(Estimator):
 
     def _current(self) -> Perceptron:
         """The model, holding what `coefs_` and `intercepts_` hold: they may have been replaced."""
-        model: Perceptron = self._model
+        model = self._model
         for mine, views in zip((self.coefs_, self.intercepts_), model.numbers(), strict=True):
             for i, view in enumerate(views):
                 if np.asarray(mine[i]).ctypes.data != view.ctypes.data:
@@ -213,7 +217,9 @@ class Multilayer(Estimator):
             total = float(weights.sum())
             weights = weights * (samples.rows / total)
         for layer in model.dense:
-            layer.variables["kernel"].l2 = 0.5 * self.alpha / total
+            kernel = layer.variables["kernel"]
+            assert isinstance(kernel, Parameter)
+            kernel.l2 = 0.5 * self.alpha / total
         say = (lambda i, f: print(f"Iteration {i}, loss = {f:.8f}")) if self.verbose else None
         try:
             found = lbfgs(
@@ -255,9 +261,11 @@ class Multilayer(Estimator):
         list of ndarray of shape (n, units)
             One for each hidden layer, after its activation, without dropout.
         """
-        model = self.model_
-        hidden = HiddenLayers(model)
+        check_is_fitted(self)
         X = self._rows(X)
+        model = self._current()
+        model.lend_data()
+        hidden = HiddenLayers(model)
         if len(model.dense) == 1:
             return []
         hidden.set_dtype(model.memory().dtype.name)
@@ -310,7 +318,7 @@ class MLPClassifier(Classifies, Multilayer):
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
-        vars(self).update(_settings(locals()))
+        self.__dict__.update(_settings(locals()))
 
     def _settle(self, y: np.ndarray) -> None:
         kind, classes = self._kind, len(self.classes_)
@@ -392,7 +400,7 @@ class MLPRegressor(Regresses, Multilayer):
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
-        vars(self).update(_settings(locals()))
+        self.__dict__.update(_settings(locals()))
 
     def _settle(self, y: np.ndarray) -> None:
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]

@@ -39,7 +39,9 @@ class Hidden:
 
 def named(activation: Any) -> Any:
     """gdcore's name of an activation that scikit-learn calls something else."""
-    return ACTIVATION_NAMES.get(activation, activation) if isinstance(activation, str) else activation
+    return (
+        ACTIVATION_NAMES.get(activation, activation) if isinstance(activation, str) else activation
+    )
 
 
 class Perceptron(Sequential):

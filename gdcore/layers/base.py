@@ -33,12 +33,24 @@ class Variable:
         Its numbers, once a model was built.
     """
 
-    def __init__(self, owner: Layer, local_name: str, shape: tuple[int, ...], op: Any) -> None:
+    op: Any
+
+    def __init__(self, owner: Layer, local_name: str, shape: tuple[int, ...]) -> None:
         self.owner = owner
         self.local_name = local_name
         self.shape = shape
-        self.leaf = Value(op, (), {"shape": shape, "variable": self}, shape, name=local_name)
+        self.leaf = self._leaf(local_name)
         self.data: np.ndarray | None = None
+
+    def _leaf(self, name: str) -> Value:
+        return Value(self.op, (), {"shape": self.shape, "variable": self}, self.shape, name=name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "leaf"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.leaf = self._leaf(self.local_name)
 
     @property
     def size(self) -> int:
@@ -57,6 +69,8 @@ class Parameter(Variable):
         Factors of Σ|w| and Σw² in the loss.
     """
 
+    op = PARAM
+
     def __init__(
         self,
         owner: Layer,
@@ -67,7 +81,7 @@ class Parameter(Variable):
         l1: float,
         l2: float,
     ) -> None:
-        super().__init__(owner, name, shape, PARAM)
+        super().__init__(owner, name, shape)
         self.initializer = initializers.get(initializer)
         self.role = role
         self.l1 = l1
@@ -83,8 +97,10 @@ class Parameter(Variable):
 class State(Variable):
     """What a training step updates by a rule of the layer's own, such as running statistics."""
 
+    op = STATE
+
     def __init__(self, owner: Layer, name: str, shape: tuple[int, ...], initial: float) -> None:
-        super().__init__(owner, name, shape, STATE)
+        super().__init__(owner, name, shape)
         self.initial = initial
 
 
