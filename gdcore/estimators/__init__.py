@@ -20,9 +20,12 @@ if find_spec("sklearn") is None:
 
 from gdcore.estimators.expected import EXPECTED_FAILURES
 from gdcore.estimators.mlp import MLPClassifier, MLPRegressor
+from gdcore.estimators.net import NetClassifier, NetRegressor
 
 __all__ = [
     "EXPECTED_FAILURES",
     "MLPClassifier",
     "MLPRegressor",
+    "NetClassifier",
+    "NetRegressor",
 ]

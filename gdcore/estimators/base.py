@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from gdcore.estimators.training import Samples, run
+from gdcore.losses import Loss
 from gdcore.model import Model
 
 AUTO_BATCH = 200  # scikit-learn's "auto"
@@ -32,8 +33,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     _model: Model
 
-    # What subclasses give: see `kinds` and `mlp`.
+    _allow_nd = False  # whether a sample may be more than a row of numbers
+
+    # What subclasses give: see `kinds`, `mlp` and `net`.
+    _fit: Callable[..., Any]
     _read: Callable[..., tuple[Any, np.ndarray]]
+    _targets: Callable[[np.ndarray, Loss, Any], np.ndarray]
     _answers: Callable[[np.ndarray], np.ndarray]
     _weights: Callable[..., np.ndarray | None]
     _stratum: Callable[[np.ndarray], np.ndarray | None]
@@ -55,27 +60,60 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _rows(self, X: Any) -> Any:
         """Checked rows to be asked about."""
-        return validate_data(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False
-        )
+        return validate_data(self, X, reset=False, **self._checks())
+
+    def _checks(self) -> dict[str, Any]:
+        """How scikit-learn is to check X."""
+        return {
+            "accept_sparse": "csr",
+            "dtype": (np.float64, np.float32),
+            "order": "C",
+            "allow_nd": self._allow_nd,
+        }
 
     def _raw(self, X: Any) -> np.ndarray:
         """The same, of checked rows."""
-        out = np.asarray(self._by_rows(self._current(), X))
+        out = np.asarray(by_rows(self._ask(), X))
         return out.reshape(len(out), -1)
 
-    def _by_rows(self, model: Model, X: Any) -> Any:
-        """What a model makes of rows; sparse ones are made dense a stretch at a time."""
-        if not hasattr(X, "tocsr"):
-            return model.predict(X)
-        made = [
-            model.predict(X[at : at + STRETCH].toarray()) for at in range(0, X.shape[0], STRETCH)
-        ]
-        if isinstance(made[0], list):
-            return [np.concatenate(parts) for parts in zip(*made, strict=True)]
-        return np.concatenate(made)
+    def _ask(self) -> Callable[[np.ndarray], Any]:
+        """What answers for rows."""
+        return self._current().predict
 
     # --- training ------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Train.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+            float32 is computed in float32, twice as fast; everything else in float64.
+        y : array of shape (n,) or (n, outputs)
+        sample_weight : array of shape (n,), optional
+        X_val, y_val, sample_weight_val : optional
+            A validation set of your own, in place of `validation_fraction`. It is scored after
+            every epoch; with `early_stopping` it decides when training ends.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a setting or the data does not fit, or the weights stopped being finite.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
 
     def _checked_weights(self, sample_weight: Any, X: Any, y: np.ndarray) -> np.ndarray | None:
         if sample_weight is not None:
@@ -86,6 +124,19 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 "sample_weight sums to zero: expected a weight above 0 for some sample"
             )
         return weights
+
+    def _validation(self, given: tuple[Any, ...], loss: Loss, dtype: Any) -> Samples | None:
+        """The validation set that `fit` was given, checked."""
+        X, y, sample_weight = given
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val go together: give both, or neither")
+        X, y = self._read(X, y, True, reset=False)
+        if X.shape[0] < 2:
+            raise ValueError(f"X_val has {X.shape[0]} rows: expected at least 2")
+        weights = self._checked_weights(sample_weight, X, y)
+        return Samples(X, self._targets(y, loss, dtype), y, weights)
 
     def _begin_curves(self) -> None:
         """Curves and counts of a training that starts anew."""
@@ -184,11 +235,26 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return hasattr(self, "n_iter_") and hasattr(self, "n_features_in_")
 
 
+def by_rows(ask: Callable[[np.ndarray], Any], X: Any) -> Any:
+    """Answers for rows; sparse ones are made dense a stretch at a time."""
+    if not hasattr(X, "tocsr"):
+        return ask(X)
+    made = [ask(X[at : at + STRETCH].toarray()) for at in range(0, X.shape[0], STRETCH)]
+    if isinstance(made[0], list):
+        return [np.concatenate(parts) for parts in zip(*made, strict=True)]
+    return np.concatenate(made)
+
+
 def nameless(estimator: Estimator) -> Estimator:
     """The same estimator without the names of its features: a scorer gives it checked arrays."""
     twin = object.__new__(type(estimator))
     twin.__dict__.update({k: v for k, v in vars(estimator).items() if k != "feature_names_in_"})
     return twin
+
+
+def settings(values: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an `__init__`, from its `locals()`."""
+    return {k: v for k, v in values.items() if k not in ("self", "__class__")}
 
 
 def seed_of(random: np.random.RandomState) -> int:

@@ -17,6 +17,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gdcore.losses import Loss
+
 
 def as_column(y: np.ndarray) -> np.ndarray:
     """A y of one column as a vector, with scikit-learn's warning."""
@@ -24,18 +26,28 @@ def as_column(y: np.ndarray) -> np.ndarray:
 
 
 def _tells_probabilities(estimator: Any) -> bool:
-    if getattr(estimator, "out_activation_", None) not in ("identity", None):
-        return True
-    if not hasattr(estimator, "out_activation_"):
-        return True
-    raise AttributeError(
-        f"predict_proba is not there with loss={estimator.loss!r}, which does not speak of "
-        "probabilities"
-    )
+    if not estimator._probable:
+        raise AttributeError(
+            f"predict_proba is not there with loss={estimator.loss!r}, which does not speak of "
+            "probabilities: use decision_function"
+        )
+    return True
+
+
+def _tells_margins(estimator: Any) -> bool:
+    if estimator._probable:
+        raise AttributeError(
+            f"decision_function is not there with loss={estimator.loss!r}: use predict_proba"
+        )
+    return True
 
 
 class Classifies(ClassifierMixin):  # type: ignore[misc]
-    """y is classes: of one column, or 0 and 1 for each of several labels."""
+    """y is classes: of one column, or 0 and 1 for each of several labels.
+
+    `_probable` says whether the network puts out probabilities, `_threshold` from where on a single
+    output means the second class.
+    """
 
     _score_function = staticmethod(accuracy_score)
 
@@ -44,11 +56,9 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
             self,
             X,
             y,
-            accept_sparse="csr",
             multi_output=True,
-            dtype=(np.float64, np.float32),
-            order="C",
             reset=reset,
+            **self._checks(),
         )
         y = as_column(y.toarray() if hasattr(y, "toarray") else y)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -102,17 +112,26 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         by_class = np.asarray(compute_sample_weight(self.class_weight, y))
         return by_class if weights is None else weights * by_class
 
+    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
+        """y as the loss takes it: class numbers, or a column of 0 and 1 for each output."""
+        if loss.classes and self._kind != "multilabel-indicator":
+            return np.searchsorted(self.classes_, y).astype(np.int32)
+        told = self._label_binarizer.transform(y)
+        if told.shape[1] < self.n_outputs_:  # two classes, and an output for each
+            told = np.hstack([1 - told, told])
+        return np.ascontiguousarray(told, dtype=dtype)
+
     def _stratum(self, y: np.ndarray) -> np.ndarray | None:
         """What the validation rows are to hold like shares of: as scikit-learn, two classes only."""
-        return self._label_binarizer.transform(y).astype(bool) if self.n_outputs_ == 1 else None
+        two = self._kind == "binary"
+        return self._label_binarizer.transform(y).astype(bool) if two else None
 
     def _answers(self, outputs: np.ndarray) -> np.ndarray:
         """Classes from what the network puts out."""
-        threshold = 0.0 if self.out_activation_ == "identity" else 0.5
         flat = outputs.ravel() if self.n_outputs_ == 1 else outputs
-        if self._kind == "multiclass" and self.n_outputs_ > 1:
+        if self._kind != "multilabel-indicator" and self.n_outputs_ > 1:
             return np.asarray(self.classes_[flat.argmax(axis=1)])
-        return np.asarray(self._label_binarizer.inverse_transform(flat, threshold=threshold))
+        return np.asarray(self._label_binarizer.inverse_transform(flat, threshold=self._threshold))
 
     def predict(self, X: Any) -> np.ndarray:
         """Classes of samples.
@@ -144,6 +163,22 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         out = self._outputs(X)
         return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
 
+    @available_if(_tells_margins)
+    def decision_function(self, X: Any) -> np.ndarray:
+        """What the network puts out, where that is no probability: the greatest, or above 0, wins.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        ndarray of shape (n,) for two classes, else (n, classes) or (n, labels)
+        """
+        check_is_fitted(self)
+        out = self._outputs(X)
+        return np.asarray(out.ravel() if self.n_outputs_ == 1 else out)
+
     @available_if(_tells_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of `predict_proba`, of its shape."""
@@ -167,17 +202,18 @@ class Regresses(RegressorMixin):  # type: ignore[misc]
             self,
             X,
             y,
-            accept_sparse="csr",
             multi_output=True,
             y_numeric=True,
-            dtype=(np.float64, np.float32),
-            order="C",
             reset=reset,
+            **self._checks(),
         )
         return X, as_column(y.toarray() if hasattr(y, "toarray") else y)
 
     def _weights(self, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
         return weights
+
+    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
+        return np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
 
     def _stratum(self, y: np.ndarray) -> None:
         return None

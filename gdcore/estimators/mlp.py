@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -12,23 +13,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from gdcore.errors import NonFiniteError
-from gdcore.estimators.base import Estimator, random_of, seed_of
+from gdcore.estimators.base import Estimator, by_rows, random_of, seed_of, settings
 from gdcore.estimators.checks import PERCEPTRON, check_settings, per_layer
 from gdcore.estimators.kinds import Classifies, Regresses
-from gdcore.estimators.objective import Objective, classification_loss, regression_loss
+from gdcore.estimators.objective import MARGINS, Objective, classification_loss, regression_loss
 from gdcore.estimators.perceptron import Hidden, HiddenLayers, Perceptron, draw
 from gdcore.estimators.solvers import EpochRate, optimizer_of
 from gdcore.estimators.training import NOT_FINITE, Samples
 from gdcore.layers.base import Parameter
 from gdcore.losses import Loss
 from gdcore.quasi_newton import lbfgs
-
-LOGITS = ("hinge", "squared_hinge")  # losses of numbers that are no probabilities
-
-
-def _settings(values: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of an `__init__`, from its `locals()`."""
-    return {k: v for k, v in values.items() if k not in ("self", "__class__")}
 
 
 def _steps_with_fit(estimator: Any) -> bool:
@@ -43,39 +37,8 @@ class Multilayer(Estimator):
     """What the two perceptrons share."""
 
     _model: Perceptron
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Any:
-        """Train.
-
-        Parameters
-        ----------
-        X : array, frame or CSR matrix of shape (n, features)
-            float32 is computed in float32, twice as fast; everything else in float64.
-        y : array of shape (n,) or (n, outputs)
-        sample_weight : array of shape (n,), optional
-        X_val, y_val, sample_weight_val : optional
-            A validation set of your own, in place of `validation_fraction`. It is scored after
-            every epoch; with `early_stopping` it decides when training ends.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If a setting or the data does not fit, or the weights stopped being finite.
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), False)
+    _loss: Callable[[], Loss]
+    _settle: Callable[[np.ndarray], None]  # outputs and their activation
 
     def _layers(self) -> list[Hidden]:
         sizes = self.hidden_layer_sizes
@@ -137,27 +100,6 @@ class Multilayer(Estimator):
         if not all(np.isfinite(w).all() for w in (*self.coefs_, *self.intercepts_)):
             raise ValueError(NOT_FINITE)
         return self
-
-    def _settle(self, y: np.ndarray) -> None:
-        raise NotImplementedError
-
-    def _loss(self) -> Loss:
-        raise NotImplementedError
-
-    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
-        raise NotImplementedError
-
-    def _validation(self, given: tuple[Any, ...], loss: Loss, dtype: Any) -> Samples | None:
-        X, y, sample_weight = given
-        if X is None and y is None and sample_weight is None:
-            return None
-        if X is None or y is None:
-            raise ValueError("X_val and y_val go together: give both, or neither")
-        X, y = self._read(X, y, True, reset=False)
-        if X.shape[0] < 2:
-            raise ValueError(f"X_val has {X.shape[0]} rows: expected at least 2")
-        weights = self._checked_weights(sample_weight, X, y)
-        return Samples(X, self._targets(y, loss, dtype), y, weights)
 
     def _begin(
         self, hidden: list[Hidden], units: list[int], dtype: Any, random: np.random.RandomState
@@ -269,7 +211,7 @@ class Multilayer(Estimator):
         if len(model.dense) == 1:
             return []
         hidden.set_dtype(model.memory().dtype.name)
-        found = self._by_rows(hidden, X)
+        found = by_rows(hidden.predict, X)
         return found if isinstance(found, list) else [found]
 
 
@@ -318,24 +260,27 @@ class MLPClassifier(Classifies, Multilayer):
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
-        self.__dict__.update(_settings(locals()))
+        self.__dict__.update(settings(locals()))
 
     def _settle(self, y: np.ndarray) -> None:
         kind, classes = self._kind, len(self.classes_)
         self.n_outputs_ = classes if kind != "binary" else 1
-        loss = self._loss()
-        if loss.config()["name"] in LOGITS:
+        if not self._probable:
             self.out_activation_ = "identity"
         else:
             self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
 
+    @property
+    def _probable(self) -> bool:
+        name = self.loss if isinstance(self.loss, str) else getattr(self.loss, "name", "")
+        return name not in MARGINS
+
+    @property
+    def _threshold(self) -> float:
+        return 0.5 if self._probable else 0.0
+
     def _loss(self) -> Loss:
         return classification_loss(self.loss, self._kind)
-
-    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
-        if loss.classes and self._kind == "multiclass":
-            return np.searchsorted(self.classes_, y).astype(np.int32)
-        return np.ascontiguousarray(self._label_binarizer.transform(y), dtype=dtype)
 
     @available_if(_steps_with_fit)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
@@ -400,7 +345,7 @@ class MLPRegressor(Regresses, Multilayer):
         scoring: Any = None,
         callbacks: Any = None,
     ) -> None:
-        self.__dict__.update(_settings(locals()))
+        self.__dict__.update(settings(locals()))
 
     def _settle(self, y: np.ndarray) -> None:
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
@@ -408,9 +353,6 @@ class MLPRegressor(Regresses, Multilayer):
 
     def _loss(self) -> Loss:
         return regression_loss(self.loss)
-
-    def _targets(self, y: np.ndarray, loss: Loss, dtype: Any) -> np.ndarray:
-        return np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
 
     @available_if(_steps_with_fit)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:

@@ -19,6 +19,9 @@ from gdcore.losses.base import before
 
 TINY = 1e-30  # below any sum of weights that means something, and above float32's smallest number
 
+# Losses whose outputs are no probabilities: above 0 is the second class.
+MARGINS = ("hinge", "squared_hinge")
+
 
 def _over_outputs(x: Value) -> Value:
     return ops.sum(x, range(1, x.ndim))
