@@ -19,7 +19,6 @@ from gdcore.losses import Loss
 from gdcore.model import Model
 
 AUTO_BATCH = 200  # scikit-learn's "auto"
-STRETCH = 2048  # rows of a sparse matrix that are made dense at a time
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]
@@ -73,10 +72,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _raw(self, X: Any) -> np.ndarray:
         """The same, of checked rows."""
-        out = np.asarray(by_rows(self._ask(), X))
+        out = np.asarray(self._ask()(X))
         return out.reshape(len(out), -1)
 
-    def _ask(self) -> Callable[[np.ndarray], Any]:
+    def _ask(self) -> Callable[[Any], Any]:
         """What answers for rows."""
         return self._current().predict
 
@@ -233,16 +232,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_iter_") and hasattr(self, "n_features_in_")
-
-
-def by_rows(ask: Callable[[np.ndarray], Any], X: Any) -> Any:
-    """Answers for rows; sparse ones are made dense a stretch at a time."""
-    if not hasattr(X, "tocsr"):
-        return ask(X)
-    made = [ask(X[at : at + STRETCH].toarray()) for at in range(0, X.shape[0], STRETCH)]
-    if isinstance(made[0], list):
-        return [np.concatenate(parts) for parts in zip(*made, strict=True)]
-    return np.concatenate(made)
 
 
 def nameless(estimator: Estimator) -> Estimator:

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from gdcore.errors import NonFiniteError
-from gdcore.estimators.base import Estimator, by_rows, random_of, seed_of, settings
+from gdcore.estimators.base import Estimator, random_of, seed_of, settings
 from gdcore.estimators.checks import PERCEPTRON, check_settings, per_layer
 from gdcore.estimators.kinds import Classifies, Regresses
 from gdcore.estimators.objective import MARGINS, Objective, classification_loss, regression_loss
@@ -211,7 +211,7 @@ class Multilayer(Estimator):
         if len(model.dense) == 1:
             return []
         hidden.set_dtype(model.memory().dtype.name)
-        found = by_rows(hidden.predict, X)
+        found = hidden.predict(X)
         return found if isinstance(found, list) else [found]
 
 

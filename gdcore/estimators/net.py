@@ -183,7 +183,7 @@ class NetClassifier(Classifies, Net):
         one = self._kind == "binary" and isinstance(loss, ONE_OUTPUT)
         return 1 if one else max(2, len(self.classes_))
 
-    def _ask(self) -> Callable[[np.ndarray], Any]:
+    def _ask(self) -> Callable[[Any], Any]:
         return self._model.predict_proba if self._probable else self._model.predict
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
