@@ -32,6 +32,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     _model: Model
 
+    _best_state: Any = None  # of a warm start: the weights of `best_validation_score_`
     _allow_nd = False  # whether a sample may be more than a row of numbers
 
     # What subclasses give: see `kinds`, `mlp` and `net`.
@@ -189,14 +190,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return score
 
     def _batch(self, rows: int) -> int:
-        if self.batch_size == "auto":
-            return min(AUTO_BATCH, rows)
-        if self.batch_size > rows:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
-                stacklevel=4,
-            )
-        return min(int(self.batch_size), rows)
+        return min(AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size), rows)
 
     def _train(
         self,
@@ -208,6 +202,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         """Epochs of stochastic descent."""
         samples, validation = self._split(samples, validation, random)
+        if self.batch_size != "auto" and self.batch_size > samples.rows:
+            warnings.warn(
+                f"Got `batch_size` of {self.batch_size} for {samples.rows} samples. It is going to "
+                "be clipped",
+                stacklevel=4,
+            )
         score = self._scorer(validation)
         order = np.arange(samples.rows)
 

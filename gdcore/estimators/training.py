@@ -63,7 +63,7 @@ class Epochs(Callback):
         self, estimator: Any, rows: int, score: Callable[[], float] | None, once: bool
     ) -> None:
         self.estimator, self.rows, self.score, self.once = estimator, rows, score, once
-        self.best: Any = None
+        self.best: Any = estimator._best_state
         self.ended = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ def run(
             verbose=0,
         )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
+        warnings.warn("Training interrupted by user.", stacklevel=5)
     except NonFiniteError as error:
         if epochs.best is None:
             raise ValueError(f"{NOT_FINITE} ({error})") from error
@@ -166,7 +166,7 @@ def run(
             f"training ended where numbers stopped being finite ({error}): the weights are those "
             "of the best validation score",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     else:
         stopped = epochs.ended or model.stop_training
@@ -175,10 +175,12 @@ def run(
                 f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
     if epochs.best is not None:
         model.load_state_dict(epochs.best)
+    # as scikit-learn's, the best score of a warm start may be one of the fit before
+    estimator._best_state = epochs.best if estimator.warm_start else None
 
 
 def _normalised(weights: np.ndarray | None) -> list[np.ndarray]:

@@ -11,7 +11,10 @@ import sklearn.neural_network
 from gdcore import estimators
 from gdcore.estimators.expected import TEST_MLP
 
-pytestmark = pytest.mark.filterwarnings("default")  # theirs warn, and look at warnings themselves
+pytestmark = [  # theirs warn, and look at warnings themselves
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.filterwarnings("ignore:Stochastic Optimizer"),
+]
 
 
 def installed():

@@ -1,0 +1,52 @@
+"""scikit-learn's checks of estimators, all of them, on every estimator."""
+
+import pytest
+
+pytest.importorskip("sklearn")
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import gdcore as gd
+from gdcore.estimators import (
+    EXPECTED_FAILURES,
+    MLPClassifier,
+    MLPRegressor,
+    NetClassifier,
+    NetRegressor,
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
+
+
+def small(features, outputs):
+    return gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(outputs)])
+
+
+INSTANCES = [
+    MLPClassifier(max_iter=100),
+    MLPRegressor(max_iter=100),
+    MLPClassifier(solver="lbfgs", max_iter=50, hidden_layer_sizes=(8,)),
+    MLPRegressor(
+        optimizer="adamw", learning_rate="one_cycle", normalization="layer", max_iter=50
+    ),
+    NetClassifier(small, max_iter=50),
+    NetRegressor(small),
+]
+
+
+def expected(estimator):
+    return EXPECTED_FAILURES["estimator_checks"].get(type(estimator).__name__, {})
+
+
+@parametrize_with_checks(INSTANCES, expected_failed_checks=expected)
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+def test_the_list_of_exceptions_is_short():
+    listed = EXPECTED_FAILURES["estimator_checks"]
+    assert set(listed) <= {type(e).__name__ for e in INSTANCES}
+    assert sum(map(len, listed.values())) <= 2
