@@ -1,0 +1,448 @@
+"""Tables in, predictions out: one model that holds the network and all that a table goes through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore import metrics as metric_functions
+from gdcore import optimizers
+from gdcore.callbacks import Callback, EarlyStopping, History
+from gdcore.metrics import Metric
+from gdcore.model import Model
+from gdcore.tabular.encoding import Encoder, Features
+from gdcore.tabular.heads import head_for, labels_of, probabilities_of
+from gdcore.tabular.importance import Importance, importance
+from gdcore.tabular.kinds import choose
+from gdcore.tabular.network import average_unseen, build
+from gdcore.tabular.reading import read
+from gdcore.tabular.rows import with_target, without_missing
+from gdcore.tabular.settings import Settings, budget
+from gdcore.tabular.splits import hold_out
+from gdcore.tabular.stored import check_fits, read_encoder, read_settings
+from gdcore.tabular.table import SettingError, Table
+from gdcore.tabular.target import Target
+
+if TYPE_CHECKING:
+    from gdcore.tabular.report import Report
+
+__all__ = ["TableModel"]
+
+KEY = "table"  # of what a model's file keeps: a file that has it holds a TableModel
+WATCHED = 0.1  # share of the training rows that early stopping watches
+
+
+class TableModel:
+    """A network for tables of numbers, categories, booleans, dates and missing values.
+
+    Columns' kinds are inferred from the training rows; numbers are standardised, missing values
+    filled in and flagged, each category becomes a vector that is learned. All of that is saved with
+    the model.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Sizes of the hidden layers.
+    activation : str
+    dropout : float
+        After each hidden layer.
+    kinds : dict of str to str, optional
+        What columns are, where the inferred kind is wrong: "number" ("number:quantile",
+        "number:standardize", "number:raw"), "category", "boolean", "date" ("date:%d/%m/%Y"), or
+        "ignore".
+    numbers : {"standardize", "quantile", "raw"}
+        What becomes of numbers; "quantile" maps them to a normal distribution.
+    missing : {"impute", "drop", "error"}
+        Missing values are filled in and flagged, cost their row in training, or are an error.
+    task : {"classification", "regression"}, optional
+        By default text, booleans and at most 20 distinct whole numbers are classes.
+    loss, optimizer, schedule : str, optional
+    lr, weight_decay : float, optional
+        The optimizer's own by default.
+    epochs, batch_size : int, optional
+        By default by the number of rows.
+    patience : int, optional
+        Early stopping: training ends after so many epochs without a better loss on a tenth of the
+        training rows, and the best weights are kept.
+    metrics : sequence of str, optional
+        What `evaluate` measures: by default accuracy (and ROC-AUC for two classes), or R², MAE and
+        RMSE.
+    dtype : {"float32", "float64"}
+    seed : int
+        Of all that is random; the same seed gives the same bits.
+
+    Attributes
+    ----------
+    encoder : Encoder
+        The columns and the target as they were learned.
+    network : Model
+        What takes ``encoder.encode(table).inputs()``.
+    rows : int
+        How many it was trained on.
+    history : History
+    notes : list of str
+        What was done with rows that could not be learned from.
+    report : Report or None
+        What came of held-out rows, if `gdcore.tabular.fit` held some out.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a setting out of range.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> rows = {"size": [1.0, 2.0, None, 9.0] * 5, "sea": ["near", "near", "far", "far"] * 5,
+    ...         "dear": ["no", "no", "yes", "yes"] * 5}
+    >>> model = gd.tabular.TableModel(hidden=[8], epochs=60, lr=0.01).fit(rows, target="dear")
+    >>> model.predict({"size": [1.5, None], "sea": ["near", "far"]}).tolist()
+    ['no', 'yes']
+    """
+
+    encoder: Encoder
+    network: Model
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (128, 64),
+        *,
+        activation: str = "relu",
+        dropout: float = 0.1,
+        kinds: Mapping[str, str] | None = None,
+        numbers: str = "standardize",
+        missing: str = "impute",
+        task: str | None = None,
+        loss: str | None = None,
+        optimizer: str = "adam",
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        schedule: str = "cosine",
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        patience: int | None = None,
+        metrics: Sequence[str] | None = None,
+        dtype: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        self.settings = Settings(
+            hidden=tuple(hidden), activation=activation, dropout=dropout, numbers=numbers,
+            missing=missing, task=task, loss=loss, optimizer=optimizer, lr=lr,
+            weight_decay=weight_decay, schedule=schedule, epochs=epochs, batch_size=batch_size,
+            patience=patience,
+            metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
+        )  # fmt: skip
+        self.settings.check()
+        self.kinds = dict(kinds or {})
+        self.history: History | None = None
+        self.report: Report | None = None
+        self.notes: list[str] = []
+        self.rows = 0
+
+    # --- training ------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Any,
+        target: str | int,
+        *,
+        validation_data: Any = None,
+        callbacks: Sequence[Callback] = (),
+        verbose: int | str = "auto",
+    ) -> Self:
+        """Learn from a table; all of its rows are for training.
+
+        Parameters
+        ----------
+        data : path-like, frame, dict of columns, list of dicts, or 2-D array
+            As `gdcore.tabular.read` takes it; rows without a target are left out.
+        target : str or int
+            The column to be predicted, by name or by place.
+        validation_data : like `data`, optional
+            Rows to watch the training by, besides those that early stopping sets apart.
+        callbacks : sequence of Callback
+        verbose : {"auto", 0, 1, 2}
+
+        Returns
+        -------
+        TableModel
+            Itself.
+
+        Raises
+        ------
+        OSError, TypeError, ValueError
+            In one line, if the table cannot be read or does not fit the settings.
+        KeyboardInterrupt
+            On Ctrl-C; the model can be used with what it learned by then.
+        """
+        table = read(data)
+        name = table.find(target, "the target")
+        table, notes = with_target(table, name)
+        self.notes += notes
+        chosen, _ = choose(table, name, self.kinds)
+        table, notes = without_missing(table, list(chosen), self.settings.missing)
+        self.notes += notes
+        watched = None if validation_data is None else read(validation_data)
+        if self.settings.patience is not None and watched is None:
+            told = Target.learn(table, name, self.settings.task)
+            apart = hold_out(
+                told.values(table), WATCHED, self.settings.seed, told.classes is not None
+            )
+            table, watched = table.take(~apart), table.take(apart)
+        self._learn(table, name)
+        self._train(table, watched, callbacks, verbose)
+        return self
+
+    def _learn(self, table: Table, name: str) -> None:
+        """The transformation and the network, from training rows."""
+        settings = self.settings
+        target = Target.learn(table, name, settings.task)
+        y = target.values(table)
+        head = head_for(target.task, len(target.classes or ()), settings.loss, y, "the target")
+        if not head.standardize:
+            target = replace(target, mean=0.0, scale=1.0)
+        self.encoder = Encoder.learn(table, target, self.kinds, settings.numbers)
+        width = sum(c.width for c in self.encoder.numeric)
+        batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
+        rate = settings.rate(epochs, math.ceil(len(table) / batch))
+        more = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
+        self.network = build(self.encoder, width, head, settings)
+        self.network.compile(
+            optimizers.get(settings.optimizer, lr=rate, **more),
+            head.loss,
+            head.metrics,
+            settings.dtype,
+        )
+        self._metrics()  # what does not go together is told before the training
+        self.network.info = {
+            KEY: {"encoder": self.encoder.config(), "settings": settings.config()},
+        }
+
+    def _train(
+        self, table: Table, watched: Table | None, callbacks: Sequence[Callback], verbose: int | str
+    ) -> None:
+        self.rows = len(table)
+        features, y = self._pair(table)
+        validation = None
+        if watched is not None:
+            held, truth = self._pair(watched)
+            validation = (held.inputs(), truth)
+        patience = self.settings.patience
+        stop = [EarlyStopping(patience=patience)] if patience is not None else []
+        batch, epochs = budget(len(table), self.settings.batch_size, self.settings.epochs)
+        try:
+            self.history = self.network.fit(
+                features.inputs(), y, batch_size=batch, epochs=epochs, validation_data=validation,
+                callbacks=[*stop, *callbacks], seed=self.settings.seed, verbose=verbose,
+            )  # fmt: skip
+        finally:
+            self.history = self.network.history
+            if self.network.steps_done:
+                average_unseen(self.network, self.encoder, features.codes)
+
+    def _pair(self, table: Table) -> tuple[Features, NDArray[Any]]:
+        target = self.encoder.target
+        return self.encoder.encode(table), target.scaled(target.values(table))
+
+    # --- asking --------------------------------------------------------------------------------
+
+    @property
+    def target(self) -> Target:
+        """The column that is predicted."""
+        return self._fitted().target
+
+    @property
+    def classes(self) -> list[str] | None:
+        """Names of the classes, in the order of `predict_proba`; None for a regression."""
+        return None if self.target.classes is None else list(self.target.classes)
+
+    def _fitted(self) -> Encoder:
+        if "encoder" not in self.__dict__:
+            raise ValueError("the model is not fitted: call model.fit(data, target=...) first")
+        return self.encoder
+
+    def features(self, data: Any) -> Features:
+        """What the network takes of a table, which need not have the target.
+
+        Raises
+        ------
+        OSError, TypeError, ValueError
+            If it cannot be read, lacks a column, or a value does not fit its kind.
+        """
+        encoder = self._fitted()
+        return encoder.encode(encoder.read(data))
+
+    def predict(self, data: Any) -> NDArray[Any]:
+        """Class names, or quantities in the target's own units.
+
+        Parameters
+        ----------
+        data : as `fit` takes it; the target may be away, other columns are not looked at
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Text or int64 for classes, float64 for quantities.
+
+        Warns
+        -----
+        TableWarning
+            Where a value is one that training never saw.
+        """
+        return self.answers(self.network.predict(self.features(data).inputs()))
+
+    def answers(self, out: NDArray[Any]) -> NDArray[Any]:
+        """What the network puts out, as `predict` gives it."""
+        if self.target.classes is None:
+            return self.target.in_units(out)
+        return self.target.named(self.labels(out))
+
+    def labels(self, out: NDArray[Any]) -> NDArray[np.int64]:
+        """What the network puts out, as class numbers."""
+        return labels_of(out, self._link)
+
+    @property
+    def _link(self) -> str:
+        return self.network.losses[0].link(self.network.network().outputs[0])
+
+    def predict_proba(self, data: Any) -> NDArray[Any]:
+        """The probability of every class.
+
+        Returns
+        -------
+        ndarray of shape (n, classes)
+            In the order of `classes`.
+
+        Raises
+        ------
+        ValueError
+            For a regression, or a loss that does not speak of probabilities.
+        """
+        features = self.features(data)
+        if self.target.classes is None:
+            raise ValueError(
+                f"the model predicts a quantity, {self.target.name!r}: predict_proba is for "
+                "classes, use predict"
+            )
+        return probabilities_of(self.network.predict_proba(features.inputs()))
+
+    def evaluate(self, data: Any) -> dict[str, Any]:
+        """How right the model is.
+
+        Parameters
+        ----------
+        data : as `fit` takes it, the target included
+
+        Returns
+        -------
+        dict
+            Metrics by name, in the target's own units; also the "loss" of classes.
+        """
+        encoder = self._fitted()
+        table = encoder.read(data)
+        return self.measure(encoder.encode(table), self.target.values(table))
+
+    def measure(self, features: Features, y: NDArray[Any]) -> dict[str, Any]:
+        """`evaluate` for features and true answers."""
+        out = self.network.predict(features.inputs())
+        got: dict[str, Any] = {}
+        if self.target.classes is None:
+            out = self.target.in_units(out)
+        else:
+            got["loss"] = self.network.evaluate(features.inputs(), y)["loss"]
+        for metric in self._metrics():
+            metric.update(y, out)
+            value = metric.result()
+            got[metric.name] = float(value) if np.ndim(value) == 0 else value
+        return got
+
+    def _metrics(self) -> list[Metric]:
+        """What is measured, told how to read the network's output."""
+        names: Sequence[str] = ["r2", "mae", "rmse"]
+        if self.target.classes is not None:
+            names = ["accuracy", *(["roc_auc"] if len(self.target.classes) == 2 else [])]
+        found, loss = [], self.network.losses[0]
+        for name in self.settings.metrics if self.settings.metrics is not None else names:
+            try:
+                found.append(metric_functions.get(name).bind(self._link))
+            except ValueError as error:
+                raise SettingError(
+                    f"metric {name} does not go with loss {loss.name}: {error}"
+                ) from None
+        return found
+
+    def importance(self, data: Any, repeats: int = 5, seed: int = 0) -> list[Importance]:
+        """Which columns matter: what the score (accuracy, or R²) loses when one is shuffled.
+
+        Parameters
+        ----------
+        data : as `fit` takes it, the target included; best rows that were not trained on
+        repeats : int
+            Times that each column is shuffled.
+        seed : int
+
+        Returns
+        -------
+        list of Importance
+            The greatest first.
+        """
+        encoder = self._fitted()
+        table = encoder.read(data)
+        return importance(self, encoder.encode(table), self.target.values(table), repeats, seed)
+
+    # --- keeping -------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network, the transformation and the settings to one safetensors file.
+
+        `gdcore.load` gives the model back.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; a file that was there is left as it was.
+        """
+        self._fitted()
+        self.network.save(path)
+
+    @classmethod
+    def of(cls, network: Model) -> TableModel:
+        """The model whose description a network's `info` holds.
+
+        Raises
+        ------
+        FileFormatError
+            If the description does not make sense, or is that of another network.
+        """
+        described = network.info[KEY]
+        if not isinstance(described, Mapping):
+            raise ValueError("'table' is not an object")
+        model = cls()
+        model.settings = read_settings(described.get("settings"))
+        model.encoder = read_encoder(described.get("encoder"))
+        model.network = network
+        check_fits(model.encoder, network)
+        return model
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What you want to keep with the model: numbers, text, lists, dicts; saved in its file."""
+        return self.network.info
+
+    def __repr__(self) -> str:
+        if "encoder" not in self.__dict__:
+            return "<TableModel, not fitted>"
+        target = self.target
+        return (
+            f"<TableModel of {target.name!r} ({target.task}) from {len(self.encoder.columns)} "
+            "columns>"
+        )
+
+    def __str__(self) -> str:
+        return self.encoder.described() if "encoder" in self.__dict__ else repr(self)
