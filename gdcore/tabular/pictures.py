@@ -22,6 +22,7 @@ __all__ = ["draw"]
 INK, SECOND = "#1f6f9f", "#d1602b"  # told apart in grey and by the colour-blind, too
 MOST_POINTS = 5_000
 MOST_COLUMNS = 12
+MOST_NAMED = 30
 MOST_NUMBERED = 15  # classes up to which each cell of a confusion matrix shows its count
 
 
@@ -64,7 +65,7 @@ def _curve(axes: Axes, report: Report) -> None:
             y = np.asarray(report.history[name], dtype=float)
             axes.plot(np.arange(1, len(y) + 1), y, color=colour, label=label, linewidth=1.6)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("loss")
+    axes.set_ylabel("loss" if report.classes is not None else "loss (standardised target)")
     axes.set_title("training", fontsize=10)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     _plain(axes)
@@ -76,10 +77,10 @@ def _confusion(axes: Axes, report: Report) -> None:
     assert counts is not None and names is not None
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
-    places = np.arange(len(names))
-    shown = [n if len(n) <= 18 else n[:17] + "…" for n in names]
-    long = max(map(len, shown)) > 4 and len(names) > 3
-    axes.set_xticks(places, shown, rotation=45 if long else 0, ha="right" if long else "center")
+    places = np.arange(0, len(names), -(-len(names) // MOST_NAMED))
+    shown = [names[i] if len(names[i]) <= 18 else names[i][:17] + "…" for i in places]
+    turned = max(map(len, shown)) * len(shown) > 24
+    axes.set_xticks(places, shown, rotation=90 if turned else 0)
     axes.set_yticks(places, shown)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
@@ -106,6 +107,10 @@ def _residuals(axes: Axes, report: Report) -> None:
     size = 9.0 if len(truth) < 500 else 3.0
     axes.scatter(answers, truth - answers, s=size, color=INK, alpha=0.4, linewidths=0)
     axes.axhline(0, color=SECOND, linewidth=1.2)
+    if np.abs(truth).max() >= 10_000:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,.0f}")
+        axes.tick_params(axis="x", rotation=30)
     axes.set_xlabel(f"predicted {report.target}")
     axes.set_ylabel("true - predicted")
     axes.set_title(f"residuals of {count:,} held-out rows", fontsize=10)
