@@ -76,8 +76,8 @@ def from_frame(data: Any, source: str = "the table") -> Table:
         If two columns have one name.
     """
     nw = narwhals("data frames")
-    names = getattr(data, "columns", None)
-    if type(data).__module__.startswith("pandas") and names is not None:
+    if type(data).__module__.startswith("pandas") and hasattr(data, "columns"):
+        names = data.columns
         check_names(source, [str(n) for n in names])
         data = data.set_axis([str(n) for n in names], axis=1)
     elif hasattr(data, "column_names"):  # Arrow allows one name twice
@@ -109,7 +109,7 @@ def _series(nw: Any, series: Any) -> Raw:
 
 
 def _floats(values: Iterable[Any]) -> NDArray[np.float64]:
-    return np.array([np.nan if v is None else float(v) for v in values], dtype=np.float64)
+    return np.array([np.nan if _absent(v) else float(v) for v in values], dtype=np.float64)
 
 
 def days_of(values: Iterable[Any]) -> NDArray[np.float64]:
@@ -136,10 +136,10 @@ def _objects(values: Sequence[Any]) -> Raw:
     """A column of Python objects: of one kind, or text."""
     present = [v for v in values if not _absent(v)]
     if present and all(isinstance(v, bool | np.bool_) for v in present):
-        return Raw("boolean", _floats(None if _absent(v) else v for v in values))
+        return Raw("boolean", _floats(values))
     numeric = (int, float, Decimal, np.number)
     if present and all(isinstance(v, numeric) and not isinstance(v, bool) for v in present):
-        return Raw("number", _floats(None if _absent(v) else v for v in values))
+        return Raw("number", _floats(values))
     if present and all(isinstance(v, datetime.date | np.datetime64) for v in present):
         return Raw("date", days_of(values))
     texts = (None if _absent(v) else _text(v) for v in values)

@@ -45,7 +45,8 @@ def score_of(model: TableModel, features: Features, y: NDArray[Any]) -> float:
     if model.target.classes is not None:
         return float(np.mean(answers == model.target.named(y)))
     left = float(np.sum((y - answers) ** 2))
-    return 1.0 - left / max(float(np.sum((y - y.mean()) ** 2)), np.finfo(np.float64).tiny)
+    total = float(np.sum((y - y.mean()) ** 2))
+    return 1.0 - left / total if total else 0.0  # a constant has nothing to be explained
 
 
 def importance(
