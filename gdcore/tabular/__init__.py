@@ -4,7 +4,7 @@
 >>> rows = {"size": [30.0, 45.0, 80.0, 95.0] * 6, "sea": ["near", "far", "near", "far"] * 6,
 ...         "price": [200.0, 180.0, 460.0, 400.0] * 6}
 >>> model = gd.tabular.fit(rows, target="price", hidden=[16], lr=0.01, verbose=0)
->>> round(model.predict({"size": [80.0], "sea": ["near"]})[0] / 460, 1)
+>>> float(round(model.predict({"size": [80.0], "sea": ["near"]})[0] / 460, 1))
 1.0
 """
 

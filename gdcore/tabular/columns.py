@@ -26,7 +26,14 @@ RARE_FROM = 100  # rows from which on a category seen once is no category
 
 
 class TableWarning(UserWarning):
-    """Something in a table that training never saw, and what was made of it."""
+    """Something in a table that training never saw, and what was made of it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("error", TableWarning)  # stop at values that training never saw
+    >>> warnings.simplefilter("default", TableWarning)
+    """
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,12 @@ class Features:
     numbers : ndarray of float32, shape (rows, n)
     codes : list of ndarray of int32, each of shape (rows,)
         A number for each category, one array for each column of categories.
+
+    Examples
+    --------
+    >>> features = Features(np.zeros((3, 2), np.float32), [np.zeros(3, np.int32)])
+    >>> len(features), len(features.inputs()), len(features.take(np.array([0, 2])))
+    (3, 2, 2)
     """
 
     numbers: NDArray[np.float32]
@@ -40,14 +46,28 @@ class Features:
         return len(self.numbers)
 
     def inputs(self) -> Any:
-        """As `gd.Model` takes them."""
+        """As `gd.Model` takes them.
+
+        Returns
+        -------
+        ndarray, or tuple of them
+        """
         parts: list[NDArray[Any]] = [self.numbers] if self.numbers.shape[1] else []
         return (
             (*parts, *self.codes) if len(parts) + len(self.codes) > 1 else [*parts, *self.codes][0]
         )
 
     def take(self, rows: NDArray[Any]) -> Features:
-        """Some of the rows."""
+        """Some of the rows.
+
+        Parameters
+        ----------
+        rows : ndarray of int or of bool
+
+        Returns
+        -------
+        Features
+        """
         return Features(self.numbers[rows], [c[rows] for c in self.codes])
 
 
@@ -65,6 +85,16 @@ class Encoder:
         How the text of the training table was read.
     names : tuple of str
         All columns of the training table, in its order.
+
+    Examples
+    --------
+    >>> table = read({"size": [1.0, 3.0], "sea": ["near", "far"], "price": [1.5, 2.5]})
+    >>> encoder = Encoder.learn(table, Target("price", "regression"))
+    >>> features = encoder.encode(encoder.read({"size": [5.0], "sea": ["far"]}))
+    >>> features.numbers.tolist(), features.codes[0].tolist()
+    ([[3.0]], [1])
+    >>> "category" in encoder.described(), sorted(encoder.config())
+    (True, ['columns', 'ignored', 'layout', 'names', 'target'])
     """
 
     columns: tuple[AnyColumn, ...]
@@ -82,6 +112,18 @@ class Encoder:
         numbers: str = "standardize",
     ) -> Encoder:
         """Learn from training rows.
+
+        Parameters
+        ----------
+        table : Table
+        target : Target
+        kinds : dict of str to str, optional
+            What columns are, where the inferred kind is wrong.
+        numbers : {"standardize", "quantile", "raw"}
+
+        Returns
+        -------
+        Encoder
 
         Raises
         ------
@@ -110,6 +152,14 @@ class Encoder:
     def read(self, data: Any) -> Table:
         """A table laid out as the training table was.
 
+        Parameters
+        ----------
+        data : as `gdcore.tabular.read` takes it
+
+        Returns
+        -------
+        Table
+
         Raises
         ------
         OSError, TypeError, ValueError
@@ -127,6 +177,14 @@ class Encoder:
     def encode(self, table: Table) -> Features:
         """The features of a table, which need not have the target.
 
+        Parameters
+        ----------
+        table : Table
+
+        Returns
+        -------
+        Features
+
         Raises
         ------
         ValueError
@@ -143,7 +201,12 @@ class Encoder:
         return Features(np.concatenate(parts, axis=1), [c.encode(table) for c in self.categories])
 
     def described(self) -> str:
-        """The columns, their kinds, and what becomes of them."""
+        """The columns, their kinds, and what becomes of them.
+
+        Returns
+        -------
+        str
+        """
         rows = [("column", "kind", "")]
         rows += [(c.name, c.kind, c.described()) for c in self.columns]
         rows += [(name, "ignored", reason) for name, reason in self.ignored.items()]
@@ -157,7 +220,12 @@ class Encoder:
         return text_table(rows, "<<<")
 
     def config(self) -> dict[str, Any]:
-        """Everything, as JSON."""
+        """Everything, as JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "columns": [c.config() for c in self.columns],
             "target": self.target.config(),

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-from gdcore import metrics as metric_functions
-from gdcore import optimizers
 from gdcore.callbacks import Callback, EarlyStopping, History
-from gdcore.metrics import Metric
 from gdcore.model import Model
 from gdcore.tabular.encoding import Encoder, Features
-from gdcore.tabular.heads import head_for, labels_of, probabilities_of
+from gdcore.tabular.heads import probabilities_of
 from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.kinds import choose
-from gdcore.tabular.network import average_unseen, build
+from gdcore.tabular.learning import begun
+from gdcore.tabular.network import average_unseen
 from gdcore.tabular.reading import read
 from gdcore.tabular.rows import with_target, without_missing
+from gdcore.tabular.scoring import answers_of, measure
 from gdcore.tabular.settings import Settings, budget
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.stored import check_fits, read_encoder, read_settings
-from gdcore.tabular.table import SettingError, Table
+from gdcore.tabular.table import Table
 from gdcore.tabular.target import Target
 
 if TYPE_CHECKING:
@@ -102,7 +98,15 @@ class TableModel:
     >>> rows = {"size": [1.0, 2.0, None, 9.0] * 5, "sea": ["near", "near", "far", "far"] * 5,
     ...         "dear": ["no", "no", "yes", "yes"] * 5}
     >>> model = gd.tabular.TableModel(hidden=[8], epochs=60, lr=0.01).fit(rows, target="dear")
-    >>> model.predict({"size": [1.5, None], "sea": ["near", "far"]}).tolist()
+    >>> new = {"size": [1.5, None], "sea": ["near", "far"]}
+    >>> model.predict(new).tolist(), model.predict_proba(new).shape, len(model.features(new))
+    (['no', 'yes'], (2, 2), 2)
+    >>> model.evaluate(rows)["accuracy"], model.importance(rows)[0].column
+    (1.0, 'size')
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "dear.safetensors")
+    >>> model.save(path)
+    >>> gd.load(path).classes
     ['no', 'yes']
     """
 
@@ -195,34 +199,10 @@ class TableModel:
                 told.values(table), WATCHED, self.settings.seed, told.classes is not None
             )
             table, watched = table.take(~apart), table.take(apart)
-        self._learn(table, name)
+        self.encoder, self.network = begun(table, name, self.kinds, self.settings)
+        self.info[KEY] = {"encoder": self.encoder.config(), "settings": self.settings.config()}
         self._train(table, watched, callbacks, verbose)
         return self
-
-    def _learn(self, table: Table, name: str) -> None:
-        """The transformation and the network, from training rows."""
-        settings = self.settings
-        target = Target.learn(table, name, settings.task)
-        y = target.values(table)
-        head = head_for(target.task, len(target.classes or ()), settings.loss, y, "the target")
-        if not head.standardize:
-            target = replace(target, mean=0.0, scale=1.0)
-        self.encoder = Encoder.learn(table, target, self.kinds, settings.numbers)
-        width = sum(c.width for c in self.encoder.numeric)
-        batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
-        rate = settings.rate(epochs, math.ceil(len(table) / batch))
-        more = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
-        self.network = build(self.encoder, width, head, settings)
-        self.network.compile(
-            optimizers.get(settings.optimizer, lr=rate, **more),
-            head.loss,
-            head.metrics,
-            settings.dtype,
-        )
-        self._metrics()  # what does not go together is told before the training
-        self.network.info = {
-            KEY: {"encoder": self.encoder.config(), "settings": settings.config()},
-        }
 
     def _train(
         self, table: Table, watched: Table | None, callbacks: Sequence[Callback], verbose: int | str
@@ -270,6 +250,14 @@ class TableModel:
     def features(self, data: Any) -> Features:
         """What the network takes of a table, which need not have the target.
 
+        Parameters
+        ----------
+        data : as `fit` takes it
+
+        Returns
+        -------
+        Features
+
         Raises
         ------
         OSError, TypeError, ValueError
@@ -295,24 +283,15 @@ class TableModel:
         TableWarning
             Where a value is one that training never saw.
         """
-        return self.answers(self.network.predict(self.features(data).inputs()))
-
-    def answers(self, out: NDArray[Any]) -> NDArray[Any]:
-        """What the network puts out, as `predict` gives it."""
-        if self.target.classes is None:
-            return self.target.in_units(out)
-        return self.target.named(self.labels(out))
-
-    def labels(self, out: NDArray[Any]) -> NDArray[np.int64]:
-        """What the network puts out, as class numbers."""
-        return labels_of(out, self._link)
-
-    @property
-    def _link(self) -> str:
-        return self.network.losses[0].link(self.network.network().outputs[0])
+        out = self.network.predict(self.features(data).inputs())
+        return answers_of(self.network, self.target, out)
 
     def predict_proba(self, data: Any) -> NDArray[Any]:
         """The probability of every class.
+
+        Parameters
+        ----------
+        data : as `predict` takes it
 
         Returns
         -------
@@ -346,36 +325,10 @@ class TableModel:
         """
         encoder = self._fitted()
         table = encoder.read(data)
-        return self.measure(encoder.encode(table), self.target.values(table))
-
-    def measure(self, features: Features, y: NDArray[Any]) -> dict[str, Any]:
-        """`evaluate` for features and true answers."""
-        out = self.network.predict(features.inputs())
-        got: dict[str, Any] = {}
-        if self.target.classes is None:
-            out = self.target.in_units(out)
-        else:
-            got["loss"] = self.network.evaluate(features.inputs(), y)["loss"]
-        for metric in self._metrics():
-            metric.update(y, out)
-            value = metric.result()
-            got[metric.name] = float(value) if np.ndim(value) == 0 else value
-        return got
-
-    def _metrics(self) -> list[Metric]:
-        """What is measured, told how to read the network's output."""
-        names: Sequence[str] = ["r2", "mae", "rmse"]
-        if self.target.classes is not None:
-            names = ["accuracy", *(["roc_auc"] if len(self.target.classes) == 2 else [])]
-        found, loss = [], self.network.losses[0]
-        for name in self.settings.metrics if self.settings.metrics is not None else names:
-            try:
-                found.append(metric_functions.get(name).bind(self._link))
-            except ValueError as error:
-                raise SettingError(
-                    f"metric {name} does not go with loss {loss.name}: {error}"
-                ) from None
-        return found
+        return measure(
+            self.network, self.target, self.settings.metrics,
+            encoder.encode(table), self.target.values(table),
+        )  # fmt: skip
 
     def importance(self, data: Any, repeats: int = 5, seed: int = 0) -> list[Importance]:
         """Which columns matter: what the score (accuracy, or R²) loses when one is shuffled.
@@ -403,6 +356,10 @@ class TableModel:
 
         `gdcore.load` gives the model back.
 
+        Parameters
+        ----------
+        path : path-like
+
         Raises
         ------
         OSError
@@ -413,12 +370,30 @@ class TableModel:
 
     @classmethod
     def of(cls, network: Model) -> TableModel:
-        """The model whose description a network's `info` holds.
+        """The model whose description a network's `info` holds: what `gdcore.load` calls.
+
+        Parameters
+        ----------
+        network : Model
+            With the transformation in ``network.info["table"]``.
+
+        Returns
+        -------
+        TableModel
 
         Raises
         ------
         FileFormatError
             If the description does not make sense, or is that of another network.
+        ValueError
+            If there is none.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = TableModel([4], epochs=1).fit({"x": [1, 2, 3], "y": [0.1, 0.2, 0.3]}, "y")
+        >>> TableModel.of(model.network)
+        <TableModel of 'y' (regression) from 1 columns>
         """
         described = network.info[KEY]
         if not isinstance(described, Mapping):

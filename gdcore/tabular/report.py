@@ -14,6 +14,7 @@ from gdcore.progress import number
 from gdcore.summary import table as text_table
 from gdcore.tabular.encoding import Features
 from gdcore.tabular.importance import Importance, importance
+from gdcore.tabular.scoring import classes_of, measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,18 +34,35 @@ class Report:
 
     Attributes
     ----------
+    target : str
+    classes : tuple of str or None
     scores : dict of str to dict
         Metrics of the "training" rows and of those "held out".
     rows : dict of str to int
         How many rows each part has.
     baseline : dict
         The same metrics for always the commonest class, or always the mean, on the held-out rows.
+    baseline_note : str
+        Which of the two.
     truth, answers : ndarray
         Of the held-out rows: class numbers, or quantities in the target's own units.
     confusion : ndarray of int or None
         Counts by true class (row) and predicted class (column).
     importance : list of Importance
         The greatest first, measured on the held-out rows.
+    history : dict of str to list
+        Of the training, by epoch.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> rows = {"x": [0.1 * i for i in range(50)], "y": [0.3 * i + 2 for i in range(50)]}
+    >>> report = gd.tabular.fit(rows, "y", hidden=[8], epochs=2, verbose=0).report
+    >>> report.rows, sorted(report.config())
+    ({'training': 40, 'held out': 10}, ['importance', 'rows', 'scores'])
+    >>> figure = report.plot()
+    >>> len(figure.axes)
+    3
     """
 
     target: str
@@ -119,6 +137,10 @@ class Report:
             Where to write the picture; its ending tells the format.
         title : str, optional
 
+        Returns
+        -------
+        matplotlib.figure.Figure
+
         Raises
         ------
         ImportError
@@ -131,7 +153,12 @@ class Report:
         return draw(self, path, title)
 
     def config(self) -> dict[str, Any]:
-        """What a model's file keeps of it."""
+        """What a model's file keeps of it.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "scores": {
                 part: {k: v for k, v in got.items() if np.ndim(v) == 0}
@@ -167,7 +194,10 @@ def make_report(
 ) -> Report:
     """Measure a model on the rows it was trained on, and on those held out."""
     target = model.target
-    scores = {name: model.measure(x, y) for name, (x, y) in parts.items()}
+    scores = {
+        name: measure(model.network, target, model.settings.metrics, x, y)
+        for name, (x, y) in parts.items()
+    }
     features, truth = parts["held out"]
     known = parts["training"][1]
     out = model.network.predict(features.inputs())
@@ -178,7 +208,7 @@ def make_report(
         constant = np.full(len(truth), known.mean())
         baseline, note = _measured(truth, constant, ("r2", "mae", "rmse")), "always the mean"
     else:
-        answers = model.labels(out)
+        answers = classes_of(model.network, out)
         size = len(target.classes)
         confusion = np.bincount(truth * size + answers, minlength=size * size).reshape(size, size)
         common = int(np.bincount(known).argmax())

@@ -82,6 +82,8 @@ class Table:
     >>> table = Table("t", {"size": Raw("number", np.array([3.0, np.nan]))})
     >>> len(table), table.names
     (2, ['size'])
+    >>> table.where(1, "size"), table.find(-1, "column"), len(table.take(np.array([0])))
+    ("t: row 1, column 'size'", 'size', 1)
     """
 
     source: str
@@ -98,12 +100,32 @@ class Table:
         return list(self.columns)
 
     def where(self, row: int, name: str) -> str:
-        """Where a cell stands, for an error."""
+        """Where a cell stands, for an error.
+
+        Parameters
+        ----------
+        row : int
+        name : str
+
+        Returns
+        -------
+        str
+        """
         place = f"row {row}" if self.lines is None else f"line {self.lines[row]}"
         return f"{self.source}: {place}, column {name!r}"
 
     def take(self, rows: NDArray[Any]) -> Table:
-        """Some of the rows, by number or by a mask."""
+        """Some of the rows.
+
+        Parameters
+        ----------
+        rows : ndarray of int or of bool
+            Their numbers, or which to take.
+
+        Returns
+        -------
+        Table
+        """
         which = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
         lines = None if self.lines is None else [self.lines[i] for i in which]
         return Table(
@@ -113,9 +135,19 @@ class Table:
     def find(self, name: str | int, what: str) -> str:
         """The name of a column, from its name or its place.
 
+        Parameters
+        ----------
+        name : str or int
+        what : str
+            What an error calls it.
+
+        Returns
+        -------
+        str
+
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             If there is none.
         """
         names = self.names
