@@ -293,6 +293,20 @@ def test_arrays(capsys, case):
         assert run(capsys, "predict", "m", name)[1] == out
 
 
+def test_a_regression_in_the_units_of_its_target_begins_with_a_fresh_optimizer(capsys):
+    """What the optimizer gathered while the target was standardised is not that of these units."""
+    write_npz(y=lambda x: 1e4 + 1e3 * x[:, 0])
+    assert run(capsys, "train", "t.npz", "--epochs", 3, "--out", "m", "--quiet")[0] == 0
+    model = gd.load("m")
+    memory = model.memory()
+    assert model.steps_done == 0 and model.info["epochs"] == 3
+    for p in memory.trainable():
+        for slot in memory.slot_names:
+            assert not memory.slot(p, slot).any()
+    with np.load("t.npz") as found:
+        assert abs(float(np.mean(model.predict(found["x"]))) - 1e4) < 1e3
+
+
 def test_arrays_with_a_test_part(capsys):
     write_npz(y=lambda x: np.where(x[:, 0] > 0, "p", "q"))
     with np.load("t.npz") as found:

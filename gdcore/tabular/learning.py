@@ -1,22 +1,26 @@
-"""The beginning of a training: what training rows tell of the columns, and a network for them."""
+"""Learning from a table: first what its columns are, then the network's weights."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from gdcore import optimizers
+from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.model import Model
-from gdcore.tabular.encoding import Encoder
+from gdcore.tabular.encoding import Encoder, Features
 from gdcore.tabular.heads import head_for
-from gdcore.tabular.network import build
+from gdcore.tabular.network import average_unseen, build
 from gdcore.tabular.scoring import bound_metrics
 from gdcore.tabular.settings import Settings, budget
 from gdcore.tabular.table import Table
 from gdcore.tabular.target import Target
 
-__all__ = ["begun"]
+__all__ = ["begun", "train"]
 
 
 def begun(
@@ -52,3 +56,42 @@ def begun(
     )
     bound_metrics(network, target, settings.metrics)  # a mismatch is told before the training
     return encoder, network
+
+
+def train(
+    network: Model,
+    encoder: Encoder,
+    settings: Settings,
+    table: Table,
+    watched: Table | None,
+    callbacks: Sequence[Callback],
+    verbose: int | str,
+) -> None:
+    """Train what `begun` began, watched by other rows if there are any.
+
+    Raises
+    ------
+    ValueError
+        If rows do not fit the transformation.
+    KeyboardInterrupt
+        On Ctrl-C; what was learned by then can be used.
+    """
+    features, y = _pair(encoder, table)
+    validation = None
+    if watched is not None:
+        held, truth = _pair(encoder, watched)
+        validation = (held.inputs(), truth)
+    stop = [EarlyStopping(patience=settings.patience)] if settings.patience is not None else []
+    batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
+    try:
+        network.fit(
+            features.inputs(), y, batch_size=batch, epochs=epochs, validation_data=validation,
+            callbacks=[*stop, *callbacks], seed=settings.seed, verbose=verbose,
+        )  # fmt: skip
+    finally:
+        if network.steps_done:
+            average_unseen(network, encoder, features.codes)
+
+
+def _pair(encoder: Encoder, table: Table) -> tuple[Features, NDArray[Any]]:
+    return encoder.encode(table), encoder.target.scaled(encoder.target.values(table))

@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from gdcore.callbacks import Callback, EarlyStopping, History
+from gdcore.callbacks import Callback, History
 from gdcore.model import Model
 from gdcore.tabular.encoding import Encoder, Features
 from gdcore.tabular.heads import probabilities_of
 from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.kinds import choose
-from gdcore.tabular.learning import begun
-from gdcore.tabular.network import average_unseen
+from gdcore.tabular.learning import begun, train
 from gdcore.tabular.reading import read
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.scoring import answers_of, measure
-from gdcore.tabular.settings import Settings, budget
+from gdcore.tabular.settings import Settings
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.stored import check_fits, read_encoder, read_settings
-from gdcore.tabular.table import Table
 from gdcore.tabular.target import Target
 
 if TYPE_CHECKING:
@@ -201,34 +199,12 @@ class TableModel:
             table, watched = table.take(~apart), table.take(apart)
         self.encoder, self.network = begun(table, name, self.kinds, self.settings)
         self.info[KEY] = {"encoder": self.encoder.config(), "settings": self.settings.config()}
-        self._train(table, watched, callbacks, verbose)
-        return self
-
-    def _train(
-        self, table: Table, watched: Table | None, callbacks: Sequence[Callback], verbose: int | str
-    ) -> None:
         self.rows = len(table)
-        features, y = self._pair(table)
-        validation = None
-        if watched is not None:
-            held, truth = self._pair(watched)
-            validation = (held.inputs(), truth)
-        patience = self.settings.patience
-        stop = [EarlyStopping(patience=patience)] if patience is not None else []
-        batch, epochs = budget(len(table), self.settings.batch_size, self.settings.epochs)
         try:
-            self.history = self.network.fit(
-                features.inputs(), y, batch_size=batch, epochs=epochs, validation_data=validation,
-                callbacks=[*stop, *callbacks], seed=self.settings.seed, verbose=verbose,
-            )  # fmt: skip
+            train(self.network, self.encoder, self.settings, table, watched, callbacks, verbose)
         finally:
             self.history = self.network.history
-            if self.network.steps_done:
-                average_unseen(self.network, self.encoder, features.codes)
-
-    def _pair(self, table: Table) -> tuple[Features, NDArray[Any]]:
-        target = self.encoder.target
-        return self.encoder.encode(table), target.scaled(target.values(table))
+        return self
 
     # --- asking --------------------------------------------------------------------------------
 
