@@ -52,7 +52,7 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets
+    from gdcore import datasets, tabular
     from gdcore.io.model_file import load
     from gdcore.many import fit_many
     from gdcore.quasi_newton import lbfgs
@@ -65,6 +65,7 @@ _LATER = {
     "fit_many": ("gdcore.many", "fit_many"),
     "estimators": ("gdcore.estimators", None),
     "lbfgs": ("gdcore.quasi_newton", "lbfgs"),
+    "tabular": ("gdcore.tabular", None),
     "load": ("gdcore.io.model_file", "load"),
 }
 
@@ -127,4 +128,5 @@ __all__ = [
     "optimizers",
     "schedules",
     "set_num_threads",
+    "tabular",
 ]

@@ -165,7 +165,8 @@ def test_the_walk_finds_what_people_use():
         "gdcore.load",
         "gdcore.ops.relu",
         "gdcore.losses.Huber",
-        "gdcore.datasets.csv",
+        "gdcore.tabular.TableModel.fit",
+        "gdcore.datasets.npz",
         "gdcore.io.safetensors.load",
         "gdcore.Callback.on_epoch_end",
     } <= paths

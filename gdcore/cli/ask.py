@@ -14,15 +14,17 @@ import numpy as np
 
 import gdcore as gd
 from gdcore.cli.questions import answers, questions
-from gdcore.cli.train import results_table
+from gdcore.cli.tables import check_table, evaluate_table, predict_table
 from gdcore.cli.usage import UsageError
 from gdcore.io import write_atomically
+from gdcore.tabular.heads import labels_of, probabilities_of
+from gdcore.tabular.report import scores_table
 
 __all__ = ["evaluate", "open_model", "predict"]
 
 
-def open_model(path: str) -> gd.Model:
-    """A model from a file.
+def open_model(path: str) -> Any:
+    """A model from a file: a `TableModel` if it was trained on a table.
 
     Raises
     ------
@@ -44,10 +46,12 @@ def predict(args: argparse.Namespace) -> int:
     if args.threads is not None:
         gd.set_num_threads(args.threads)
     model = open_model(args.model)
-    if args.proba and model.info.get("task") == "regression":
+    if not isinstance(model, gd.Model):
+        names, columns = predict_table(model, check_table(args.data), args.proba)
+    elif args.proba and model.info.get("task") == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
-    x = questions(args.data, model.info)
-    names, columns = _table(model, x, args.proba)
+    else:
+        names, columns = _table(model, questions(args.data, model.info), args.proba)
     if args.out is not None and args.out.lower().endswith(".npy"):
         made = io.BytesIO()
         np.save(
@@ -72,8 +76,8 @@ def _table(model: gd.Model, x: np.ndarray, proba: bool) -> tuple[list[str], np.n
         )
     if proba:
         made = np.asarray(model.predict_proba(x)).reshape(len(x), -1)
-        if classes is not None and len(classes) == 2 and made.shape[1] == 1:
-            made = np.concatenate([1 - made, made], axis=1)
+        if classes is not None and len(classes) == 2:
+            made = probabilities_of(made)
         names = (
             classes
             if classes is not None and len(classes) == made.shape[1]
@@ -90,13 +94,8 @@ def _table(model: gd.Model, x: np.ndarray, proba: bool) -> tuple[list[str], np.n
         return ["prediction"] if out.shape[1] == 1 else [
             f"prediction_{i}" for i in range(out.shape[1])
         ], out
-    # One output for two classes: what lies beyond the middle is the second.
-    middle = (
-        0.5
-        if model.losses and model.losses[0].link(model.network().outputs[0]) == "binary_probs"
-        else 0.0
-    )
-    labels = out.argmax(axis=1) if out.shape[1] > 1 else (out[:, 0] > middle).astype(np.int64)
+    link = model.losses[0].link(model.network().outputs[0]) if model.losses else ""
+    labels = labels_of(out, link)
     if max(out.shape[1], 2) > len(classes):
         raise ValueError(
             f"the model puts out {out.shape[1]} classes, and its file names {len(classes)}"
@@ -131,6 +130,9 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.threads is not None:
         gd.set_num_threads(args.threads)
     model = open_model(args.model)
+    if not isinstance(model, gd.Model):
+        print(evaluate_table(model, check_table(args.data)))
+        return 0
     if not model.compiled:
         raise ValueError(
             f"{args.model}: the model was saved without a loss, expected one that was trained"
@@ -138,5 +140,5 @@ def evaluate(args: argparse.Namespace) -> int:
     x, y, note = answers(args.data, model.info)
     got = model.evaluate(x, y)
     print(f"{args.data}: {len(x):,} samples" + (f" ({note})" if note else ""))
-    print(results_table({"": got}, header=False))
+    print(scores_table({"": got}, header=False))
     return 0

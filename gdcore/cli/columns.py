@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gdcore.arrays import as_array, check_finite
-from gdcore.datasets.sheets import number
 from gdcore.errors import did_you_mean
+from gdcore.tabular.table import number
 
 __all__ = ["class_name", "class_numbers", "features_of", "look_like_classes", "targets_of"]
 

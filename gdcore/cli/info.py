@@ -8,11 +8,13 @@ import platform
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import gdcore as gd
 from gdcore import _core, runtime
+from gdcore.tabular.model import KEY
 
 __all__ = ["facts", "run"]
 
@@ -96,43 +98,41 @@ def _compiler() -> str:
     return ", ".join(sorted(found)) or "unknown"
 
 
-def _described(path: str, model: gd.Model) -> str:
-    info = model.info
-    lines = [
-        f"{path}: a model of {info.get('task', 'unknown task')}, trained for "
-        f"{model.epochs_done} epochs"
-    ]
-    known = info.get("training")
-    if isinstance(known, dict):
-        lines.append(
-            "trained on "
-            + str(known.get("source"))
-            + " with "
-            + ", ".join(f"{k} {v}" for k, v in known.items() if k != "source" and v is not None)
-        )
-    encoder = info.get("encoder")
-    if isinstance(encoder, dict):
-        from gdcore.datasets import Encoder
+def _described(path: str, model: Any) -> str:
+    network = model if isinstance(model, gd.Model) else model.network
+    info = network.info
+    epochs = info.get("epochs", network.epochs_done)
+    task = info.get("task", "unknown task")
+    lines = []
+    if network is not model:
+        task, settings = model.target.task, model.settings.config()
+        lines += _trained(info.get("source"), settings)
+        lines += _scores(info[KEY].get("report"), "scores")
+        lines += ["", str(model), ""]
+    else:
+        known = info.get("training")
+        if isinstance(known, dict):
+            lines += _trained(known.pop("source", None), known)
+        classes = info.get("classes")
+        if isinstance(classes, list):
+            more = ", …" if len(classes) > 20 else ""
+            lines.append(f"classes: {', '.join(map(str, classes[:20]))}{more}")
+        lines += [*_scores(info, "results"), ""]
+    head = f"{path}: a model of {task}, trained for {epochs} epochs"
+    return "\n".join([head, *lines, network.summary()])
 
-        columns = Encoder.from_config(encoder)
-        shown = [
-            c.name if c.categories is None else f"{c.name} ({len(c.categories)} categories)"
-            for c in columns.columns
-        ]
-        lines.append(f"columns: {', '.join(shown)}; target: {columns.target}")
-    classes = info.get("classes")
-    if isinstance(classes, list):
-        lines.append(
-            f"classes: {', '.join(map(str, classes[:20]))}{', …' if len(classes) > 20 else ''}"
-        )
-    results = info.get("results")
-    if isinstance(results, dict):
-        for part, got in results.items():
-            if isinstance(got, dict):
-                lines.append(
-                    f"{part}: "
-                    + ", ".join(
-                        f"{k} {v:.6g}" for k, v in got.items() if isinstance(v, int | float)
-                    )
-                )
-    return "\n".join([*lines, "", model.summary()])
+
+def _trained(source: Any, settings: dict[str, Any]) -> list[str]:
+    told = ", ".join(f"{k} {v}" for k, v in settings.items() if v is not None)
+    return [f"trained on {source} with {told}"]
+
+
+def _scores(info: Any, key: str) -> list[str]:
+    """A line for each part of the data that the model was measured on."""
+    results = info.get(key) if isinstance(info, dict) else None
+    lines = []
+    for part, got in results.items() if isinstance(results, dict) else ():
+        if isinstance(got, dict):
+            shown = [f"{k} {v:.6g}" for k, v in got.items() if isinstance(v, int | float)]
+            lines.append(f"{part}: {', '.join(shown)}")
+    return lines

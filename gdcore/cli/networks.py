@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ import gdcore as gd
 from gdcore.cli.sources import Source
 from gdcore.cli.usage import UsageError
 from gdcore.graph.ir import Value
+from gdcore.tabular.heads import Head, head_for
+from gdcore.tabular.splits import hold_out
 
-__all__ = ["Network", "Standardize", "prepare", "split"]
+__all__ = ["Network", "Pair", "Standardize", "prepare", "split"]
 
 Pair = tuple[np.ndarray, np.ndarray]
 DEFAULT_HELD = 0.2
@@ -38,56 +40,51 @@ class Standardize(gd.Layer):
 
 @dataclass
 class Network:
-    """A model, and how its targets were scaled while it trains.
+    """A model, and how its targets are scaled while it trains.
 
     Attributes
     ----------
     model : Sequential
-    units : width of the output
-    loss, metrics : what it is trained with unless options say otherwise
+    head : what stands behind its last layer
     mean, scale : of the target, or None where it is left as it is
-    note : a line for the reader
     info : what the model's file keeps
     """
 
     model: gd.Sequential
-    units: int
-    loss: str
-    metrics: list[str]
+    head: Head
     mean: np.ndarray | None
     scale: np.ndarray | None
-    note: str
-    info: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any]
 
     def scaled(self, y: np.ndarray) -> np.ndarray:
         """Targets as the training sees them."""
         return y if self.mean is None else (y - self.mean) / self.scale
 
     def to_units(self) -> None:
-        """Let the last layer put out the target's own units: the model speaks as the data does."""
+        """Let the last layer put out the target's own units: the model speaks as the data does.
+
+        What the optimizer gathered was in other units, so it begins anew.
+        """
         if self.mean is None or self.scale is None:
             return
-        last = str(len(self.model.layers) - 1)
-        state = self.model.state_dict()
+        model = self.model
+        last = str(len(model.layers) - 1)
+        state = model.state_dict()
         kernel, bias = state[f"{last}.kernel"], state[f"{last}.bias"]
-        self.model.load_state_dict(
+        model.load_state_dict(
             {f"{last}.kernel": kernel * self.scale, f"{last}.bias": bias * self.scale + self.mean},
             strict=False,
         )
+        model.compile(model.optimizer, model.losses, model.metrics, model.memory().dtype.name)
         self.mean = self.scale = None
 
-    def with_error(
-        self, columns: dict[str, dict[str, Any]], parts: dict[str, Pair | None]
-    ) -> dict[str, dict[str, Any]]:
-        """The mean absolute error beside the rest: how far off predictions are."""
-        out = {}
-        for name, got in columns.items():
-            part = parts[name]
-            if part is not None and "mae" not in got:
-                guess = np.asarray(self.model.predict(part[0]), dtype=np.float64)
-                got = got | {"error": float(np.abs(guess.reshape(part[1].shape) - part[1]).mean())}
-            out[name] = got
-        return out
+    def measure(self, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+        """Loss and metrics, and of quantities the mean absolute error: how far off they are."""
+        got = self.model.evaluate(x, y)
+        if self.head.metrics == ("r2",) and "mae" not in got:
+            guess = np.asarray(self.model.predict(x), dtype=np.float64)
+            got["mae"] = float(np.abs(guess.reshape(y.shape) - y).mean())
+        return got
 
 
 def split(source: Source, share: float | None, seed: int) -> tuple[Pair, Pair | None]:
@@ -103,18 +100,10 @@ def split(source: Source, share: float | None, seed: int) -> tuple[Pair, Pair | 
     x, y = source.x, source.y
     if share == 0:
         return (x, y), None
-    draw = np.random.default_rng(seed)
-    order = draw.permutation(len(y))
-    if source.task == "classification":
-        order = order[np.argsort(y[order], kind="stable")]
-    # Of rows that lie class by class, evenly spaced ones give every class its share.
-    count = np.floor(np.arange(len(y) + 1) * share + 0.5)
-    held = np.zeros(len(y), dtype=bool)
-    held[order[np.diff(count) > 0]] = True
-    if held.all() or not held.any():
-        raise UsageError(
-            f"--validation {share:g} of {len(y)} rows leaves a part empty: give another share, or 0"
-        )
+    try:
+        held = hold_out(y, share, seed, source.task == "classification")
+    except ValueError as error:
+        raise UsageError(f"--validation: {error}") from None
     return (x[~held], y[~held]), (x[held], y[held])
 
 
@@ -126,35 +115,16 @@ def prepare(args: argparse.Namespace, source: Source, x: np.ndarray, y: np.ndarr
     UsageError
         If the loss does not go with the target.
     """
-    loss = args.loss or ("cross_entropy" if source.task == "classification" else "mse")
     classes = len(source.classes) if source.classes is not None else 0
-    units, activation, bias, mean, scale, note = classes, None, 0.0, None, None, ""
-    if source.task == "classification":
-        if loss != "cross_entropy":
-            if classes != 2:
-                raise UsageError(
-                    f"--loss {loss} is for 2 classes, and {args.source} has {classes}: use "
-                    "--loss cross_entropy"
-                )
-            units = 1
-        names = [] if "hinge" in loss else ["accuracy"]
-    else:
-        units, names = int(np.prod(y.shape[1:])), ["r2"]
-        if loss == "poisson":
-            if y.min() < 0:
-                raise UsageError(
-                    f"--loss poisson is for counts, and the target holds {y.min():g}: use "
-                    "--loss mse"
-                )
-            activation, bias = "exp", float(np.log(max(float(y.mean()), 1e-6)))
-        else:
-            mean = y.mean(axis=0, dtype=np.float64)
-            spread = y.std(axis=0, dtype=np.float64)
-            scale = np.where(spread > 1e-12 * np.abs(mean), spread, 1.0)
-            note = (
-                "the target is standardised while it trains: the loss is in its standard "
-                "deviations, until the table below"
-            )
+    try:
+        head = head_for(source.task, classes, args.loss, y, args.source)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from None
+    mean = scale = None
+    if head.standardize:
+        mean = y.mean(axis=0, dtype=np.float64)
+        spread = y.std(axis=0, dtype=np.float64)
+        scale = np.where(spread > 1e-12 * np.abs(mean), spread, 1.0)
     layers: list[Any] = [gd.Input(x.shape[1:])]
     scales = None if args.no_standardize else _scales(source, x)
     if scales is not None:
@@ -165,16 +135,14 @@ def prepare(args: argparse.Namespace, source: Source, x: np.ndarray, y: np.ndarr
         layers.append(gd.Dense(width, activation=args.activation))
         if args.dropout:
             layers.append(gd.Dropout(args.dropout))
-    layers.append(gd.Dense(units, activation=activation, bias_initializer=bias))
+    layers.append(gd.Dense(head.units, activation=head.activation, bias_initializer=head.bias))
     info = {
         "source": source.kind,
         "task": source.task,
         "classes": source.classes,
-        "missing": args.missing,
-        "encoder": None if source.encoder is None else source.encoder.to_config(),
         "gdcore": gd.__version__,
     }
-    return Network(gd.Sequential(layers), units, loss, names, mean, scale, note, info)
+    return Network(gd.Sequential(layers), head, mean, scale, info)
 
 
 def _scales(source: Source, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -183,13 +151,7 @@ def _scales(source: Source, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | No
         return None
     if x.dtype == np.uint8 and x.max() > 1:  # pixels
         return np.zeros(x.shape[1:]), np.full(x.shape[1:], 1 / 255)
-    if source.encoder is None and np.abs(x).max() <= 1:
+    if np.abs(x).max() <= 1:
         return None
     mean, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    scale = 1 / np.where(spread > 1e-6 * np.abs(mean), spread, 1.0)
-    if source.encoder is not None:  # categories stay 0 and 1
-        numeric = np.array(
-            [c.categories is None for c in source.encoder.columns for _ in c.feature_names()]
-        )
-        mean, scale = np.where(numeric, mean, 0.0), np.where(numeric, scale, 1.0)
-    return mean, scale
+    return mean, 1 / np.where(spread > 1e-6 * np.abs(mean), spread, 1.0)

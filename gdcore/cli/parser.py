@@ -8,11 +8,13 @@ from typing import Any
 import gdcore
 from gdcore import metrics, schedules
 from gdcore.activations import ACTIVATIONS
-from gdcore.cli.sources import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.cli.usage import Parser, fraction, listed, name_in, positive_number, whole, widths
 from gdcore.optimizers import OPTIMIZERS
+from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
+from gdcore.tabular.kinds import KINDS
+from gdcore.tabular.rows import MISSING_WAYS
 
-SOURCE = "digits, an .npz file, a folder of MNIST-style idx files, or a .csv file"
+SOURCE = "digits, an .npz file, a folder of MNIST-style idx files, or a .csv or .parquet file"
 
 EXAMPLES = {
     "": """examples:
@@ -24,16 +26,18 @@ EXAMPLES = {
     "train": """examples:
   gdcore train digits --plot curves.png
   gdcore train mnist/ --hidden 512,512 --dropout 0.2 --epochs 10 --out mnist.safetensors
-  gdcore train houses.csv --target price --missing mean --out houses.safetensors
+  gdcore train houses.csv --target price --kind zip=category --out houses.safetensors
+  gdcore train adult.csv --target income --test adult-test.csv --plot adult.png
   gdcore train iris.csv --target -1 --no-header --hidden 16
   gdcore train data.npz --loss huber --metric r2,mae --optimizer sgd --lr 0.05 --schedule one_cycle
 
 SOURCE is digits (1,797 handwritten digits that come along), an .npz file with x and y (or x_train,
-y_train, x_test, y_test), a folder of MNIST-style idx files, or a .csv file. A test part that a
-source has is what the model is measured on; otherwise a fifth of the rows is held out. Columns of
-numbers are standardised by what the training rows show, columns of text become 0 and 1; the model's
-file holds all that predict needs. Ctrl-C ends the training early; what was learned by then is saved
-if --out is given.""",
+y_train, x_test, y_test), a folder of MNIST-style idx files, or a table: a .csv or .parquet file. A
+test part that a source has is what the model is measured on; otherwise a fifth of the rows is held
+out. Of a table, the kind of each column is inferred and shown: numbers are standardised by what the
+training rows show, missing values filled in and flagged, categories become vectors that are
+learned; the model's file holds all that predict needs. Ctrl-C ends the training early; what was
+learned by then is saved if --out is given.""",
     "predict": """examples:
   gdcore predict houses.safetensors new.csv
   gdcore predict houses.safetensors new.csv --out prices.csv
@@ -100,7 +104,7 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column of a .csv to predict: its name, or its place from 0",
+        help="column of a table to predict: its name, or its place from 0",
     )
     data.add_argument(
         "--task",
@@ -109,24 +113,45 @@ def _train(parser: Parser) -> None:
         help="classification or regression (default: seen from the target and the loss)",
     )
     data.add_argument(
-        "--missing",
-        type=name_in("way with missing values", ("error", "mean", "drop")),
-        default="error",
-        metavar="WAY",
-        help="missing values of a .csv: error, mean (fill in) or drop (the row)",
+        "--kind",
+        metavar="COLUMN=KIND",
+        action="append",
+        default=[],
+        help=f"what a column of a table is, if inferred wrong: {', '.join(KINDS)}, number:quantile, "
+        "date:%%d/%%m/%%Y; may be repeated",
     )
     data.add_argument(
         "--ignore",
         metavar="A,B",
         type=listed("column", str),
         default=[],
-        help="columns of a .csv to leave out",
+        help="columns of a table to leave out",
+    )
+    data.add_argument(
+        "--numbers",
+        type=name_in("way to scale numbers", KINDS["number"]),
+        default="standardize",
+        metavar="WAY",
+        help="of a table: standardize (default), quantile (to a normal distribution) or raw",
+    )
+    data.add_argument(
+        "--missing",
+        type=name_in("way with missing values", MISSING_WAYS),
+        default="impute",
+        metavar="WAY",
+        help="missing values of a table: impute (fill in and flag, the default), drop (the row) or "
+        "error",
+    )
+    data.add_argument(
+        "--test", metavar="FILE", help="a table to measure on, instead of a share of SOURCE"
     )
     data.add_argument(
         "--delimiter",
         metavar="CHAR",
-        default=",",
-        help="between the cells of a .csv (default: a comma)",
+        help="between the cells of a .csv (default: seen from its first line)",
+    )
+    data.add_argument(
+        "--encoding", metavar="NAME", default="utf-8", help="of a .csv (default: utf-8)"
     )
     data.add_argument(
         "--header",
@@ -161,8 +186,7 @@ def _train(parser: Parser) -> None:
         "--dropout",
         metavar="RATE",
         type=fraction,
-        default=0.0,
-        help="after each hidden layer (default: 0)",
+        help="after each hidden layer (default: 0.1 for tables, otherwise 0)",
     )
     net.add_argument(
         "--dtype",
@@ -208,6 +232,13 @@ def _train(parser: Parser) -> None:
         "--epochs", metavar="N", type=whole(1), help="default: 10 to 400, by the number of rows"
     )
     loop.add_argument(
+        "--patience",
+        metavar="N",
+        type=whole(1),
+        help="of a table: stop after so many epochs without a better loss on a tenth of the "
+        "training rows",
+    )
+    loop.add_argument(
         "--batch-size", metavar="N", type=whole(1), help="default: 32, or 128 from 20,000 rows on"
     )
     loop.add_argument(
@@ -226,7 +257,10 @@ def _train(parser: Parser) -> None:
     out = parser.add_argument_group("output")
     out.add_argument("--out", metavar="MODEL", help="file to save the model in")
     out.add_argument(
-        "--plot", metavar="FILE", help="picture of the training curves (.png, .pdf, .svg)"
+        "--plot",
+        metavar="FILE",
+        help="picture of the training curves (.png, .pdf, .svg), for a table also of its errors and of "
+        "what mattered",
     )
     out.add_argument("--quiet", action="store_true", help="print nothing but errors")
 

@@ -10,11 +10,8 @@ import numpy as np
 
 from gdcore import datasets
 from gdcore.cli.columns import class_numbers, features_of, targets_of
-from gdcore.cli.sources import in_options, kind_of
+from gdcore.cli.sources import kind_of
 from gdcore.cli.usage import UsageError
-from gdcore.datasets import Encoder
-from gdcore.datasets.sheets import MISSING, Sheet, number, read_sheet
-from gdcore.errors import did_you_mean
 
 __all__ = ["answers", "questions"]
 
@@ -33,11 +30,8 @@ def questions(text: str, info: dict[str, Any]) -> np.ndarray:
         If there is no such data, or it does not fit the model.
     """
     kind = kind_of(text)
-    if kind == "csv":
-        try:
-            return _encoder(text, info).transform(text)
-        except ValueError as error:
-            raise ValueError(in_options(error)) from None
+    if kind == "table":
+        raise _no_table(text, info)
     if kind in ("npy", "npz"):
         return _features(text)
     return (datasets.digits() if kind == "digits" else datasets.idx_folder(text))[1][0]
@@ -78,8 +72,8 @@ def _features(text: str) -> np.ndarray:
 def answers(text: str, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, str]:
     """Features, the true answers, and a note on what they are."""
     kind = kind_of(text)
-    if kind == "csv":
-        return _table_answers(text, info)
+    if kind == "table":
+        raise _no_table(text, info)
     if kind == "npy":
         raise UsageError(
             f"{text}: one array is not enough to measure on, expected an .npz file with x and y"
@@ -96,51 +90,8 @@ def answers(text: str, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, st
     return x, y if classes is None else class_numbers(y, classes, f"{text}: y"), note
 
 
-def _encoder(text: str, info: dict[str, Any]) -> Encoder:
-    if not isinstance(info.get("encoder"), dict):
-        raise UsageError(
-            f"{text}: the model was not trained on a .csv file, so its columns mean nothing to "
-            "it: expected what "
-            f"it was trained on ({info.get('source', 'arrays: .npz or .npy')})"
-        )
-    return Encoder.from_config(info["encoder"])
-
-
-def _table_answers(text: str, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, str]:
-    encoder = _encoder(text, info)
-    sheet, note = read_sheet(text, encoder.delimiter, encoder.header), ""
-    if encoder.target not in sheet.names:
-        raise ValueError(
-            f"{text}: no column {encoder.target!r}{did_you_mean(encoder.target, sheet.names)}, "
-            "expected the target "
-            "to measure against: add it, or use gdcore predict"
-        )
-    place = sheet.names.index(encoder.target)
-    if info.get("missing") == "drop":  # as it was in training
-        needed = [
-            place,
-            *(sheet.names.index(c.name) for c in encoder.columns if c.name in sheet.names),
-        ]
-        kept = [i for i, row in enumerate(sheet.rows) if not any(row[c] in MISSING for c in needed)]
-        dropped = len(sheet.rows) - len(kept)
-        if not kept:
-            raise ValueError(f"{text}: every row lacks a value, expected some that are complete")
-        sheet = Sheet(
-            sheet.source, sheet.names, [sheet.rows[i] for i in kept], [sheet.lines[i] for i in kept]
-        )
-        note = f"{dropped:,} rows with missing values left out" if dropped else ""
-    try:
-        x = encoder.encode(sheet)
-    except ValueError as error:
-        raise ValueError(in_options(error)) from None
-    cells = [row[place] for row in sheet.rows]
-    if encoder.classes is not None:
-        return x, class_numbers(cells, encoder.classes, f"{text}: column {encoder.target!r}"), note
-    values = [number(cell) for cell in cells]
-    if None in values:
-        row = values.index(None)
-        raise ValueError(
-            f"{sheet.where(row, encoder.target)}: got {cells[row]!r}, expected a number: mend "
-            "the cell"
-        )
-    return x, np.array(values, dtype=np.float64), note
+def _no_table(text: str, info: dict[str, Any]) -> UsageError:
+    return UsageError(
+        f"{text}: the model was not trained on a table, so its columns mean nothing to it: "
+        f"expected what it was trained on ({info.get('source', 'arrays: .npz or .npy')})"
+    )

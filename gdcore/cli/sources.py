@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,26 +12,14 @@ from gdcore import datasets
 from gdcore.arrays import as_array, check_finite
 from gdcore.cli.columns import class_name, class_numbers, features_of, look_like_classes, targets_of
 from gdcore.cli.usage import UsageError
-from gdcore.datasets import Encoder
-from gdcore.datasets.sheets import number
 from gdcore.errors import did_you_mean
+from gdcore.tabular.heads import CLASS_LOSSES
+from gdcore.tabular.reading import PARQUET
 
-__all__ = ["CLASS_LOSSES", "VALUE_LOSSES", "Source", "in_options", "kind_of", "open_source"]
+__all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
-CLASS_LOSSES = ("cross_entropy", "binary_cross_entropy", "hinge", "squared_hinge")
-VALUE_LOSSES = ("mse", "mae", "huber", "log_cosh", "poisson")
-TABLES = (".csv", ".tsv", ".txt", ".data")
-
-# What the readers call a keyword is an option here.
-OPTIONS = [
-    (r"read the training table with missing='mean'", "train with --missing mean"),
-    (r"pass missing='drop' or missing='mean'", "pass --missing drop or --missing mean"),
-    (r"header=False", "--no-header"),
-    (r"(missing|task)='(\w+)'", r"--\1 \2"),
-    (r"ignore=\['([^']*)'\]", r"--ignore '\1'"),
-    (r"ignore=", "--ignore"),
-    (r"pass another delimiter", "pass another --delimiter"),
-]
+FOR_TABLES = ("target", "ignore", "header", "kind", "test", "patience")
+TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
 
 
 @dataclass
@@ -41,12 +28,11 @@ class Source:
 
     Attributes
     ----------
-    kind : {"digits", "npz", "idx", "csv"}
+    kind : {"digits", "npz", "idx"}
     x, y : what to learn from
     test : what the source itself keeps for measuring, or None
     task : {"classification", "regression"}
     classes : names of the classes by number, or None
-    encoder : for a .csv, what makes numbers of its rows
     """
 
     kind: str
@@ -55,7 +41,6 @@ class Source:
     test: tuple[np.ndarray, np.ndarray] | None
     task: str
     classes: list[str] | None = None
-    encoder: Encoder | None = None
 
 
 def kind_of(text: str) -> str:
@@ -76,17 +61,17 @@ def kind_of(text: str) -> str:
         raise UsageError(
             f"{text!r} is neither a file nor a folder{did_you_mean(text, ['digits', *near])}, "
             "expected digits, "
-            "an .npz file, a folder of idx files or a .csv file"
+            "an .npz file, a folder of idx files, or a .csv or .parquet file"
         )
     ending = path.suffix.lower()
     if ending in (".npz", ".npy"):
         return ending[1:]
     if ending in TABLES:
-        return "csv"
+        return "table"
     hint = "; pass the folder, not a file in it" if "idx" in path.name else ""
     raise UsageError(
-        f"{text}: cannot tell from the name what this is, expected .npz, .csv or a folder of "
-        f"idx files{hint}"
+        f"{text}: cannot tell from the name what this is, expected .npz, .csv, .parquet or a "
+        f"folder of idx files{hint}"
     )
 
 
@@ -123,16 +108,11 @@ def open_source(args: argparse.Namespace) -> Source:
             f"{args.source}: one array is not enough to train on, expected an .npz file with x "
             "and y"
         )
-    if kind == "csv":
-        return _table(args, task)
-    for option, given in (
-        ("--target", args.target),
-        ("--ignore", args.ignore or None),
-        ("--header", args.header),
-    ):
-        if given is not None:
+    for option in FOR_TABLES:
+        if getattr(args, option) not in (None, []):
             raise UsageError(
-                f"{option} is for .csv files, and SOURCE is {args.source}: leave it out"
+                f"--{option} is for .csv files and other tables, and SOURCE is {args.source}: "
+                "leave it out"
             )
     if kind == "npz":
         return _arrays(args.source, task)
@@ -144,92 +124,6 @@ def open_source(args: argparse.Namespace) -> Source:
         )
     names = [str(i) for i in range(int(max(train[1].max(initial=0), test[1].max(initial=0))) + 1)]
     return Source(kind, train[0], train[1], test, "classification", names)
-
-
-def _table(args: argparse.Namespace, task: str | None) -> Source:
-    header = args.header is not False
-    if len(args.delimiter) != 1:
-        args.delimiter = {"\\t": "\t", "tab": "\t"}.get(args.delimiter, args.delimiter)
-    if len(args.delimiter) != 1:
-        raise UsageError(
-            f"--delimiter {args.delimiter!r}: expected one character, such as ';', or tab"
-        )
-    names = _first_line(args.source, args.delimiter, header)
-    data = [name for name in names if number(name) is not None]
-    if header and args.header is None and data:
-        raise UsageError(
-            f"{args.source}: the first line holds numbers such as {data[0]}: is it data? Pass "
-            "--no-header if it "
-            "is, or --header if it names the columns"
-        )
-    if args.target is None:
-        raise UsageError(
-            f"{args.source}: --target is missing, expected the column to predict: one of "
-            f"{', '.join(names)}"
-        )
-    target = _column(args.source, names, args.target, "--target")
-    ignore = [_column(args.source, names, name, "--ignore") for name in args.ignore]
-    try:
-        table = datasets.csv(
-            args.source,
-            target,
-            args.delimiter,
-            header=header,
-            missing=args.missing,
-            task=task,
-            ignore=ignore,
-        )
-    except ValueError as error:
-        raise ValueError(in_options(error)) from None
-    classes = None if table.classes is None else list(table.classes)
-    return Source("csv", table.x, table.y, None, table.task, classes, table.encoder)
-
-
-def _first_line(path: str, delimiter: str, header: bool) -> list[str]:
-    """Names of the columns, so that a wrong one is found before the rows are read."""
-    import csv
-
-    with open(path, encoding="utf-8-sig", newline="", errors="replace") as file:
-        try:
-            cells = next(
-                (
-                    row
-                    for row in csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-                    if row
-                ),
-                [],
-            )
-        except csv.Error as error:
-            raise ValueError(
-                f"{path}: the first line cannot be read ({error}), expected delimited text"
-            ) from None
-    if not cells:
-        raise ValueError(f"{path}: the file is empty, expected a header and rows below it")
-    if not all(cell.isprintable() for cell in cells):
-        raise ValueError(f"{path}: not a text file, expected cells with {delimiter!r} between them")
-    return [cell.strip() for cell in cells] if header else [str(i) for i in range(len(cells))]
-
-
-def _column(path: str, names: list[str], text: str, option: str) -> int:
-    """The place of a column, from its name or its place."""
-    if text in names:
-        return names.index(text)
-    if re.fullmatch(r"-?\d+", text) and -len(names) <= int(text) < len(names):
-        return int(text) % len(names)
-    hint = "" if len(names) > 1 else "; is it another --delimiter?"
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    raise UsageError(
-        f"{path}: {option} {text!r} is not a column{did_you_mean(text, names)}, expected one of "
-        f"{shown}{hint}"
-    )
-
-
-def in_options(error: ValueError) -> str:
-    """A reader's message, with options in the place of Python's keywords."""
-    text = str(error)
-    for keyword, option in OPTIONS:
-        text = re.sub(keyword, option, text)
-    return text
 
 
 def _arrays(path: str, task: str | None) -> Source:

@@ -4,10 +4,8 @@ Nothing is downloaded. A reader trusts nothing in a file: sizes are checked agai
 before memory is taken, and nothing is ever unpickled.
 """
 
-from gdcore.datasets.csv_tables import Table, csv
-from gdcore.datasets.encoding import Encoder
 from gdcore.datasets.handwritten import digits
 from gdcore.datasets.idx_files import idx, idx_folder, mnist
 from gdcore.datasets.npz_files import npz
 
-__all__ = ["Encoder", "Table", "csv", "digits", "idx", "idx_folder", "mnist", "npz"]
+__all__ = ["digits", "idx", "idx_folder", "mnist", "npz"]

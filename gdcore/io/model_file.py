@@ -92,8 +92,8 @@ def _compiled(model: Model) -> dict[str, Any] | None:
     }
 
 
-def load(path: str | PathLike[str]) -> Model:
-    """A model from a file that `Model.save` wrote: to be asked, evaluated, or trained further.
+def load(path: str | PathLike[str]) -> Any:
+    """A model from a file that its `save` wrote: to be asked, evaluated, or trained further.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def load(path: str | PathLike[str]) -> Model:
 
     Returns
     -------
-    Model
+    Model, or `gdcore.tabular.TableModel` if one was saved
 
     Raises
     ------
@@ -119,6 +119,25 @@ def load(path: str | PathLike[str]) -> Model:
     >>> model.save(path)
     >>> gd.load(path).predict([[1.0, 2.0, 3.0]]).shape
     (1, 2)
+    """
+    model = load_network(path)
+    if "table" not in model.info:
+        return model
+    from gdcore.tabular.model import TableModel
+
+    try:
+        return TableModel.of(model)
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from None
+
+
+def load_network(path: str | PathLike[str]) -> Model:
+    """The network from a file; that of a TableModel takes its table already transformed.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `load`.
     """
     tensors, metadata = safetensors.load(path)
     if metadata.get("format") != FORMAT:

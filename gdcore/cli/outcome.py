@@ -1,0 +1,77 @@
+"""What came of a training, whatever it was trained on: a file, a picture, a few facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gdcore as gd
+from gdcore.callbacks import History
+from gdcore.progress import duration, rate
+from gdcore.runtime import ISA_NAME
+
+__all__ = ["Outcome"]
+
+
+@dataclass
+class Outcome:
+    """A trained model, and how its training went.
+
+    Attributes
+    ----------
+    model : what is saved
+    network : what was trained
+    rows, batch : of the training
+    steps : how many were taken
+    seconds : how long that took
+    stopped : whether Ctrl-C ended it
+    results : scores, as text
+    draw : writes a picture to a path
+    """
+
+    model: Any
+    network: gd.Model
+    history: History
+    rows: int
+    batch: int
+    steps: int
+    seconds: float
+    stopped: bool
+    results: str
+    draw: Callable[[str], object]
+
+    @property
+    def epochs(self) -> int:
+        """How many were completed."""
+        return len(self.history.epoch)
+
+    def keep(self, out: str | None, plot: str | None) -> list[tuple[str, str]]:
+        """Write what is asked for, and tell what was written."""
+        made = []
+        if out is not None:
+            self.model.save(out)
+            made.append(("model", out))
+        if plot is not None and self.epochs and not self.stopped:
+            self.draw(plot)
+            made.append(("plot", plot))
+        return made
+
+    def facts(self, made: list[tuple[str, str]]) -> str:
+        """Time, throughput, work, and what was written."""
+        full, rest = divmod(self.rows, self.batch)
+        plan = self.network.plan
+        work = self.epochs * (full * plan.flops(self.batch) + (plan.flops(rest) if rest else 0))
+        threads, seconds = gd.get_num_threads(), max(self.seconds, 1e-9)
+        lines = [
+            ("time", f"{duration(seconds)} for {self.epochs} epochs, {self.steps:,} steps"),
+            ("throughput", f"{rate(self.epochs * self.rows / seconds, ' samples/s')}"),
+            (
+                "compute",
+                f"{work / seconds / 1e9:,.1f} GFLOP/s ({ISA_NAME}, up to {threads} "
+                f"thread{'s' if threads > 1 else ''})",
+            ),
+            *made,
+        ]
+        width = max(len(name) for name, _ in lines)
+        return "\n".join(f"{name:{width}}  {text}" for name, text in lines)

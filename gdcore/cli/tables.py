@@ -1,0 +1,260 @@
+"""Tables on the command line: what train, predict and evaluate do with a .csv or .parquet file."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import gdcore as gd
+from gdcore.callbacks import Callback, History
+from gdcore.cli.outcome import Outcome
+from gdcore.cli.sources import asked_task, kind_of
+from gdcore.cli.usage import UsageError
+from gdcore.errors import did_you_mean
+from gdcore.plots import curves
+from gdcore.tabular import Table, TableModel, TableWarning, read
+from gdcore.tabular.report import scores_table
+from gdcore.tabular.settings import budget
+from gdcore.tabular.table import SettingError
+from gdcore.tabular.training import apart, score
+
+__all__ = ["check_table", "evaluate_table", "predict_table", "train_table"]
+
+DEFAULT_HELD = 0.2
+
+# What Python calls a keyword is an option here.
+OPTIONS = [
+    (r"kinds=\{'([^']*)': '(\w+)'\}", r"--kind '\1=\2'"),
+    (r"header=False", "--no-header"),
+    (r"header=True", "--header"),
+    (r"(missing|task|encoding)='([\w-]+)'", r"--\1 \2"),
+    (r"another delimiter", "another --delimiter"),
+    (r"\bloss (\w+) is for", r"--loss \1 is for"),
+    (r"\bkinds names", "--kind names"),
+    (r"\bmetric (\w+) does not go with loss", r"--metric \1 does not go with --loss"),
+    (r"^a share of ", "--validation: a share of "),
+]
+
+
+def in_options(error: Exception | str) -> str:
+    """A message of the package, with options in the place of Python's keywords."""
+    text = str(error)
+    for keyword, option in OPTIONS:
+        text = re.sub(keyword, option, text)
+    return text
+
+
+@contextmanager
+def told(command: str) -> Iterator[None]:
+    """Warnings about tables become lines on standard error, errors speak of options."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TableWarning)
+        other = warnings.showwarning
+
+        def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+            if issubclass(category, TableWarning):
+                print(f"gdcore {command}: {message}", file=sys.stderr, flush=True)
+            else:
+                other(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        try:
+            yield
+        except SettingError as error:
+            raise UsageError(in_options(error)) from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(in_options(error)) from None
+
+
+class Head(Callback):
+    """Prints what is about to be trained, when that is known."""
+
+    def __init__(self, args: argparse.Namespace, table: TableModel, held: int) -> None:
+        self.args, self.table, self.held = args, table, held
+
+    def on_train_begin(self, logs: dict[str, Any]) -> None:
+        table, args, settings = self.table, self.args, self.table.settings
+        trained = sum(p.size for p in self.model.network().parameters)
+        sizes = " → ".join(map(str, [*settings.hidden, self.model.network().outputs[0].shape[-1]]))
+        batch, epochs = budget(self.table.rows, settings.batch_size, settings.epochs)
+        parts = f"{self.table.rows:,} training" + (
+            f" + {self.held:,} held-out" if self.held else ""
+        )
+        stop = "" if settings.patience is None else f", early stopping ({settings.patience})"
+        lines = [
+            f"data      {args.source}: {parts} rows",
+            *(f"          {note}" for note in table.notes),
+            f"network   {len(table.encoder.columns)} columns → {sizes}, "
+            f"{settings.activation if settings.hidden else 'linear'}, {trained:,} parameters, "
+            f"{settings.dtype}",
+            f"training  {epochs} epochs in batches of {batch}, {settings.optimizer}, learning rate "
+            f"{settings.top_rate:g} ({settings.schedule}){stop}, seed {settings.seed}",
+            "",
+            str(table),
+            "",
+        ]
+        print("\n".join(lines), flush=True)
+
+
+def train_table(args: argparse.Namespace) -> Outcome:
+    """Train on a table.
+
+    Raises
+    ------
+    UsageError, OSError, ValueError
+        If options do not fit the table, or it cannot be read.
+    """
+    with told("train"):
+        return _fit(args)
+
+
+def _fit(args: argparse.Namespace) -> Outcome:
+    layout = _layout(args)
+    table = read(args.source, **layout)
+    target = _target(args, table)
+    model = _model(args, table)
+    share = args.validation
+    if args.test is not None:
+        if share is not None:
+            raise UsageError("--test and --validation both say what to measure on: leave one out")
+        held: Table | None = read(args.test, **(layout | table.layout))
+    else:
+        share = DEFAULT_HELD if share is None else share
+        table, held, notes = apart(table, target, share, args.seed, model.settings.task)
+        model.notes += notes
+    head = Head(args, model, 0 if held is None else len(held))
+    begin, stopped, results = time.monotonic(), False, ""
+    try:
+        model.fit(
+            table, target, callbacks=[] if args.quiet else [head], verbose=0 if args.quiet else 1
+        )
+    except KeyboardInterrupt:
+        if "network" not in model.__dict__ or model.network.steps_done == 0:
+            raise
+        stopped = True
+    seconds = time.monotonic() - begin
+    if not stopped and held is not None:
+        score(model, table, held)
+        results = str(model.report)
+    elif not stopped:
+        results = scores_table({"training": model.evaluate(table)})
+    network, history = model.network, model.history or History()
+    network.info |= {"source": Path(args.source).name, "gdcore": gd.__version__}
+
+    def draw(path: str) -> object:
+        title = f"{Path(args.source).name}: {model.target.name}"
+        return model.report.plot(path, title) if model.report else curves(history, path, title)
+
+    batch, _ = budget(model.rows, args.batch_size, args.epochs)
+    return Outcome(
+        model, network, history, model.rows, batch, network.steps_done, seconds, stopped, results,
+        draw,
+    )  # fmt: skip
+
+
+def _layout(args: argparse.Namespace) -> dict[str, Any]:
+    delimiter = {"\\t": "\t", "tab": "\t"}.get(args.delimiter, args.delimiter)
+    if delimiter is not None and len(delimiter) != 1:
+        raise UsageError(
+            f"--delimiter {args.delimiter!r}: expected one character, such as ';', or tab"
+        )
+    return {"delimiter": delimiter, "header": args.header, "encoding": args.encoding}
+
+
+def _target(args: argparse.Namespace, table: Table) -> str:
+    if args.target is None:
+        raise UsageError(
+            f"{args.source}: --target is missing, expected the column to predict: one of "
+            f"{', '.join(table.names)}"
+        )
+    return _column(args.source, table.names, args.target, "--target")
+
+
+def _column(path: str, names: list[str], text: str, option: str) -> str:
+    """The name of a column, from its name or its place."""
+    if text in names:
+        return text
+    if re.fullmatch(r"-?\d+", text) and -len(names) <= int(text) < len(names):
+        return names[int(text)]
+    hint = "" if len(names) > 1 else "; is it another --delimiter?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    raise UsageError(
+        f"{path}: {option} {text!r} is not a column{did_you_mean(text, names)}, expected one of "
+        f"{shown}{hint}"
+    )
+
+
+def _model(args: argparse.Namespace, table: Table) -> TableModel:
+    kinds = {}
+    for text in args.kind:
+        name, equals, kind = text.partition("=")
+        if not equals:
+            raise UsageError(f"--kind {text!r}: expected COLUMN=KIND, such as zip=category")
+        kinds[_column(args.source, table.names, name, "--kind")] = kind
+    for name in args.ignore:
+        kinds[_column(args.source, table.names, name, "--ignore")] = "ignore"
+    numbers = "raw" if args.no_standardize else args.numbers
+    try:
+        return TableModel(
+            args.hidden, activation=args.activation, kinds=kinds, numbers=numbers,
+            dropout=0.1 if args.dropout is None else args.dropout, missing=args.missing,
+            task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
+            schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
+            patience=args.patience, metrics=args.metric, dtype=args.dtype, seed=args.seed,
+        )  # fmt: skip
+    except ValueError as error:
+        raise UsageError(in_options(error)) from None
+
+
+def check_table(text: str) -> str:
+    """The path of a table.
+
+    Raises
+    ------
+    UsageError
+        If it is something else.
+    """
+    if kind_of(text) != "table":
+        raise UsageError(
+            f"{text}: the model was trained on a table, expected one: a .csv or .parquet file"
+        )
+    return text
+
+
+def predict_table(model: TableModel, path: str, proba: bool) -> tuple[list[str], np.ndarray]:
+    """Names of columns, and predictions.
+
+    Raises
+    ------
+    UsageError, OSError, ValueError
+        If probabilities of a quantity are asked for, or the table does not fit the model.
+    """
+    if proba and model.classes is None:
+        raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
+    with told("predict"):
+        if proba:
+            return model.classes or [], model.predict_proba(path)
+        return ["prediction"], model.predict(path)[:, None]
+
+
+def evaluate_table(model: TableModel, path: str) -> str:
+    """What is to be printed of a table with known answers.
+
+    Raises
+    ------
+    OSError, ValueError
+        If it does not fit the model.
+    """
+    with told("evaluate"):
+        table = model.encoder.read(path)
+        got = model.evaluate(table)
+        return f"{path}: {len(table):,} rows\n{scores_table({'': got}, header=False)}"

@@ -1,0 +1,393 @@
+"""How a column becomes numbers: learned from training rows, applied to any, kept as JSON."""
+
+from __future__ import annotations
+
+import datetime
+import warnings
+from collections import Counter
+from dataclasses import dataclass, fields
+from statistics import NormalDist
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.tabular.frames import days_of
+from gdcore.tabular.kinds import iso_date, words_of
+from gdcore.tabular.table import Raw, Table, number, plain
+
+__all__ = ["COLUMNS", "Boolean", "Category", "Column", "Date", "Number", "TableWarning"]
+
+Floats = NDArray[np.float64]
+LANDMARKS = 257  # quantiles that a column is mapped by
+OUTERMOST = 1e-3  # share of the rows beyond the first and the last of them
+MOST_CATEGORIES = 1000
+RARE_FROM = 100  # rows from which on a category seen once is no category
+
+
+class TableWarning(UserWarning):
+    """Something in a table that training never saw, and what was made of it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("error", TableWarning)  # stop at values that training never saw
+    >>> warnings.simplefilter("default", TableWarning)
+    """
+
+
+@dataclass(frozen=True)
+class Column:
+    """What all columns are: a name, and a way from raw values to numbers.
+
+    Attributes
+    ----------
+    name : str
+    flag : bool
+        Whether a missing value is told to the network: training rows had some.
+    """
+
+    kind: ClassVar[str] = ""
+
+    name: str
+    flag: bool
+
+    def config(self) -> dict[str, Any]:
+        """The kind and all attributes, as JSON."""
+        return {"kind": self.kind} | {
+            f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v
+            for f in fields(self)
+        }
+
+    @property
+    def width(self) -> int:
+        """How many columns of numbers it becomes."""
+        return 1 + self.flag
+
+    def described(self) -> str:
+        """What becomes of it, in words."""
+        raise NotImplementedError
+
+
+def floats(table: Table, name: str) -> Floats:
+    """A column as numbers, NaN where they are missing.
+
+    Raises
+    ------
+    ValueError
+        If a value is no number, or infinite.
+    """
+    raw = table.columns[name]
+    if raw.kind != "text":
+        out: Floats = raw.values
+    else:
+        known: dict[str | None, float | None] = {t: number(t) for t in set(raw.values) if t}
+        known[None] = float("nan")
+        row = next((i for i, t in enumerate(raw.values) if known[t] is None), None)
+        if row is not None:
+            raise ValueError(
+                f"{table.where(row, name)}: got {raw.values[row]!r}, expected a number: mend the "
+                "cell"
+            )
+        out = np.array([known[t] for t in raw.values], dtype=np.float64)
+    if np.isinf(out).any():
+        row = int(np.flatnonzero(np.isinf(out))[0])
+        raise ValueError(
+            f"{table.where(row, name)}: got {out[row]}, expected a finite number: mend the cell"
+        )
+    return out
+
+
+def with_flag(
+    table: Table, column: Column, parts: list[Floats], missing: NDArray[np.bool_], taken_for: str
+) -> NDArray[np.float32]:
+    """Columns of numbers side by side, with the flag of missing values behind them."""
+    if missing.any() and not column.flag:
+        tell_unseen(table, column.name, [None] * int(missing.sum()), taken_for)
+    columns = [*parts, missing.astype(np.float64)] if column.flag else parts
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Number(Column):
+    """A quantity, standardised, or mapped to a normal distribution by its quantiles.
+
+    Attributes
+    ----------
+    how : {"standardize", "quantile", "raw"}
+    fill : float
+        The median, which stands in for missing values.
+    mean, scale : float
+        The number becomes (x - mean) / scale.
+    landmarks : tuple of float
+        Equally spaced quantiles; none unless `how` is "quantile".
+    """
+
+    kind: ClassVar[str] = "number"
+
+    how: str
+    fill: float
+    mean: float
+    scale: float
+    landmarks: tuple[float, ...] = ()
+
+    @classmethod
+    def learn(cls, table: Table, name: str, how: str | None) -> Number:
+        values = floats(table, name)
+        missing = np.isnan(values)
+        present = values[~missing]
+        if not len(present):
+            raise ValueError(
+                f"{table.source}: column {name!r} has no values, expected some: leave it out"
+            )
+        mean, spread, landmarks = 0.0, 1.0, ()
+        if how == "quantile":
+            levels = np.linspace(0.0, 1.0, min(LANDMARKS, max(len(present), 2)))
+            landmarks = tuple(np.quantile(present, levels).tolist())
+        elif how != "raw":
+            largest = float(np.abs(present).max()) or 1.0  # squares of larger ones overflow
+            mean = float(np.mean(present / largest)) * largest
+            deviation = float(np.std(present / largest)) * largest
+            spread = deviation if deviation > 1e-12 * abs(mean) else 1.0
+        return cls(
+            name, bool(missing.any()), how or "standardize", float(np.median(present)), mean,
+            spread, landmarks,
+        )  # fmt: skip
+
+    def encode(self, table: Table) -> NDArray[np.float32]:
+        """Numbers of shape (rows, 1), or (rows, 2) with the flag of missing values."""
+        values = floats(table, self.name)
+        missing = np.isnan(values)
+        values = np.where(missing, self.fill, values)
+        if self.landmarks:
+            made = self._normal(values)
+        else:
+            made = (values - self.mean) / self.scale
+        limit = float(np.finfo(np.float32).max)
+        made = np.clip(made, -limit, limit)
+        return with_flag(table, self, [made], missing, f"the median, {self.fill:g}")
+
+    def _normal(self, values: Floats) -> Floats:
+        marks = np.array(self.landmarks)
+        levels = np.clip(np.linspace(0.0, 1.0, len(marks)), OUTERMOST, 1 - OUTERMOST)
+        normal = np.array([NormalDist().inv_cdf(p) for p in levels])
+        # Where landmarks repeat, the middle of their levels: the mean of both ends.
+        below = np.interp(values, marks, normal)
+        above = -np.interp(-values, -marks[::-1], -normal[::-1])
+        return np.asarray((below + above) / 2)
+
+    def described(self) -> str:
+        how = {
+            "standardize": f"standardised: mean {self.mean:.4g}, deviation {self.scale:.4g}",
+            "quantile": f"by quantiles, median {self.fill:.4g}",
+            "raw": "as it is",
+        }[self.how]
+        return how + (f"; missing: {self.fill:.4g}, flagged" if self.flag else "")
+
+
+@dataclass(frozen=True)
+class Boolean(Column):
+    """Yes or no: 1 and -1, and 0 where it is missing."""
+
+    kind: ClassVar[str] = "boolean"
+
+    no: str
+    yes: str
+
+    @classmethod
+    def learn(cls, table: Table, name: str, how: str | None) -> Boolean:
+        raw = table.columns[name]
+        texts = _boolean_texts(raw)
+        present = {t for t in texts if t is not None}
+        pair = words_of(present) or (("0", "1") if present <= {"0", "1"} else None)
+        if pair is None and len(present) == 2:
+            pair = tuple(sorted(present))  # type: ignore[assignment]
+        if pair is None:
+            raise ValueError(
+                f"{table.source}: column {name!r} holds {len(present)} different values, expected "
+                "2 of a boolean: call it a category"
+            )
+        return cls(name, None in texts, *pair)
+
+    def encode(self, table: Table) -> NDArray[np.float32]:
+        """Numbers of shape (rows, 1), or (rows, 2) with the flag of missing values."""
+        texts = _boolean_texts(table.columns[self.name])
+        known = {self.no: -1.0, self.yes: 1.0, None: np.nan}
+        if self.no in ("0", "false"):  # a frame says true where a file says 1
+            known |= {"false": -1.0, "true": 1.0, "0": -1.0, "1": 1.0}
+        values = np.array([known.get(t, np.nan) for t in texts], dtype=np.float64)
+        never = [t for t in texts if t not in known]
+        if never:
+            tell_unseen(table, self.name, never, "missing")
+        missing = np.isnan(values)
+        values = np.where(missing, 0.0, values)
+        return with_flag(table, self, [values], missing, "neither")
+
+    def described(self) -> str:
+        return f"{self.no} or {self.yes}" + ("; missing: flagged" if self.flag else "")
+
+
+def _boolean_texts(raw: Raw) -> list[str | None]:
+    return [None if t is None else t.lower() for t in raw.texts()]
+
+
+@dataclass(frozen=True)
+class Date(Column):
+    """A moment: when it was, and its place in the year, the week and the day.
+
+    Attributes
+    ----------
+    format : str or None
+        Of text, as `datetime.strptime` takes it; ISO 8601 if there is none.
+    mean, scale : float
+        Of the days since 1970-01-01.
+    times : bool
+        Whether moments differ in their time of the day.
+    """
+
+    kind: ClassVar[str] = "date"
+
+    format: str | None
+    mean: float
+    scale: float
+    times: bool
+
+    @classmethod
+    def learn(cls, table: Table, name: str, how: str | None) -> Date:
+        days = _days(table, name, how)
+        present = days[~np.isnan(days)]
+        if not len(present):
+            raise ValueError(
+                f"{table.source}: column {name!r} has no values, expected some: leave it out"
+            )
+        spread = float(present.std())
+        times = len(np.unique(present % 1)) > 1
+        return cls(name, len(present) < len(days), how, float(present.mean()), spread or 1.0, times)
+
+    @property
+    def width(self) -> int:
+        """How many columns of numbers it becomes."""
+        return 5 + 2 * self.times + self.flag
+
+    def encode(self, table: Table) -> NDArray[np.float32]:
+        """Numbers of shape (rows, width)."""
+        days = _days(table, self.name, self.format)
+        missing = np.isnan(days)
+        days = np.where(missing, self.mean, days)
+        whole = np.floor(days)
+        date = whole.astype("datetime64[D]")
+        year = date.astype("datetime64[Y]")
+        length = ((year + 1).astype("datetime64[D]") - year.astype("datetime64[D]")).astype(float)
+        turns = [(date - year.astype("datetime64[D]")).astype(float) / length, whole % 7 / 7]
+        if self.times:
+            turns.append(days - whole)
+        parts = [(days - self.mean) / self.scale]
+        for turn in turns:
+            parts += [np.sin(2 * np.pi * turn), np.cos(2 * np.pi * turn)]
+        parts = [np.where(missing, 0.0, p) for p in parts]
+        return with_flag(table, self, parts, missing, "an average day")
+
+    def described(self) -> str:
+        middle = np.datetime64(0, "D") + np.timedelta64(round(self.mean), "D")
+        return (
+            f"around {middle}, with the time of year and week{' and day' if self.times else ''}"
+            + ("; missing: flagged" if self.flag else "")
+        )
+
+
+def _days(table: Table, name: str, pattern: str | None) -> Floats:
+    raw = table.columns[name]
+    if raw.kind == "date":
+        out: Floats = raw.values
+        return out
+    known: dict[str | None, datetime.datetime | None] = {None: None}
+    for row, text in enumerate(raw.texts()):
+        if text in known:
+            continue
+        assert text is not None
+        try:
+            moment = datetime.datetime.strptime(text, pattern) if pattern else iso_date(text)
+        except ValueError:
+            moment = None
+        if moment is None:
+            raise ValueError(
+                f"{table.where(row, name)}: got {text!r}, expected a date "
+                + (f"as {pattern}" if pattern else "such as 2024-03-31 (or kind 'date:%d/%m/%Y')")
+            )
+        known[text] = moment
+    return days_of(known[t] for t in raw.texts())
+
+
+@dataclass(frozen=True)
+class Category(Column):
+    """One of a set of names, which the network gives a vector each.
+
+    Number 0 is for names that training never saw, or (where `rare` is set) saw too seldom; the
+    names follow from 1, and a last one stands for missing values if training saw some.
+    """
+
+    kind: ClassVar[str] = "category"
+
+    categories: tuple[str, ...]
+    rare: bool
+
+    @classmethod
+    def learn(cls, table: Table, name: str, how: str | None) -> Category:
+        texts = table.columns[name].texts()
+        counts = Counter(t for t in texts if t is not None)
+        if not counts:
+            raise ValueError(
+                f"{table.source}: column {name!r} has no values, expected some: leave it out"
+            )
+        least = 2 if len(texts) >= RARE_FROM else 1
+        kept = [t for t, n in counts.most_common(MOST_CATEGORIES) if n >= least]
+        return cls(name, None in texts, tuple(sorted(kept)), len(kept) < len(counts))
+
+    @property
+    def count(self) -> int:
+        """How many numbers there are."""
+        return 1 + len(self.categories) + self.flag
+
+    def encode(self, table: Table) -> NDArray[np.int32]:
+        """Numbers of shape (rows,)."""
+        texts = table.columns[self.name].texts()
+        place: dict[str | None, int] = {t: i for i, t in enumerate(self.categories, 1)}
+        place[None] = len(place) + 1 if self.flag else 0
+        spelt = {s: i for t, i in place.items() if t is not None and (s := _spelling(t)) != t}
+        for text in set(texts) - set(place):
+            assert text is not None
+            place[text] = spelt.get(text, place.get(_spelling(text), 0))
+        out = np.array([place[t] for t in texts], dtype=np.int32)
+        if not self.rare and not out.all():
+            never = [t for t, code in zip(texts, out, strict=True) if code == 0]
+            tell_unseen(table, self.name, never, "an average one")
+        return out
+
+    def described(self) -> str:
+        shown = ", ".join(self.categories[:6]) + (", …" if len(self.categories) > 6 else "")
+        extra = (["rare ones pooled"] if self.rare else []) + (
+            ["missing is one of its own"] if self.flag else []
+        )
+        return "; ".join([f"{len(self.categories)}: {shown}", *extra])
+
+
+def _spelling(text: str) -> str:
+    """One spelling for each number: 3 for 3.0 and 03."""
+    value = number(text)
+    return text if value is None else plain(value)
+
+
+def tell_unseen(table: Table, name: str, never: list[str | None], taken_for: str) -> None:
+    """Warn of values that training never saw."""
+    shown = next((repr(t) for t in never if t is not None), "a missing value")
+    warnings.warn(
+        f"{table.source}: column {name!r} holds {len(never):,} value{'s' if len(never) > 1 else ''}"
+        f" that training never saw, such as {shown}: taken for {taken_for}",
+        TableWarning,
+        stacklevel=2,
+    )
+
+
+COLUMNS: dict[str, type[Number | Boolean | Date | Category]] = {
+    c.kind: c for c in (Number, Boolean, Date, Category)
+}

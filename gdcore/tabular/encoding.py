@@ -1,0 +1,235 @@
+"""The transformation of a table: every column's own, learned together and kept with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.errors import did_you_mean, unknown
+from gdcore.summary import table as text_table
+from gdcore.tabular.columns import COLUMNS, Boolean, Category, Date, Number
+from gdcore.tabular.kinds import KINDS, choose
+from gdcore.tabular.reading import read
+from gdcore.tabular.table import Table
+from gdcore.tabular.target import Target
+
+__all__ = ["Encoder", "Features"]
+
+AnyColumn = Number | Boolean | Date | Category
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a network takes of a table.
+
+    Attributes
+    ----------
+    numbers : ndarray of float32, shape (rows, n)
+    codes : list of ndarray of int32, each of shape (rows,)
+        A number for each category, one array for each column of categories.
+
+    Examples
+    --------
+    >>> features = Features(np.zeros((3, 2), np.float32), [np.zeros(3, np.int32)])
+    >>> len(features), len(features.inputs()), len(features.take(np.array([0, 2])))
+    (3, 2, 2)
+    """
+
+    numbers: NDArray[np.float32]
+    codes: list[NDArray[np.int32]]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def inputs(self) -> Any:
+        """As `gd.Model` takes them.
+
+        Returns
+        -------
+        ndarray, or tuple of them
+        """
+        parts: list[NDArray[Any]] = [self.numbers] if self.numbers.shape[1] else []
+        return (
+            (*parts, *self.codes) if len(parts) + len(self.codes) > 1 else [*parts, *self.codes][0]
+        )
+
+    def take(self, rows: NDArray[Any]) -> Features:
+        """Some of the rows.
+
+        Parameters
+        ----------
+        rows : ndarray of int or of bool
+
+        Returns
+        -------
+        Features
+        """
+        return Features(self.numbers[rows], [c[rows] for c in self.codes])
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How a table becomes numbers.
+
+    Attributes
+    ----------
+    columns : tuple of Number, Boolean, Date and Category
+    target : Target
+    ignored : dict of str to str
+        Columns that are left out, and why.
+    layout : dict
+        How the text of the training table was read.
+    names : tuple of str
+        All columns of the training table, in its order.
+
+    Examples
+    --------
+    >>> table = read({"size": [1.0, 3.0], "sea": ["near", "far"], "price": [1.5, 2.5]})
+    >>> encoder = Encoder.learn(table, Target("price", "regression"))
+    >>> features = encoder.encode(encoder.read({"size": [5.0], "sea": ["far"]}))
+    >>> features.numbers.tolist(), features.codes[0].tolist()
+    ([[3.0]], [1])
+    >>> "category" in encoder.described(), sorted(encoder.config())
+    (True, ['columns', 'ignored', 'layout', 'names', 'target'])
+    """
+
+    columns: tuple[AnyColumn, ...]
+    target: Target
+    ignored: dict[str, str] = field(default_factory=dict)
+    layout: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def learn(
+        cls,
+        table: Table,
+        target: Target,
+        kinds: Mapping[str, str] | None = None,
+        numbers: str = "standardize",
+    ) -> Encoder:
+        """Learn from training rows.
+
+        Parameters
+        ----------
+        table : Table
+        target : Target
+        kinds : dict of str to str, optional
+            What columns are, where the inferred kind is wrong.
+        numbers : {"standardize", "quantile", "raw"}
+
+        Returns
+        -------
+        Encoder
+
+        Raises
+        ------
+        ValueError
+            If a column does not fit the kind it was given, or none is left to learn from.
+        """
+        if numbers not in KINDS["number"]:
+            raise unknown("way to scale numbers", numbers, KINDS["number"])
+        found, ignored = choose(table, target.name, kinds)
+        columns = tuple(
+            COLUMNS[kind].learn(table, name, how or (numbers if kind == "number" else None))
+            for name, (kind, how) in found.items()
+        )
+        return cls(columns, target, ignored, table.layout, tuple(table.names))
+
+    @property
+    def numeric(self) -> tuple[Number | Boolean | Date, ...]:
+        """The columns that become numbers."""
+        return tuple(c for c in self.columns if not isinstance(c, Category))
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The columns that become codes."""
+        return tuple(c for c in self.columns if isinstance(c, Category))
+
+    def read(self, data: Any) -> Table:
+        """A table laid out as the training table was.
+
+        Parameters
+        ----------
+        data : as `gdcore.tabular.read` takes it
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        OSError, TypeError, ValueError
+            As `gdcore.tabular.read`.
+        """
+        layout = {"delimiter": None, "header": True, "encoding": "utf-8"} | self.layout
+        table = read(data, **layout)
+        if self.layout.get("header") is False and len(table.names) == len(self.names) - 1:
+            # Columns are known by place, and one fewer means that the target is left out.
+            names = [n for n in self.names if n != self.target.name]
+            columns = dict(zip(names, table.columns.values(), strict=True))
+            return Table(table.source, columns, table.lines, table.layout)
+        return table
+
+    def encode(self, table: Table) -> Features:
+        """The features of a table, which need not have the target.
+
+        Parameters
+        ----------
+        table : Table
+
+        Returns
+        -------
+        Features
+
+        Raises
+        ------
+        ValueError
+            If a column is not there, or a value does not fit its kind.
+        """
+        for column in self.columns:
+            if column.name not in table.columns:
+                raise ValueError(
+                    f"{table.source}: no column {column.name!r}"
+                    f"{did_you_mean(column.name, table.names)}, expected the columns of training: "
+                    "add it"
+                )
+        parts = [np.zeros((len(table), 0), np.float32), *(c.encode(table) for c in self.numeric)]
+        return Features(np.concatenate(parts, axis=1), [c.encode(table) for c in self.categories])
+
+    def described(self) -> str:
+        """The columns, their kinds, and what becomes of them.
+
+        Returns
+        -------
+        str
+        """
+        rows = [("column", "kind", "")]
+        rows += [(c.name, c.kind, c.described()) for c in self.columns]
+        rows += [(name, "ignored", reason) for name, reason in self.ignored.items()]
+        if self.target.classes is None:
+            about = f"regression: mean {self.target.mean:.4g}, deviation {self.target.scale:.4g}"
+        else:
+            shown = ", ".join(self.target.classes[:8])
+            more = ", …" if len(self.target.classes) > 8 else ""
+            about = f"{len(self.target.classes)} classes: {shown}{more}"
+        rows.append((self.target.name, "target", about))
+        return text_table(rows, "<<<")
+
+    def config(self) -> dict[str, Any]:
+        """Everything, as JSON.
+
+        Returns
+        -------
+        dict
+        """
+        return {
+            "columns": [c.config() for c in self.columns],
+            "target": self.target.config(),
+            "ignored": dict(self.ignored),
+            "layout": dict(self.layout),
+            "names": list(self.names),
+        }

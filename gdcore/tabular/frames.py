@@ -1,0 +1,216 @@
+"""Tables from data frames, arrays, Parquet files and plain Python: whatever has columns."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.tabular.table import MISSING, Raw, Table, check_names
+
+__all__ = ["days_of", "from_columns", "from_frame", "from_rows", "read_parquet"]
+
+INSTALL = 'pip install "gdcore[tabular]"'
+_DAY = 86_400_000_000.0
+
+
+def read_parquet(path: str | os.PathLike[str]) -> Table:
+    """Read a Parquet file, with pyarrow or polars, whichever is there.
+
+    Raises
+    ------
+    ImportError
+        If none is; the message says what to install.
+    ValueError
+        If it is not a Parquet file.
+    """
+    nw = narwhals("Parquet files")
+    source = os.fspath(path)
+    backend = next((name for name in ("pyarrow", "polars") if find_spec(name)), None)
+    if backend is None:
+        raise ImportError(f"Parquet files need pyarrow or polars: {INSTALL}")
+    with open(path, "rb") as file:
+        if file.read(4) != b"PAR1":
+            raise ValueError(f"{source}: not a Parquet file, expected one that begins with PAR1")
+    try:
+        frame = nw.read_parquet(source, backend=backend)
+    except MemoryError:
+        raise
+    except Exception as error:  # each backend has errors of its own
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"{source}: cannot be read as Parquet ({reason})") from None
+    return from_frame(frame, source)
+
+
+def narwhals(what: str) -> Any:
+    """The module through which frames of every make are read.
+
+    Raises
+    ------
+    ImportError
+        If it is not there; the message says what to install.
+    """
+    try:
+        import narwhals as nw
+    except ImportError as error:
+        raise ImportError(
+            f"{what} need narwhals, which cannot be imported ({error}): {INSTALL}"
+        ) from None
+    return nw
+
+
+def from_frame(data: Any, source: str = "the table") -> Table:
+    """A table from a pandas, polars, Arrow or narwhals frame.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these, or lazy.
+    ValueError
+        If two columns have one name.
+    """
+    nw = narwhals("data frames")
+    if type(data).__module__.startswith("pandas") and hasattr(data, "columns"):
+        names = data.columns
+        check_names(source, [str(n) for n in names])
+        data = data.set_axis([str(n) for n in names], axis=1)
+    elif hasattr(data, "column_names"):  # Arrow allows one name twice
+        check_names(source, data.column_names)
+    try:
+        frame = nw.from_native(data)
+    except TypeError:
+        raise TypeError(
+            f"{source} is a {type(data).__name__}, expected a path, a data frame (pandas, polars, "
+            "Arrow), a dict of columns, a list of rows or a 2-D array"
+        ) from None
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError(f"{source} is lazy, expected its rows: call .collect() on it")
+    return Table(source, {s.name: _series(nw, s) for s in frame.iter_columns()})
+
+
+def _series(nw: Any, series: Any) -> Raw:
+    """A column of a frame."""
+    dtype = series.dtype
+    if dtype == nw.Boolean:
+        return Raw("boolean", _floats(series.to_list()))
+    if dtype.is_numeric():
+        if series.null_count() or dtype.is_decimal():
+            return Raw("number", _floats(series.to_list()))
+        return Raw("number", np.asarray(series.to_numpy(), dtype=np.float64))
+    if dtype.is_temporal() and dtype in (nw.Date, nw.Datetime):
+        return Raw("date", days_of(series.to_list()))
+    return _objects(series.to_list())
+
+
+def _floats(values: Iterable[Any]) -> NDArray[np.float64]:
+    return np.array([np.nan if _absent(v) else float(v) for v in values], dtype=np.float64)
+
+
+def days_of(values: Iterable[Any]) -> NDArray[np.float64]:
+    """Dates as days since 1970-01-01, in UTC where they know their zone."""
+    out = []
+    for v in values:
+        if _absent(v):
+            out.append(np.nan)
+            continue
+        if isinstance(v, datetime.datetime) and v.tzinfo is not None:
+            v = v.astimezone(datetime.UTC).replace(tzinfo=None)
+        out.append(float(np.datetime64(v, "us").astype(np.int64)) / _DAY)
+    return np.array(out, dtype=np.float64)
+
+
+def _absent(v: Any) -> bool:
+    # NaT and pandas.NA compare unlike everything: NaN and NaT with themselves, NA to no truth.
+    return v is None or type(v).__name__ in ("NAType", "NaTType") or (
+        isinstance(v, float | np.floating | np.datetime64) and v != v
+    )  # fmt: skip
+
+
+def _objects(values: Sequence[Any]) -> Raw:
+    """A column of Python objects: of one kind, or text."""
+    present = [v for v in values if not _absent(v)]
+    if present and all(isinstance(v, bool | np.bool_) for v in present):
+        return Raw("boolean", _floats(values))
+    numeric = (int, float, Decimal, np.number)
+    if present and all(isinstance(v, numeric) and not isinstance(v, bool) for v in present):
+        return Raw("number", _floats(values))
+    if present and all(isinstance(v, datetime.date | np.datetime64) for v in present):
+        return Raw("date", days_of(values))
+    texts = (None if _absent(v) else _text(v) for v in values)
+    return Raw("text", [None if t is None or t in MISSING else t for t in texts])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    return (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)).strip()
+
+
+def from_columns(data: Mapping[str, Any], source: str = "the table") -> Table:
+    """A table from a dict of columns.
+
+    Raises
+    ------
+    ValueError
+        If they are not equally long, or one is no column.
+    """
+    columns = {}
+    for name, values in data.items():
+        array = np.asarray(values) if not isinstance(values, list | tuple) else None
+        if isinstance(values, str) or (array is not None and array.ndim != 1):
+            raise ValueError(
+                f"{source}: column {name!r} is {type(values).__name__}, expected a list of values"
+            )
+        columns[str(name)] = _array(array) if array is not None else _objects(list(values))
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        a, b = min(lengths, key=lambda n: lengths[n]), max(lengths, key=lambda n: lengths[n])
+        raise ValueError(
+            f"{source}: column {a!r} has {lengths[a]} values and {b!r} has {lengths[b]}, expected "
+            "as many in each"
+        )
+    return Table(source, columns)
+
+
+def _array(array: NDArray[Any]) -> Raw:
+    if array.dtype.kind == "b":
+        return Raw("boolean", array.astype(np.float64))
+    if array.dtype.kind in "iuf":
+        return Raw("number", array.astype(np.float64))
+    if array.dtype.kind == "M":
+        return Raw("date", days_of(array.astype("datetime64[us]")))
+    return _objects(array.tolist())
+
+
+def from_rows(data: Any, source: str = "the table") -> Table:
+    """A table from a list of dicts, or from a 2-D array, whose columns are called "0", "1", …
+
+    Raises
+    ------
+    ValueError
+        If a row lacks a column that another has, or it is not 2-D.
+    """
+    if isinstance(data, list | tuple) and data and all(isinstance(r, Mapping) for r in data):
+        names = list(dict.fromkeys(str(name) for row in data for name in row))
+        for i, row in enumerate(data):
+            lacking = [name for name in names if name not in row]
+            if lacking:
+                raise ValueError(
+                    f"{source}: row {i} has no {lacking[0]!r}, expected the same columns in each "
+                    "row: add it, with None where it is missing"
+                )
+        return from_columns({name: [row[name] for row in data] for name in names}, source)
+    array = np.asarray(data)
+    if array.dtype.names:
+        return from_columns({name: array[name] for name in array.dtype.names}, source)
+    if array.ndim != 2:
+        raise ValueError(
+            f"{source} has the shape {array.shape}, expected rows and columns: (n, columns)"
+        )
+    return Table(source, {str(i): _array(array[:, i]) for i in range(array.shape[1])})

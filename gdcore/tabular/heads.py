@@ -1,0 +1,92 @@
+"""What stands behind the last layer: its width, its loss and what is measured, by the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.errors import unknown
+from gdcore.tabular.table import SettingError
+
+__all__ = ["CLASS_LOSSES", "VALUE_LOSSES", "Head", "head_for", "labels_of", "probabilities_of"]
+
+CLASS_LOSSES = ("cross_entropy", "binary_cross_entropy", "hinge", "squared_hinge")
+VALUE_LOSSES = ("mse", "mae", "huber", "log_cosh", "poisson")
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of a network.
+
+    Attributes
+    ----------
+    units : width of the output
+    activation, bias : of the last layer
+    loss, metrics : what it is trained with, and what is measured
+    standardize : whether a quantity is standardised while it trains
+    """
+
+    units: int
+    loss: str
+    metrics: tuple[str, ...]
+    activation: str | None = None
+    bias: float = 0.0
+    standardize: bool = False
+
+
+def head_for(
+    task: str, classes: int, loss: str | None, y: NDArray[Any], what: str = "the target"
+) -> Head:
+    """The end of a network for a task.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+    classes : how many, 0 for a regression
+    loss : name, or None for the usual one
+    y : true answers, class numbers or quantities
+
+    Raises
+    ------
+    ValueError
+        If the loss does not go with the target.
+    """
+    known = CLASS_LOSSES if task == "classification" else VALUE_LOSSES
+    loss = loss or known[0]
+    if loss not in known:
+        raise unknown(f"loss for {task}", loss, known)
+    if task == "classification":
+        measured = () if "hinge" in loss else ("accuracy",)
+        if loss == "cross_entropy":
+            return Head(classes, loss, measured)
+        if classes != 2:
+            raise SettingError(
+                f"loss {loss} is for 2 classes, and {what} has {classes}: use cross_entropy"
+            )
+        return Head(1, loss, measured)
+    units = int(np.prod(y.shape[1:]))
+    if loss != "poisson":
+        return Head(units, loss, ("r2",), standardize=True)
+    if y.min() < 0:
+        raise SettingError(f"loss poisson is for counts, and {what} holds {y.min():g}: use mse")
+    return Head(units, loss, ("r2",), "exp", float(np.log(max(float(y.mean()), 1e-6))))
+
+
+def labels_of(out: NDArray[Any], link: str) -> NDArray[np.int64]:
+    """Class numbers from what a network puts out.
+
+    Of one output for two classes, what lies beyond the middle is the second.
+    """
+    rows = out.reshape(len(out), -1)
+    if rows.shape[1] > 1:
+        return np.asarray(rows.argmax(axis=1), dtype=np.int64)
+    return np.asarray(rows[:, 0] > (0.5 if link == "binary_probs" else 0.0), dtype=np.int64)
+
+
+def probabilities_of(made: NDArray[Any]) -> NDArray[Any]:
+    """A column for each class: two where the network gives the second one's alone."""
+    rows = np.asarray(made).reshape(len(made), -1)
+    return np.concatenate([1 - rows, rows], axis=1) if rows.shape[1] == 1 else rows

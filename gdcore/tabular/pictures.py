@@ -1,0 +1,134 @@
+"""Pictures of a report: the training curve, where the model errs, and which columns mattered."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdcore.io import write_atomically
+from gdcore.plots import check_path, require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from gdcore.tabular.report import Report
+
+__all__ = ["draw"]
+
+INK, SECOND = "#1f6f9f", "#d1602b"  # told apart in grey and by the colour-blind, too
+MOST_POINTS = 5_000
+MOST_COLUMNS = 12
+MOST_NAMED = 30
+MOST_NUMBERED = 15  # classes up to which each cell of a confusion matrix shows its count
+
+
+def draw(report: Report, path: str | os.PathLike[str] | None, title: str | None) -> Figure:
+    """The picture of a report: as `Report.plot`."""
+    ending = check_path(path) if path is not None else None
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels: list[Any] = [_curve] if report.history.get("loss") else []
+    panels.append(_residuals if report.confusion is None else _confusion)
+    if report.importance:
+        panels.append(_importance)
+    figure = Figure(figsize=(5.2 * len(panels), 4.4), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)  # the canvas registers itself with the figure
+    for i, panel in enumerate(panels):
+        panel(figure.add_subplot(1, len(panels), i + 1), report)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    if path is not None:
+        content = io.BytesIO()
+        figure.savefig(content, format=ending)
+        write_atomically(path, [content.getvalue()])
+    return figure
+
+
+def _plain(axes: Axes) -> None:
+    axes.grid(True, color="#dddddd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _curve(axes: Axes, report: Report) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for name, label, colour in (("loss", "training", INK), ("val_loss", "watched rows", SECOND)):
+        if name in report.history:
+            y = np.asarray(report.history[name], dtype=float)
+            axes.plot(np.arange(1, len(y) + 1), y, color=colour, label=label, linewidth=1.6)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss" if report.classes is not None else "loss (standardised target)")
+    axes.set_title("training", fontsize=10)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    _plain(axes)
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _confusion(axes: Axes, report: Report) -> None:
+    counts, names = report.confusion, report.classes
+    assert counts is not None and names is not None
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
+    places = np.arange(0, len(names), -(-len(names) // MOST_NAMED))
+    shown = [names[i] if len(names[i]) <= 18 else names[i][:17] + "…" for i in places]
+    turned = max(map(len, shown)) * len(shown) > 24
+    axes.set_xticks(places, shown, rotation=90 if turned else 0)
+    axes.set_yticks(places, shown)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(f"confusion matrix of {counts.sum():,} held-out rows", fontsize=10)
+    if len(names) <= MOST_NUMBERED:
+        for t, p in np.ndindex(*counts.shape):
+            axes.text(
+                p,
+                t,
+                f"{counts[t, p]:,}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if share[t, p] > 0.5 else "black",
+            )
+
+
+def _residuals(axes: Axes, report: Report) -> None:
+    truth, answers = report.truth, report.answers
+    count = len(truth)
+    if count > MOST_POINTS:
+        some = np.linspace(0, count - 1, MOST_POINTS).astype(int)
+        truth, answers = truth[some], answers[some]
+    size = 9.0 if len(truth) < 500 else 3.0
+    axes.scatter(answers, truth - answers, s=size, color=INK, alpha=0.4, linewidths=0)
+    axes.axhline(0, color=SECOND, linewidth=1.2)
+    if np.abs(truth).max() >= 10_000:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:,.0f}")
+        axes.tick_params(axis="x", rotation=30)
+    axes.set_xlabel(f"predicted {report.target}")
+    axes.set_ylabel("true - predicted")
+    axes.set_title(f"residuals of {count:,} held-out rows", fontsize=10)
+    _plain(axes)
+
+
+def _importance(axes: Axes, report: Report) -> None:
+    shown = report.importance[:MOST_COLUMNS][::-1]
+    names = [i.column if len(i.column) <= 24 else i.column[:23] + "…" for i in shown]
+    places = np.arange(len(shown))
+    axes.barh(
+        places,
+        [i.drop for i in shown],
+        xerr=[i.deviation for i in shown],
+        color=INK,
+        error_kw={"ecolor": "#555555", "elinewidth": 1.0},
+    )
+    axes.set_yticks(places, names)
+    axes.set_xlabel(f"{'accuracy' if report.classes is not None else 'R²'} lost when shuffled")
+    axes.set_title("which columns mattered", fontsize=10)
+    _plain(axes)

@@ -1,0 +1,61 @@
+"""Rows to learn from, and rows held out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.tabular.table import SettingError
+
+__all__ = ["hold_out"]
+
+
+def hold_out(y: NDArray[Any], share: float, seed: int, classes: bool) -> NDArray[np.bool_]:
+    """Which rows to hold out: at random, of every class alike.
+
+    Parameters
+    ----------
+    y : array of n targets
+    share : float
+        At least 0 and below 1.
+    seed : int
+    classes : bool
+        Whether `y` holds classes. The last row of a class is never held out.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the share is out of range, or one part would be empty.
+
+    Examples
+    --------
+    >>> hold_out(np.array([0, 1] * 10), 0.2, seed=0, classes=True).sum()
+    4
+    """
+    if not isinstance(share, int | float | np.number) or not 0 <= share < 1:
+        raise ValueError(f"held_out={share!r}: expected at least 0 and below 1")
+    held = np.zeros(len(y), dtype=bool)
+    if share == 0:
+        return held
+    order = np.random.default_rng(seed).permutation(len(y))
+    if classes:
+        order = order[np.argsort(y[order], kind="stable")]
+    # Of rows that lie class by class, evenly spaced ones give every class its share.
+    count = np.floor(np.arange(len(y) + 1) * share + 0.5)
+    held[order[np.diff(count) > 0]] = True
+    if classes:
+        known = np.unique(y[~held])
+        for lost in np.setdiff1d(y[held], known):
+            held[np.flatnonzero(y == lost)[0]] = False
+    if held.all() or not held.any():
+        raise SettingError(
+            f"a share of {share:g} held out of {len(y)} rows leaves a part empty: give another "
+            "share, or 0"
+        )
+    return held

@@ -1,0 +1,183 @@
+"""A transformation from the JSON of a model's file, which is not trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from gdcore.graph.ir import INT
+from gdcore.io.graph_kinds import bad, real, truth
+from gdcore.model import Model
+from gdcore.tabular.columns import COLUMNS, Number
+from gdcore.tabular.encoding import Encoder
+from gdcore.tabular.kinds import KINDS
+from gdcore.tabular.settings import Settings
+from gdcore.tabular.target import TASKS, Target
+
+__all__ = ["check_fits", "read_encoder", "read_settings"]
+
+T = TypeVar("T")
+MOST = 1_000_000  # entries of a list
+
+
+def _text(x: Any, what: str) -> str:
+    if not isinstance(x, str):
+        raise bad(what, x, "text")
+    return x
+
+
+def _list(x: Any, what: str) -> list[Any]:
+    if not isinstance(x, list) or len(x) > MOST:
+        raise bad(what, x, "a list")
+    return x
+
+
+def _texts(x: Any, what: str) -> tuple[str, ...]:
+    return tuple(_text(t, what) for t in _list(x, what))
+
+
+def _reals(x: Any, what: str) -> tuple[float, ...]:
+    return tuple(_number(v, what) for v in _list(x, what))
+
+
+def _number(x: Any, what: str) -> float:
+    value = real(x)
+    if value in (float("inf"), float("-inf")):
+        raise bad(what, x, "a finite number")
+    return value
+
+
+def _whole(x: Any, what: str) -> int:
+    if isinstance(x, bool) or not isinstance(x, int) or not 0 <= x < 2**64:
+        raise bad(what, x, "a whole number")
+    return x
+
+
+def _wholes(x: Any, what: str) -> tuple[int, ...]:
+    return tuple(_whole(v, what) for v in _list(x, what))
+
+
+def _or_none(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    return lambda x, what: None if x is None else check(x, what)
+
+
+# By the annotation of an attribute: what it may be.
+CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "str": _text,
+    "bool": lambda x, what: truth(x),
+    "float": _number,
+    "int": _whole,
+    "tuple[float, ...]": _reals,
+    "tuple[str, ...]": _texts,
+    "tuple[int, ...]": _wholes,
+}
+CHECKS |= {f"{name} | None": _or_none(check) for name, check in CHECKS.items()}
+
+
+def _made(cls: type[T], config: Any, what: str) -> T:
+    """A dataclass from the description that its attributes were written to."""
+    if not isinstance(config, Mapping):
+        raise bad(what, config, "an object")
+    known = {f.name: str(f.type) for f in fields(cls)}  # type: ignore[arg-type]
+    given = {k: v for k, v in config.items() if k != "kind"}
+    if set(given) != set(known):
+        raise bad(what, sorted(given), f"the entries {', '.join(known)}")
+    return cls(**{n: CHECKS[t](given[n], f"{n!r} of {what}") for n, t in known.items()})
+
+
+def _one_of(x: Any, what: str, known: tuple[str, ...]) -> None:
+    if x not in known:
+        raise bad(what, x, f"one of {', '.join(known)}")
+
+
+def read_encoder(config: Any) -> Encoder:
+    """The transformation that `Encoder.config` described.
+
+    Raises
+    ------
+    FileFormatError
+        If it does not make sense.
+    """
+    if not isinstance(config, Mapping):
+        raise bad("'encoder'", config, "an object")
+    columns = []
+    for i, described in enumerate(_list(config.get("columns"), "'columns'")):
+        kind = described.get("kind") if isinstance(described, Mapping) else None
+        if not isinstance(kind, str) or kind not in COLUMNS:
+            raise bad(f"the kind of column {i}", kind, f"one of {', '.join(COLUMNS)}")
+        column = _made(COLUMNS[kind], described, f"column {i}")
+        scale = getattr(column, "scale", 1.0)
+        if scale <= 0:
+            raise bad(f"'scale' of column {i}", scale, "a number above 0")
+        if isinstance(column, Number):
+            _one_of(column.how, f"'how' of column {i}", KINDS["number"])
+            marks = column.landmarks
+            if list(marks) != sorted(marks) or (column.how == "quantile") != (len(marks) > 1):
+                raise bad(f"'landmarks' of column {i}", list(marks), "two or more that rise")
+        columns.append(column)
+    target = _made(Target, config.get("target"), "the target")
+    _one_of(target.task, "'task' of the target", TASKS)
+    if (target.classes is None) != (target.task == "regression") or target.scale <= 0:
+        raise bad("the target", target, "classes, or a quantity with its scale")
+    if target.whole and not all(c.lstrip("-").isdecimal() for c in target.classes or ()):
+        raise bad("'classes' of the target", target.classes, "whole numbers")
+    names = _texts(config.get("names"), "'names'")
+    own = [c.name for c in columns]
+    if not own or len(set(own)) < len(own) or not {*own, target.name} <= set(names):
+        raise bad("the columns", own, "different ones, all of them among 'names'")
+    ignored = config.get("ignored")
+    if not isinstance(ignored, Mapping):
+        raise bad("'ignored'", ignored, "an object")
+    ignored = {_text(k, "'ignored'"): _text(v, "'ignored'") for k, v in ignored.items()}
+    return Encoder(tuple(columns), target, ignored, _layout(config.get("layout")), names)
+
+
+def _layout(layout: Any) -> dict[str, Any]:
+    if not isinstance(layout, Mapping) or not set(layout) <= {"delimiter", "header", "encoding"}:
+        raise bad("'layout'", layout, "delimiter, header and encoding")
+    if layout:
+        delimiter = layout.get("delimiter")
+        if not isinstance(delimiter, str) or len(delimiter) != 1:
+            raise bad("'delimiter'", delimiter, "one character")
+        truth(layout.get("header"))
+        _text(layout.get("encoding"), "'encoding'")
+    return dict(layout)
+
+
+def read_settings(config: Any) -> Settings:
+    """The settings that `Settings.config` described.
+
+    Raises
+    ------
+    FileFormatError
+        If they do not make sense.
+    """
+    settings = _made(Settings, config, "'settings'")
+    try:
+        settings.check()
+    except (ValueError, TypeError) as error:
+        raise bad("'settings'", str(error), "settings that can be") from None
+    return settings
+
+
+def check_fits(encoder: Encoder, network: Model) -> None:
+    """Raises FileFormatError if a network does not take what the encoder makes of a table."""
+    made = network.network()
+    numbers = sum(c.width for c in encoder.numeric)
+    want: list[tuple[int, ...]] = [(numbers,)] if numbers else []
+    want += [()] * len(encoder.categories)
+    got = [tuple(v.shape[1:]) for v in made.inputs]
+    if got != want or len(made.outputs) != 1:
+        raise bad("the network's inputs", got, f"inputs of the shapes {want}, and one output")
+    codes = made.inputs[1 if numbers else 0 :]
+    for leaf, column in zip(codes, encoder.categories, strict=True):
+        if leaf.dtype != INT or made.index_limits.get(leaf.name, 0) < column.count:
+            raise bad(f"the vectors of {column.name!r}", leaf.name, f"{column.count} of them")
+    classes = encoder.target.classes
+    shape = tuple(made.outputs[0].shape[1:])
+    fits = {(1,)} if classes is None or len(classes) == 2 else set()
+    if shape not in fits | ({(len(classes),)} if classes is not None else set()):
+        raise bad("the network's output", shape, "one for each class, or for the quantity")
+    if not network.compiled:
+        raise bad("'compiled'", None, "the loss that the network was trained with")

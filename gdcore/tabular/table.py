@@ -1,0 +1,200 @@
+"""What a table is in here: named columns of raw values, and where each row came from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.errors import did_you_mean
+
+__all__ = ["MISSING", "Raw", "SettingError", "Table", "number"]
+
+#: Texts that stand for a value that is not there.
+MISSING = frozenset(["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"])
+
+
+class SettingError(ValueError):
+    """A setting does not go with the table; another one would."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A column as it was read.
+
+    Attributes
+    ----------
+    kind : {"text", "number", "boolean", "date"}
+        What the source says that it holds; a .csv holds nothing but text.
+    values : list of (str or None), or ndarray of float64
+        None and NaN are missing. Booleans are 0 and 1, dates days since 1970-01-01.
+    """
+
+    kind: str
+    values: Any
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: NDArray[np.int64]) -> Raw:
+        """Some of the rows."""
+        if self.kind == "text":
+            return Raw("text", [self.values[i] for i in rows])
+        return Raw(self.kind, self.values[rows])
+
+    def missing(self) -> NDArray[np.bool_]:
+        """Which values are not there."""
+        if self.kind == "text":
+            return np.array([v is None for v in self.values], dtype=bool)
+        return np.asarray(np.isnan(self.values))
+
+    def texts(self) -> list[str | None]:
+        """The values as people write them: 3 for 3.0."""
+        if self.kind == "text":
+            return list(self.values)
+        if self.kind == "boolean":
+            return [None if v != v else "true" if v else "false" for v in self.values.tolist()]
+        if self.kind == "date":
+            return [None if v != v else _day(v) for v in self.values.tolist()]
+        return [None if v != v else plain(v) for v in self.values.tolist()]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns of the same length.
+
+    Parameters
+    ----------
+    source : str
+        What errors call it.
+    columns : dict of str to Raw
+    lines : sequence of int or None
+        The line of each row in its file.
+    layout : dict
+        How the file was read, so that new ones are read alike.
+
+    Examples
+    --------
+    >>> table = Table("t", {"size": Raw("number", np.array([3.0, np.nan]))})
+    >>> len(table), table.names
+    (2, ['size'])
+    >>> table.where(1, "size"), table.find(-1, "column"), len(table.take(np.array([0])))
+    ("t: row 1, column 'size'", 'size', 1)
+    """
+
+    source: str
+    columns: dict[str, Raw]
+    lines: Sequence[int] | None = None
+    layout: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.columns)
+
+    def where(self, row: int, name: str) -> str:
+        """Where a cell stands, for an error.
+
+        Parameters
+        ----------
+        row : int
+        name : str
+
+        Returns
+        -------
+        str
+        """
+        place = f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+        return f"{self.source}: {place}, column {name!r}"
+
+    def take(self, rows: NDArray[Any]) -> Table:
+        """Some of the rows.
+
+        Parameters
+        ----------
+        rows : ndarray of int or of bool
+            Their numbers, or which to take.
+
+        Returns
+        -------
+        Table
+        """
+        which = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
+        lines = None if self.lines is None else [self.lines[i] for i in which]
+        return Table(
+            self.source, {n: c.take(which) for n, c in self.columns.items()}, lines, self.layout
+        )
+
+    def find(self, name: str | int, what: str) -> str:
+        """The name of a column, from its name or its place.
+
+        Parameters
+        ----------
+        name : str or int
+        what : str
+            What an error calls it.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is none.
+        """
+        names = self.names
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise TypeError(
+                f"{what} is {name!r}, expected the name of a column, or its place from 0"
+            )
+        if isinstance(name, int):
+            if -len(names) <= name < len(names):
+                return names[name]
+            raise ValueError(
+                f"{self.source}: {what} {name} is not there, expected {-len(names)} to "
+                f"{len(names) - 1}: columns count from 0"
+            )
+        if name in self.columns:
+            return name
+        shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        raise ValueError(
+            f"{self.source}: {what} {name!r} is not a column{did_you_mean(name, names)}, "
+            f"expected one of {shown}"
+        )
+
+
+def check_names(source: str, names: Sequence[str]) -> None:
+    """Raises ValueError if a name is empty or stands for two columns."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(
+                f"{source}: {count} columns are called {name!r}, expected different names: "
+                "rename them"
+            )
+
+
+def number(text: str) -> float | None:
+    """The number that a cell holds, or None where it is text."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def plain(value: float) -> str:
+    """A number as people write it: 3 for 3.0."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _day(days: float) -> str:
+    """A date, with its time if it has one."""
+    moment = np.datetime64(round(days * 86_400_000_000), "us")
+    return str(moment.astype("datetime64[D]" if days.is_integer() else "datetime64[s]"))

@@ -1,0 +1,141 @@
+"""What is to be predicted: classes by name, or a quantity in its own units."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.errors import did_you_mean, unknown
+from gdcore.tabular.columns import floats
+from gdcore.tabular.table import Table, number, plain
+
+__all__ = ["MOST_CLASSES", "Target"]
+
+#: A whole-number target with more distinct values than this is taken for a quantity.
+MOST_CLASSES = 20
+TASKS = ("classification", "regression")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The column to be predicted.
+
+    Attributes
+    ----------
+    name : str
+    task : {"classification", "regression"}
+    classes : tuple of str or None
+        Names of the classes by number.
+    whole : bool
+        Whether the classes are whole numbers, and predictions are given as such.
+    mean, scale : float
+        The network sees (y - mean) / scale of a quantity.
+    """
+
+    name: str
+    task: str
+    classes: tuple[str, ...] | None = None
+    whole: bool = False
+    mean: float = 0.0
+    scale: float = 1.0
+
+    @classmethod
+    def learn(cls, table: Table, name: str, task: str | None, standardize: bool = True) -> Target:
+        """What training rows, none of which lacks its target, tell of it.
+
+        Raises
+        ------
+        ValueError
+            If there is one class alone, or a text where quantities are asked for.
+        """
+        if task not in (None, *TASKS):
+            raise unknown("task", task, TASKS)
+        raw = table.columns[name]
+        texts = [t for t in raw.texts() if t is not None]
+        values = [number(t) for t in set(texts)]
+        numeric = all(v is not None for v in values) and raw.kind != "boolean"
+        kinds = {v for v in values if v is not None}
+        whole = numeric and all(v.is_integer() for v in kinds)
+        if task is None:
+            few = not numeric or (whole and len(kinds) <= MOST_CLASSES)
+            task = "classification" if few else "regression"
+        if task == "regression":
+            y = floats(table, name)
+            mean, spread = float(y.mean()), float(y.std())
+            if not standardize:
+                return cls(name, task)
+            if not np.isfinite(spread):
+                raise ValueError(
+                    f"{table.source}: the target {name!r} reaches {np.abs(y).max():g}, expected "
+                    "numbers whose squares can be added up: rescale it"
+                )
+            return cls(name, task, mean=mean, scale=spread if spread > 1e-12 * abs(mean) else 1.0)
+        if numeric:
+            classes = tuple(plain(v) for v in sorted(kinds))
+        else:
+            classes = tuple(sorted(set(texts)))
+        if len(classes) < 2:
+            raise ValueError(
+                f"{table.source}: the target {name!r} is always {classes[0]!r}, expected at least "
+                "2 classes: choose another target"
+            )
+        return cls(name, task, classes, whole)
+
+    def values(self, table: Table) -> NDArray[Any]:
+        """The true answers: class numbers (int64), or quantities (float64) in their own units.
+
+        Raises
+        ------
+        ValueError
+            If the table has no such column, a value is missing, or a class is new.
+        """
+        if self.name not in table.columns:
+            raise ValueError(
+                f"{table.source}: no column {self.name!r}{did_you_mean(self.name, table.names)}, "
+                "expected the target to measure against: add it, or ask for predictions alone"
+            )
+        raw = table.columns[self.name]
+        missing = raw.missing()
+        if missing.any():
+            row = int(np.flatnonzero(missing)[0])
+            raise ValueError(
+                f"{table.where(row, self.name)}: the target is missing, expected a value: fill it "
+                "in, or leave the row out"
+            )
+        if self.classes is None:
+            return floats(table, self.name)
+        place = {name: i for i, name in enumerate(self.classes)}
+        texts = raw.texts()
+        for text in set(texts):
+            value = number(str(text))
+            if text not in place and value is not None and plain(value) in place:
+                place[str(text)] = place[plain(value)]  # "1.0" is class 1
+        row = next((i for i, t in enumerate(texts) if t not in place), -1)
+        if row >= 0:
+            shown = ", ".join(self.classes[:12]) + (", …" if len(self.classes) > 12 else "")
+            raise ValueError(
+                f"{table.where(row, self.name)}: got {texts[row]!r}, which training never saw"
+                f"{did_you_mean(str(texts[row]), place)}, expected one of {shown}"
+            )
+        return np.array([place[str(t)] for t in texts], dtype=np.int64)
+
+    def scaled(self, y: NDArray[Any]) -> NDArray[Any]:
+        """True answers as the network sees them."""
+        return y if self.classes is not None else (y - self.mean) / self.scale
+
+    def in_units(self, out: NDArray[Any]) -> NDArray[np.float64]:
+        """What the network puts out, in the target's own units."""
+        return np.asarray(out, dtype=np.float64).reshape(len(out)) * self.scale + self.mean
+
+    def named(self, labels: NDArray[np.int64]) -> NDArray[Any]:
+        """Class numbers as the table calls them: text, or whole numbers."""
+        assert self.classes is not None
+        names = [int(c) for c in self.classes] if self.whole else list(self.classes)
+        return np.array(names)[labels]
+
+    def config(self) -> dict[str, Any]:
+        """All attributes, as JSON."""
+        return asdict(self)
