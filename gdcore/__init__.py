@@ -52,12 +52,17 @@ from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
     from gdcore import datasets
+    from gdcore.checkpoints import Checkpoint
     from gdcore.io.model_file import load
 
 __version__ = "0.1.0"
 
 # What not every program needs is imported when it is first asked for.
-_LATER = {"datasets": ("gdcore.datasets", None), "load": ("gdcore.io.model_file", "load")}
+_LATER = {
+    "Checkpoint": ("gdcore.checkpoints", "Checkpoint"),
+    "datasets": ("gdcore.datasets", None),
+    "load": ("gdcore.io.model_file", "load"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -82,6 +87,7 @@ __all__ = [
     "Add",
     "BatchNorm",
     "Callback",
+    "Checkpoint",
     "Concatenate",
     "Conv2D",
     "Dense",

@@ -74,11 +74,12 @@ STOREYS = [
     ("updates",),
     ("steps",),
     ("targets", "diagnosis", "summary", "compiled", "callbacks"),
-    ("fitting", "weights"),
+    ("resuming", "weights"),
+    ("fitting",),
     ("model",),
     ("sequential",),
 ]
-EDGE = ("io", "datasets", "plots", "cli", "__main__", "estimators", "tabular")
+EDGE = ("io", "checkpoints", "datasets", "plots", "cli", "__main__", "estimators", "tabular")
 DOORKEEPERS = {
     "gdcore.graph.plan",
     "gdcore.session",
@@ -87,8 +88,9 @@ DOORKEEPERS = {
     "gdcore.cli.info",  # tells how the door was built
 }
 LATE_EDGE = {
-    ("gdcore.model", "gdcore.io.model_file")
-}  # model.save; nobody else reaches for the edge
+    ("gdcore.model", "gdcore.io.model_file"),  # model.save
+    ("gdcore.model", "gdcore.checkpoints"),  # fit(resume_from=); nobody else reaches for the edge
+}
 
 # Within graph/, passes know the IR and the ops; groups and places are handed on as types.
 PASSES = {
