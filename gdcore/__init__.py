@@ -51,7 +51,7 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets
+    from gdcore import datasets, interop
     from gdcore.checkpoints import Checkpoint
     from gdcore.io.model_file import load
 
@@ -61,6 +61,7 @@ __version__ = "0.1.0"
 _LATER = {
     "Checkpoint": ("gdcore.checkpoints", "Checkpoint"),
     "datasets": ("gdcore.datasets", None),
+    "interop": ("gdcore.interop", None),
     "load": ("gdcore.io.model_file", "load"),
 }
 
@@ -113,6 +114,7 @@ __all__ = [
     "datasets",
     "get_num_threads",
     "initializers",
+    "interop",
     "layers",
     "load",
     "losses",

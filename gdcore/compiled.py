@@ -328,8 +328,9 @@ class Compiled(Layer):
             return old
         self._keep_data()
         self._steps = {}
-        memory = self._memory = Memory(network, self._optimizer, self._dtype)
+        memory = Memory(network, self._optimizer, self._dtype)
         memory.fill(self.seed, old)  # what is trained as before keeps its slots
+        self._memory = memory  # only now: Ctrl-C leaves the old memory, or the whole new one
         self.__dict__["_trained"] = trained
         return memory
 

@@ -79,7 +79,17 @@ STOREYS = [
     ("model",),
     ("sequential",),
 ]
-EDGE = ("io", "checkpoints", "datasets", "plots", "cli", "__main__", "estimators", "tabular")
+EDGE = (
+    "io",
+    "checkpoints",
+    "interop",
+    "datasets",
+    "plots",
+    "cli",
+    "__main__",
+    "estimators",
+    "tabular",
+)
 DOORKEEPERS = {
     "gdcore.graph.plan",
     "gdcore.session",

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import time
+import traceback
 
 import numpy as np
 import pytest
@@ -112,7 +113,8 @@ def interrupted(action, n):
     try:
         with Interrupt(n):
             action()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        print("".join(traceback.format_tb(interrupt.__traceback__)))  # shown if the test fails
         return True
     return False
 
