@@ -54,12 +54,17 @@ if TYPE_CHECKING:
     from gdcore import datasets, interop
     from gdcore.checkpoints import Checkpoint
     from gdcore.io.model_file import load
+    from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
 
 __version__ = "0.1.0"
 
 # What not every program needs is imported when it is first asked for.
 _LATER = {
+    "CSVLogger": ("gdcore.loggers", "CSVLogger"),
     "Checkpoint": ("gdcore.checkpoints", "Checkpoint"),
+    "JSONLinesLogger": ("gdcore.loggers", "JSONLinesLogger"),
+    "MLflowLogger": ("gdcore.loggers", "MLflowLogger"),
+    "TensorBoardLogger": ("gdcore.loggers", "TensorBoardLogger"),
     "datasets": ("gdcore.datasets", None),
     "interop": ("gdcore.interop", None),
     "load": ("gdcore.io.model_file", "load"),
@@ -87,6 +92,7 @@ __all__ = [
     "AdamW",
     "Add",
     "BatchNorm",
+    "CSVLogger",
     "Callback",
     "Checkpoint",
     "Concatenate",
@@ -99,9 +105,11 @@ __all__ = [
     "GaussianNoise",
     "History",
     "Input",
+    "JSONLinesLogger",
     "LambdaCallback",
     "Layer",
     "LayerNorm",
+    "MLflowLogger",
     "MaxPool2D",
     "Model",
     "Nadam",
@@ -110,6 +118,7 @@ __all__ = [
     "RMSprop",
     "Reshape",
     "Sequential",
+    "TensorBoardLogger",
     "activations",
     "datasets",
     "get_num_threads",

@@ -83,6 +83,7 @@ EDGE = (
     "io",
     "checkpoints",
     "interop",
+    "loggers",
     "datasets",
     "plots",
     "cli",
@@ -233,6 +234,10 @@ OPTIONAL = {
     "onnx",
     "threadpoolctl",
     "tqdm",
+    "tensorboardX",
+    "mlflow",
+    "keras",
+    "IPython",
 }
 
 
