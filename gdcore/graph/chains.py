@@ -15,7 +15,20 @@ NUMBERED = (
     "elu",
 )  # operations that take a number of the plan's besides their operand
 ARITY = {"where": 3} | dict.fromkeys(
-    ["add", "sub", "mul", "div", "pow", "maximum", "minimum", "equal", "not_equal", "less", "less_equal"], 2
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "pow",
+        "maximum",
+        "minimum",
+        "equal",
+        "not_equal",
+        "less",
+        "less_equal",
+    ],
+    2,
 )
 LONGEST = 24  # operations; longer chains would run out of registers
 

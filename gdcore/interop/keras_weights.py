@@ -66,6 +66,10 @@ def from_keras(source: Any, model: Model) -> Model:
 def to_keras(model: Model) -> list[np.ndarray]:
     """A model's weights in Keras' order, for ``keras_model.set_weights``.
 
+    Parameters
+    ----------
+    model : Model
+
     Returns
     -------
     list of ndarray

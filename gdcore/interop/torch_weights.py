@@ -127,13 +127,13 @@ def to_torch(model: Model, module: Any = None, *, channels_first: bool = True) -
     --------
     >>> import gdcore as gd
     >>> model = gd.Sequential([gd.Input(4), gd.Dense(3, name="fc")])
-    >>> {k: tuple(v.shape) for k, v in gd.interop.to_torch(model).items()}  # doctest: +SKIP
+    >>> {k: tuple(v.shape) for k, v in gd.interop.to_torch(model).items()}
     {'fc.weight': (3, 4), 'fc.bias': (3,)}
     """
     try:
         import torch
     except ImportError:
-        raise ImportError("to_torch needs PyTorch: pip install torch") from None
+        raise ImportError("to_torch needs PyTorch: pip install gdcore[torch]") from None
     ours = groups(model)
     state: Mapping[str, Any] = module.state_dict() if module is not None else {}
     theirs = _modules(_arrays(state)) if module is not None else None

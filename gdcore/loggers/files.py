@@ -47,7 +47,7 @@ class LineLogger(Callback):
             )
         self._kept = kept
 
-    def write(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         """Add text after what is kept; whoever reads the file sees whole lines."""
         if self._kept is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ class CSVLogger(LineLogger):
                 f"{epoch} has {', '.join(more)} besides: write it to another file"
             )
         csv.writer(text, lineterminator="\n").writerow(row.get(k, "") for k in self._columns)
-        self.write(text.getvalue())
+        self._write(text.getvalue())
 
 
 class JSONLinesLogger(LineLogger):
@@ -160,7 +160,7 @@ class JSONLinesLogger(LineLogger):
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         values = {k: _plain(np.asarray(v).tolist()) for k, v in logs.items()}
         row = {**self.extra, "epoch": epoch, **values}
-        self.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+        self._write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -43,8 +43,11 @@ class MLflowLogger(Callback):
     Examples
     --------
     >>> import gdcore as gd
-    >>> logger = gd.MLflowLogger("digits", params={"width": 128})  # doctest: +SKIP
-    >>> model.fit(x, y, epochs=10, callbacks=[logger])  # doctest: +SKIP
+    >>> model = gd.Sequential([gd.Dense(1)]).compile("sgd", "mse")
+    >>> logger = gd.MLflowLogger("line", params={"of": 1}, tracking_uri="sqlite:///runs.db")
+    >>> _ = model.fit([[0.0]], [0.0], callbacks=[logger])
+    >>> logger.client.get_run(logger.run_id).data.metrics["loss"]
+    0.0
     """
 
     def __init__(

@@ -31,9 +31,12 @@ class TensorBoardLogger(Callback):
 
     Examples
     --------
-    >>> import gdcore as gd
-    >>> logger = gd.TensorBoardLogger("runs/first", histograms=True)  # doctest: +SKIP
-    >>> model.fit(x, y, epochs=10, callbacks=[logger])  # doctest: +SKIP
+    >>> import gdcore as gd, os
+    >>> model = gd.Sequential([gd.Dense(1)]).compile("sgd", "mse")
+    >>> logger = gd.TensorBoardLogger("runs/first", histograms=True)
+    >>> _ = model.fit([[0.0]], [0.0], callbacks=[logger])
+    >>> os.listdir("runs/first")
+    ['train']
     """
 
     def __init__(self, folder: str | os.PathLike[str], histograms: bool = False) -> None:
@@ -44,7 +47,7 @@ class TensorBoardLogger(Callback):
         _writer_class()
 
     def on_train_begin(self, logs: Logs) -> None:
-        self.close()
+        self._close()
         self._next = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -67,9 +70,9 @@ class TensorBoardLogger(Callback):
             writer.flush()
 
     def on_train_end(self, logs: Logs) -> None:
-        self.close()
+        self._close()
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Close the files; training that was broken off leaves them open until the next begins."""
         for writer in self._writers.values():
             writer.close()

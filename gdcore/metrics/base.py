@@ -173,10 +173,24 @@ class Metric:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`.
 
+        Parameters
+        ----------
+        state : mapping
+            What `state_dict` gave.
+
         Raises
         ------
         ValueError
-            If it holds other names than this metric's own.
+            If it holds other names than this metric's own, or values of another kind.
+
+        Examples
+        --------
+        >>> from gdcore.metrics import Accuracy
+        >>> one, other = (Accuracy().bind("multiclass_probs") for _ in range(2))
+        >>> one.update([0, 1], [[0.9, 0.1], [0.8, 0.2]])
+        >>> other.load_state_dict(one.state_dict())
+        >>> other.result()
+        0.5
         """
         own = Metric.state_dict(self)
         if set(state) != set(own):
