@@ -52,8 +52,10 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets, tabular
+    from gdcore import datasets, interop, tabular
+    from gdcore.checkpoints import Checkpoint
     from gdcore.io.model_file import load
+    from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
     from gdcore.quasi_newton import lbfgs
 
@@ -61,9 +63,15 @@ __version__ = "0.1.0"
 
 # What not every program needs is imported when it is first asked for.
 _LATER = {
+    "CSVLogger": ("gdcore.loggers", "CSVLogger"),
+    "Checkpoint": ("gdcore.checkpoints", "Checkpoint"),
+    "JSONLinesLogger": ("gdcore.loggers", "JSONLinesLogger"),
+    "MLflowLogger": ("gdcore.loggers", "MLflowLogger"),
+    "TensorBoardLogger": ("gdcore.loggers", "TensorBoardLogger"),
     "datasets": ("gdcore.datasets", None),
-    "fit_many": ("gdcore.many", "fit_many"),
     "estimators": ("gdcore.estimators", None),
+    "fit_many": ("gdcore.many", "fit_many"),
+    "interop": ("gdcore.interop", None),
     "lbfgs": ("gdcore.quasi_newton", "lbfgs"),
     "tabular": ("gdcore.tabular", None),
     "load": ("gdcore.io.model_file", "load"),
@@ -91,7 +99,9 @@ __all__ = [
     "AdamW",
     "Add",
     "BatchNorm",
+    "CSVLogger",
     "Callback",
+    "Checkpoint",
     "Concatenate",
     "Conv2D",
     "Dense",
@@ -102,9 +112,11 @@ __all__ = [
     "GaussianNoise",
     "History",
     "Input",
+    "JSONLinesLogger",
     "LambdaCallback",
     "Layer",
     "LayerNorm",
+    "MLflowLogger",
     "MaxPool2D",
     "Model",
     "Nadam",
@@ -114,11 +126,13 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Sequential",
+    "TensorBoardLogger",
     "activations",
     "datasets",
     "fit_many",
     "get_num_threads",
     "initializers",
+    "interop",
     "layers",
     "lbfgs",
     "load",

@@ -58,7 +58,14 @@ def as_array(data: Any, what: str, by_rows: bool = False) -> np.ndarray:
             array = np.from_dlpack(data)
         else:
             array = np.asanyarray(data) if isinstance(data, np.memmap) else np.asarray(data)
-    except (ValueError, TypeError) as error:
+    except RuntimeError as error:  # torch: a tensor that takes part in a gradient
+        raise TypeError(f"{what} cannot be read as an array: {error}") from None
+    except (ValueError, TypeError, BufferError) as error:
+        if hasattr(data, "__dlpack__"):
+            raise TypeError(
+                f"{what} is a {type(data).__module__}.{type(data).__name__} that NumPy cannot take "
+                f"({error}): expected an array in the computer's memory of a type that NumPy has"
+            ) from None
         raise ValueError(
             f"{what} is not a rectangular array of numbers ({error}): "
             "give every row the same length"

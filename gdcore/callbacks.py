@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,6 +118,57 @@ class Callback:
             The last epoch's numbers.
         """
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know of this callback: kept in checkpoints.
+
+        Returns
+        -------
+        dict
+            Of numbers, text, None, arrays, and lists, tuples and dicts of them.
+        """
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`; called after `on_train_begin`, which may have reset all.
+
+        Raises
+        ------
+        ValueError
+            If it is of another kind.
+        """
+
+
+class Saver(Callback):
+    """Base class of callbacks that keep where training stands; `gd.Checkpoint` is one.
+
+    Attributes
+    ----------
+    every_steps : int or None
+        The loop comes back from C after every step whose number is a multiple of this.
+    """
+
+    every_steps: int | None = None
+
+    def begin(self, resumed: bool) -> None:
+        """Training begins, from a checkpoint or not; the states of all callbacks are set."""
+
+    def save_point(
+        self, state: Callable[[], dict[str, Any]], logs: Logs | None, last: bool
+    ) -> None:
+        """Training could be resumed from here.
+
+        Called between calls into C, and after each epoch when everybody else has been.
+
+        Parameters
+        ----------
+        state : callable
+            Gives where `fit` stands.
+        logs : dict or None
+            The numbers of the epoch that has just ended; None in the middle of one.
+        last : bool
+            Whether it was the last epoch.
+        """
+
 
 def wants_batches(callback: Callback) -> bool:
     """Whether a callback must be called after every step."""
@@ -151,6 +202,23 @@ class History(Callback):
         for key, value in logs.items():
             self.history.setdefault(key, []).append(value)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": {k: list(v) for k, v in self.history.items()}, "epoch": list(self.epoch)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        history, epoch = state.get("history"), state.get("epoch")
+        if not (
+            isinstance(history, dict)
+            and all(isinstance(v, list) for v in history.values())
+            and isinstance(epoch, list)
+        ):
+            raise wrong_state(self, state, "lists of numbers by name")
+        self.history, self.epoch = history, epoch
+
+    def last(self) -> Logs:
+        """The numbers of the last epoch; empty before the first."""
+        return {k: v[-1] for k, v in self.history.items()}
+
     def __getitem__(self, key: str) -> list[Any]:
         return self.history[key]
 
@@ -159,6 +227,14 @@ class History(Callback):
             f"{k}={v[-1]:.4g}" for k, v in self.history.items() if v and np.ndim(v[-1]) == 0
         )
         return f"<History of {len(self.epoch)} epochs: {last}>"
+
+
+def wrong_state(callback: Callback, state: Mapping[str, Any], expected: str) -> ValueError:
+    """The error (not raised) for a `load_state_dict` that was given something else."""
+    return ValueError(
+        f"{type(callback).__name__}.load_state_dict got {', '.join(map(str, state)) or 'nothing'}: "
+        f"expected {expected}, as its state_dict() gave them"
+    )
 
 
 def better(mode: str, monitor: str) -> str:
@@ -246,6 +322,27 @@ class EarlyStopping(Callback):
         elif epoch - self.best_epoch >= max(1, self.patience):
             self.stopped_epoch = epoch
             self.model.stop_training = True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "stopped_epoch": self.stopped_epoch,
+            "weights": None if self.weights is None else dict(self.weights),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        best, at, stopped, weights = (
+            state.get(k) for k in ("best", "best_epoch", "stopped_epoch", "weights")
+        )
+        if not (
+            isinstance(best, float)
+            and isinstance(at, int)
+            and isinstance(stopped, int | None)
+            and isinstance(weights, dict | None)
+        ):
+            raise wrong_state(self, state, "best, best_epoch, stopped_epoch and weights")
+        self.best, self.best_epoch, self.stopped_epoch, self.weights = best, at, stopped, weights
 
     def on_train_end(self, logs: Logs) -> None:
         if self.restore_best and self.weights is not None and self.best_epoch >= 0:

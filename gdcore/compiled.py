@@ -351,8 +351,8 @@ class Compiled(Layer):
             self._steps = {}
             memory = Memory(network, self._optimizer, self._dtype)
             memory.fill(self.seed, old)  # what is trained as before keeps its slots
+            self._memory = memory  # only now: Ctrl-C leaves the old memory, or the whole new one
             self.__dict__["_trained"] = trained
-            self._memory = memory
             return memory
 
     def __getstate__(self) -> dict[str, Any]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore import _core
+from gdcore import _core, resuming
 from gdcore.arrays import Rows
-from gdcore.callbacks import Callback, History, wants_batches
+from gdcore.callbacks import Callback, History, Saver, wants_batches
 from gdcore.errors import NonFiniteError
 from gdcore.metrics import Metric
 from gdcore.order import epoch_order, given_order
@@ -123,7 +123,10 @@ def sweep(
     counter: int = 0,
     one_by_one: bool = False,
     hyper_from: int | None = None,
-    after: Callable[[int, int, float], bool] | None = None,
+    after: Callable[[int, int, float, list[np.ndarray]], bool] | None = None,
+    cut: int | None = None,
+    first: int = 0,
+    held: Sequence[np.ndarray] = (),
 ) -> tuple[int, int]:
     """One pass over the data.
 
@@ -135,7 +138,10 @@ def sweep(
     tally : gathers loss and metrics
     one_by_one : come back after every step
     hyper_from : the number of the model's steps so far, for the optimizer's numbers
-    after : called as (steps done, rows done, last loss) after each call into C; True ends the pass
+    after : called as (steps done, rows done, last loss, outputs that no metric has seen yet) after
+        each call into C; True ends the pass
+    cut : come back after every step whose number, from `counter`, is a multiple of this
+    first, held : steps that were done before, and their outputs that no metric has seen yet
 
     Returns
     -------
@@ -152,23 +158,46 @@ def sweep(
     ahead = None if order is None else ReadAhead([a for a, _ in feeds], order)
     row_bytes = sum(session.tap_rows) * session.real.itemsize
     room = max(1, KEPT_BYTES // (batch * row_bytes)) if row_bytes else steps
-    first = 0
+
+    def show(outputs: list[np.ndarray], start: int) -> None:
+        """Let the metrics see the first output of the rows from `start`."""
+        for values in outputs:
+            here = slice(start, start + len(values))
+            which = here if order is None else order[here]
+            for m in tally.metrics:
+                m.update(
+                    data.targets[0][which],
+                    values.reshape(len(values), *step.output_shapes[0]),
+                    None if data.weights is None else data.weights[which],
+                )
+
     while first < steps:
-        begin, end = first, min(steps, first + room)
+        begin = first - first % room
+        end = min(steps, begin + room)
         span = slice(begin * batch, min(rows, end * batch))
         kept = [np.empty((span.stop - span.start, n), session.real) for n in session.tap_rows]
+        for k, before in zip(kept, held, strict=False):
+            if before.shape != (first * batch - span.start, k.shape[1]):
+                raise ValueError(
+                    f"outputs of shape {before.shape} were kept for the metrics: expected "
+                    f"{(first * batch - span.start, k.shape[1])}"
+                )
+            k[: len(before)] = before
+        held = ()
         losses = np.empty(end - begin)
         hyper = (
             step.numbers.rows(hyper_from + begin, end - begin)
             if step.numbers and hyper_from is not None
             else None
         )
-        status, stop = _core.DONE, False
+        status, stop, unseen = _core.DONE, False, kept[:0]
         while first < end and not stop and status != _core.NOT_FINITE:
             at = first - begin
             count = 1 if one_by_one else end - first
             if ahead is not None:
                 ahead.before(first * batch)
+            if cut is not None:
+                count = min(count, cut - (counter + first) % cut)
             done, status = session.run(
                 feeds,
                 rows,
@@ -185,21 +214,14 @@ def sweep(
             first += done
             check_stop()
             tally.add(losses[at : at + done], batch, rows)
+            unseen = [k[: min(rows, first * batch) - span.start] for k in kept[:1]]
+            if first == end:
+                show(unseen, span.start)
+                unseen = []
             if done and after is not None:
-                stop = after(first, min(rows, first * batch), float(losses[at + done - 1]))
-        if kept and tally.metrics:
-            here = min(rows, first * batch) - span.start
-            which = (
-                slice(span.start, span.start + here)
-                if order is None
-                else order[span.start : span.start + here]
-            )
-            for m in tally.metrics:
-                m.update(
-                    data.targets[0][which],
-                    kept[0][:here].reshape(here, *step.output_shapes[0]),
-                    None if data.weights is None else data.weights[which],
-                )
+                stop = after(first, min(rows, first * batch), float(losses[at + done - 1]), unseen)
+        if first < end:
+            show(unseen, span.start)
         if stop or status == _core.NOT_FINITE:
             return first, status
     return first, _core.DONE
@@ -230,9 +252,29 @@ class Fit:
         self.metrics = metrics
         self.val_metrics = copy.deepcopy(metrics)
         self.one_by_one = any(wants_batches(c) for c in callbacks)
+        self.savers = [c for c in callbacks if isinstance(c, Saver)]
+        cuts = {c.every_steps for c in self.savers} - {None}
+        self.cut = math.gcd(*cuts) if cuts else None  # type: ignore[arg-type]
+        # Where it stands: whole epochs, steps of the next one, and what those steps have summed up.
+        self.at_epoch = self.at_step = 0
+        self.tally = Tally(self.metrics)
+        self.held: list[np.ndarray] = []
+        self.lr = 0.0
+        self.resumed: Mapping[str, Any] | None = None
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `resuming.state_of` gave; the model's memory has been set already.
+
+        Raises
+        ------
+        ValueError
+            If it is of another training run.
+        """
+        resuming.check(self, state)
+        self.resumed = state
 
     def run(self) -> History:
-        """All epochs."""
+        """All epochs that are left."""
         with training(self.model):
             return self._run()
 
@@ -241,10 +283,17 @@ class Fit:
         model.stop_training = False
         model.history = self.history  # there too when Ctrl-C ends the loop
         self._tell("on_train_begin", {})
-        logs: dict[str, Any] = {}
+        if self.resumed is not None:
+            resuming.restore(self, self.resumed)
+        for saver in self.savers:
+            saver.begin(self.resumed is not None)
+        logs = self.history.last()
+        over = self.resumed is not None and model.stop_training
         try:
-            for epoch in range(self.epochs):
-                self._tell("on_epoch_begin", epoch, {})
+            while self.at_epoch < self.epochs and not over:
+                epoch = self.at_epoch
+                if not self.at_step:
+                    self._tell("on_epoch_begin", epoch, {})
                 self.progress.start_epoch()
                 logs = self.epoch(epoch)
                 self._tell("on_epoch_end", epoch, logs)
@@ -252,8 +301,9 @@ class Fit:
                 schedule = model.optimizer.schedule
                 if isinstance(schedule, ReduceOnPlateau):
                     schedule.update(logs)
-                if model.stop_training:
-                    break
+                over = model.stop_training
+                self.at_epoch, self.at_step, self.held = epoch + 1, 0, []
+                self._save_point(logs, over or epoch + 1 == self.epochs)
         finally:
             self.progress.close()
         self._tell("on_train_end", logs)
@@ -272,40 +322,52 @@ class Fit:
             self.shuffle, self.data.rows, self.data.width, model.seed, model.epochs_done
         )
 
+    def _save_point(self, logs: dict[str, Any] | None, last: bool = False) -> None:
+        for saver in self.savers:
+            saver.save_point(lambda: resuming.state_of(self), logs, last)
+
     def epoch(self, epoch: int) -> dict[str, Any]:
-        """One pass over the training data, and one over the validation data."""
-        model = self.model
-        for m in (*self.metrics, *self.val_metrics):
-            m.reset()
-        tally = Tally(self.metrics)
+        """One pass over the training data, or what is left of it, and one over the validation data."""
+        model, taken_before = self.model, self.at_step
+        begin = model.steps_done - taken_before  # the number of the epoch's first step
+        if not taken_before:
+            for m in (*self.metrics, *self.val_metrics):
+                m.reset()
+            self.tally = Tally(self.metrics)
+            self.lr = float(model.optimizer.schedule(begin))
         order = self.order(epoch)
         step = model.train_step(self.batch, self.data, bool(self.metrics))
-        begin = model.steps_done
 
-        def after(steps: int, rows: int, loss: float) -> bool:
+        def after(steps: int, rows: int, loss: float, held: list[np.ndarray]) -> bool:
             model.steps_done = begin + steps
             if self.one_by_one:
                 self._tell("on_batch_end", steps - 1, {"loss": loss})
-            self.progress.advance(epoch, rows, tally.logs)
-            return self.one_by_one and model.stop_training
+            self.progress.advance(epoch, rows, self.tally.logs)
+            stop = self.one_by_one and model.stop_training
+            if self.savers and not stop and rows < self.data.rows:
+                self.at_step, self.held = steps, held
+                self._save_point(None)
+            return stop
 
-        lr = float(model.optimizer.schedule(begin))
         taken = step.session.runner.taken
         try:
             done, status = sweep(
                 step,
                 self.data,
                 self.batch,
-                tally,
+                self.tally,
                 order=order,
                 seed=model.seed,
                 counter=begin,
                 one_by_one=self.one_by_one,
                 hyper_from=begin,
                 after=after,
+                cut=self.cut,
+                first=taken_before,
+                held=self.held,
             )
         finally:  # C counts: Ctrl-C may come between its return and our own books
-            model.steps_done = begin + step.session.runner.taken - taken
+            model.steps_done = begin + taken_before + step.session.runner.taken - taken
         if status == _core.NOT_FINITE:
             at = (
                 order[done * self.batch : (done + 1) * self.batch]
@@ -315,10 +377,10 @@ class Fit:
             tensor = model.first_bad_tensor(self.data, at)
             raise NonFiniteError(epoch, done, tensor)
         model.epochs_done += 1
-        logs = tally.logs()
+        logs = self.tally.logs()
         if self.validation is not None:
             logs |= model.measure(
                 self.validation, max(self.batch, VALIDATION_BATCH), self.val_metrics
             ).logs("val_")
-        logs["lr"] = lr
+        logs["lr"] = self.lr
         return logs

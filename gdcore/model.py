@@ -150,6 +150,7 @@ class Model(Weights):
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
         verbose: int | str = "auto",
+        resume_from: str | PathLike[str] | None = None,
     ) -> History:
         """Train.
 
@@ -177,6 +178,10 @@ class Model(Weights):
             number of threads, in one call or in many.
         verbose : {"auto", 0, 1, 2}
             Nothing, a progress bar, or a line for each epoch.
+        resume_from : path, optional
+            A checkpoint that `gd.Checkpoint` wrote, or its folder, of which the newest readable one
+            is taken; an empty or missing folder begins anew. `epochs` counts from the very first.
+            The same data and settings give the bits of a run that was not interrupted.
 
         Returns
         -------
@@ -251,7 +256,12 @@ class Model(Weights):
             data = data.take(slice(0, data.rows - held))
         self.memory(data.inputs)
         batch = data.rows if batch_size is None else int(batch_size)
-        return Fit(self, data, validation, batch, int(epochs), shuffle, callbacks, verbose).run()
+        run = Fit(self, data, validation, batch, int(epochs), shuffle, callbacks, verbose)
+        if resume_from is not None:
+            from gdcore.checkpoints import resume
+
+            resume(resume_from, run, seed)
+        return run.run()
 
     def bound_metrics(self) -> list[Metric]:
         """The metrics, told how to read the first output.

@@ -74,12 +74,16 @@ STOREYS = [
     ("updates",),
     ("steps", "copies"),
     ("targets", "diagnosis", "summary", "compiled", "callbacks"),
-    ("fitting", "weights"),
+    ("resuming", "weights"),
+    ("fitting",),
     ("model",),
     ("sequential",),
 ]
 EDGE = (
     "io",
+    "checkpoints",
+    "interop",
+    "loggers",
     "datasets",
     "plots",
     "cli",
@@ -98,8 +102,9 @@ DOORKEEPERS = {
     "gdcore.cli.info",  # tells how the door was built
 }
 LATE_EDGE = {
-    ("gdcore.model", "gdcore.io.model_file")
-}  # model.save; nobody else reaches for the edge
+    ("gdcore.model", "gdcore.io.model_file"),  # model.save
+    ("gdcore.model", "gdcore.checkpoints"),  # fit(resume_from=); nobody else reaches for the edge
+}
 
 # Within graph/, passes know the IR and the ops; groups and places are handed on as types.
 PASSES = {
@@ -235,6 +240,10 @@ OPTIONAL = {
     "onnx",
     "threadpoolctl",
     "tqdm",
+    "tensorboardX",
+    "mlflow",
+    "keras",
+    "IPython",
 }
 
 

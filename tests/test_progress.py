@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from xml.etree import ElementTree
 
 import pytest
 
@@ -226,3 +227,71 @@ def test_rates(value, text):
 
 def test_as_line_leaves_out_what_is_no_number():
     assert as_line({"loss": 0.5, "confusion_matrix": [[1, 2]], "lr": 0.1}) == "loss 0.5000"
+
+
+# --- notebooks -------------------------------------------------------------------------------------
+
+
+class Notebook:
+    """IPython's display as a kernel has it: what was shown, and what took its place."""
+
+    def __init__(self):
+        self.shown, self.updates = [], []
+
+    def __call__(self, bundle, raw, display_id):
+        assert raw and display_id
+        self.shown.append(bundle)
+        return self
+
+    def update(self, bundle, raw):
+        assert raw
+        self.updates.append(bundle)
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    made = Notebook()
+    monkeypatch.setattr(progress, "kernel_display", lambda: made)
+    return made
+
+
+def test_a_notebook_gets_one_table_that_is_drawn_over(notebook, clock):
+    train(None, verbose="auto")
+    assert len(notebook.shown) == 1 and notebook.updates
+    last = notebook.updates[-1]
+    assert "epoch 2/2" in last["text/plain"] and "val_accuracy 0.7000" in last["text/plain"]
+    html = last["text/html"]
+    assert html.count("<polyline") == 2 and 'value="1.0000"' in html
+    for word in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert f">{word}</span>" in html
+    ElementTree.fromstring(html)  # well-formed
+
+
+def test_a_notebook_is_silent_if_asked(notebook, clock, capsys):
+    train(None, verbose=0)
+    assert notebook.shown == [] and capsys.readouterr().err == ""
+
+
+def test_names_from_a_user_are_text_in_a_notebook(notebook, clock):
+    shown = Progress(1, 10, 1, None)
+    shown.start_epoch()
+    shown.end_epoch(0, {"loss": float("nan"), "<script>": 1.0})
+    shown.close()
+    (bundle,) = notebook.shown
+    assert "<script>" not in bundle["text/html"] and "&lt;script&gt;" in bundle["text/html"]
+
+
+def test_a_long_run_has_a_short_picture(notebook, clock):
+    shown = Progress(5000, 10, 1, None)
+    for epoch in range(5000):
+        NOW[0] += 0.01
+        shown.start_epoch()
+        shown.end_epoch(epoch, {"loss": 1.0 / (1 + epoch)})
+    assert len(notebook.updates[-1]["text/html"]) < 8000
+    assert "4.0,4.0 " in notebook.updates[-1]["text/html"]  # it begins at the top, on the left
+
+
+def test_no_notebook_here():
+    from gdcore.progress.notebook import kernel_display
+
+    assert kernel_display() is None

@@ -6,22 +6,31 @@ import contextlib
 import errno
 import io
 import os
+import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows, which removes no file that is open
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["array_chunks", "fill_array", "write_atomically"]
+__all__ = ["array_chunks", "fill_array", "remove_leftovers", "write_atomically"]
 
 _BLOCK = 1 << 22  # bytes moved at once: Ctrl-C is looked at in between
 
 # What a file system answers when it has no such thing as flushing a folder.
 _CANNOT_SYNC_FOLDER = {errno.EINVAL, errno.ENOTSUP}
+
+_NAME_KEPT = 50  # characters: the suffix must not push a long name over the file system's limit
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
 
 
 def write_atomically(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryview]) -> None:
@@ -54,7 +63,7 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[bytes | memo
     After any error the temporary file is gone and the previous file is what it was. One case
     differs: if flushing the folder fails, the new file is already complete and in place, and the
     error says so in a note. A process that is killed leaves the previous file as it was and a file
-    ``.<name>.<random>.tmp`` next to it, which may be deleted.
+    ``.<name>.<random>.tmp`` next to it, which the next call for the same name removes.
 
     Examples
     --------
@@ -78,17 +87,22 @@ def write_atomically(path: str | os.PathLike[str], chunks: Iterable[bytes | memo
     named = os.fspath(path)
     target = os.path.realpath(named)
     folder, name = os.path.split(target)
-    # Cut, because the suffix must not push a long name over the file system's limit.
-    temporary = os.path.join(folder, f".{name[:50]}.{os.urandom(8).hex()}.tmp")
+    temporary = os.path.join(folder, f".{name[:_NAME_KEPT]}.{os.urandom(8).hex()}.tmp")
     replaced = False
     folder_fd: int | None = None
     try:
         kept = _existing_mode(target)
         # Opened first, so that a folder that cannot be opened is found out before the rename.
         folder_fd = _open_folder(folder)
-        _write_file(temporary, chunks, kept)
-        os.replace(temporary, target)
-        replaced = True
+        remove_leftovers(folder, lambda found: found == name[:_NAME_KEPT])
+        with _create(temporary, kept) as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl is None:
+                file.close()  # Windows renames no file that is open
+            os.replace(temporary, target)
+            replaced = True
         if folder_fd is not None:
             _sync_folder(folder_fd)
     except BaseException as error:  # Ctrl-C too must leave nothing behind
@@ -118,19 +132,68 @@ def _existing_mode(target: str) -> int | None:
     return stat.S_IMODE(mode) & 0o777
 
 
-def _write_file(temporary: str, chunks: Iterable[bytes | memoryview], kept: int | None) -> None:
-    """Write the temporary file and wait until the disk has it."""
+def _create(temporary: str, kept: int | None) -> BinaryIO:
+    """Open a new temporary file, held as its writer's for as long as it is open."""
 
     def opener(path: str, flags: int) -> int:
         # The system applies the umask itself; asking for it would mean setting it, for all threads.
         return os.open(path, flags, 0o666 if kept is None else kept)
 
-    with open(temporary, "xb", opener=opener) as file:
-        if kept is not None and hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), kept)  # the umask may have taken bits away
-        file.writelines(chunks)
-        file.flush()
-        os.fsync(file.fileno())
+    while True:
+        file = open(temporary, "xb", opener=opener)  # noqa: SIM115 (given to the caller open)
+        try:
+            if kept is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), kept)  # the umask may have taken bits away
+            # It may have been taken for a leftover before it was held, and removed.
+            if not _hold(file.fileno()) or os.fstat(file.fileno()).st_nlink:
+                return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _hold(descriptor: int) -> bool:
+    """Lock a file until it is closed or its process ends; False where that cannot be done."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held by another process, or a file system without locks
+        return False
+    return True
+
+
+def remove_leftovers(folder: str | os.PathLike[str], ours: Callable[[str], bool]) -> None:
+    """Remove the temporary files that killed writers left in a folder; those in use stay.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+    ours : callable
+        Told the (cut) name of the file that was to be written; whether to remove what is left.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> open(os.path.join(folder, ".model.0123456789abcdef.tmp"), "wb").close()
+    >>> remove_leftovers(folder, lambda name: name == "model")
+    >>> os.listdir(folder)
+    []
+    """
+    for name in os.listdir(folder):
+        match = _TEMPORARY.fullmatch(name)
+        if match is None or not ours(match[1]):
+            continue
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError):  # gone by now, or not ours to remove
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            try:
+                if fcntl is None or _hold(descriptor):
+                    os.unlink(path)
+            finally:
+                os.close(descriptor)
 
 
 def _open_folder(folder: str) -> int | None:

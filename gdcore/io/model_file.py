@@ -17,7 +17,9 @@ from gdcore.io import safetensors
 from gdcore.io.graph_json import from_json, to_json
 from gdcore.io.graph_kinds import bad, real, whole
 from gdcore.io.safetensors import FileFormatError
+from gdcore.layers.base import Variable
 from gdcore.losses import Custom, Loss
+from gdcore.memory import Memory
 from gdcore.model import Model
 from gdcore.schedules import ReduceOnPlateau
 
@@ -25,13 +27,20 @@ FORMAT = "gdcore model"
 VERSION = 1
 
 
-def save(model: Model, path: str | PathLike[str]) -> None:
+def save(
+    model: Model,
+    path: str | PathLike[str],
+    more: Mapping[str, np.ndarray] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write a model to a safetensors file; what was there stays until the new file is complete.
 
     Parameters
     ----------
     model : Model
     path : str or path
+    more, metadata : mapping, optional
+        Tensors and text that the file shall hold beside the model.
 
     Raises
     ------
@@ -40,11 +49,11 @@ def save(model: Model, path: str | PathLike[str]) -> None:
     """
     memory = model.memory()
     graph, tensors = to_json(memory.network)
-    everything = dict(model.state_dict())
-    for p in memory.trainable():
-        for slot in memory.slot_names:
-            everything[f"slot:{slot}:{memory.network.names[p]}"] = memory.slot(p, slot)
+    names = memory.network.names
+    everything = {names[v]: memory.view(v) for v in variables_of(memory)}
+    everything |= slots_of(memory)
     everything |= tensors
+    everything |= more or {}
     description = {
         "graph": graph,
         "dtype": memory.dtype.name,
@@ -61,7 +70,25 @@ def save(model: Model, path: str | PathLike[str]) -> None:
             f"model.info cannot be written as JSON ({error}): "
             "keep numbers, text, lists and dicts in it"
         ) from None
-    safetensors.save(path, everything, {"format": FORMAT, "version": str(VERSION), "model": text})
+    safetensors.save(
+        path,
+        everything,
+        {"format": FORMAT, "version": str(VERSION), "model": text, **(metadata or {})},
+    )
+
+
+def variables_of(memory: Memory) -> list[Variable]:
+    """Parameters and states, in the order of the file."""
+    return [*memory.network.parameters, *memory.network.states]
+
+
+def slots_of(memory: Memory) -> dict[str, np.ndarray]:
+    """What the optimizer remembers of each parameter, as views, by their names in the file."""
+    return {
+        f"slot:{slot}:{memory.network.names[p]}": memory.slot(p, slot)
+        for p in memory.trainable()
+        for slot in memory.slot_names
+    }
 
 
 def _compiled(model: Model) -> dict[str, Any] | None:
@@ -213,17 +240,15 @@ def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
         whole(data.get("steps_done"), "'steps_done'", 0, 2**62),
         whole(data.get("epochs_done"), "'epochs_done'", 0, 2**62),
     )
-    memory = model.memory()
-    for p in memory.trainable():
-        for slot in memory.slot_names:
-            array = tensors.get(f"slot:{slot}:{memory.network.names[p]}")
-            if array is None or array.shape != p.shape or array.dtype.kind != "f":
-                raise bad(
-                    f"optimizer slot {slot!r} of {memory.network.names[p]!r}",
-                    None if array is None else array.shape,
-                    f"floats of shape {p.shape}",
-                )
-            memory.slot(p, slot)[...] = array
+    for name, own in slots_of(model.memory()).items():
+        array = tensors.get(name)
+        if array is None or array.shape != own.shape or array.dtype.kind != "f":
+            raise bad(
+                f"tensor {name!r}",
+                None if array is None else array.shape,
+                f"floats of shape {own.shape}",
+            )
+        own[...] = array
     return model
 
 

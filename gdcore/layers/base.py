@@ -57,6 +57,24 @@ class Variable:
         """Number of elements."""
         return int(np.prod(self.shape, dtype=np.int64))
 
+    def _numbers(self) -> np.ndarray:
+        if self.data is None:
+            raise ValueError(
+                f"{self.local_name!r} has no numbers yet: call fit or predict, or begin the model "
+                "with gd.Input(shape) and call summary"
+            )
+        return self.data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._numbers(), dtype=dtype, copy=True)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """The numbers themselves, not a copy: ``torch.from_dlpack(layer.variables["kernel"])``."""
+        return self._numbers().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._numbers().__dlpack_device__()
+
 
 class Parameter(Variable):
     """What training changes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from gdcore.metrics import link
 
 __all__ = ["FunctionMetric", "Metric"]
+
+# What takes the place of what while a metric gathers.
+_KINDS: tuple[tuple[type, ...], ...] = ((int, float), (np.ndarray, type(None)))
 
 
 class Metric:
@@ -148,6 +151,61 @@ class Metric:
         """Forget what was gathered; called at the start of every epoch."""
         self._seen = 0
         self.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was gathered since the last reset, for a checkpoint in the middle of an epoch.
+
+        Returns
+        -------
+        dict
+            All attributes but the name, the kind and functions.
+
+        Examples
+        --------
+        >>> from gdcore.metrics import Accuracy
+        >>> Accuracy().state_dict()
+        {'_seen': 0, '_right': 0.0, '_total': 0.0}
+        """
+        return {
+            k: v for k, v in vars(self).items() if k not in ("name", "kind") and not callable(v)
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`.
+
+        Parameters
+        ----------
+        state : mapping
+            What `state_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If it holds other names than this metric's own, or values of another kind.
+
+        Examples
+        --------
+        >>> from gdcore.metrics import Accuracy
+        >>> one, other = (Accuracy().bind("multiclass_probs") for _ in range(2))
+        >>> one.update([0, 1], [[0.9, 0.1], [0.8, 0.2]])
+        >>> other.load_state_dict(one.state_dict())
+        >>> other.result()
+        0.5
+        """
+        own = Metric.state_dict(self)
+        if set(state) != set(own):
+            raise ValueError(
+                f"the state of metric {self.name!r} holds {', '.join(state) or 'nothing'}: "
+                f"expected {', '.join(own)}"
+            )
+        for key, value in state.items():
+            kinds = next((k for k in _KINDS if isinstance(own[key], k)), (type(own[key]),))
+            if not isinstance(value, kinds):
+                raise ValueError(
+                    f"the state of metric {self.name!r} holds a {type(value).__name__} as {key!r}: "
+                    f"expected {' or '.join(k.__name__ for k in kinds)}"
+                )
+        vars(self).update(state)
 
     def clear(self) -> None:
         """Set the sums to zero (for subclasses)."""

@@ -1,4 +1,7 @@
-"""What a person sees of training: a line that is drawn over on a terminal, plain lines in a log."""
+"""What a person sees of training: a line that is drawn over on a terminal, plain lines in a log.
+
+In a notebook it is a table and a curve; see `gdcore.progress.notebook`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 import numpy as np
+
+from gdcore.progress.notebook import Board, kernel_display
 
 WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
 EVERY = 0.1  # seconds between two drawings
@@ -80,7 +85,7 @@ class Progress:
         Of one epoch.
     verbose : {0, 1, 2, "auto"}
         Nothing; a bar that is drawn over; one plain line for each epoch. "auto" is 1 on a terminal
-        and 0 elsewhere, and 1 becomes 2 where output is not a terminal.
+        and in a notebook and 0 elsewhere, and 1 becomes 2 where output is neither.
     stream : file
         Standard error if None.
 
@@ -103,11 +108,13 @@ class Progress:
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
         self.stream = stream if stream is not None else sys.stderr
-        terminal = _is_terminal(self.stream)
+        display = kernel_display() if stream is None and verbose in (1, "auto") else None
+        self.board = Board(display) if display is not None else None
+        drawn = self.board is not None or _is_terminal(self.stream)
         if verbose == "auto":
-            verbose = 1 if terminal else 0
-        self.mode = 2 if verbose == 1 and not terminal else int(verbose)
-        if self.stream is None:  # a program without a console
+            verbose = 1 if drawn else 0
+        self.mode = 2 if verbose == 1 and not drawn else int(verbose)
+        if self.stream is None and self.board is None:  # a program without a console
             self.mode = 0
         self.epochs, self.samples = epochs, samples
         self.full, self.empty, self.cut = _marks(self.stream)
@@ -137,6 +144,8 @@ class Progress:
         """An epoch is over."""
         now = time.monotonic()
         self.last = logs
+        if self.board is not None:
+            self.board.note(logs)
         if self.mode == 1 and (now >= self.next or epoch + 1 == self.epochs):
             self._show(epoch, self.samples, logs, now)
         elif self.mode == 2:
@@ -163,6 +172,10 @@ class Progress:
             if done >= total
             else f"{duration((total - done) / max(1e-9, speed))} left"
         )
+        if self.board is not None:
+            numbers = {k: number(v) for k, v in logs.items() if np.ndim(v) == 0 and k != "lr"}
+            self.board.show(head.strip(), done / total, numbers, f"{rate(speed)}, {ends}")
+            return
         line = self._fitted(head, done / total, logs, f"  {rate(speed)}  {ends}")
         self.line = line
         self._print("\r\x1b[2K" + line)

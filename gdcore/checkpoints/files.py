@@ -1,0 +1,171 @@
+"""Checkpoints as files: written, read, the newest found, and a training run set to where one was."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gdcore.checkpoints.folder import checkpoints
+from gdcore.checkpoints.plain import pack, unpack
+from gdcore.fitting import Fit
+from gdcore.io import FileFormatError, model_file, safetensors
+from gdcore.model import Model
+
+FORMAT = "1"
+_BESIDE = re.compile(r"(fit|constant):\d+")  # tensors of a file that are no part of the memory
+
+
+def save(model: Model, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
+    """Write a model and where its training stands, to a file that `gd.load` reads too.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there is left as it was.
+    TypeError
+        If a callback or a metric keeps what a file cannot hold.
+    """
+    text, tensors = pack(state)
+    model_file.save(model, path, tensors, {"fit": text, "fit_version": FORMAT})
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The tensors of a checkpoint, what it says of the model, and where training stood.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no checkpoint, or damaged.
+    OSError
+        If it cannot be read.
+    """
+    tensors, metadata = safetensors.load(path)
+    if metadata.get("format") != model_file.FORMAT or "fit" not in metadata:
+        raise FileFormatError(
+            f"{path}: not a checkpoint: expected a file that gd.Checkpoint wrote"
+            + ("; a saved model is read with gd.load" if "model" in metadata else "")
+        )
+    if metadata.get("fit_version") != FORMAT:
+        raise FileFormatError(
+            f"{path}: checkpoint format {metadata.get('fit_version')!r}, expected {FORMAT}: "
+            "a newer gdcore may read it"
+        )
+    try:
+        model = json.loads(metadata.get("model", ""))
+        state = unpack(metadata["fit"], tensors)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path}: {error}") from None
+    if not isinstance(model, dict) or not isinstance(state, dict):
+        raise FileFormatError(f"{path}: expected descriptions of a model and of its training")
+    return tensors, model, state
+
+
+def newest(folder: str | os.PathLike[str]) -> tuple[Path, Any] | None:
+    """The newest checkpoint of a folder that can be read, and its content; None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If there are checkpoints and none of them can be read.
+    """
+    found = checkpoints(folder)
+    for _, path in reversed(found):
+        try:
+            content = read(path)
+        except (FileFormatError, FileNotFoundError) as error:
+            warnings.warn(f"checkpoint left out: {error}", stacklevel=4)
+            continue
+        return path, content
+    if found:
+        raise ValueError(
+            f"none of the {len(found)} checkpoints in {os.fspath(folder)!r} can be read: "
+            "move them away to begin anew"
+        )
+    return None
+
+
+def resume(source: str | os.PathLike[str], fit: Fit, seed: int | None = None) -> None:
+    """Set a model and a call of `fit` to where a checkpoint was written.
+
+    Parameters
+    ----------
+    source : path
+        A file, or a folder, of which the newest readable checkpoint is taken; where a folder is
+        empty or missing, nothing is done.
+    fit : Fit
+    seed : int, optional
+        The seed that `fit` was given, which must be the checkpoint's.
+
+    Raises
+    ------
+    OSError
+        If a file is missing or cannot be read.
+    ValueError
+        If it is damaged, or of another model, optimizer or training run; nothing has been changed.
+    """
+    path = Path(source)
+    if path.is_file() or path.suffix == ".safetensors":
+        content = read(path)
+    else:
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"resume_from={os.fspath(source)!r}: expected a file or a folder")
+        found = newest(path)
+        if found is None:
+            return
+        path, content = found
+    try:
+        _set(fit, seed, *content)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def _set(
+    fit: Fit, seed: int | None, tensors: dict[str, Any], model: dict[str, Any], state: Any
+) -> None:
+    fit.resume(state)
+    numbers = {}
+    for key in ("seed", "steps_done", "epochs_done"):
+        text = str(model.get(key))
+        if not text.isdigit() or len(text) > 20 or int(text) >= 2**64:
+            raise ValueError(f"{key!r} is {text:.40}: expected a count")
+        numbers[key] = int(text)
+    if seed is not None and seed != numbers["seed"]:
+        raise ValueError(
+            f"the checkpoint's seed is {numbers['seed']} and fit got seed={seed}: "
+            "give the same, or none"
+        )
+    memory = fit.model.memory()
+    names = memory.network.names
+    own = {names[v]: memory.view(v) for v in model_file.variables_of(memory)}
+    own |= model_file.slots_of(memory)
+    # Whatever training has made is there, under the same name, of the same shape and type.
+    theirs = {k for k in tensors if not _BESIDE.fullmatch(k)}
+    if theirs != set(own):
+        missing, more = sorted(set(own) - theirs), sorted(theirs - set(own))
+        raise ValueError(
+            "the checkpoint is of another model or optimizer: "
+            + "; ".join(
+                f"{what} {', '.join(which[:4])}{' …' if len(which) > 4 else ''}"
+                for what, which in (("it lacks", missing), ("it holds besides", more))
+                if which
+            )
+        )
+    for name, view in own.items():
+        array = tensors[name]
+        if array.shape != view.shape or array.dtype != view.dtype:
+            raise ValueError(
+                f"{name!r} is {array.dtype} of shape {array.shape}, and the model's is "
+                f"{view.dtype} of shape {view.shape}: compile the same model with the same dtype"
+            )
+        if not np.isfinite(array).all() and not name.startswith("slot:"):
+            raise ValueError(f"{name!r} holds NaN or infinity: damaged")
+    for name, view in own.items():
+        view[...] = tensors[name]
+    fit.model.resume(numbers["seed"], numbers["steps_done"], numbers["epochs_done"])

@@ -1,0 +1,87 @@
+"""How PyTorch keeps the numbers of each kind of layer, and how gdcore does.
+
+A row of the table belongs to a layer of gdcore: for each of its variables the names in PyTorch and
+a function for each way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One variable.
+
+    Attributes
+    ----------
+    ours : its name in gdcore
+    theirs : names in PyTorch's module
+    read : what PyTorch has of it, in gdcore's layout
+    write : the other way, an array for each of `theirs`
+    """
+
+    ours: str
+    theirs: tuple[str, ...]
+    read: Callable[..., np.ndarray]
+    write: Callable[[np.ndarray], tuple[np.ndarray, ...]]
+
+
+def same(ours: str, theirs: str) -> Part:
+    """The same layout on both sides."""
+    return Part(ours, (theirs,), lambda a: a, lambda a: (a,))
+
+
+def turned(ours: str, theirs: str) -> Part:
+    """(out, in) there, (in, out) here."""
+    return Part(ours, (theirs,), lambda a: a.T, lambda a: (a.T,))
+
+
+# Gates stand in the order i, f, g, o on both sides; PyTorch has two biases that are added.
+LSTM = (
+    turned("kernel", "weight_ih_l0"),
+    turned("recurrent", "weight_hh_l0"),
+    Part("bias", ("bias_ih_l0", "bias_hh_l0"), lambda a, b: a + b, lambda a: (a, np.zeros_like(a))),
+)
+
+LAYOUTS: dict[str, tuple[Part, ...]] = {
+    "Dense": (turned("kernel", "weight"), same("bias", "bias")),
+    "Conv2D": (
+        Part(
+            "kernel",
+            ("weight",),
+            lambda a: a.transpose(2, 3, 1, 0),
+            lambda a: (a.transpose(3, 2, 0, 1),),
+        ),
+        same("bias", "bias"),
+    ),
+    "BatchNorm": (
+        same("running_mean", "running_mean"),
+        same("running_var", "running_var"),
+        same("gamma", "weight"),
+        same("beta", "bias"),
+    ),
+    "LayerNorm": (same("gamma", "weight"), same("beta", "bias")),
+    "Embedding": (same("table", "weight"),),
+    "LSTM": LSTM,
+}
+
+# What PyTorch keeps and gdcore has no use for.
+LEFT_OUT = ("num_batches_tracked",)
+
+
+def rows_from_channels_first(kernel: np.ndarray, image: tuple[int, int, int]) -> np.ndarray:
+    """The rows of a product over a flat image: PyTorch's order (c, h, w) to gdcore's (h, w, c)."""
+    high, wide, channels = image
+    rows = kernel.reshape(channels, high, wide, -1)
+    return rows.transpose(1, 2, 0, 3).reshape(kernel.shape)
+
+
+def rows_to_channels_first(kernel: np.ndarray, image: tuple[int, int, int]) -> np.ndarray:
+    """The other way."""
+    return kernel.reshape(*image, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)

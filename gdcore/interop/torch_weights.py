@@ -1,0 +1,265 @@
+"""Weights from PyTorch, and to it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gdcore.arrays import as_array
+from gdcore.interop.groups import Group, groups, image_before
+from gdcore.interop.layouts import (
+    LAYOUTS,
+    LEFT_OUT,
+    Arrays,
+    Part,
+    rows_from_channels_first,
+    rows_to_channels_first,
+    same,
+)
+from gdcore.io import safetensors
+from gdcore.layers.base import Variable
+from gdcore.model import Model
+
+
+def from_torch(
+    source: Any,
+    model: Model,
+    *,
+    names: Mapping[str, str] | None = None,
+    channels_first: bool = True,
+) -> Model:
+    """Set a model's weights to those of a PyTorch model of the same layers.
+
+    Linear, Conv2d, BatchNorm, LayerNorm, Embedding and LSTM (of one layer and direction) are
+    brought into gdcore's layout; layers of your own are matched by the names and shapes of their
+    parameters.
+
+    Parameters
+    ----------
+    source : torch.nn.Module, its ``state_dict()``, or the path of a safetensors file of one
+    model : Model
+        Its input must be known: begin it with `gd.Input`.
+    names : mapping of str to str, optional
+        PyTorch's module path to gdcore's layer path, for all layers. Without it layers are matched
+        by their paths if those are the same on both sides, and else in order.
+    channels_first : bool
+        Whether PyTorch made images flat as (channels, height, width), as ``nn.Flatten`` does; the
+        rows of the product that follows are put into gdcore's order then.
+
+    Returns
+    -------
+    Model
+        The same one.
+
+    Raises
+    ------
+    ValueError
+        If the layers do not match; the message lists those that do not, and nothing is changed.
+    TypeError
+        If `source` is something else.
+
+    Warns
+    -----
+    UserWarning
+        If a norm's epsilon is another one in the module: its outputs would differ.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> state = {"fc.weight": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "fc.bias": [0.0, 0.0, 1.0]}
+    >>> model = gd.Sequential([gd.Input(2), gd.Dense(3)])
+    >>> gd.interop.from_torch(state, model).predict([[1.0, 10.0]])
+    array([[21., 43., 66.]], dtype=float32)
+    """
+    theirs = _modules(_arrays(source))
+    ours = groups(model)
+    pairs = _pairs(theirs, ours, names)
+    new: dict[Variable, np.ndarray] = {}
+    wrong = []
+    for path, group in pairs:
+        found = _read(theirs[path], group)
+        if found is None:
+            wrong.append(f"{_described(path, theirs[path])} for {group}")
+            continue
+        for name, array in found.items():
+            variable = group.variables[name]
+            image = image_before(model, variable) if _is_product(group, name) else None
+            if image is not None and channels_first:
+                array = rows_from_channels_first(array, image)
+            new[variable] = array
+    if wrong:
+        raise ValueError(f"from_torch: what does not fit: {'; '.join(wrong)}")
+    model_names = model.memory().network.names
+    model.load_state_dict({model_names[v]: a for v, a in new.items()})
+    if hasattr(source, "named_modules"):
+        _warn_of_epsilons(dict(source.named_modules()), pairs)
+    return model
+
+
+def to_torch(model: Model, module: Any = None, *, channels_first: bool = True) -> Any:
+    """A model's weights as PyTorch keeps them.
+
+    Parameters
+    ----------
+    model : Model
+    module : torch.nn.Module, optional
+        Of the same layers: its weights are set.
+    channels_first : bool
+        As for `from_torch`.
+
+    Returns
+    -------
+    torch.nn.Module or dict of str to torch.Tensor
+        The module, or else a ``state_dict`` under gdcore's layer paths.
+
+    Raises
+    ------
+    ImportError
+        If PyTorch is not installed.
+    ValueError
+        If the module's layers do not match; nothing is changed then.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input(4), gd.Dense(3, name="fc")])
+    >>> {k: tuple(v.shape) for k, v in gd.interop.to_torch(model).items()}
+    {'fc.weight': (3, 4), 'fc.bias': (3,)}
+    """
+    try:
+        import torch
+    except ImportError:
+        raise ImportError("to_torch needs PyTorch: pip install gdcore[torch]") from None
+    ours = groups(model)
+    state: Mapping[str, Any] = module.state_dict() if module is not None else {}
+    theirs = _modules(_arrays(state)) if module is not None else None
+    pairs = [(g.path, g) for g in ours] if theirs is None else _pairs(theirs, ours, None)
+    out: dict[str, Any] = {}
+    wrong = []
+    for path, group in pairs:
+        arrays = _written(model, group, channels_first, () if theirs is None else theirs[path])
+        if theirs is not None:
+            want = {k: a.shape for k, a in theirs[path].items()}
+            if {k: a.shape for k, a in arrays.items()} != want:
+                wrong.append(f"{group} for {_described(path, theirs[path])}")
+        for name, array in arrays.items():
+            key = f"{path}.{name}" if path else name
+            out[key] = torch.from_numpy(np.ascontiguousarray(array).copy())
+    if wrong:
+        raise ValueError(f"to_torch: what does not fit: {'; '.join(wrong)}")
+    if module is None:
+        return out
+    module.load_state_dict({k: out.get(k, v) for k, v in state.items()})
+    return module
+
+
+def _arrays(source: Any) -> Arrays:
+    """A module, a state_dict or a file as arrays by name."""
+    if isinstance(source, str | os.PathLike):
+        return safetensors.load(source)[0]
+    if hasattr(source, "state_dict"):
+        source = source.state_dict()
+    if not isinstance(source, Mapping):
+        raise TypeError(
+            f"from_torch got {type(source).__name__}: expected a torch.nn.Module, its "
+            "state_dict(), or the path of a safetensors file"
+        )
+    return {str(k): as_array(_widened(v), repr(k)) for k, v in source.items()}
+
+
+def _widened(tensor: Any) -> Any:
+    """NumPy has no bfloat16; float32 holds all of its numbers."""
+    tensor = tensor.detach() if hasattr(tensor, "detach") else tensor
+    return tensor.float() if "bfloat16" in str(getattr(tensor, "dtype", "")) else tensor
+
+
+def _modules(arrays: Arrays) -> dict[str, Arrays]:
+    """By the path of the module that has them."""
+    out: dict[str, Arrays] = {}
+    for key, array in arrays.items():
+        path, _, name = key.rpartition(".")
+        if name not in LEFT_OUT:
+            out.setdefault(path, {})[name] = array
+    return out
+
+
+def _described(path: str, arrays: Arrays) -> str:
+    return f"{path or 'the module'} ({', '.join(f'{n} {a.shape}' for n, a in arrays.items())})"
+
+
+def _pairs(
+    theirs: Mapping[str, Arrays], ours: list[Group], names: Mapping[str, str] | None
+) -> list[tuple[str, Group]]:
+    """PyTorch's path for each layer."""
+    by_path = {g.path: g for g in ours}
+    if names is None and set(by_path) == set(theirs):
+        names = {path: path for path in theirs}
+    if names is not None:
+        if set(names) != set(theirs) or set(names.values()) != set(by_path):
+            raise ValueError(
+                f"names pairs {dict(names)}: expected each of {', '.join(theirs)} with one of "
+                f"{', '.join(by_path)}"
+            )
+        return [(path, by_path[own]) for path, own in names.items()]
+    if len(theirs) != len(ours):
+        raise ValueError(
+            f"PyTorch has {len(theirs)} layers with weights and the model {len(ours)}: "
+            f"{'; '.join(_described(p, a) for p, a in theirs.items())} for "
+            f"{'; '.join(map(str, ours))}"
+        )
+    return list(zip(theirs, ours, strict=True))
+
+
+def _parts(group: Group, theirs: Iterable[str] = ()) -> list[Part]:
+    """How its variables are kept; as they are in a layer of one's own, which has the same names."""
+    if group.kind not in LAYOUTS or set(theirs) == set(group.variables):
+        return [same(n, n) for n in group.variables]
+    return [p for p in LAYOUTS[group.kind] if p.ours in group.variables]
+
+
+def _read(arrays: Arrays, group: Group) -> Arrays | None:
+    """The layer's variables from a module's arrays; None if they do not fit."""
+    parts = _parts(group, arrays)
+    if {n for p in parts for n in p.theirs} != set(arrays) or len(parts) != len(group.variables):
+        return None
+    out = {}
+    for part in parts:
+        try:
+            array = part.read(*(arrays[n] for n in part.theirs))
+        except ValueError:
+            return None
+        if array.shape != group.variables[part.ours].shape:
+            return None
+        out[part.ours] = array
+    return out
+
+
+def _written(model: Model, group: Group, channels_first: bool, names: Iterable[str]) -> Arrays:
+    memory = model.memory()
+    out: Arrays = {}
+    for part in _parts(group, names):
+        array = memory.view(group.variables[part.ours])
+        if _is_product(group, part.ours) and channels_first:
+            image = image_before(model, group.variables[part.ours])
+            array = array if image is None else rows_to_channels_first(array, image)
+        out.update(zip(part.theirs, part.write(array), strict=True))
+    return out
+
+
+def _is_product(group: Group, name: str) -> bool:
+    return group.kind == "Dense" and name == "kernel"
+
+
+def _warn_of_epsilons(modules: Mapping[str, Any], pairs: list[tuple[str, Group]]) -> None:
+    for path, group in pairs:
+        theirs, ours = getattr(modules.get(path), "eps", None), group.epsilon
+        if theirs is not None and ours is not None and theirs != ours:
+            warnings.warn(
+                f"{group.path} has epsilon={ours} and PyTorch's {path} has eps={theirs}: make it "
+                f"gd.{group.kind}(epsilon={theirs}) to get the same outputs",
+                stacklevel=3,
+            )

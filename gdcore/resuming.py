@@ -1,0 +1,143 @@
+"""Where a call of `fit` stands, as numbers that can be kept, and going on from there.
+
+What is random is a function of the seed and of counters, so they and the sums of the epoch that has
+begun are all there is to know beside the model's own memory.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdcore.sparse import SparseRows
+
+if TYPE_CHECKING:
+    from gdcore.fitting import Data, Fit
+
+SAMPLES = 64  # rows of each array by which data is told from other data
+
+
+def fingerprint(data: Data) -> list[str]:
+    """Shape, type and a checksum of some rows of each array: other data is told by it.
+
+    Examples
+    --------
+    >>> from gdcore.fitting import Data
+    >>> x = np.zeros((4, 2), np.float32)
+    >>> fingerprint(Data([x], [x[:, 0]]))
+    ['(4, 2) float32 190a55ad', '(4,) float32 ecbb4b55']
+    """
+    out = []
+    for array, _ in data.feeds():
+        numbers = array.data if isinstance(array, SparseRows) else array
+        step = max(1, len(numbers) // SAMPLES)
+        some = np.ascontiguousarray(numbers[::step][: SAMPLES + 1])
+        check = zlib.crc32(some.reshape(-1).view(np.uint8).data)
+        out.append(f"{array.shape} {array.dtype} {check:08x}")
+    return out
+
+
+def order_of(fit: Fit) -> bool | str:
+    """How the samples are put in order; of a user's function only that it is one."""
+    return "a function" if callable(fit.shuffle) else fit.shuffle
+
+
+def state_of(fit: Fit) -> dict[str, Any]:
+    """Where training stands: what `check` and `restore` take.
+
+    Of whole numbers, floats, text, None, arrays, and lists and dicts of them. Nothing is copied:
+    write it down before training goes on.
+    """
+    schedule = fit.model.optimizer.schedule
+    return {
+        "epoch": fit.at_epoch,
+        "step": fit.at_step,
+        "stopped": bool(fit.model.stop_training),
+        "loss": fit.tally.loss,
+        "rows": fit.tally.rows,
+        "lr": fit.lr,
+        "held": list(fit.held),
+        "metrics": [[m.name, m.state_dict()] for m in fit.metrics] if fit.at_step else [],
+        "schedule": schedule.state_dict() if hasattr(schedule, "state_dict") else None,
+        "callbacks": [[type(c).__name__, c.state_dict(), c in fit.savers] for c in fit.callbacks],
+        "data": fingerprint(fit.data),
+        "batch": fit.batch,
+        "shuffle": order_of(fit),
+    }
+
+
+def check(fit: Fit, state: Mapping[str, Any]) -> None:
+    """Raises ValueError if a state is not one of such a training run."""
+    for what, ours, mend in (
+        ("data", fingerprint(fit.data), "resume with the same data"),
+        ("batch", fit.batch, "resume with the same batch_size"),
+        ("shuffle", order_of(fit), "resume with the same shuffle"),
+    ):
+        if state.get(what) != ours:
+            raise ValueError(
+                f"the checkpoint was made with {what} {state.get(what)}, and fit got {ours}: "
+                f"{mend}, or begin a new run from its weights with gd.load"
+            )
+    for what in ("epoch", "step", "rows"):
+        if type(state.get(what)) is not int or state[what] < 0:
+            raise ValueError(f"the checkpoint's {what!r} is {state.get(what)!r}: expected a count")
+    for what in ("loss", "lr"):
+        if type(state.get(what)) is not float:
+            raise ValueError(f"the checkpoint's {what!r} is {state.get(what)!r}: expected a number")
+    if state["step"] and state["step"] >= -(-fit.data.rows // fit.batch):
+        raise ValueError(f"the checkpoint's 'step' is {state['step']}: the epoch has fewer")
+    names = [m.name for m in fit.metrics]
+    for what, kinds in (("metrics", (str, dict)), ("callbacks", (str, dict, bool))):
+        if not _are_rows(state.get(what), kinds):
+            raise ValueError(f"the checkpoint's {what!r} are {state.get(what)!r:.80}: damaged")
+    if state["step"] and [name for name, _ in state["metrics"]] != names:
+        raise ValueError(
+            f"the checkpoint was made with the metrics "
+            f"{', '.join(name for name, _ in state['metrics']) or 'none'}, and the model has "
+            f"{', '.join(names) or 'none'}: compile it with the same metrics"
+        )
+    held = state.get("held")
+    if not isinstance(held, list) or not all(isinstance(a, np.ndarray) for a in held):
+        raise ValueError("the checkpoint's 'held' are no arrays: damaged")
+
+
+def _are_rows(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(row, list) and tuple(map(type, row)) == kinds for row in value
+    )
+
+
+def restore(fit: Fit, state: Mapping[str, Any]) -> None:
+    """Go on from a state that was checked.
+
+    Raises
+    ------
+    ValueError
+        If a callback, a metric or the schedule does not take its state.
+    """
+    fit.at_epoch, fit.at_step = state["epoch"], state["step"]
+    fit.tally.loss, fit.tally.rows, fit.lr = state["loss"], state["rows"], state["lr"]
+    fit.held = list(state["held"])
+    fit.model.stop_training = bool(state.get("stopped"))
+    for metric, (_, own) in zip(fit.metrics, state["metrics"], strict=False):
+        metric.load_state_dict(own)
+    schedule = fit.model.optimizer.schedule
+    if state.get("schedule") is not None and hasattr(schedule, "load_state_dict"):
+        schedule.load_state_dict(state["schedule"])
+    waiting = list(fit.callbacks)
+    for name, own, saves in state["callbacks"]:
+        # The first of its kind that has not got a state yet: callbacks of one kind keep their order.
+        taker = next((c for c in waiting if type(c).__name__ == name), None)
+        if taker is not None:
+            waiting.remove(taker)
+            taker.load_state_dict(own)
+        elif own and not saves:
+            warnings.warn(
+                f"the checkpoint holds the state of a {name}, which is not among the callbacks of "
+                "this fit: it is left out",
+                stacklevel=4,
+            )

@@ -1,0 +1,354 @@
+"""Checkpoints: a run that was cut off and resumed gives the bits of one that was not."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+import gdcore as gd
+from gdcore import fitting
+from gdcore.callbacks import Callback, EarlyStopping
+from gdcore.checkpoints import files
+from gdcore.checkpoints.folder import BEST, checkpoints
+
+ROWS, BATCH, EPOCHS = 200, 32, 4
+STEPS = -(-ROWS // BATCH)  # of an epoch
+RNG = np.random.default_rng(7)
+X = RNG.normal(size=(ROWS, 6)).astype(np.float32)
+Y = RNG.integers(0, 3, ROWS)
+WEIGHT = RNG.uniform(0.5, 2.0, ROWS)
+
+
+class Cut(Exception):
+    """The process is gone."""
+
+
+class CutAfter(Callback):
+    """Ends the run in the middle of an epoch, before anybody hears of the step."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def on_batch_end(self, batch, logs):
+        self.left -= 1
+        if not self.left:
+            raise Cut
+
+
+class Averages(Callback):
+    """A callback of one's own, with a state."""
+
+    def on_train_begin(self, logs):
+        self.sum, self.seen = np.zeros(2), []
+
+    def on_epoch_end(self, epoch, logs):
+        self.sum = self.sum + np.array([logs["loss"], logs["val_loss"]])
+        self.seen.append((epoch, "end"))
+
+    def state_dict(self):
+        return {"sum": self.sum, "seen": self.seen}
+
+    def load_state_dict(self, state):
+        self.sum, self.seen = state["sum"], state["seen"]
+
+
+def net(optimizer="adam", metrics=("accuracy",), dtype="float32"):
+    return gd.Sequential(
+        [gd.Input(6), gd.Dense(16, activation="relu"), gd.Dropout(0.3), gd.BatchNorm(), gd.Dense(3)]
+    ).compile(optimizer, "cross_entropy", metrics=metrics, dtype=dtype)
+
+
+def train(model, *callbacks, epochs=EPOCHS, **more):
+    settings = {
+        "batch_size": BATCH,
+        "validation_data": (X[:50], Y[:50]),
+        "seed": 3,
+        "sample_weight": WEIGHT,
+    } | more
+    return model.fit(X, Y, epochs=epochs, callbacks=list(callbacks), **settings)
+
+
+def bits(model):
+    memory = model.memory()
+    return [*(w.tobytes() for w in model.get_weights()), memory.slots.tobytes()]
+
+
+def assert_same(a, b):
+    assert bits(a) == bits(b)
+    assert (a.steps_done, a.epochs_done, a.seed) == (b.steps_done, b.epochs_done, b.seed)
+    assert repr(a.history.history) == repr(b.history.history)
+    assert a.history.epoch == b.history.epoch
+
+
+def interrupted(folder, make, after, *, every, **more):
+    """A run that is cut off after so many steps, and one that goes on from its checkpoints."""
+    with pytest.raises(Cut):
+        train(make(), gd.Checkpoint(folder, every_steps=every), CutAfter(after), **more)
+    model = make()
+    train(model, gd.Checkpoint(folder, every_steps=every), resume_from=folder, **more)
+    return model
+
+
+OPTIMIZERS = {
+    "sgd": lambda: gd.SGD(0.05),
+    "momentum": lambda: gd.SGD(0.05, momentum=0.9),
+    "adam": lambda: gd.Adam(0.01, clip_norm=0.5),
+    "cosine": lambda: gd.AdamW(gd.schedules.Cosine(0.02, 25)),
+    "plateau": lambda: gd.SGD(gd.schedules.ReduceOnPlateau(0.5, patience=1, threshold=0.5)),
+    "groups": lambda: gd.RMSprop(0.01, groups=[{"match": "*.bias", "lr": 0.1}]),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("after", [1, 3, STEPS - 1, STEPS, STEPS + 1, 2 * STEPS + 4])
+def test_resumed_is_the_same_as_never_cut(tmp_path, optimizer, after):
+    def make():
+        return net(OPTIMIZERS[optimizer]())
+
+    whole = make()
+    train(whole)
+    assert_same(interrupted(tmp_path, make, after, every=2), whole)
+
+
+METRICS = [("accuracy",), ("f1", "roc_auc"), ("confusion_matrix", "precision", "recall"), ()]
+
+
+@pytest.mark.parametrize("kept", [1, 3 * BATCH * 3 * 4, 1 << 20])
+@pytest.mark.parametrize("metrics", METRICS, ids=lambda m: "+".join(m) or "none")
+def test_metrics_of_an_epoch_that_was_cut(tmp_path, monkeypatch, metrics, kept):
+    """They have seen part of the outputs, and part lies ready for them."""
+    monkeypatch.setattr(fitting, "KEPT_BYTES", kept)
+
+    def make():
+        return net(metrics=metrics)
+
+    whole = make()
+    train(whole)
+    assert_same(interrupted(tmp_path, make, STEPS + 5, every=1), whole)
+
+
+def test_every_optimizer_resumes(tmp_path):
+    for name in gd.optimizers.OPTIMIZERS:
+
+        def make(name=name):
+            return net(name, dtype="float64")
+
+        whole = make()
+        train(whole, epochs=2)
+        assert_same(interrupted(tmp_path / name, make, STEPS + 2, every=1, epochs=2), whole)
+
+
+def test_callbacks_go_on_where_they_were(tmp_path):
+    def make(stop):
+        return [
+            EarlyStopping("val_loss", patience=3),
+            Averages(),
+            EarlyStopping("loss", mode="max"),
+        ]
+
+    whole, ours = make(1), make(2)
+    a, b = net(), net()
+    train(a, *whole)
+    with pytest.raises(Cut):
+        train(net(), *make(0), gd.Checkpoint(tmp_path), CutAfter(2 * STEPS + 3))
+    train(b, *ours, gd.Checkpoint(tmp_path), resume_from=tmp_path)
+    assert_same(a, b)
+    for one, other in zip(whole, ours, strict=True):
+        assert repr(one.state_dict()) == repr(other.state_dict())
+    assert ours[1].seen == [(e, "end") for e in range(EPOCHS)]
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(tmp_path):
+    def stopping():
+        return EarlyStopping("val_loss", patience=1, min_delta=10.0)
+
+    a, b = net(), net()
+    train(a, stopping())
+    assert len(a.history.epoch) == 2
+
+    class CutBeforeTheEnd(Callback):
+        def on_train_end(self, logs):
+            raise Cut
+
+    with pytest.raises(Cut):
+        train(net(), CutBeforeTheEnd(), gd.Checkpoint(tmp_path), stopping())
+    train(b, stopping(), gd.Checkpoint(tmp_path), resume_from=tmp_path)
+    assert_same(a, b)
+
+
+def test_more_epochs_than_were_asked_for_at_first(tmp_path):
+    a, b = net(), net()
+    train(a)
+    train(net(), gd.Checkpoint(tmp_path), epochs=2)
+    train(b, resume_from=tmp_path)
+    assert_same(a, b)
+    c = net()
+    train(c, resume_from=tmp_path, epochs=2)  # nothing left to do
+    assert c.epochs_done == 2 and len(c.history.epoch) == 2
+
+
+def test_without_a_seed_the_checkpoint_gives_it(tmp_path):
+    a, b = net(), net()
+    with pytest.raises(Cut):
+        train(a, gd.Checkpoint(tmp_path, every_steps=1), CutAfter(4), seed=None)
+    train(b, resume_from=tmp_path, seed=None)
+    c = net()
+    train(c, seed=b.seed)
+    assert_same(b, c)
+
+
+def test_a_callback_on_every_step_changes_nothing(tmp_path):
+    class Each(Callback):
+        def on_batch_end(self, batch, logs):
+            pass
+
+    a, b = net(), net()
+    train(a)
+    train(b, Each(), gd.Checkpoint(tmp_path, every_steps=3, every_seconds=1e-6))
+    assert_same(a, b)
+
+
+def test_which_are_kept(tmp_path):
+    train(net(), gd.Checkpoint(tmp_path / "three", every_steps=2))
+    assert [s for s, _ in checkpoints(tmp_path / "three")] == [24, 26, 28]
+    train(net(), gd.Checkpoint(tmp_path / "all", every_epochs=2, keep=None))
+    assert [s for s, _ in checkpoints(tmp_path / "all")] == [2 * STEPS, 4 * STEPS]
+    train(net(), gd.Checkpoint(tmp_path / "one", every_epochs=3, keep=1))
+    assert [s for s, _ in checkpoints(tmp_path / "one")] == [4 * STEPS]  # the end, always
+    assert sorted(os.listdir(tmp_path / "one")) == ["step-000000028.safetensors"]
+
+
+def test_the_best_epoch_is_kept_as_a_model(tmp_path):
+    model = net(gd.Adam(0.05))
+    history = train(model, gd.Checkpoint(tmp_path, monitor="val_accuracy", keep=1), epochs=8)
+    best = gd.load(tmp_path / BEST)
+    assert best.epochs_done == 1 + int(np.argmax(history["val_accuracy"]))
+    assert best.evaluate(X[:50], Y[:50])["accuracy"] == max(history["val_accuracy"])
+    # the best of before is known to a resumed run
+    keep = gd.Checkpoint(tmp_path, monitor="val_accuracy", keep=1)
+    train(net(gd.Adam(0.05)), keep, epochs=8, resume_from=tmp_path)
+    assert keep.best == max(history["val_accuracy"])
+
+
+def test_one_of_several_points_is_chosen(tmp_path):
+    whole = net()
+    train(whole, gd.Checkpoint(tmp_path, every_steps=1, keep=None))
+    for step, path in checkpoints(tmp_path)[::5]:
+        model = net()
+        train(model, resume_from=path)
+        assert_same(model, whole)
+        assert gd.load(path).steps_done == step
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    train(net(), gd.Checkpoint(folder, every_steps=5, keep=None), epochs=2)
+    return folder
+
+
+REFUSED = {
+    "other data": (lambda: net(), {"x": X + 1}, "resume with the same data"),
+    "fewer rows": (lambda: net(), {"x": X[:-1], "y": Y[:-1], "sample_weight": None}, "same data"),
+    "batch": (lambda: net(), {"batch_size": 16}, "made with batch 32, and fit got 16"),
+    "shuffle": (lambda: net(), {"shuffle": False}, "made with shuffle True, and fit got False"),
+    "seed": (lambda: net(), {"seed": 4}, "seed is 3 and fit got seed=4"),
+    "optimizer": (lambda: net("sgd"), {}, "another model or optimizer: it holds besides slot:"),
+    "slots": (lambda: net("adadelta"), {}, "it lacks slot:"),
+    "dtype": (lambda: net(dtype="float64"), {}, "compile the same model with the same dtype"),
+    "metrics": (
+        lambda: net(metrics=()),
+        {},
+        "made with the metrics accuracy, and the model has no",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_another_run_is_refused_and_nothing_changes(saved, case):
+    make, change, words = REFUSED[case]
+    model = make()
+    train(model, epochs=1)
+    before = bits(model)
+    settings = {"x": X, "y": Y, "seed": 3, "batch_size": BATCH, "sample_weight": WEIGHT} | change
+    with pytest.raises(ValueError, match=words) as caught:
+        model.fit(**settings, epochs=3, resume_from=saved / "step-000000010.safetensors")
+    assert "\n" not in str(caught.value)
+    assert bits(model) == before
+
+
+def test_a_folder_of_another_run_is_not_mixed_up(tmp_path):
+    train(net(), gd.Checkpoint(tmp_path), epochs=2)
+    with pytest.raises(ValueError, match=r"holds checkpoints of another run, such as step-0000"):
+        train(net(), gd.Checkpoint(tmp_path))
+    assert len(checkpoints(tmp_path)) == 2
+    early = checkpoints(tmp_path)[0][1]
+    with pytest.raises(ValueError, match="another run"):  # those after it have become another's
+        train(net(), gd.Checkpoint(tmp_path), resume_from=early)
+    train(net(), gd.Checkpoint(tmp_path, overwrite=True, every_epochs=10), epochs=3)
+    assert [s for s, _ in checkpoints(tmp_path)] == [3 * STEPS]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"every_steps": 0}, "every_steps=0: expected a whole number of at least 1"),
+        ({"every_epochs": 1.5}, "every_epochs=1.5"),
+        ({"keep": 0}, "keep=0"),
+        ({"every_seconds": 0}, "every_seconds=0: expected more than 0"),
+        ({"mode": "best"}, "mode='best'"),
+    ],
+)
+def test_settings_out_of_range(tmp_path, settings, words):
+    with pytest.raises(ValueError, match=words):
+        gd.Checkpoint(tmp_path, **settings)
+
+
+def test_nothing_to_resume_from(tmp_path):
+    a, b = net(), net()
+    train(a, epochs=1)
+    train(b, epochs=1, resume_from=tmp_path / "missing")
+    assert_same(a, b)
+    with pytest.raises(FileNotFoundError):
+        train(net(), resume_from=tmp_path / "missing.safetensors")
+    model = net()
+    train(model, epochs=1)
+    model.save(tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"not a checkpoint.*read with gd.load"):
+        train(net(), resume_from=tmp_path / "model.safetensors")
+
+
+def test_the_newest_that_can_be_read_is_taken(tmp_path, saved):
+    for _, path in checkpoints(saved):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    *_, (_, older), (_, last) = checkpoints(tmp_path)
+    last.write_bytes(last.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="checkpoint left out: .*cut short|buffer size"):
+        path, _ = files.newest(tmp_path)
+    assert path == older
+    for _, path in checkpoints(tmp_path):
+        path.write_bytes(b"")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match=r"none of the .* checkpoints in .* can be read"):
+            train(net(), resume_from=tmp_path)
+
+
+def test_a_callback_that_is_gone_is_missed(tmp_path):
+    train(net(), EarlyStopping("loss"), gd.Checkpoint(tmp_path), epochs=1)
+    with pytest.warns(UserWarning, match="holds the state of a EarlyStopping, which is not among"):
+        train(net(), gd.Checkpoint(tmp_path), epochs=2, resume_from=tmp_path)
+
+
+def test_a_state_that_no_file_can_hold(tmp_path):
+    class Odd(Callback):
+        def state_dict(self):
+            return {"seen": {1, 2}}
+
+    with pytest.raises(TypeError, match=r"cannot hold state\['callbacks'\].*\['seen'\], a set"):
+        train(net(), Odd(), gd.Checkpoint(tmp_path))
+    assert os.listdir(tmp_path) == []
