@@ -124,3 +124,19 @@ def test_a_model_needs_no_init_of_its_own():
     assert Called().predict([[1.0, 2.0]]).tolist() == [[3.0, 6.0]]
     with pytest.raises(TypeError, match="needs inputs and outputs"):
         gd.Model()
+
+
+def test_ints_become_reals_where_they_are_put_out_or_folded():
+    """Kernels that read reals, and outputs, get them converted, not reinterpreted."""
+    i = gd.Input(4, name="i", dtype="int")
+    x = np.array([[1, 2, 3, 4], [0, 0, 2, 7]])
+    for made, want in [
+        (i, x),
+        (i[:, ::2], x[:, ::2]),
+        (gd.ops.transpose(i[:, None], (0, 2, 1)), x[:, :, None]),
+        (gd.ops.sum(i, 1), x.sum(1)),
+        (gd.ops.max(i, 1), x.max(1)),
+        (gd.ops.reshape(i, (i.shape[0], 2, 2)), x.reshape(2, 2, 2)),
+        (i @ np.eye(4), x),
+    ]:
+        np.testing.assert_array_equal(gd.Model(i, made).predict(x), want)

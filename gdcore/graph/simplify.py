@@ -51,8 +51,8 @@ def _reduce(v: Value) -> Value:
         return v
     if v.op is IDENTITY and v.inputs[0].op is IDENTITY:  # repeated twice is repeated once
         v = apply(IDENTITY, v.inputs[0].inputs[0], shape=v.shape)
-    if v.op is IDENTITY and v.inputs[0].shape == v.shape:
-        return v.inputs[0]
+    if v.op is IDENTITY and v.inputs[0].shape == v.shape and v.inputs[0].dtype == REAL:
+        return v.inputs[0]  # of ints it is the conversion, which stays
     inputs = tuple(x.inputs[0] if x.op is IDENTITY else x for x in v.inputs)
     if (
         any(a is not b for a, b in zip(inputs, v.inputs, strict=True)) and v.op is not IDENTITY
