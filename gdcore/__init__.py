@@ -51,13 +51,17 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets
+    from gdcore import datasets, onnx
     from gdcore.io.model_file import load
 
 __version__ = "0.1.0"
 
 # What not every program needs is imported when it is first asked for.
-_LATER = {"datasets": ("gdcore.datasets", None), "load": ("gdcore.io.model_file", "load")}
+_LATER = {
+    "datasets": ("gdcore.datasets", None),
+    "load": ("gdcore.io.model_file", "load"),
+    "onnx": ("gdcore.onnx", None),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -111,6 +115,7 @@ __all__ = [
     "load",
     "losses",
     "metrics",
+    "onnx",
     "ops",
     "optimizers",
     "schedules",

@@ -78,7 +78,7 @@ STOREYS = [
     ("model",),
     ("sequential",),
 ]
-EDGE = ("io", "datasets", "plots", "cli", "__main__", "estimators", "tabular")
+EDGE = ("io", "datasets", "onnx", "plots", "cli", "__main__", "estimators", "tabular")
 DOORKEEPERS = {
     "gdcore.graph.plan",
     "gdcore.session",
