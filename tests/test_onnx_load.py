@@ -15,10 +15,7 @@ from gdcore.activations import ACTIVATIONS
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from gdcore.onnx.load import NODES  # noqa: E402
-from gdcore.onnx.nodes_host import FOLDS  # noqa: E402
 from gdcore.onnx.save import to_onnx  # noqa: E402
 
 TOLERANCE = 1e-5

@@ -42,7 +42,9 @@ def read_message(path: str | os.PathLike[str]) -> Any:
     onnx = require_onnx()
     data = _read(path)
     room = SPARE_MESSAGES + len(data) // BYTES_A_MESSAGE
-    if _count(memoryview(data), onnx.ModelProto.DESCRIPTOR, room) > room:
+    if (  # two bytes are the least that a message takes
+        len(data) > 2 * room and _count(memoryview(data), onnx.ModelProto.DESCRIPTOR, room) > room
+    ):
         raise FileFormatError(
             f"more than {room} messages in {len(data)} bytes, expected a model: the file is damaged"
         )

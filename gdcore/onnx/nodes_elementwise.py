@@ -77,8 +77,9 @@ def _celu(n: Node) -> Value:
 
 
 def _selu(n: Node) -> Value:
-    alpha, gamma = n.attr("alpha", 1.6732631921768188), n.attr("gamma", 1.0507010221481323)
-    x: Value = ops.elu(n.value(0), alpha=alpha)
+    alpha: float = n.attr("alpha", 1.6732631921768188)
+    gamma: float = n.attr("gamma", 1.0507010221481323)
+    x = ops.elu(n.value(0), alpha=alpha)
     return x * gamma
 
 
