@@ -259,6 +259,11 @@ def test_npz_says_what_is_wrong(tmp_path):
     np.savez(path, a=np.zeros(2))
     with pytest.raises(ValueError, match="got arrays a, expected x and y"):
         d.npz(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a\nb\x1b" + "c" * 500, b"")
+    with pytest.raises(ValueError, match=r"got arrays 'a.*expected x and y") as caught:
+        d.npz(path)
+    one_line(caught)
     np.savez(path, x=np.zeros(2))
     with pytest.raises(ValueError, match="only one of x and y, expected both"):
         d.npz(path)

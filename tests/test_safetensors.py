@@ -556,11 +556,12 @@ def test_failed_save_keeps_the_old_file(path, monkeypatch):
 MANY = 20_000
 HUNGRY = {  # headers made to take far more memory than they have bytes
     "lists": '{"a":[%s[]]}' % ("[]," * MANY),
-    "entries that are none": "{%s}" % ",".join(f'"{i}":[]' for i in range(MANY)),
+    "entries that are none": "{{{}}}".format(",".join(f'"{i}":[]' for i in range(MANY))),
     "objects": '{"a":[{},%s{}]}' % ("{}," * MANY),
-    "metadata": '{"__metadata__":{%s}}' % ",".join(f'"{i:x}":""' for i in range(MANY)),
-    "empty tensors": "{%s}"
-    % ",".join(f'"{i:x}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for i in range(MANY)),
+    "metadata": '{{"__metadata__":{{{}}}}}'.format(",".join(f'"{i:x}":""' for i in range(MANY))),
+    "empty tensors": "{{{}}}".format(
+        ",".join(f'"{i:x}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for i in range(MANY))
+    ),
     "a long name": '{"%s\U0001f600":[]}' % ("é" * MANY),
     "a long shape": '{"a":{"dtype":"U8","shape":[%s1],"data_offsets":[0,0]}}' % ("1," * MANY),
     "blanks": "{%s}" % (" " * MANY),

@@ -8,6 +8,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -85,10 +86,16 @@ def npz(path: str | os.PathLike[str]) -> tuple[Pair, Pair | None]:
             ) from None
     if plain is None:
         raise ValueError(
-            f"{path}: got arrays {', '.join(sorted(members)) or 'none'}, expected x and y, or "
+            f"{path}: got arrays {_listed(members) or 'none'}, expected x and y, or "
             "x_train, y_train, x_test and y_test: rename them"
         )
     return plain, None
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names for a message, which stay on one short line whatever they are."""
+    shown = [n if n.isidentifier() else repr(n) for n in sorted(names)]
+    return ", ".join(n[:80] for n in shown[:8]) + (", …" if len(shown) > 8 else "")
 
 
 def _pair(

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--target", help="one of them (see --list); all if left out")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each target")
@@ -19,7 +19,7 @@ def main():
     parser.add_argument("--replay", metavar="FILE", help="read this input, and say what happens")
     parser.add_argument("--list", action="store_true", help="names of the targets")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     from .targets import TARGETS
 
     if args.target is not None and args.target not in TARGETS:
