@@ -140,3 +140,14 @@ def test_ints_become_reals_where_they_are_put_out_or_folded():
         (i @ np.eye(4), x),
     ]:
         np.testing.assert_array_equal(gd.Model(i, made).predict(x), want)
+
+
+def test_a_number_is_repeated_over_the_batch():
+    """What is known beforehand is computed beforehand, but not where the batch decides its size."""
+    x = gd.Input(3)
+    data = np.arange(6, dtype=np.float32).reshape(2, 3)
+    ones = gd.ops.broadcast_to(1.0, x.shape)
+    np.testing.assert_array_equal(gd.Model(x, x + ones).predict(data), data + 1)
+    np.testing.assert_array_equal(
+        gd.Model(x, x * 0 + gd.ops.exp(ones - 1.0)).predict(data), data * 0 + 1
+    )

@@ -19,9 +19,10 @@ from gdcore.onnx.writer import Writer  # noqa: E402
 TOLERANCE = 1e-5
 
 
-def answers(model, arrays):
+def answers(model, arrays, check=True):
     """What onnxruntime makes of a checked ONNX model."""
-    onnx.checker.check_model(model, full_check=True)
+    if check:
+        onnx.checker.check_model(model, full_check=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

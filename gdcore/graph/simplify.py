@@ -63,10 +63,9 @@ def _reduce(v: Value) -> Value:
             return apply(IDENTITY, _reduce(narrow), shape=v.shape)
         v = narrow
     arrays = [constant_array(x) for x in v.inputs]
-    if arrays and v.op.reference is not None and all(a is not None and a.size <= 1 for a in arrays):
-        result = np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64)
-        if result.shape == v.shape and result.size <= 1:
-            return lift(result)
+    known = bool(arrays) and all(a is not None and a.size == 1 for a in arrays)
+    if known and v.op.reference is not None and size(v.shape) == 1:
+        return lift(np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64))
     if len(v.inputs) != 2:
         return v
     a, b = v.inputs

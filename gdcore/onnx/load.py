@@ -71,7 +71,7 @@ def load(path: str | PathLike[str]) -> Model:
         proto = read_message(path)
         return _model(proto)
     except FileFormatError as error:
-        raise FileFormatError(f"cannot read {name!r} as ONNX: {error}") from None
+        raise FileFormatError(f"cannot read {name!r} as ONNX: {_line(error)}") from None
     except REFUSALS as error:
         raise FileFormatError(
             f"cannot read {name!r} as ONNX: it does not make sense ({_line(error)})"
@@ -79,7 +79,9 @@ def load(path: str | PathLike[str]) -> Model:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    """What an error says, in one line whatever names a file has."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text[:500])
 
 
 def _model(proto: Any) -> Model:

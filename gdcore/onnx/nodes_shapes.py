@@ -179,8 +179,8 @@ def _pad(n: Node) -> Value:
     padded = ops.pad(x, grown)
     if fill == 0.0 or padded is x:
         return padded
+    room(padded.shape[1:])
     around = np.pad(np.ones(room(x.shape[1:])), grown[1:], constant_values=0.0)
-    room(around.shape)
     return ops.where(around, padded, fill)
 
 

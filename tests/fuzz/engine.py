@@ -31,8 +31,8 @@ class Report:
 
 
 def _pattern(text):
-    """A refusal without its particulars."""
-    return re.sub(r"'[^']*'|\"[^\"]*\"|-?\d[\d,.e+]*", "#", text)[:120]
+    """A refusal without its particulars: its first words."""
+    return " ".join(re.findall(r"\b[a-z]{2,}\b", re.sub(r"'[^']*'|\"[^\"]*\"", "", text))[:12])
 
 
 def fuzz(target, guard, coverage, path, seconds, seed=0, inputs=None, progress=None):
@@ -72,6 +72,8 @@ def fuzz(target, guard, coverage, path, seconds, seed=0, inputs=None, progress=N
         new = coverage.found > before
         if kind == "accepted":
             report.accepted += 1
+            if len(sound) < MOST_KEPT:
+                sound.append(data)
             guard.read(lambda _: target.use(result), path)
             pattern = "accepted"
         else:
@@ -86,10 +88,11 @@ def fuzz(target, guard, coverage, path, seconds, seed=0, inputs=None, progress=N
         report.lines, report.kept = coverage.found, len(corpus)
 
     corpus.extend(first)
+    sound = list(first)  # and what else was accepted
     begin = last = time.monotonic()
     while time.monotonic() - begin < seconds and (inputs is None or report.inputs < inputs):
-        # Half of the time one of the latest: they lead where nobody was.
-        chosen = rng.choice(corpus[-64:]) if rng.random() < 0.5 else rng.choice(corpus)
+        # One that was accepted, one of the latest, which lead where nobody was, or any.
+        chosen = rng.choice(rng.choice((sound, sound, corpus[-64:], corpus)))
         data = target.mutate(rng, chosen, rng.choice(corpus))[: target.longest]
         try:
             one(data)

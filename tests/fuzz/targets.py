@@ -1,5 +1,6 @@
 """The readers, sound files to begin with (made here, not stored), and how to change them sensibly."""
 
+import difflib  # noqa: F401  (what guesses at names is loaded before anything is watched)
 import gzip
 import io
 import json
