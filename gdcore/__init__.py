@@ -52,7 +52,7 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets, interop, tabular
+    from gdcore import datasets, interop, onnx, tabular
     from gdcore.checkpoints import Checkpoint
     from gdcore.io.model_file import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
@@ -73,8 +73,9 @@ _LATER = {
     "fit_many": ("gdcore.many", "fit_many"),
     "interop": ("gdcore.interop", None),
     "lbfgs": ("gdcore.quasi_newton", "lbfgs"),
-    "tabular": ("gdcore.tabular", None),
     "load": ("gdcore.io.model_file", "load"),
+    "onnx": ("gdcore.onnx", None),
+    "tabular": ("gdcore.tabular", None),
 }
 
 
@@ -138,6 +139,7 @@ __all__ = [
     "load",
     "losses",
     "metrics",
+    "onnx",
     "ops",
     "optimizers",
     "schedules",

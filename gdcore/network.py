@@ -9,9 +9,10 @@ from typing import Any
 
 from gdcore.graph.draws import number_streams
 from gdcore.graph.fuse import base
+from gdcore.graph.identities import IDENTITY
 from gdcore.graph.indexing import TAKE
-from gdcore.graph.ir import Batch, Value, topological
-from gdcore.graph.registry import INPUT, PARAM, STATE
+from gdcore.graph.ir import REAL, Batch, Value, topological
+from gdcore.graph.registry import INPUT, PARAM, STATE, apply
 from gdcore.layers.base import Layer, Parameter, State, Variable
 
 
@@ -72,7 +73,8 @@ def outputs_of(result: Any, who: str) -> tuple[list[Value], list[str] | None]:
                 f"{who} put out shape {v.shape}: "
                 "expected the batch first, (B, ...), one row for each sample"
             )
-    return values, names
+    # what is put out is read as reals
+    return [v if v.dtype == REAL else apply(IDENTITY, v, shape=v.shape) for v in values], names
 
 
 def trace(model: Layer, inputs: Sequence[Value], result: Any) -> Network:

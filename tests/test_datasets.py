@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -211,11 +212,57 @@ def test_npz_declared_shape_must_fit(tmp_path, shape):
     one_line(caught)
 
 
+@pytest.mark.parametrize(
+    "descr, shape",
+    [("<f8", "(2L,)"), ("<f8", "(2,)"), ("<f8", "2,"), ("f8", "(2)"), ("<U2", "(2,)")],
+)
+def test_npz_headers_are_read_without_evaluating_them(tmp_path, descr, shape, monkeypatch):
+    """As other versions of NumPy, and Python 2, wrote them; nothing of a file becomes code."""
+    monkeypatch.setattr("builtins.compile", lambda *_, **__: pytest.fail("compiled the header"))
+    path = tmp_path / "a.npz"
+    size = 2 * np.dtype(descr).itemsize
+    raw = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}   \n".encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x.npy", "y.npy"):
+            head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(raw)) + raw
+            archive.writestr(name, head + bytes(size))
+    if shape.startswith("("):
+        assert d.npz(path)[0][0].shape == (2,)
+    else:
+        with pytest.raises(ValueError, match="no sound array header"):
+            d.npz(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["[" * 5000, "(" * 90 + ")" * 90, "1" * 9000, "{'descr': [" + "'" * 4000, "__import__('os')"],
+)
+def test_npz_hostile_headers_take_neither_time_nor_memory(tmp_path, header):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        raw = header.encode()
+        for name in ("x.npy", "y.npy"):
+            archive.writestr(name, b"\x93NUMPY\x01\x00" + struct.pack("<H", len(raw)) + raw)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="no sound array header") as caught:
+            d.npz(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    one_line(caught)
+
+
 def test_npz_says_what_is_wrong(tmp_path):
     path = tmp_path / "bad.npz"
     np.savez(path, a=np.zeros(2))
     with pytest.raises(ValueError, match="got arrays a, expected x and y"):
         d.npz(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a\nb\x1b" + "c" * 500, b"")
+    with pytest.raises(ValueError, match=r"got arrays 'a.*expected x and y") as caught:
+        d.npz(path)
+    one_line(caught)
     np.savez(path, x=np.zeros(2))
     with pytest.raises(ValueError, match="only one of x and y, expected both"):
         d.npz(path)

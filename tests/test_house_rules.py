@@ -84,6 +84,7 @@ EDGE = (
     "checkpoints",
     "interop",
     "loggers",
+    "onnx",
     "datasets",
     "plots",
     "cli",

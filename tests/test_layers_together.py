@@ -124,3 +124,30 @@ def test_a_model_needs_no_init_of_its_own():
     assert Called().predict([[1.0, 2.0]]).tolist() == [[3.0, 6.0]]
     with pytest.raises(TypeError, match="needs inputs and outputs"):
         gd.Model()
+
+
+def test_ints_become_reals_where_they_are_put_out_or_folded():
+    """Kernels that read reals, and outputs, get them converted, not reinterpreted."""
+    i = gd.Input(4, name="i", dtype="int")
+    x = np.array([[1, 2, 3, 4], [0, 0, 2, 7]])
+    for made, want in [
+        (i, x),
+        (i[:, ::2], x[:, ::2]),
+        (gd.ops.transpose(i[:, None], (0, 2, 1)), x[:, :, None]),
+        (gd.ops.sum(i, 1), x.sum(1)),
+        (gd.ops.max(i, 1), x.max(1)),
+        (gd.ops.reshape(i, (i.shape[0], 2, 2)), x.reshape(2, 2, 2)),
+        (i @ np.eye(4), x),
+    ]:
+        np.testing.assert_array_equal(gd.Model(i, made).predict(x), want)
+
+
+def test_a_number_is_repeated_over_the_batch():
+    """What is known beforehand is computed beforehand, but not where the batch decides its size."""
+    x = gd.Input(3)
+    data = np.arange(6, dtype=np.float32).reshape(2, 3)
+    ones = gd.ops.broadcast_to(1.0, x.shape)
+    np.testing.assert_array_equal(gd.Model(x, x + ones).predict(data), data + 1)
+    np.testing.assert_array_equal(
+        gd.Model(x, x * 0 + gd.ops.exp(ones - 1.0)).predict(data), data * 0 + 1
+    )

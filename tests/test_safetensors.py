@@ -1,5 +1,6 @@
 """The safetensors reader and writer."""
 
+import contextlib
 import gc
 import json
 import os
@@ -550,3 +551,32 @@ def test_failed_save_keeps_the_old_file(path, monkeypatch):
         save(path, {"x": np.arange(4)}, {})
     assert load(path)[0]["x"].tolist() == [0, 1, 2]
     assert os.listdir(path.parent) == [path.name]
+
+
+MANY = 20_000
+HUNGRY = {  # headers made to take far more memory than they have bytes
+    "lists": '{"a":[%s[]]}' % ("[]," * MANY),
+    "entries that are none": "{{{}}}".format(",".join(f'"{i}":[]' for i in range(MANY))),
+    "objects": '{"a":[{},%s{}]}' % ("{}," * MANY),
+    "metadata": '{{"__metadata__":{{{}}}}}'.format(",".join(f'"{i:x}":""' for i in range(MANY))),
+    "empty tensors": "{{{}}}".format(
+        ",".join(f'"{i:x}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for i in range(MANY))
+    ),
+    "a long name": '{"%s\U0001f600":[]}' % ("é" * MANY),
+    "a long shape": '{"a":{"dtype":"U8","shape":[%s1],"data_offsets":[0,0]}}' % ("1," * MANY),
+    "blanks": "{%s}" % (" " * MANY),
+}
+
+
+@pytest.mark.parametrize("case", HUNGRY)
+def test_memory_is_bounded_by_the_size_of_the_header(path, case):
+    path.write_bytes(pack(HUNGRY[case], b""))
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(FileFormatError):
+            load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # 2 MB: one entry of the longest length that is decoded at once
+    assert peak < 12 * path.stat().st_size + 2_000_000

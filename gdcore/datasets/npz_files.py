@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,15 @@ from gdcore.datasets.idx_files import MOST_INFLATION
 __all__ = ["npz"]
 
 Pair: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
+
+_HEADER_LENGTHS = {b"\x01\x00": "<H", b"\x02\x00": "<I", b"\x03\x00": "<I"}
+_LONGEST_HEADER = 10_000  # bytes; NumPy's own limit
+_MOST_DIMENSIONS = 32
+_HEADER = re.compile(
+    r"""\{'descr': (?P<descr>'[^']*'|\[.*\]), 'fortran_order': (?P<fortran>True|False), """
+    r"""'shape': \((?P<shape>(-?\d{1,20}L?(, -?\d{1,20}L?)*,?)?)\),? ?\}\s*"""  # Python 2 wrote 3L
+)
+_PLAIN = re.compile(r"[<>|=]?[biufcSUVOMm?]\d{0,8}(\[\w{1,4}\])?")
 
 # What zipfile lets out when offsets, flags, methods, names or streams make no sense.
 _DAMAGE = (
@@ -75,10 +86,16 @@ def npz(path: str | os.PathLike[str]) -> tuple[Pair, Pair | None]:
             ) from None
     if plain is None:
         raise ValueError(
-            f"{path}: got arrays {', '.join(sorted(members)) or 'none'}, expected x and y, or "
+            f"{path}: got arrays {_listed(members) or 'none'}, expected x and y, or "
             "x_train, y_train, x_test and y_test: rename them"
         )
     return plain, None
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names for a message, which stay on one short line whatever they are."""
+    shown = [n if n.isidentifier() else repr(n) for n in sorted(names)]
+    return ", ".join(n[:80] for n in shown[:8]) + (", …" if len(shown) > 8 else "")
 
 
 def _pair(
@@ -108,6 +125,36 @@ def _pair(
     return x, y
 
 
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of an array, without evaluating the header as Python, as NumPy does.
+
+    See https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html for the format.
+    """
+    magic = file.read(8)
+    if magic[:6] != b"\x93NUMPY" or magic[6:] not in _HEADER_LENGTHS:
+        raise ValueError(f"it starts with {magic.hex(' ')}")
+    code = _HEADER_LENGTHS[magic[6:]]
+    wide = file.read(struct.calcsize(code))
+    length = struct.unpack(code, wide)[0]
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"it would be {length} bytes long")
+    found = _HEADER.fullmatch(file.read(length).decode("utf-8"))
+    if found is None:
+        raise ValueError("it does not give descr, fortran_order and shape")
+    sizes = tuple(int(n) for n in re.findall(r"-?\d+", found["shape"]))
+    if len(sizes) > _MOST_DIMENSIONS:
+        raise ValueError(f"it has {len(sizes)} dimensions")
+    return sizes, found["fortran"] == "True", _dtype(found["descr"])
+
+
+def _dtype(text: str) -> np.dtype[Any]:
+    if text.startswith("["):
+        return np.dtype("V8")  # a record of several fields
+    if not _PLAIN.fullmatch(text[1:-1]):
+        raise ValueError("its type is not one of NumPy's")
+    return np.dtype(text[1:-1])
+
+
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, size: int) -> NDArray[Any]:
     name = info.filename
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -122,16 +169,11 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, size: in
         )
     with archive.open(info) as file:
         try:
-            version = np.lib.format.read_magic(file)
-            if version == (1, 0):
-                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-            else:
-                shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-        except ValueError as error:
+            shape, fortran, dtype = _header(file)
+        except (ValueError, TypeError) as error:
             raise ValueError(
-                f"{path}: {name} has no sound array header "
-                f"({str(error).splitlines()[0] if str(error) else 'damaged'}), expected what "
-                "numpy.savez writes: write it again"
+                f"{path}: {name} has no sound array header ({error}), expected what numpy.savez "
+                "writes: write it again"
             ) from None
         if dtype.hasobject:
             raise ValueError(
@@ -146,7 +188,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, size: in
         header = file.tell()
         if any(n < 0 for n in shape):
             raise ValueError(f"{path}: {name} declares shape {shape}, expected none below 0")
-        expected = header + math.prod(int(n) for n in shape) * dtype.itemsize
+        expected = header + math.prod(shape) * dtype.itemsize
         if expected != info.file_size:
             raise ValueError(
                 f"{path}: {name} declares shape {shape} of {dtype}, which is {expected} bytes, "

@@ -51,8 +51,8 @@ def _reduce(v: Value) -> Value:
         return v
     if v.op is IDENTITY and v.inputs[0].op is IDENTITY:  # repeated twice is repeated once
         v = apply(IDENTITY, v.inputs[0].inputs[0], shape=v.shape)
-    if v.op is IDENTITY and v.inputs[0].shape == v.shape:
-        return v.inputs[0]
+    if v.op is IDENTITY and v.inputs[0].shape == v.shape and v.inputs[0].dtype == REAL:
+        return v.inputs[0]  # of ints it is the conversion, which stays
     inputs = tuple(x.inputs[0] if x.op is IDENTITY else x for x in v.inputs)
     if (
         any(a is not b for a, b in zip(inputs, v.inputs, strict=True)) and v.op is not IDENTITY
@@ -63,10 +63,9 @@ def _reduce(v: Value) -> Value:
             return apply(IDENTITY, _reduce(narrow), shape=v.shape)
         v = narrow
     arrays = [constant_array(x) for x in v.inputs] if size(v.shape) == 1 else []
-    if arrays and v.op.reference is not None and all(a is not None and a.size <= 1 for a in arrays):
-        result = np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64)
-        if result.shape == v.shape:
-            return lift(result)
+    known = bool(arrays) and all(a is not None and a.size == 1 for a in arrays)
+    if known and v.op.reference is not None:
+        return lift(np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64))
     if len(v.inputs) != 2:
         return v
     a, b = v.inputs

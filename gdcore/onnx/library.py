@@ -1,0 +1,26 @@
+"""The onnx package, imported when it is first needed, and what of its versions we speak."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+OPSET = 20  # what `save` writes: the first with Gelu; runtimes of 2024 and later read it
+IR_VERSION = 9  # the file format that goes with it
+OPSETS = (7, 25)  # what `load` reads: 7 brought NumPy's broadcasting
+
+
+def require_onnx() -> Any:
+    """The onnx package.
+
+    Raises
+    ------
+    ImportError
+        One line that says what to install, if it cannot be imported.
+    """
+    try:
+        return importlib.import_module("onnx")
+    except ImportError as error:
+        raise ImportError(
+            f'ONNX files need onnx, which cannot be imported ({error}): pip install "gdcore[onnx]"'
+        ) from None

@@ -1,0 +1,194 @@
+"""Nodes whose inputs are constants, computed with NumPy while the file is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gdcore.graph.ir import Batch, Value
+from gdcore.onnx.reader import ROOM, Node
+
+Fold = Callable[[Node], np.ndarray]
+
+
+def whole(items: list[Any]) -> np.ndarray:
+    """A vector of whole numbers, of objects where one is a `Batch`."""
+    if any(isinstance(i, Batch) for i in items):
+        out = np.empty(len(items), object)
+        out[:] = items
+        return out
+    return np.array(items, np.int64)
+
+
+def _again(array: Any) -> np.ndarray:
+    """An array of NumPy's answer, which for one object is the object itself."""
+    if isinstance(array, np.ndarray) and array.dtype != object:
+        return array
+    flat = np.array(array, object)
+    if any(isinstance(i, Batch) for i in flat.reshape(-1)):
+        return flat
+    return np.array(array if not isinstance(array, np.ndarray) else array.tolist())
+
+
+def room(shape: Any) -> tuple[int, ...]:
+    """A shape of an array that may be made."""
+    sizes = tuple(int(d) for d in shape)
+    if len(sizes) > 16 or any(d < 0 for d in sizes) or math.prod(sizes) > ROOM:
+        raise ValueError(f"a constant of shape {sizes}: expected at most {ROOM} elements")
+    return sizes
+
+
+def _binary(function: Callable[[Any, Any], Any]) -> Fold:
+    def fold(n: Node) -> np.ndarray:
+        a, b = n.array(0), n.array(1)
+        room(np.broadcast_shapes(a.shape, b.shape))
+        return _again(function(a, b))
+
+    return fold
+
+
+def _div(a: np.ndarray, b: np.ndarray) -> Any:
+    if a.dtype.kind != "f":
+        if b.dtype.kind == "i" and not b.all():
+            raise ValueError("a division of whole numbers by 0")
+        return a // b  # of sizes, which are not negative
+    return a / b
+
+
+def _unary(function: Callable[[Any], Any]) -> Fold:
+    return lambda n: _again(function(n.array(0)))
+
+
+def _constant(n: Node) -> np.ndarray:
+    for key, kind in (("value_float", np.float32), ("value_floats", np.float32),
+                      ("value_int", np.int64), ("value_ints", np.int64)):  # fmt: skip
+        if key in n.attrs:
+            return np.array(n.attrs[key], kind)
+    return np.asarray(n.attr("value", np.zeros(0)))
+
+
+def _constant_of_shape(n: Node) -> np.ndarray:
+    fill = n.attr("value", np.zeros(1, np.float32)).reshape(-1)
+    return np.full(room(n.array(0)), fill[0] if fill.size else 0, fill.dtype)
+
+
+def _cast(n: Node) -> np.ndarray:
+    array, to = n.array(0), n.attr("to", 0)
+    kinds = {1: "f4", 10: "f4", 16: "f4", 11: "f8", 6: "i8", 7: "i8", 9: "b1"}
+    if to not in kinds:
+        raise ValueError(f"a cast to the element type {to}: expected floats, int32, int64 or bool")
+    if array.dtype == object:
+        if kinds[to] != "i8":
+            raise ValueError("a shape that depends on the batch is cast to floats")
+        return array
+    return array.astype(kinds[to])
+
+
+def _concat(n: Node) -> np.ndarray:
+    arrays = [n.array(i) for i in range(len(n.inputs))]
+    if sum(a.size for a in arrays) > ROOM:
+        raise ValueError(f"a constant of more than {ROOM} elements")
+    return _again(np.concatenate(arrays, n.attr("axis", 0)))
+
+
+def _gather(n: Node) -> np.ndarray:
+    data, index, axis = n.array(0), n.array(1), n.attr("axis", 0)
+    if index.dtype.kind != "i":
+        raise ValueError("the indices are not whole numbers")
+    room((max(1, data.size) * max(1, index.size) // max(1, data.shape[axis]),))
+    return _again(np.take(data, index, axis))
+
+
+def _slice(n: Node) -> np.ndarray:
+    array = n.array(0)
+    starts, stops = n.setting("starts", 1), n.setting("ends", 2)
+    if starts is None or stops is None or len(starts) != len(stops):
+        raise ValueError("starts and ends are not of one length")
+    axes = n.setting("axes", 3) or list(range(len(starts)))
+    steps = n.setting("steps", 4) or [1] * len(starts)
+    cut = [slice(None)] * array.ndim
+    for start, stop, axis, step in zip(starts, stops, axes, steps, strict=True):
+        low = -(2**62)
+        cut[axis] = slice(start, None if step < 0 and stop < low else stop, step)
+    return _again(array[tuple(cut)])
+
+
+def _unsqueeze(n: Node) -> np.ndarray:
+    array, axes = n.array(0), n.setting("axes", 1) or []
+    if len(axes) > 16:
+        raise ValueError(f"{len(axes)} new dimensions: expected at most 16")
+    return np.expand_dims(array, tuple(axes))
+
+
+def _squeeze(n: Node) -> np.ndarray:
+    axes = n.setting("axes", 1)
+    return np.squeeze(n.array(0), None if axes is None else tuple(axes))
+
+
+def _reshape(n: Node) -> np.ndarray:
+    array, target = n.array(0), [int(d) for d in n.ints(1)]
+    if len(target) > 16:
+        raise ValueError(f"{len(target)} dimensions: expected at most 16")
+    if not n.attr("allowzero", 0):
+        target = [array.shape[i] if d == 0 else d for i, d in enumerate(target)]
+    return array.reshape(target)
+
+
+def _expand(n: Node) -> np.ndarray:
+    array = n.array(0)
+    shape = np.broadcast_shapes(array.shape, room(n.array(1)))
+    room(shape)
+    return np.broadcast_to(array, shape).copy()
+
+
+def _range(n: Node) -> np.ndarray:
+    first, stop, step = (n.array(i).reshape(()).item() for i in range(3))
+    if not step or not (stop - first) / step <= ROOM:
+        raise ValueError(f"a range from {first} to {stop} by {step}: expected fewer elements")
+    numbers = first + step * np.arange(max(0, math.ceil((stop - first) / step)))
+    return np.asarray(numbers, n.array(0).dtype)
+
+
+def _where(n: Node) -> np.ndarray:
+    arrays = [n.array(i) for i in range(3)]
+    room(np.broadcast_shapes(*(a.shape for a in arrays)))
+    return _again(np.where(*arrays))
+
+
+def shape_of(n: Node) -> np.ndarray:
+    """The shape of a value or of an array."""
+    item = n.item(0)
+    shape = item.shape if isinstance(item, np.ndarray | Value) else item.array.shape
+    start, end = n.attr("start", 0), n.attr("end", None)
+    return whole(list(shape)[start:end])
+
+
+FOLDS: dict[str, Fold] = {
+    "Constant": _constant,
+    "ConstantOfShape": _constant_of_shape,
+    "Cast": _cast,
+    "Concat": _concat,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Unsqueeze": _unsqueeze,
+    "Squeeze": _squeeze,
+    "Reshape": _reshape,
+    "Expand": _expand,
+    "Range": _range,
+    "Where": _where,
+    "Transpose": lambda n: n.array(0).transpose(n.attr("perm", None)),
+    "Identity": lambda n: n.array(0),
+    "Add": _binary(np.add),
+    "Sub": _binary(np.subtract),
+    "Mul": _binary(np.multiply),
+    "Div": _binary(_div),
+    "Equal": _binary(np.equal),
+    "Pow": _binary(np.power),
+    "Neg": _unary(np.negative),
+    "Sqrt": _unary(np.sqrt),
+    "Reciprocal": _unary(lambda a: 1 / a),
+    "Size": lambda n: np.array(math.prod(int(d) for d in shape_of(n)), np.int64),
+}

@@ -1,0 +1,211 @@
+"""An ONNX graph becomes a traced network, node by node.
+
+What a node puts out is a `Value` of the graph, or an array where its inputs are constants: shapes,
+axes and bounds are computed while the file is read. A shape that depends on the batch is an array
+of objects, some of them `Batch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gdcore.graph.ir import Batch, Value, at_batch, size
+from gdcore.graph.registry import lift
+from gdcore.io import FileFormatError
+from gdcore.layers.base import ROLES, Layer, Parameter, State, Variable
+
+ROOM = 1 << 22  # elements of an array that is computed while a file is read
+MOST_ELEMENTS = 1 << 40  # of a value, for each sample
+_ABSENT: Any = object()
+
+
+@dataclass(eq=False)
+class Learned:
+    """An initializer of floats: it becomes a parameter, or a state, when a node first uses it."""
+
+    name: str
+    array: np.ndarray
+    role: str | None  # None: by the place where it is used
+
+
+Item = Value | Learned | np.ndarray
+
+
+class Reader:
+    """What is known while a graph is read.
+
+    Parameters
+    ----------
+    owner : Layer
+        To which the variables belong.
+    opset : int
+    batch : int or None
+        The size of the batch that the file was written for, if it fixes one.
+
+    Attributes
+    ----------
+    items : dict of str to Value, Learned or ndarray
+    variables : dict of str to Variable
+    """
+
+    def __init__(self, owner: Layer, opset: int, batch: int | None) -> None:
+        self.owner = owner
+        self.opset = opset
+        self.batch = batch
+        self.items: dict[str, Item] = {}
+        self.variables: dict[str, Variable] = {}
+        self._leaves: dict[str, Value] = {}
+
+    def value(self, item: Item, role: str = "") -> Value:
+        """An item as a traced value."""
+        if isinstance(item, Learned):
+            return self._leaf(item, role)
+        if isinstance(item, Value):
+            return item
+        if item.dtype == object:
+            raise ValueError("a shape that depends on the batch is used as data")
+        return lift(item)
+
+    def state(self, item: Item, initial: float) -> Value:
+        """An item as a state, if that is open yet."""
+        if isinstance(item, Learned) and item.name not in self._leaves:
+            return self._keep(item, State(self.owner, self._name(item), item.array.shape, initial))
+        return self.value(item)
+
+    def _leaf(self, item: Learned, role: str) -> Value:
+        if item.name in self._leaves:
+            return self._leaves[item.name]
+        shape, name = item.array.shape, self._name(item)
+        if item.role == "state":
+            return self._keep(item, State(self.owner, name, shape, 0.0))
+        role = item.role or role or ("bias" if len(shape) < 2 else "kernel")
+        return self._keep(item, Parameter(self.owner, name, shape, "zeros", role, 0.0, 0.0))
+
+    def _keep(self, item: Learned, variable: Variable) -> Value:
+        variable.data = np.asarray(item.array, np.float64 if item.array.itemsize == 8 else None)
+        self.variables[variable.local_name] = variable
+        self._leaves[item.name] = variable.leaf
+        return variable.leaf
+
+    def _name(self, item: Learned) -> str:
+        """A name that a model file can hold: its own, but for a few that mean something there."""
+        reserved = item.name in ("", "__metadata__") or item.name.startswith(("slot:", "constant:"))
+        name = f"initializer {item.name}" if reserved else item.name
+        while name in self.variables:
+            name += "_"
+        return name
+
+
+class Node:
+    """A node of the file with what goes into it.
+
+    Parameters
+    ----------
+    reader : Reader
+    kind : str
+    inputs : sequence of items, None where one is left out
+    attrs : dict of str to a number, bytes, an array or a list
+    outputs : int
+        How many of its outputs have a name.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        kind: str,
+        inputs: Sequence[Item | None],
+        attrs: dict[str, Any],
+        outputs: int,
+    ) -> None:
+        self.reader, self.kind, self.inputs = reader, kind, inputs
+        self.attrs, self.outputs = attrs, outputs
+
+    @property
+    def opset(self) -> int:
+        """The version of the standard operators."""
+        return self.reader.opset
+
+    def has(self, i: int) -> bool:
+        """Whether there is an input i."""
+        return i < len(self.inputs) and self.inputs[i] is not None
+
+    def item(self, i: int) -> Item:
+        """Input i as it is."""
+        found = self.inputs[i] if i < len(self.inputs) else None
+        if found is None:
+            raise ValueError(f"input {i} is missing")
+        return found
+
+    def value(self, i: int, role: str = "") -> Value:
+        """Input i as a traced value."""
+        return self.reader.value(self.item(i), role)
+
+    def values(self) -> list[Value]:
+        """All inputs as traced values."""
+        return [self.value(i) for i in range(len(self.inputs))]
+
+    def array(self, i: int) -> np.ndarray:
+        """Input i as an array, which must be known while the file is read."""
+        item = self.item(i)
+        if isinstance(item, Value):
+            raise ValueError(f"input {i} is computed from data: expected a constant")
+        return item.array if isinstance(item, Learned) else item
+
+    def number(self, i: int, default: float) -> float:
+        """Input i as one number."""
+        if not self.has(i):
+            return default
+        array = self.array(i)
+        if array.size != 1:
+            raise ValueError(f"input {i} has the shape {array.shape}: expected one number")
+        return float(array.reshape(-1)[0])
+
+    def ints(self, i: int) -> list[Any]:
+        """Input i as a list of whole numbers; some may be `Batch`."""
+        return [d if isinstance(d, Batch) else int(d) for d in self.array(i).reshape(-1)]
+
+    def attr(self, name: str, default: Any = _ABSENT) -> Any:
+        """An attribute; of the kind of the default, where there is one."""
+        if name not in self.attrs:
+            if default is _ABSENT:
+                raise ValueError(f"the attribute {name!r} is missing")
+            return default
+        found = self.attrs[name]
+        known = default is not _ABSENT and default is not None
+        if known and not isinstance(found, float if isinstance(default, float) else type(default)):
+            raise ValueError(
+                f"the attribute {name!r} is of another kind: expected {default!r} or its like"
+            )
+        return found
+
+    def setting(self, name: str, i: int) -> list[Any] | None:
+        """Whole numbers that older opsets have as an attribute and newer ones as input i."""
+        if name in self.attrs:
+            found = self.attrs[name]
+            return list(found) if isinstance(found, list) else [found]
+        return self.ints(i) if self.has(i) else None
+
+
+def checked(item: Item) -> Item:
+    """An item of a size that can be."""
+    if isinstance(item, np.ndarray) and item.size > ROOM:
+        raise FileFormatError(f"a constant of {item.size} elements: expected at most {ROOM}")
+    if isinstance(item, Value):
+        if any(at_batch(d, 1) >= 2**31 for d in item.shape):
+            raise FileFormatError(f"a value of shape {item.shape}: expected sizes below 2**31")
+        if at_batch(size(item.shape), 1) > MOST_ELEMENTS:
+            raise FileFormatError(f"a value of shape {item.shape}: expected fewer elements")
+    return item
+
+
+def learned(name: str, array: np.ndarray, note: str) -> Item:
+    """What an initializer is: learned if it holds floats, unless it is a bare number."""
+    role = note.removeprefix("gdcore ") if note.startswith("gdcore ") else None
+    known = role in ROLES or role == "state"
+    if array.dtype.kind == "f" and (array.ndim or known) and array.size:
+        return Learned(name, array, role if known else None)
+    return array

@@ -1,0 +1,158 @@
+"""An ONNX graph in the making: nodes in order, constants once each, a name for every value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore.graph.ir import INT, Batch, Dim, Shape, Value
+from gdcore.layers.base import Parameter
+from gdcore.onnx.library import require_onnx
+
+FLOATS, INTS, BOOLS = 1, 7, 9  # numbers of onnx.TensorProto.DataType
+
+
+class Writer:
+    """Collects the nodes of an ONNX graph.
+
+    Parameters
+    ----------
+    inputs : sequence of Value
+        The graph's inputs; their names stay as they are.
+    names : sequence of str
+        More names that are taken, those of outputs.
+
+    Attributes
+    ----------
+    of : dict of Value to str
+        The ONNX name of every value that has one.
+    """
+
+    def __init__(self, inputs: Sequence[Value], names: Sequence[str]) -> None:
+        self.onnx = require_onnx()
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self.of: dict[Value, str] = {v: v.name for v in inputs}
+        self.inputs = list(inputs)
+        self._taken = {*self.of.values(), *names}
+        self._constants: dict[tuple[Any, ...], str] = {}
+        self._turned: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._batch: str | None = None
+
+    def unique(self, name: str) -> str:
+        """The name, with a number behind it where it is taken."""
+        found, i = name, 0
+        while found in self._taken:
+            i += 1
+            found = f"{name}_{i}"
+        self._taken.add(found)
+        return found
+
+    def node(self, kind: str, *inputs: str, output: str | None = None, **attrs: Any) -> str:
+        """One node of one output; returns the output's name."""
+        name = output or self.unique(kind.lower())
+        node = self.onnx.helper.make_node(
+            kind, list(inputs), [name], name=f"{name}:{kind}", **attrs
+        )
+        self.nodes.append(node)
+        return name
+
+    def constant(self, array: np.ndarray, what: str = "constant") -> str:
+        """The name of a constant; equal ones are written once."""
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._constants:
+            name = self.unique(what)
+            tensor = self.onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+            self._constants[key] = self.node("Constant", output=name, value=tensor)
+        return self._constants[key]
+
+    def number(self, x: float) -> str:
+        """A float as a constant."""
+        return self.constant(np.array(x, np.float32))
+
+    def ints(self, *values: int) -> str:
+        """A vector of whole numbers, for what ONNX takes as an input."""
+        return self.constant(np.array(values, np.int64), "ints")
+
+    def variable(self, v: Value, array: np.ndarray, name: str) -> None:
+        """What was learned, as an initializer that says which kind it is."""
+        variable = v.attrs["variable"]
+        kind = variable.role if isinstance(variable, Parameter) else "state"
+        self.of[v] = self.unique(name)
+        tensor = self.onnx.numpy_helper.from_array(
+            np.ascontiguousarray(array, np.float32), self.of[v]
+        )
+        tensor.doc_string = f"gdcore {kind}"
+        self.initializers.append(tensor)
+
+    def real(self, v: Value) -> str:
+        """A value's name as floats, whichever it holds."""
+        return self.node("Cast", self.of[v], to=FLOATS) if v.dtype == INT else self.of[v]
+
+    def truth(self, name: str) -> str:
+        """Floats as booleans: whether they are not 0."""
+        return self.node("Cast", name, to=BOOLS)
+
+    def batch(self) -> str:
+        """A vector of one number: how many samples there are."""
+        if self._batch is None:
+            first = self.of[self.inputs[0]]
+            self._batch = self.node("Shape", first, output=self.unique("batch"), start=0, end=1)
+        return self._batch
+
+    def shape(self, dims: Sequence[Dim]) -> str:
+        """A shape as a vector, computed where it depends on the batch."""
+        if not any(isinstance(d, Batch) for d in dims):
+            return self.ints(*(d for d in dims if isinstance(d, int)))
+        parts = [self.length(d) for d in dims]
+        return parts[0] if len(parts) == 1 else self.node("Concat", *parts, axis=0)
+
+    def length(self, dim: Dim) -> str:
+        """A dimension as a vector of one number."""
+        if not isinstance(dim, Batch):
+            return self.ints(dim)
+        return (
+            self.batch() if dim.rows == 1 else self.node("Mul", self.batch(), self.ints(dim.rows))
+        )
+
+    def reshape(self, name: str, shape: Shape) -> str:
+        """The same elements in another shape; the batch is what is left of them."""
+        if 0 in shape:  # -1 cannot be worked out of nothing
+            return self.node("Reshape", name, self.shape(shape), allowzero=1)
+        dims = [-1 if isinstance(d, Batch) else d for d in shape]
+        return self.node("Reshape", name, self.ints(*dims))
+
+    def transpose(self, name: str, *axes: int) -> str:
+        """Dimensions in another order; two turns become one, or none."""
+        source, before = self._turned.get(name, (name, tuple(range(len(axes)))))
+        together = tuple(before[a] for a in axes)
+        if together == tuple(range(len(axes))):
+            return source
+        turned = self.node("Transpose", source, perm=list(together))
+        self._turned[turned] = (source, together)
+        return turned
+
+    def finish(self, outputs: Sequence[Value], names: Sequence[str]) -> None:
+        """Give the outputs their names, to the node that makes one or to a copy; drop the unused."""
+        made = {node.output[0] for node in self.nodes if node.op_type != "Constant"}
+        renamed: dict[str, str] = {}
+        for v, name in zip(outputs, names, strict=True):
+            old = self.of[v]
+            if v.dtype == INT:
+                self.node("Cast", old, output=name, to=FLOATS)
+            elif old in made and old not in renamed:
+                renamed[old] = name
+            else:
+                self.node("Identity", old, output=name)
+        for node in self.nodes:
+            for row in (node.input, node.output):
+                for i, name in enumerate(row):
+                    row[i] = renamed.get(name, name)
+        used, kept = set(names), []
+        for node in reversed(self.nodes):
+            if node.output[0] in used:
+                used.update(node.input)
+                kept.append(node)
+        self.nodes = kept[::-1]
