@@ -51,13 +51,21 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets
+    from gdcore import datasets, diagnostics, lab, plots
+    from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.io.model_file import load
 
 __version__ = "0.1.0"
 
 # What not every program needs is imported when it is first asked for.
-_LATER = {"datasets": ("gdcore.datasets", None), "load": ("gdcore.io.model_file", "load")}
+_LATER = {
+    "datasets": ("gdcore.datasets", None),
+    "diagnostics": ("gdcore.diagnostics", None),
+    "lab": ("gdcore.lab", None),
+    "load": ("gdcore.io.model_file", "load"),
+    "lr_find": ("gdcore.diagnostics.learning_rate", "lr_find"),
+    "plots": ("gdcore.plots", None),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -105,14 +113,18 @@ __all__ = [
     "Sequential",
     "activations",
     "datasets",
+    "diagnostics",
     "get_num_threads",
     "initializers",
+    "lab",
     "layers",
     "load",
     "losses",
+    "lr_find",
     "metrics",
     "ops",
     "optimizers",
+    "plots",
     "schedules",
     "set_num_threads",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from gdcore.fitting import Data
     from gdcore.model import Model
 
 Logs = dict[str, Any]
@@ -30,6 +31,9 @@ class Callback:
 
     model: Model
 
+    def on_data(self, data: Data) -> None:
+        """Before training begins: what is trained on, checked; keep no more of it than you need."""
+
     def on_train_begin(self, logs: Logs) -> None:
         """Before the first epoch."""
 
@@ -48,7 +52,7 @@ class Callback:
 
 def wants_batches(callback: Callback) -> bool:
     """Whether a callback must be called after every step."""
-    return type(callback).on_batch_end is not Callback.on_batch_end
+    return getattr(callback.on_batch_end, "__func__", None) is not Callback.on_batch_end
 
 
 class History(Callback):

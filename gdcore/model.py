@@ -301,7 +301,7 @@ class Model(Weights):
 
     def first_bad_tensor(self, data: Data, rows: np.ndarray) -> str:
         """The first tensor of a step that is not finite, in the order of computation."""
-        from gdcore.diagnosis import first_bad_tensor
+        from gdcore.examination import first_bad_tensor
 
         part = Data(
             [a[rows] for a in data.inputs],

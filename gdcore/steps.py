@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.instructions import Instruction
-from gdcore.graph.ir import Batch, Value, topological
+from gdcore.graph.ir import Batch, Value
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan
@@ -160,10 +160,7 @@ class Builder:
 
     def evaluate(self, batch: int, targets: Sequence[Target], weighted: bool) -> Step:
         """The loss and the outputs, as in prediction."""
-        leaves, weights = self._fed(targets, weighted)
-        loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        (loss, *outputs), _ = specialize([loss, *self.network.outputs], training=False)
-        inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
+        inputs, loss, outputs = self.traced(targets, weighted, training=False)
         places = Places(self.memory, inputs)
         plan = self._plan([loss, *outputs], [], {}, places, batch)
         return Step(Session(plan, inputs, outputs, loss, self.memory.buffers))
@@ -222,30 +219,20 @@ class Builder:
             buffers[HYPER] = numbers.buffer
         return Step(Session(plan, inputs, kept, loss, buffers, check=Place(FLAG, 0)), numbers)
 
-    def examine(
-        self, batch: int, targets: Sequence[Target], weighted: bool
-    ) -> tuple[Session, list[Value]]:
-        """A training step that keeps every tensor, gradients included, and updates nothing.
-
-        Returns
-        -------
-        session : Session
-        values : list of Value
-            In the order in which they are computed; `Session.read` gets their numbers.
-        """
+    def traced(
+        self, targets: Sequence[Target], weighted: bool, training: bool
+    ) -> tuple[list[Value], Value, list[Value]]:
+        """The graph of one phase: what is fed, the loss, the outputs."""
         leaves, weights = self._fed(targets, weighted)
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        (loss,), _ = specialize([loss], training=True)
-        loss.name = loss.name or "loss"
+        (loss, *outputs), _ = specialize([loss, *self.network.outputs], training)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
-        places = Places(self.memory, inputs)
-        parameters = self.memory.trainable()
-        grads = []
-        for p, g in zip(parameters, gradients(loss, [p.leaf for p in parameters]), strict=True):
-            grads.append(own_value(g, f"gradient of {self.network.names[p]}"))
-        values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
-        plan = self._plan(values, [], {}, places, batch)
-        return Session(plan, inputs, [], None, self.memory.buffers), values
+        return inputs, loss, outputs
+
+    def study(self, batch: int, inputs: Sequence[Value], values: Sequence[Value]) -> Session:
+        """A session that computes some values and updates nothing; `Session.read` gets them."""
+        plan = self._plan(values, [], {}, Places(self.memory, inputs), batch)
+        return Session(plan, inputs, [], None, self.memory.buffers)
 
     def _fed(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], Value | None]:
         return target_leaves(targets), input_value((Batch(1),), "weight") if weighted else None

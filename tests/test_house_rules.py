@@ -73,12 +73,22 @@ STOREYS = [
     ("memory",),
     ("updates",),
     ("steps",),
-    ("targets", "diagnosis", "summary", "compiled", "callbacks"),
+    ("targets", "examination", "summary", "compiled", "callbacks"),
     ("fitting", "weights"),
     ("model",),
     ("sequential",),
 ]
-EDGE = ("io", "datasets", "plots", "cli", "__main__", "estimators", "tabular")
+EDGE = (
+    "io",
+    "datasets",
+    "plots",
+    "cli",
+    "__main__",
+    "estimators",
+    "tabular",
+    "diagnostics",
+    "lab",
+)
 DOORKEEPERS = {
     "gdcore.graph.plan",
     "gdcore.session",
