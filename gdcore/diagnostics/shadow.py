@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdcore.arrays import as_inputs
+from gdcore.compiled import check_indices
 from gdcore.fitting import Data
 from gdcore.memory import Memory
 from gdcore.random import fresh_seed
@@ -29,7 +31,7 @@ class Shadow:
     ----------
     model : Model
         Compiled, if there are targets.
-    x, y : data as `fit` takes it; or x is data that is checked already
+    x, y : data as `fit` takes it, without y for predictions alone; or x is data checked already
     sample_weight : array, optional
     optimizer : Optimizer, optional
         Instead of the model's; its slots begin afresh.
@@ -57,8 +59,14 @@ class Shadow:
     ) -> None:
         first, spec = model._network is None, model._target_spec
         try:
-            self.data = x if isinstance(x, Data) else model._prepare(x, y, sample_weight)
+            if isinstance(x, Data):
+                self.data = x
+            elif y is not None:
+                self.data = model._prepare(x, y, sample_weight)
+            else:
+                self.data = Data(as_inputs(x, model.input_names), [])
             self.network: Network = model.network(self.data.inputs)
+            check_indices(self.data.inputs, self.network)
         finally:
             model._target_spec = spec
             if first:

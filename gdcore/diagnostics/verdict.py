@@ -161,7 +161,7 @@ def _flow(at: Snapshot) -> list[float]:
 def _rows(at: Snapshot) -> list[tuple[str, ...]]:
     """The table of a snapshot."""
     head = ("layer", "class", "mean", "std", "inactive", "dead", "gradient", "update/weight")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for s in at.layers:
         own = [p for p in at.parameters if p.name.rpartition(".")[0] == s.name]
         ratios = [p.ratio for p in own if p.role != "bias" and np.isfinite(p.ratio)]

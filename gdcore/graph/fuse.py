@@ -56,8 +56,13 @@ class Fusion:
     """The groups of one section of a step."""
 
     def __init__(
-        self, roots: Sequence[Value], done: set[Value], after: Mapping[Value, Sequence[Value]]
+        self,
+        roots: Sequence[Value],
+        done: set[Value],
+        after: Mapping[Value, Sequence[Value]],
+        exact: bool = False,
     ) -> None:
+        self.exact = exact
         order = [v for v in topological(roots, after) if v.op.kind != "leaf" and v not in done]
         self.position = {v: i for i, v in enumerate(order)}
         self.order = order
@@ -76,7 +81,11 @@ class Fusion:
             yield from self.users[v]
 
     def reaches(self, start: Iterable[Value], target: Group, skip: Group | None = None) -> bool:
-        """Whether any of the values, or what is made of them, is needed by `target`."""
+        """Whether any of the values, or what is made of them, is needed by `target`.
+
+        Unless it is exact, it does not follow what comes after all of `target`: in rare graphs a
+        group that reaches from there back to before it is overlooked, which `groups` finds out.
+        """
         seen: set[int] = set()
         stack = list(start)
         while stack:
@@ -87,10 +96,8 @@ class Fusion:
             if group is skip and group is not None:
                 continue
             key = id(group) if group is not None else id(v)
-            if (
-                key in seen
-                or (group.first if group is not None else self.position[v]) > target.last
-            ):
+            at = group.first if group is not None else self.position[v]
+            if key in seen or (at > target.last and not self.exact):
                 continue
             seen.add(key)
             stack.extend(self.users_of(group) if group is not None else self.users[v])
@@ -235,8 +242,8 @@ class Fusion:
                     group.sums = u
                     return
 
-    def groups(self) -> list[Group]:
-        """The groups, each after those it needs."""
+    def groups(self) -> list[Group] | None:
+        """The groups, each after those it needs; None if two of them need each other."""
         out: list[Group] = []
         state: dict[int, int] = {}
         for v in self.order:
@@ -255,8 +262,11 @@ class Fusion:
                 for m in reversed(group.members):
                     for x in (*m.inputs, *self.after.get(m, ())):
                         need = self.group.get(base(x))
-                        if need is not None and need is not group and state.get(id(need)) != 2:
-                            stack.append(need)
+                        if need is None or need is group or state.get(id(need)) == 2:
+                            continue
+                        if state.get(id(need)) == 1:
+                            return None
+                        stack.append(need)
         return out
 
 
@@ -271,4 +281,8 @@ def fuse(
     done : values that an earlier section computed
     after : for a value, others that must be computed before it though it does not use them
     """
-    return Fusion(roots, done, after).groups()
+    groups = Fusion(roots, done, after).groups()
+    if groups is None:
+        groups = Fusion(roots, done, after, exact=True).groups()
+    assert groups is not None
+    return groups

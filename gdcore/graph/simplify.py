@@ -62,10 +62,10 @@ def _reduce(v: Value) -> Value:
         if small != v.shape:
             return apply(IDENTITY, _reduce(narrow), shape=v.shape)
         v = narrow
-    arrays = [constant_array(x) for x in v.inputs]
+    arrays = [constant_array(x) for x in v.inputs] if size(v.shape) == 1 else []
     if arrays and v.op.reference is not None and all(a is not None and a.size <= 1 for a in arrays):
         result = np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64)
-        if result.shape == v.shape and result.size <= 1:
+        if result.shape == v.shape:
             return lift(result)
     if len(v.inputs) != 2:
         return v
