@@ -117,9 +117,10 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from gdcore.html import page_of_table
+        from gdcore.html import preformatted, table_html
 
-        return page_of_table(str(self).split("\n\n")[0], _rows(self.last))
+        words, _, _ = str(self).partition("\n\n")
+        return preformatted(words) + table_html(_rows(self.last), "<<>>>>>>")
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
         """The gradient of each layer; see `gdcore.plots.gradient_flow`."""
@@ -148,14 +149,15 @@ def _range(numbers: Sequence[float]) -> str:
     return f"{low:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}"
 
 
-def _reference(at: Snapshot) -> float:
+def reference(at: Snapshot) -> float:
+    """The gradient at the output, that of layers is compared with."""
     return max((s.gradient for s in at.layers if s.output), default=0.0)
 
 
 def _flow(at: Snapshot) -> list[float]:
     """The gradient of each layer below the outputs, in units of the outputs'."""
-    reference = _reference(at)
-    return [s.gradient / reference for s in at.layers if not s.output] if reference else []
+    unit = reference(at)
+    return [s.gradient / unit for s in at.layers if not s.output] if unit else []
 
 
 def _rows(at: Snapshot) -> list[tuple[str, ...]]:

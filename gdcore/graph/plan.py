@@ -122,6 +122,10 @@ class Plan:
         )
         return "\n".join([head, *lines])
 
+    def _repr_html_(self) -> str:
+        text = str(self).replace("&", "&amp;").replace("<", "&lt;")
+        return f'<pre style="overflow-x:auto;white-space:pre">{text}</pre>'
+
 
 def short_chain(text: str) -> str:
     """A chain of elementwise operations in few words: a·b·c·…·z (13)."""
