@@ -72,7 +72,7 @@ def draw(folder: Path) -> list[Path]:
     deep = watched(network("sigmoid", 10), gd.SGD(0.1), 3, x, y, every=20)
     keep(deep.report().plot(), "vanishing")
     keep(deep.plot("gradient"), "gradients")
-    burnt = watched(network("relu", 6, bias_initializer=-0.4), gd.Adam(1e-3), 5, x, y)
+    burnt = watched(network("relu", 6), gd.SGD(2.0), 5, x, y)
     keep(burnt.plot("dead"), "dead")
 
     held = {"validation_data": (xt, yt), "verbose": 0}
@@ -81,11 +81,13 @@ def draw(folder: Path) -> list[Path]:
     keep(result.plot()[0], "lab")
     keep(result.curves(), "lab_curves")
     grid = {"depth": [1, 2, 4, 8], "activation": ["sigmoid", "tanh", "relu"]}
-    keep(gd.lab.compare(None, x, y, grid, epochs=6, seeds=1, **held).plot("val_accuracy"), "lab_map")
+    keep(
+        gd.lab.compare(None, x, y, grid, epochs=6, seeds=1, **held).plot("val_accuracy"), "lab_map"
+    )
 
     inputs = gd.Input(64, name="pixels")
     h = gd.Dense(48)(inputs)
-    for i in range(2):
+    for _ in range(2):
         h = Block(48)(h)
     outputs = gd.Dense(10, name="classes")(h)
     gd.Model(inputs, outputs).draw(folder / "residual.svg")

@@ -11,6 +11,7 @@ import numpy as np
 
 from gdcore.fitting import Tally, sweep
 from gdcore.graph.differentiate import gradients
+from gdcore.graph.fuse import base
 from gdcore.graph.ir import REAL, Batch, Value, topological
 from gdcore.layers.base import Layer
 from gdcore.summary import layer_names
@@ -220,6 +221,8 @@ def _points(loss: Value, outputs: Sequence[Value], names: Mapping[Layer, str]) -
     inside = set(order)
     # A loss may look through a softmax or sigmoid: what that was made of is the output then.
     ends = {v if v in inside else v.inputs[0]: v for v in outputs if v in inside or v.inputs}
+    if not any(v.layer in names for v in order):
+        return _unnamed(topological(ends), ends)
     found: dict[Value, Point] = {}
     calls: Counter[str] = Counter()
     for v in order:
@@ -242,3 +245,24 @@ def _points(loss: Value, outputs: Sequence[Value], names: Mapping[Layer, str]) -
         label = f"{name} #{calls[name]}" if calls[name] > 1 else name
         found[v] = Point(label, kind, v, v in ends)
     return list(found.values())
+
+
+def _unnamed(order: Sequence[Value], ends: Mapping[Value, Value]) -> list[Point]:
+    """The same for a model from a file, which has no layers: what its parameters work on.
+
+    Each is called after the parameter that was used last on the way to it.
+    """
+    working = [v for v in order if any("variable" in x.attrs for x in v.inputs)]
+    read = {base(x) for v in working if v.op.kind == "kernel" for x in v.inputs}
+    owner: dict[Value, str] = {}
+    found: list[Point] = []
+    for v in order:
+        used = [x.name.rpartition(".")[0] for x in v.inputs if "variable" in x.attrs]
+        owner[v] = next(iter([*used, *(owner[x] for x in v.inputs if owner[x])]), "")
+        looked_at = v in ends or (v in read and v.op.kind != "leaf" and bool(owner[v]))
+        if looked_at and v.dtype == REAL and v.shape and v.shape[0] == Batch(1):
+            before = {p.name: p for p in found}.get(owner[v])
+            if before is not None:
+                found.remove(before)  # a layer's last value is its output
+            found.append(Point(owner[v] or "output", v.op.name, v, v in ends))
+    return found

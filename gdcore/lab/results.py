@@ -153,7 +153,7 @@ class Comparison:
         head = (*self.settings, *(n.replace("_", " ") for n in self.numbers))
         rows: list[tuple[str, ...]] = [(*head, "diverged") if lost else head]
         for row in self.rows:
-            cells = [_short(row[s]) for s in self.settings]
+            cells = [setting_text(row[s]) for s in self.settings]
             cells += [_number(row[n], row[n + "_std"] if several else None) for n in self.numbers]
             rows.append((*cells, f"{row['diverged']} of {row['runs']}") if lost else tuple(cells))
         return rows
@@ -161,7 +161,7 @@ class Comparison:
     def __str__(self) -> str:
         rows = self._text()
         align = "<" * len(self.settings) + ">" * (len(rows[0]) - len(self.settings))
-        best = ", ".join(f"{s}={_short(self.best[s])}" for s in self.settings)
+        best = ", ".join(f"{s}={setting_text(self.best[s])}" for s in self.settings)
         return f"{table(rows, align)}\n\nbest {self.judged.replace('_', ' ')}: {best}"
 
     __repr__ = __str__
@@ -176,7 +176,7 @@ class Comparison:
     def line(self, settings: Mapping[str, Any]) -> str:
         """One combination in a line."""
         row = next(r for r in self.rows if _same({s: r[s] for s in self.settings}, settings))
-        told = ", ".join(f"{s}={_short(row[s])}" for s in self.settings)
+        told = ", ".join(f"{s}={setting_text(row[s])}" for s in self.settings)
         name = self.judged
         lost = f", {row['diverged']} of {row['runs']} diverged" if row["diverged"] else ""
         number = _number(row[name], row[name + "_std"])
@@ -213,7 +213,7 @@ def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return all(a[k] is b[k] or bool(np.all(a[k] == b[k])) for k in a)
 
 
-def _short(value: Any) -> str:
+def setting_text(value: Any) -> str:
     """A setting in a few letters."""
     if isinstance(value, float):
         return f"{value:g}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.errors import unknown
+from gdcore.lab.results import setting_text
 from gdcore.plots.curves import LABELS
 from gdcore.plots.style import BLUE, CYCLE, axes_for, dress, legend, shades, thinned
 
@@ -120,17 +121,15 @@ def _line(result: Comparison, what: str, ax: Axes | None) -> Axes:
     good = mean[np.isfinite(mean)]
     if good.size and good.min() > 0 and good.max() / good.min() > 30 and what.endswith("loss"):
         ax.set_yscale("log")
-    return dress(ax, "", name.replace("_", " "), _label(what))
+    return dress(ax, "", _label(name), _label(what))
 
 
 def _positions(values: list[Any], name: str, ax: Axes) -> tuple[np.ndarray, bool]:
     """Where the values of a setting stand on the axis, and whether they are numbers."""
-    from gdcore.lab.results import _short
-
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
     if not numeric:
         at = np.arange(len(values), dtype=float)
-        words = [_short(v) for v in values]
+        words = [setting_text(v) for v in values]
         turned = sum(map(len, words)) > 40
         ax.set_xticks(at, words, rotation=35 if turned else 0, ha="right" if turned else "center")
         ax.set_xlim(-0.5, len(values) - 0.5)
@@ -139,20 +138,19 @@ def _positions(values: list[Any], name: str, ax: Axes) -> tuple[np.ndarray, bool
     if at.min() > 0 and at.max() / at.min() > DECADES:
         ax.set_xscale("log")
     elif len(values) <= 8:
-        ax.set_xticks(at, [_short(v) for v in values])
+        ax.set_xticks(at, [setting_text(v) for v in values])
     return at, True
 
 
 def _map(result: Comparison, what: str, ax: Axes | None) -> Axes:
-    from gdcore.lab.results import _short
-
     rows_of, columns_of = result.settings
     down, across = (
-        list(dict.fromkeys(_short(row[s]) for row in result.rows)) for s in (rows_of, columns_of)
+        list(dict.fromkeys(setting_text(row[s]) for row in result.rows))
+        for s in (rows_of, columns_of)
     )
     cells = np.full((len(down), len(across)), np.nan)
     for row in result.rows:
-        at = down.index(_short(row[rows_of])), across.index(_short(row[columns_of]))
+        at = down.index(setting_text(row[rows_of])), across.index(setting_text(row[columns_of]))
         cells[at] = row[what] * _unit(what)
     ax = axes_for(ax, (1.9 + 0.9 * len(across), 1.6 + 0.55 * len(down)))
     shown = ax.imshow(np.ma.masked_invalid(cells), cmap="viridis", aspect="auto")
@@ -164,7 +162,7 @@ def _map(result: Comparison, what: str, ax: Axes | None) -> Axes:
         ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=8)
     ax.set_xticks(range(len(across)), across)
     ax.set_yticks(range(len(down)), down)
-    return dress(ax, "", columns_of.replace("_", " "), rows_of.replace("_", " "), grid=None)
+    return dress(ax, "", _label(columns_of), _label(rows_of), grid=None)
 
 
 def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None = None) -> Axes:
@@ -187,8 +185,6 @@ def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None
     ValueError
         If no history has such a number.
     """
-    from gdcore.lab.results import _short
-
     known = list(dict.fromkeys(k for run in result.runs for k in run.history if k != "lr"))
     if what is None:
         what = "val_loss" if "val_loss" in known else "loss"
@@ -210,7 +206,7 @@ def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None
         mean, std = _mean_std(lines)
         every += mean[np.isfinite(mean)].tolist()
         label = ", ".join(
-            f"{s.replace('_', ' ')} {_short(group[0].settings[s])}" for s in result.settings
+            f"{s.replace('_', ' ')} {setting_text(group[0].settings[s])}" for s in result.settings
         )
         at = np.arange(1, longest + 1)
         ax.plot(at, mean, color=colour, linewidth=1.6, label=label if i in named else "_nolegend_")

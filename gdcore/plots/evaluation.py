@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.plots.style import BLUE, GREY, VERMILION, axes_for, dress, thinned
+from gdcore.plots.style import (
+    BLUE,
+    GREY,
+    VERMILION,
+    axes_for,
+    dress,
+    legend,
+    shades,
+    thinned,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,8 +132,6 @@ def residuals(y_true: Any, y_pred: Any, ax: Axes | None = None, unit: str = "") 
     ax.text(0.03, 0.97, note, transform=ax.transAxes, va="top", fontsize=9, color="#333333")
     ax.set_aspect("equal", adjustable="datalim")
     more = f" ({unit})" if unit else ""
-    from gdcore.plots.style import legend
-
     legend(ax, loc="lower right")
     return dress(ax, "Predicted against true", "true" + more, "predicted" + more)
 
@@ -162,12 +169,12 @@ def importance(found: Importance, ax: Axes | None = None, most: int = MOST_COLUM
 
 
 def attribution(image: Any, contributions: Any, ax: Axes | None = None, title: str = "") -> Axes:
-    """Draw what each pixel contributes to an output: blue against it, red for it.
+    """Draw what each pixel contributes to an output: red for it, blue against it.
 
     Parameters
     ----------
     image : array of shape (height, width) or (height, width, channels)
-        Drawn in grey below.
+        Its outline is drawn on top: where it is half as bright as at its brightest.
     contributions : array of the same shape
         From `input_gradients` or `integrated_gradients`; summed over channels.
     ax : matplotlib.axes.Axes, optional
@@ -192,12 +199,17 @@ def attribution(image: Any, contributions: Any, ax: Axes | None = None, title: s
         below, over = below.mean(axis=2), over.sum(axis=2)
     ax = axes_for(ax, (4.6, 4.0))
     limit = float(np.abs(over).max()) or 1.0
-    ax.imshow(below, cmap="Greys", alpha=0.35)
-    shown = ax.imshow(over, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=0.75)
+    shown = ax.imshow(over, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    if np.ptp(below):
+        half = (below.min() + below.max()) / 2
+        ax.contour(below, levels=[half], colors="#222222", linewidths=1.3)
     ax.figure.colorbar(shown, ax=ax, label="contribution", fraction=0.046, pad=0.03)
     ax.set_xticks([])
     ax.set_yticks([])
-    return dress(ax, title or "What each pixel contributes", "", "", grid=None)
+    dress(ax, title or "What each pixel contributes", "", "", grid=None)
+    for side in ax.spines.values():
+        side.set_visible(True)
+    return ax
 
 
 def weights(model: Model, ax: Axes | None = None, role: str = "kernel") -> Axes:
@@ -227,8 +239,6 @@ def weights(model: Model, ax: Axes | None = None, role: str = "kernel") -> Axes:
     }
     if not drawn:
         raise ValueError(f"the model has no parameters of the role {role!r}")
-    from gdcore.plots.style import shades
-
     ax = axes_for(ax, (6.0, 1.4 + 0.55 * len(drawn)))
     edge = max(float(np.quantile(np.abs(w), 0.9995)) for w in drawn.values()) or 1.0
     bins = np.linspace(-edge, edge, BINS + 1)

@@ -168,7 +168,13 @@ def over_steps(monitor: Monitor, what: str = "gradient", ax: Axes | None = None)
         label_of = name if i in named else "_nolegend_"
         ax.plot(monitor.steps, y, color=colour, linewidth=1.5, label=label_of)
     if logarithmic:
+        from matplotlib.ticker import NullFormatter
+
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        if high / low < 10:  # at least two labelled decades
+            ax.set_ylim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))
+        ax.yaxis.set_minor_formatter(NullFormatter())
     elif what in ("inactive", "dead"):
         from matplotlib.ticker import PercentFormatter
 
@@ -267,7 +273,7 @@ def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour"
         return ax
     from matplotlib.colors import LogNorm, Normalize
 
-    ax = axes_for(ax, (5.8, 4.6))
+    ax = axes_for(ax, (6.2, 4.8))
     if high <= low:
         high = low + 1e-12
     levels = np.geomspace(low, high, 15) if logarithmic else np.linspace(low, high, 15)
@@ -289,7 +295,8 @@ def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour"
         fontsize=9,
         bbox={"boxstyle": "round,pad=0.2", "facecolor": "black", "alpha": 0.45, "linewidth": 0},
     )
-    ax.set_aspect("equal")
+    ax.set_box_aspect(1)
+    ax.locator_params(nbins=5)
     return dress(ax, title, x, y, grid=None)
 
 

@@ -11,10 +11,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gdcore.activations import ACTIVATIONS
+from gdcore.graph.fuse import base
 from gdcore.graph.ir import Value, topological
+from gdcore.graph.phases import specialize
 from gdcore.graph.registry import INPUT
 from gdcore.io import write_atomically
-from gdcore.layers.base import Layer, Parameter
+from gdcore.layers.base import Parameter
 from gdcore.plots.layered import Layout, arrange
 from gdcore.summary import layer_names
 
@@ -134,73 +137,64 @@ def graph(model: Model, path: str | os.PathLike[str] | None = None) -> Drawing:
 def _nodes(model: Model, network: Network) -> list[Node]:
     """The nodes, each after its sources."""
     names = layer_names(model, network)
-    outputs = set(network.outputs)
-    order = topological(network.outputs)
-    tagged = any(v.layer is not None for v in order)
-    users: dict[Value, int] = {}
-    for v in order:
-        for x in v.inputs:
-            users[x] = users.get(x, 0) + 1
+    outputs = network.outputs
+    order = topological(outputs)
+    ends = {v for v in order if v.layer in names}
+    if not ends:  # a model from a file: a layer's output is what the next kernel reads
+        outputs, _ = specialize(outputs, training=False)
+        order = topological(outputs)
+        kernels = [v for v in order if v.op.kind == "kernel"]
+        ends = {base(x) for v in kernels for x in v.inputs if base(x).op.kind != "leaf"}
+    last = set(outputs)
     made: dict[Value, Node] = {}
     for v in order:
-        own = v.op is INPUT or v in outputs or v.layer in names
-        if not tagged and not own:  # a model from a file: its kernels are what can be told apart
-            own = v.op.kind == "kernel" or v.op.name.endswith(
-                ("relu", "sigmoid", "tanh", "softmax")
-            )
-        if own:
-            made[v] = _node(v, made, names, network, v in outputs)
+        if v.op is INPUT:
+            made[v] = Node(v.name, _dims(v), "input")
+        elif v in ends or v in last:
+            made[v] = _node(v, made, names.get(v.layer, ""), network, v in last)
     return list(made.values())
 
 
-def _node(
-    v: Value, made: dict[Value, Node], names: dict[Layer, str], network: Network, last: bool
-) -> Node:
+def _dims(v: Value) -> str:
+    return "×".join(map(str, v.shape))
+
+
+def _node(v: Value, made: dict[Value, Node], name: str, network: Network, last: bool) -> Node:
     """The node of a value, and of all that leads to it from other nodes."""
-    shape = "×".join(map(str, v.shape))
-    if v.op is INPUT:
-        return Node(v.name, shape, "input")
-    inside: list[Value] = [v]
-    sources: list[Node] = []
-    stack, seen = list(v.inputs), {v}
-    while stack:
-        x = stack.pop(0)
-        if x in seen:
-            continue
-        seen.add(x)
-        if x in made:
-            sources.append(made[x])
-        else:
-            inside.append(x)
-            stack += x.inputs
-    held = {x.attrs["variable"] for x in inside if "variable" in x.attrs}
+    inside, sources = _between(v, made)
+    held = {x.attrs["variable"]: None for x in inside if "variable" in x.attrs}
     count = sum(p.size for p in held if isinstance(p, Parameter))
-    layer = v.layer
     ops = [x.op.name for x in inside if x.op.kind != "leaf" and x.op.name not in HIDDEN]
-    joins = len(sources) > 1 and not held
-    if joins or layer not in names:
-        title = SIGNS.get(ops[0], ops[0]) if ops else "output"
-        if held and layer not in names:
-            title = f"{network.names[min(held, key=network.names.__getitem__)].rpartition('.')[0]} {title}"
-        if not held:
-            return Node(
-                title, "" if not last else shape, "output" if last and not joins else "op", sources
-            )
-        return Node(title, f"{shape} · {count:,}", "output" if last else "learns", sources)
-    kind = type(layer).__name__
-    name = names[layer]
-    title = (
-        kind
-        if name.lower().rstrip("_0123456789.").endswith(kind.lower()) or name.isdigit()
-        else f"{name}: {kind}"
-    )
-    activation = getattr(layer, "activation", None)
-    called = getattr(activation, "__name__", "")
-    if called and called not in ("linear", "<lambda>"):
-        title += f" {called}"
-    detail = f"{shape} · {count:,} parameters" if count else shape
-    colour = "output" if last else "learns" if count else "layer"
-    return Node(title, detail, colour, sources)
+    sign = SIGNS.get(ops[0], ops[0]) if ops else "output"
+    if not held and (len(sources) > 1 or not name):
+        return Node(sign, "", "op", sources)
+    if not name:
+        owners = dict.fromkeys(network.names[p].rpartition(".")[0] for p in held)
+        title = " ".join([", ".join(filter(None, owners)), sign if sign in ACTIVATIONS else ""])
+        title = title.strip() or sign
+    else:
+        kind = type(v.layer).__name__
+        plain = name.lower().rstrip("_0123456789.")
+        title = kind if not plain or plain.endswith(kind.lower()) else f"{name}: {kind}"
+        called = getattr(getattr(v.layer, "activation", None), "__name__", "")
+        title += f" {called}" if called in ACTIVATIONS and called != "linear" else ""
+    detail = f"{_dims(v)} · {count:,} parameters" if count else _dims(v)
+    return Node(title, detail, "output" if last else "learns" if count else "layer", sources)
+
+
+def _between(v: Value, made: dict[Value, Node]) -> tuple[list[Value], list[Node]]:
+    """The values that lead to this one from nodes made before, and those nodes."""
+    inside, sources, seen = [v], [], {v}
+    for x in inside:  # grows as it goes
+        for y in x.inputs:
+            if y in seen:
+                continue
+            seen.add(y)
+            if y in made:
+                sources.append(made[y])
+            else:
+                inside.append(y)
+    return inside, sources
 
 
 def _svg(nodes: list[Node], layout: Layout) -> str:
