@@ -48,9 +48,9 @@ def draw(folder: Path) -> list[Path]:
 
     model = network(depth=2)
     model.compile(gd.Adam(1e-3), "cross_entropy", ["accuracy"])
+    keep(gd.lr_find(model, x, y, seed=0).plot(), "lr_find")
+    model.fit(x, y, epochs=0, seed=0)
     start = model.state_dict()
-    found = gd.lr_find(model, x, y, seed=0)
-    keep(found.plot(), "lr_find")
     history = model.fit(x, y, epochs=20, validation_data=(xt, yt), seed=0, verbose=0)
     figure = gd.plots.curves(history, title="Handwritten digits")
     keep(figure.axes[0], "history")
@@ -72,7 +72,7 @@ def draw(folder: Path) -> list[Path]:
     deep = watched(network("sigmoid", 10), gd.SGD(0.1), 3, x, y, every=20)
     keep(deep.report().plot(), "vanishing")
     keep(deep.plot("gradient"), "gradients")
-    burnt = watched(network("relu", 6), gd.SGD(2.0), 5, x, y)
+    burnt = watched(network("relu", 3), gd.SGD(1.0), 5, x, y)
     keep(burnt.plot("dead"), "dead")
 
     held = {"validation_data": (xt, yt), "verbose": 0}

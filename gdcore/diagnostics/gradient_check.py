@@ -30,6 +30,7 @@ ROWS = 4
 # Half of the width of a central difference. Its error is about h² + 1e-16/h: least near 6e-6
 # (CS231n, "Gradient checks", recommends 1e-5).
 WIDTH = 1e-5
+ROUNDING = 1e-9  # of a difference, for outputs of size 1: some 50 · 2e-16 / 1e-5
 KINK = 1e-4  # two widths that disagree by more than this share have a kink between them
 
 
@@ -299,49 +300,57 @@ class _Setting:
 
     def check(self, samples: int, seed: int) -> list[TensorCheck]:
         """Each tensor, at some of its elements."""
-        value = self._run(self.both)
-        if not np.isfinite(value):
+        self.value = self._run(self.both)
+        if not np.isfinite(self.value):
             raise ValueError(
                 "check_gradient: the output is not finite; give x where the function is defined"
             )
         slopes = [self.both.read(g, self.rows).astype(np.float64) for g in self.slopes]
-        noise = 1e-8 * max(1.0, abs(value))
         return [
-            self._tensor(name, array, slope, samples, Stream(seed, f"check/{name}/at"), noise)
+            self._tensor(name, array, slope, samples, Stream(seed, f"check/{name}/at"))
             for (name, _, array), slope in zip(self.moved, slopes, strict=True)
         ]
 
-    def _difference(self, array: np.ndarray, at: tuple[int, ...], width: float) -> float:
+    def _difference(
+        self, array: np.ndarray, at: tuple[int, ...], width: float
+    ) -> tuple[float, float]:
+        """The central difference, and how much the slope to the right is above that to the left."""
         kept = array[at]
         array[at] = kept + width
         above = self._run(self.forward)
         array[at] = kept - width
         below = self._run(self.forward)
         array[at] = kept
-        return (above - below) / (2 * width)
+        return (above - below) / (2 * width), (above + below - 2 * self.value) / width
+
+    def _at_kink(
+        self, wide: tuple[float, float], narrow: tuple[float, float], rounding: float
+    ) -> bool:
+        """Whether a slope jumps between the two widths, or at the very element.
+
+        Where a function is smooth the two slopes come together as the width shrinks.
+        """
+        apart = abs(wide[0] - narrow[0]) > KINK * max(abs(wide[0]), abs(narrow[0])) + rounding
+        jump = abs(narrow[1]) > max(0.75 * abs(wide[1]), 100 * rounding)
+        return apart or jump
 
     def _tensor(
-        self,
-        name: str,
-        array: np.ndarray,
-        slope: np.ndarray,
-        samples: int,
-        draws: Stream,
-        noise: float,
+        self, name: str, array: np.ndarray, slope: np.ndarray, samples: int, draws: Stream
     ) -> TensorCheck:
+        rounding = ROUNDING * max(1.0, abs(self.value))
         numbers = draws.permutation(array.size)[:samples]
         found: list[tuple[float, tuple[int, ...], float, float]] = []
-        largest, skipped = noise, 0
+        largest, skipped = 10 * rounding, 0
         for number in numbers.tolist():
             at = tuple(int(i) for i in np.unravel_index(number, array.shape))
             width = WIDTH * max(1.0, abs(float(array[at])))
             wide, narrow = (self._difference(array, at, w) for w in (width, width / 2))
-            own = float(slope[at])
-            largest = max(largest, abs(narrow), abs(own))
-            if abs(wide - narrow) > KINK * max(abs(wide), abs(narrow), noise / KINK):
+            if self._at_kink(wide, narrow, rounding):
                 skipped += 1
-            else:
-                found.append((abs(own - narrow), at, own, narrow))
-        error, at, own, narrow = max(found, default=(0.0, (), float("nan"), float("nan")))
+                continue
+            own = float(slope[at])
+            largest = max(largest, abs(narrow[0]), abs(own))
+            found.append((max(0.0, abs(own - narrow[0]) - rounding), at, own, narrow[0]))
+        error, at, own, there = max(found, default=(0.0, (), float("nan"), float("nan")))
         zero = not slope.any()
-        return TensorCheck(name, error / largest, at, own, narrow, len(numbers), skipped, zero)
+        return TensorCheck(name, error / largest, at, own, there, len(numbers), skipped, zero)

@@ -36,18 +36,21 @@ class RangeTest:
     smoothed : ndarray
         The losses, smoothed over neighbouring steps.
     suggestion : float
-        The rate at which the smoothed loss falls most steeply over log(rate); NaN if it never
-        falls.
+        `steepest`, but at most a tenth of `lowest`: a rate that is borne for a few steps on the
+        way up may be too large for all of a training. NaN if the loss never falls.
+    steepest : float
+        The rate at which the smoothed loss falls most steeply over log(rate), or NaN.
     lowest : float
         The rate at which the smoothed loss is lowest: the end of the useful range.
     diverged : bool
-        Whether the test ended because the loss rose, rather than at its last rate.
+        Whether the loss had doubled, or risen further than that, when the test ended.
     """
 
     rates: np.ndarray
     losses: np.ndarray
     smoothed: np.ndarray
     suggestion: float
+    steepest: float
     lowest: float
     diverged: bool
 
@@ -57,8 +60,8 @@ class RangeTest:
             return f"no suggestion: the loss did not fall at any of {tried}"
         end = "" if self.diverged else "; the loss had not risen by then: try a larger end"
         return (
-            f"suggested learning rate {self.suggestion:.1e} (steepest descent; "
-            f"lowest loss at {self.lowest:.1e}; {tried}{end})"
+            f"suggested learning rate {self.suggestion:.1e} "
+            f"(steepest descent at {self.steepest:.1e}, lowest loss at {self.lowest:.1e}; {tried}{end})"
         )
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
@@ -118,8 +121,8 @@ def lr_find(
 
     References
     ----------
-    Smith 2017, Cyclical learning rates for training neural networks; the exponential growth and
-    the steepest descent are those of fastai's `lr_find`.
+    Smith 2017, Cyclical learning rates for training neural networks; the exponential growth, the
+    steepest descent and the tenth of the lowest point are those of fastai's `lr_find`.
 
     Examples
     --------
@@ -142,7 +145,7 @@ def lr_find(
     shadow = Shadow(model, x, y, sample_weight, optimizer=optimizer, seed=seed)
     losses = _train(shadow, min(batch_size, shadow.data.rows), steps, stop)
     rates = rising(np.arange(len(losses)))
-    return _read(rates, losses, diverged=len(losses) < steps or not np.isfinite(losses[-1]))
+    return _read(rates, losses)
 
 
 def _train(shadow: Shadow, batch: int, steps: int, stop: float) -> np.ndarray:
@@ -181,7 +184,7 @@ def _train(shadow: Shadow, batch: int, steps: int, stop: float) -> np.ndarray:
     return np.array(losses)
 
 
-def _read(rates: np.ndarray, losses: np.ndarray, diverged: bool) -> RangeTest:
+def _read(rates: np.ndarray, losses: np.ndarray) -> RangeTest:
     """The curve, smoothed, and where it falls most steeply."""
     at = np.arange(len(losses))
     width = max(1.0, WIDTH * len(losses))
@@ -191,4 +194,7 @@ def _read(rates: np.ndarray, losses: np.ndarray, diverged: bool) -> RangeTest:
     slope = np.gradient(smoothed, np.log(rates)) if len(losses) > 1 else np.zeros(1)
     steepest = int(np.argmin(slope[: bottom + 1]))
     found = rates[steepest] if slope[steepest] < 0 and bottom > 0 else float("nan")
-    return RangeTest(rates, losses, smoothed, float(found), float(rates[bottom]), diverged)
+    lowest = float(rates[bottom])
+    suggestion = float(min(found, lowest / 10)) if found == found else found
+    diverged = bool(smoothed[-1] - smoothed[0] > abs(smoothed[0]))
+    return RangeTest(rates, losses, smoothed, suggestion, float(found), lowest, diverged)
