@@ -220,7 +220,7 @@ def test_bad_grids(digits, grid, error, message):
 def test_bad_models_and_seeds(digits):
     with pytest.raises(TypeError, match="model_fn returned int"):
         compare(lambda: 3, *digits[0], {"lr": [0.1]}, verbose=0)
-    with pytest.raises(ValueError, match="seeds"):
+    with pytest.raises(ValueError, match="seeds=0"):
         compare(network, *digits[0], {"lr": [0.1]}, seeds=0, verbose=0)
     with pytest.raises(ValueError, match="at least one"):
         compare(network, *digits[0], {"lr": [0.1]}, seeds=[], verbose=0)

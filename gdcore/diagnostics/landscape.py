@@ -136,7 +136,7 @@ def loss_landscape(
         raise ValueError(f"loss_landscape span={span!r}: expected a positive number")
     if positive("loss_landscape points", points) < 3:
         raise ValueError(f"loss_landscape points={points!r}: expected at least 3")
-    shadow = Shadow(model, x, y, sample_weight, seed=seed)
+    shadow = Shadow(model, x, y, sample_weight, seed=seed, supervised=True)
     loss = _Loss(shadow)
     origin = shadow.memory.params.copy()
     first, second = (_direction(shadow, seed, which) for which in ("a", "b"))
@@ -202,7 +202,7 @@ def interpolate(
     if not 0 <= beyond < float("inf"):
         raise ValueError(f"interpolate beyond={beyond!r}: expected a number of at least 0")
     state = other if isinstance(other, Mapping) else other.state_dict()
-    shadow = Shadow(model, x, y, sample_weight)
+    shadow = Shadow(model, x, y, sample_weight, supervised=True)
     memory = shadow.memory
     if set(state) != set(shadow.network.names.values()):
         wrong = sorted(set(state) ^ set(shadow.network.names.values()))

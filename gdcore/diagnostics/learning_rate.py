@@ -142,7 +142,7 @@ def lr_find(
     batch_size = positive("lr_find batch_size", batch_size)
     rising = Exponential(start, end / start, steps - 1)
     optimizer = dataclasses.replace(model.optimizer, lr=rising)
-    shadow = Shadow(model, x, y, sample_weight, optimizer=optimizer, seed=seed)
+    shadow = Shadow(model, x, y, sample_weight, optimizer=optimizer, seed=seed, supervised=True)
     losses = _train(shadow, min(batch_size, shadow.data.rows), steps, stop)
     rates = rising(np.arange(len(losses)))
     return _read(rates, losses)

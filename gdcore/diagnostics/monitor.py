@@ -56,7 +56,7 @@ def diagnose(
     >>> gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0).verdict
     'healthy'
     """
-    shadow = Shadow(model, x, y, sample_weight, seed=seed)
+    shadow = Shadow(model, x, y, sample_weight, seed=seed, supervised=True)
     return Report([Probe(model, shadow).take(shadow.counter)])
 
 

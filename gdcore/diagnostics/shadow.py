@@ -35,6 +35,8 @@ class Shadow:
     sample_weight : array, optional
     optimizer : Optimizer, optional
         Instead of the model's; its slots begin afresh.
+    supervised : bool
+        Whether there must be targets.
     seed : int, optional
         Of weights that are not there yet, and of what is random in the layers.
 
@@ -56,12 +58,13 @@ class Shadow:
         *,
         optimizer: Optimizer | None = None,
         seed: int | None = None,
+        supervised: bool = False,
     ) -> None:
         first, spec = model._network is None, model._target_spec
         try:
             if isinstance(x, Data):
                 self.data = x
-            elif y is not None:
+            elif supervised or y is not None:
                 self.data = model._prepare(x, y, sample_weight)
             else:
                 self.data = Data(as_inputs(x, model.input_names), [])

@@ -114,13 +114,7 @@ def compare(
     32
     """
     settings = _checked(grid)
-    chosen = (
-        list(range(positive("compare seeds", seeds)))
-        if not isinstance(seeds, Sequence)
-        else [int(s) for s in seeds]
-    )
-    if not chosen:
-        raise ValueError("compare seeds: expected at least one")
+    chosen = _seeds(seeds)
     make, classes = model_fn, None
     if make is None or loss is None:
         classes = _classes(y)
@@ -186,6 +180,15 @@ def _checked(grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     if sum(n in RATE for n in out) > 1:
         raise ValueError("compare grid has both 'lr' and 'learning_rate': expected one of them")
     return out
+
+
+def _seeds(seeds: Any) -> list[int]:
+    """Which seeds: those given, or 0, 1, ... as many as given."""
+    if not isinstance(seeds, Sequence) or isinstance(seeds, str):
+        return list(range(positive("compare seeds", seeds)))
+    if not seeds or not all(hasattr(s, "__index__") for s in seeds):
+        raise ValueError(f"compare seeds={seeds!r}: expected at least one, whole numbers")
+    return [int(s) for s in seeds]
 
 
 def _classes(y: Any) -> int | None:
