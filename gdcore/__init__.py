@@ -52,8 +52,9 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets, interop, onnx, tabular
+    from gdcore import datasets, diagnostics, interop, lab, onnx, plots, tabular
     from gdcore.checkpoints import Checkpoint
+    from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.io.model_file import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
@@ -69,12 +70,16 @@ _LATER = {
     "MLflowLogger": ("gdcore.loggers", "MLflowLogger"),
     "TensorBoardLogger": ("gdcore.loggers", "TensorBoardLogger"),
     "datasets": ("gdcore.datasets", None),
+    "diagnostics": ("gdcore.diagnostics", None),
     "estimators": ("gdcore.estimators", None),
     "fit_many": ("gdcore.many", "fit_many"),
     "interop": ("gdcore.interop", None),
+    "lab": ("gdcore.lab", None),
     "lbfgs": ("gdcore.quasi_newton", "lbfgs"),
     "load": ("gdcore.io.model_file", "load"),
+    "lr_find": ("gdcore.diagnostics.learning_rate", "lr_find"),
     "onnx": ("gdcore.onnx", None),
+    "plots": ("gdcore.plots", None),
     "tabular": ("gdcore.tabular", None),
 }
 
@@ -130,18 +135,22 @@ __all__ = [
     "TensorBoardLogger",
     "activations",
     "datasets",
+    "diagnostics",
     "fit_many",
     "get_num_threads",
     "initializers",
     "interop",
+    "lab",
     "layers",
     "lbfgs",
     "load",
     "losses",
+    "lr_find",
     "metrics",
     "onnx",
     "ops",
     "optimizers",
+    "plots",
     "schedules",
     "set_num_threads",
     "tabular",

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdcore.html import sparkline, table_html
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from gdcore.fitting import Data
     from gdcore.model import Model
 
 Logs = dict[str, Any]
@@ -66,6 +71,9 @@ class Callback:
     """
 
     model: Model
+
+    def on_data(self, data: Data) -> None:
+        """Before training begins: what is trained on, checked; keep no more of it than you need."""
 
     def on_train_begin(self, logs: Logs) -> None:
         """Before the first epoch.
@@ -172,7 +180,7 @@ class Saver(Callback):
 
 def wants_batches(callback: Callback) -> bool:
     """Whether a callback must be called after every step."""
-    return type(callback).on_batch_end is not Callback.on_batch_end
+    return getattr(callback.on_batch_end, "__func__", None) is not Callback.on_batch_end
 
 
 class History(Callback):
@@ -227,6 +235,48 @@ class History(Callback):
             f"{k}={v[-1]:.4g}" for k, v in self.history.items() if v and np.ndim(v[-1]) == 0
         )
         return f"<History of {len(self.epoch)} epochs: {last}>"
+
+    def _repr_html_(self) -> str:
+        scalars = {k: v for k, v in self.history.items() if v and np.ndim(v[0]) == 0}
+        rows: list[tuple[str, ...]] = [("", "first", "last", "best", "at epoch")]
+        for name, values in scalars.items():
+            finite = [v for v in values if np.isfinite(v)]
+            if name == "lr" or not finite:
+                rows.append((name, f"{values[0]:.4g}", f"{values[-1]:.4g}", "", ""))
+                continue
+            best = min(finite) if better("auto", name) == "min" else max(finite)
+            numbers = (f"{v:.4g}" for v in (values[0], values[-1], best))
+            rows.append((name, *numbers, str(values.index(best) + 1)))
+        losses = [scalars[k] for k in ("loss", "val_loss") if k in scalars]
+        caption = f"History of {len(self.epoch)} epochs"
+        return sparkline(losses) + table_html(rows, "<>>>>", caption)
+
+    def plot(self, metric: str | None = None, ax: Axes | None = None) -> Any:
+        """Draw the numbers over the epochs, training beside validation; needs matplotlib.
+
+        Parameters
+        ----------
+        metric : str, optional
+            "loss", a metric or "lr"; all but "lr" by default, each in a panel.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw one number, the loss by default.
+
+        Returns
+        -------
+        matplotlib.axes.Axes, or an array of them for all numbers
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not there; the message says what to install.
+        ValueError
+            If there are no epochs, or no such number.
+        """
+        from gdcore.plots import curve, curves
+
+        if metric is None and ax is None:
+            return np.array(curves(self).axes)
+        return curve(self, metric or "loss", ax)
 
 
 def wrong_state(callback: Callback, state: Mapping[str, Any], expected: str) -> ValueError:

@@ -282,6 +282,7 @@ class Fit:
         model = self.model
         model.stop_training = False
         model.history = self.history  # there too when Ctrl-C ends the loop
+        self._tell("on_data", self.data)
         self._tell("on_train_begin", {})
         if self.resumed is not None:
             resuming.restore(self, self.resumed)

@@ -144,6 +144,12 @@ class Memory:
         return Place(GRADS, self.offsets[p] * self.dtype.itemsize)
 
     def fill(self, seed: int, old: Memory | None) -> None:
+        """Numbers for every variable, which has its home here from now on."""
+        self.draw(seed, old)
+        for v in (*self.network.parameters, *self.network.states):
+            v.data = self.view(v)
+
+    def draw(self, seed: int, old: Memory | None) -> None:
         """Numbers for every variable: those it has already, or those its initializer draws."""
         for v in (*self.network.parameters, *self.network.states):
             if v.data is not None:
@@ -165,8 +171,16 @@ class Memory:
                 if p in old.trainable():
                     for slot in self.slot_names:
                         self.slot(p, slot)[...] = old.slot(p, slot)
-        for v in (*self.network.parameters, *self.network.states):
-            v.data = self.view(v)
+
+    def copy(self, other: Memory) -> None:
+        """Take over all numbers of a memory of the same layout."""
+        for own, its in (
+            (self.params, other.params),
+            (self.grads, other.grads),
+            (self.slots, other.slots),
+            (self.states, other.states),
+        ):
+            np.copyto(own, its)
 
     def trainable(self) -> Sequence[Parameter]:
         """The parameters that are trained here."""

@@ -457,7 +457,7 @@ class Model(Weights):
         ...     print("exp" in str(error))
         True
         """
-        from gdcore.diagnosis import first_bad_tensor
+        from gdcore.examination import first_bad_tensor
 
         part = Data(
             [np.asarray(a[rows]) for a in data.inputs],
@@ -633,6 +633,28 @@ class Model(Weights):
         from gdcore.summary import summary
 
         return summary(self)
+
+    def draw(self, path: str | PathLike[str] | None = None) -> Any:
+        """Draw the layers and how they are joined; see `gdcore.plots.graph`.
+
+        Parameters
+        ----------
+        path : path-like, optional
+            An .svg file to write.
+
+        Returns
+        -------
+        Drawing
+            Shown by notebooks; `.svg` is its text.
+        """
+        from gdcore.plots.graph import graph
+
+        return graph(self, path)
+
+    def _repr_html_(self) -> str:
+        from gdcore.html import preformatted
+
+        return preformatted(self.summary())
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: architecture, weights, optimizer.

@@ -9,7 +9,7 @@ from gdcore import ops
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.feeds import fold_scales
 from gdcore.graph.instructions import Instruction
-from gdcore.graph.ir import Batch, Value, topological
+from gdcore.graph.ir import Batch, Value
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan
@@ -169,10 +169,8 @@ class Builder:
 
     def evaluate(self, batch: int, targets: Sequence[Target], weighted: bool) -> Step:
         """The loss and the outputs, as in prediction."""
-        leaves, weights = self._fed(targets, weighted)
-        loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
-        folded, scales = fold_scales([loss, *self.network.outputs], inputs)
+        inputs, values = self._graph(targets, weighted)
+        folded, scales = fold_scales(values, inputs)
         (loss, *outputs), _ = specialize(folded, training=False)
         places = Places(self.memory, inputs)
         plan = self._plan([loss, *outputs], [], {}, places, batch)
@@ -190,10 +188,8 @@ class Builder:
         outputs_kept: bool,
     ) -> Step:
         """Loss, gradients and update. Without an optimizer the gradients are the result."""
-        leaves, weights = self._fed(targets, weighted)
-        loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
-        folded, scales = fold_scales([loss, *self.network.outputs], inputs)
+        inputs, values = self._graph(targets, weighted)
+        folded, scales = fold_scales(values, inputs)
         (loss, *outputs), updates = specialize(folded, training=True)
         places = Places(self.memory, inputs)
         parameters = self.memory.trainable()
@@ -236,31 +232,25 @@ class Builder:
         )
         return Step(session, numbers)
 
-    def examine(
-        self, batch: int, targets: Sequence[Target], weighted: bool
-    ) -> tuple[Session, list[Value]]:
-        """A training step that keeps every tensor, gradients included, and updates nothing.
+    def traced(
+        self, targets: Sequence[Target], weighted: bool, training: bool
+    ) -> tuple[list[Value], Value, list[Value]]:
+        """The graph of one phase: what is fed, the loss, the outputs."""
+        inputs, values = self._graph(targets, weighted)
+        (loss, *outputs), _ = specialize(values, training)
+        return inputs, loss, outputs
 
-        Returns
-        -------
-        session : Session
-        values : list of Value
-            In the order in which they are computed; `Session.read` gets their numbers.
-        """
-        leaves, weights = self._fed(targets, weighted)
+    def study(self, batch: int, inputs: Sequence[Value], values: Sequence[Value]) -> Session:
+        """A session that computes some values and updates nothing; `Session.read` gets them."""
+        plan = self._plan(values, [], {}, Places(self.memory, inputs), batch)
+        return Session(plan, inputs, [], None, self.memory.buffers, gate=self.memory.gate)
+
+    def _graph(
+        self, targets: Sequence[Target], weighted: bool
+    ) -> tuple[list[Value], list[Value]]:
+        """The leaves that are fed, and the loss with the outputs behind it, of both phases."""
+        leaves = target_leaves(targets)
+        weights = input_value((Batch(1),), "weight") if weighted else None
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
-        (loss,), _ = specialize([loss], training=True)
-        loss.name = loss.name or "loss"
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
-        places = Places(self.memory, inputs)
-        parameters = self.memory.trainable()
-        grads = []
-        for p, g in zip(parameters, gradients(loss, [p.leaf for p in parameters]), strict=True):
-            grads.append(own_value(g, f"gradient of {self.network.names[p]}"))
-        values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
-        plan = self._plan(values, [], {}, places, batch)
-        memory = self.memory
-        return Session(plan, inputs, [], None, memory.buffers, gate=memory.gate), values
-
-    def _fed(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], Value | None]:
-        return target_leaves(targets), input_value((Batch(1),), "weight") if weighted else None
+        return inputs, [loss, *self.network.outputs]

@@ -148,19 +148,26 @@ def _own_layers(model: Layer) -> list[tuple[str, Layer]]:
     ]
 
 
+def layer_names(model: Model, network: Network) -> dict[Layer, str]:
+    """A name for each layer: those that attributes hold, then those met in the graph."""
+    own = _own_layers(model)
+    paths = {layer: path for path, layer in reversed(own)}
+    inside = {layer for _, layer in model.walk()}
+    order = topological(network.outputs)
+    met = [v.layer for v in order if v.layer is not None] + [v.owner for v in network.names]
+    names: dict[Layer, str] = {}
+    for layer in (*(layer for _, layer in own), *(x for x in met if x not in inside)):
+        if layer not in names:
+            names[layer] = paths.get(layer) or _graph_name(layer, network, list(names.values()))
+    return names
+
+
 def _layer_rows(model: Model, network: Network) -> list[Row]:
     """A row for each layer: those that attributes hold, then those met in the graph."""
     if model.variables and model.__dict__.get("_graph_outputs") is not None:  # from a file
         return []
-    found = dict.fromkeys([layer for _, layer in _own_layers(model)])
-    paths = {layer: path for path, layer in reversed(_own_layers(model))}
-    order = topological(network.outputs)
-    inside = {layer for _, layer in model.walk()}
-    met = [v.layer for v in order if v.layer is not None] + [v.owner for v in network.names]
-    found |= dict.fromkeys(layer for layer in met if layer not in inside)
     rows: list[Row] = []
-    for layer in found:
-        path = paths.get(layer) or _graph_name(layer, network, [r.path for r in rows])
+    for layer, path in layer_names(model, network).items():
         own = [v for v in layer.variables.values() if v in network.names]
         output = ", ".join(map(_dims, layer.__dict__.get("_output_shapes", [])))
         if layer is model:

@@ -65,7 +65,17 @@ def within(name, *rooms):
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
     ("errors", "random", "sparse", "turns", "_core"),
-    ("runtime", "arrays", "order", "progress", "graph", "schedules", "initializers", "metrics"),
+    (
+        "runtime",
+        "arrays",
+        "order",
+        "html",
+        "progress",
+        "graph",
+        "schedules",
+        "initializers",
+        "metrics",
+    ),
     ("ops", "session", "readahead"),
     ("activations", "losses", "optimizers"),
     ("layers",),
@@ -73,7 +83,7 @@ STOREYS = [
     ("memory",),
     ("updates",),
     ("steps", "copies"),
-    ("targets", "diagnosis", "summary", "compiled", "callbacks"),
+    ("targets", "examination", "summary", "compiled", "callbacks"),
     ("resuming", "weights"),
     ("fitting",),
     ("model",),
@@ -93,6 +103,8 @@ EDGE = (
     "tabular",
     "many",
     "quasi_newton",
+    "diagnostics",
+    "lab",
 )
 DOORKEEPERS = {
     "gdcore.graph.plan",
@@ -102,9 +114,11 @@ DOORKEEPERS = {
     "gdcore.order",
     "gdcore.cli.info",  # tells how the door was built
 }
-LATE_EDGE = {
+LATE_EDGE = {  # methods by which people reach the edge; nobody else does
     ("gdcore.model", "gdcore.io.model_file"),  # model.save
-    ("gdcore.model", "gdcore.checkpoints"),  # fit(resume_from=); nobody else reaches for the edge
+    ("gdcore.model", "gdcore.checkpoints"),  # fit(resume_from=)
+    ("gdcore.model", "gdcore.plots.graph"),  # model.draw
+    ("gdcore.callbacks", "gdcore.plots"),  # history.plot
 }
 
 # Within graph/, passes know the IR and the ops; groups and places are handed on as types.

@@ -65,7 +65,9 @@ def _reduce(v: Value) -> Value:
     arrays = [constant_array(x) for x in v.inputs] if size(v.shape) == 1 else []
     known = bool(arrays) and all(a is not None and a.size == 1 for a in arrays)
     if known and v.op.reference is not None:
-        return lift(np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64))
+        result = np.asarray(v.op.reference(*arrays, **v.attrs), dtype=np.float64)
+        if result.shape == v.shape:
+            return lift(result)
     if len(v.inputs) != 2:
         return v
     a, b = v.inputs

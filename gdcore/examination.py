@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gdcore.graph.ir import REAL, Value
+from gdcore.graph.differentiate import gradients
+from gdcore.graph.ir import REAL, Value, topological
+from gdcore.session import Session
 from gdcore.steps import Builder, Target
+from gdcore.updates import own_value
 
 if TYPE_CHECKING:
     from gdcore.fitting import Data
@@ -21,6 +24,20 @@ def describe(value: Value, depth: int = 2) -> str:
         return value.op.name
     named = [describe(x, depth - 1) for x in value.inputs if x.op.name not in ("constant", "count")]
     return f"{value.op.name}({', '.join(named)})" if named else value.op.name
+
+
+def _every_tensor(
+    builder: Builder, batch: int, targets: tuple[Target, ...], weighted: bool
+) -> tuple[Session, list[Value]]:
+    """A training step that keeps every tensor, in the order in which they are computed."""
+    inputs, loss, _ = builder.traced(targets, weighted, training=True)
+    loss.name = loss.name or "loss"
+    parameters = builder.memory.trainable()
+    grads = []
+    for p, g in zip(parameters, gradients(loss, [p.leaf for p in parameters]), strict=True):
+        grads.append(own_value(g, f"gradient of {builder.network.names[p]}"))
+    values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
+    return builder.study(batch, inputs, values), values
 
 
 def first_bad_tensor(
@@ -42,7 +59,7 @@ def first_bad_tensor(
     for variable, name in builder.network.names.items():
         if variable in memory.offsets and not np.isfinite(memory.view(variable)).all():
             return f"weight {name}"
-    session, values = builder.examine(data.rows, targets, data.weights is not None)
+    session, values = _every_tensor(builder, data.rows, targets, data.weights is not None)
     session.run(data.feeds(), data.rows, data.rows, seed=seed, counter=counter, threads=1)
     for value in values:
         if value.dtype == REAL and not np.isfinite(session.read(value, data.rows)).all():

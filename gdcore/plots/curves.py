@@ -1,11 +1,10 @@
-"""Pictures of training. Matplotlib is imported when the first is drawn, and no window is opened."""
+"""Curves of training: loss and metrics over the epochs."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,80 +12,22 @@ import numpy as np
 from gdcore.callbacks import History, better
 from gdcore.errors import unknown
 from gdcore.io import write_atomically
+from gdcore.plots.style import (
+    TRAIN,
+    VALIDATION,
+    axes_for,
+    check_path,
+    dress,
+    legend,
+    require_matplotlib,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["check_path", "curves", "require_matplotlib"]
-
-TRAIN, VALIDATION = "#1f6f9f", "#d1602b"  # told apart in grey and by the colour-blind, too
 MARKED = 40  # up to this many epochs each gets a dot
 LOG_FROM = 30.0  # a loss that falls by more than this factor is drawn on a logarithmic axis
-
-
-def require_matplotlib() -> None:
-    """Refuse, in one line, to draw without matplotlib.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not there; the message says what to install.
-
-    Examples
-    --------
-    >>> from gdcore.plots import require_matplotlib
-    >>> require_matplotlib()
-    """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f'plots need matplotlib, which cannot be imported ({error}): pip install "gdcore[plot]"'
-        ) from None
-
-
-def check_path(path: str | os.PathLike[str]) -> str:
-    """The format that a path's ending asks for, before hours of training are spent on its picture.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    str
-        The format's name.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not there.
-    ValueError
-        If matplotlib cannot write that format.
-
-    Examples
-    --------
-    >>> from gdcore.plots import check_path
-    >>> check_path("curves.svg")
-    'svg'
-    """
-    require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    ending, known = (
-        Path(path).suffix.lstrip(".").lower(),
-        sorted(FigureCanvasAgg.get_supported_filetypes()),
-    )
-    if ending not in known:
-        if not ending:
-            raise ValueError(
-                f"{os.fspath(path)}: the name has no ending that tells the format, expected for "
-                "example "
-                f"{Path(path).name or 'curves'}.png"
-            )
-        raise unknown("format of a picture", ending, known)
-    return ending
 
 
 def curves(
@@ -127,15 +68,8 @@ def curves(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    numbers = history.history if isinstance(history, History) else history
-    series = {
-        k: np.asarray(v, dtype=float)
-        for k, v in numbers.items()
-        if k != "lr" and len(v) and np.ndim(v[0]) == 0
-    }
-    names = list(dict.fromkeys(k.removeprefix("val_") for k in series))
-    if not names:
-        raise ValueError("no epochs to draw: expected a history of at least one epoch")
+    series = _series(history)
+    names = [n for n in dict.fromkeys(k.removeprefix("val_") for k in series) if n != "lr"]
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
     figure = Figure(
@@ -156,6 +90,49 @@ def curves(
         figure.savefig(content, format=ending)
         write_atomically(path, [content.getvalue()])
     return figure
+
+
+def _series(history: History | Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+    """The scalars of a history; raises ValueError if there are none."""
+    numbers = history.history if isinstance(history, History) else history
+    series = {
+        k: np.asarray(v, dtype=float) for k, v in numbers.items() if len(v) and np.ndim(v[0]) == 0
+    }
+    if not set(series) - {"lr"}:
+        raise ValueError("no epochs to draw: expected a history of at least one epoch")
+    return series
+
+
+def curve(
+    history: History | Mapping[str, Sequence[Any]], metric: str = "loss", ax: Axes | None = None
+) -> Axes:
+    """Draw one number over the epochs, training beside validation.
+
+    Parameters
+    ----------
+    history : History, or its dict
+    metric : str
+        "loss", a metric, or "lr".
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not there; the message says what to install.
+    ValueError
+        If there are no epochs, or no such number.
+    """
+    series = _series(history)
+    if metric not in series and "val_" + metric not in series:
+        raise unknown("number of a history", metric, [k for k in series if k[:4] != "val_"])
+    ax = axes_for(ax)
+    _panel(ax, metric, series.get(metric), series.get("val_" + metric))
+    return ax
 
 
 def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarray | None) -> None:
@@ -193,21 +170,16 @@ def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarr
     every = np.concatenate([y[np.isfinite(y)] for _, y, _ in drawn])
     if smallest and every.size and every.min() > 0 and every.max() / every.min() > LOG_FROM:
         axes.set_yscale("log")
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(
-        LABELS.get(name, name.replace("_", " "))
-        + (" (log scale)" if axes.get_yscale() == "log" else "")
-    )
+    label = LABELS.get(name, name.replace("_", " "))
+    scale = " (log scale)" if axes.get_yscale() == "log" else ""
+    dress(axes, axes.get_title(), "epoch", label + scale)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     axes.set_xlim(1 - 0.03 * max(epochs, 17), epochs + 0.03 * max(epochs, 17))
-    axes.grid(True, color="#dddddd", linewidth=0.7)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
+    legend(axes)
 
 
 LABELS = {
+    "lr": "learning rate",
     "r2": "R²",
     "mse": "mean squared error",
     "mae": "mean absolute error",

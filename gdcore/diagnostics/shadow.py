@@ -1,0 +1,94 @@
+"""A model's numbers in memory of their own: whatever is run there leaves the model as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gdcore.arrays import as_inputs
+from gdcore.compiled import check_indices
+from gdcore.fitting import Data
+from gdcore.memory import Memory
+from gdcore.random import fresh_seed
+from gdcore.steps import Builder
+
+if TYPE_CHECKING:
+    from gdcore.model import Model
+    from gdcore.network import Network
+    from gdcore.optimizers import Optimizer
+
+__all__ = ["Shadow", "sample"]
+
+
+class Shadow:
+    """A copy of a model's weights, states and optimizer slots, and data to run on it.
+
+    A model that has not been built is not built by this either: its shadow draws weights of its
+    own, and the model still draws those that `fit` is given a seed for.
+
+    Parameters
+    ----------
+    model : Model
+        Compiled, if there are targets.
+    x, y : data as `fit` takes it, without y for predictions alone; or x is data checked already
+    sample_weight : array, optional
+    optimizer : Optimizer, optional
+        Instead of the model's; its slots begin afresh.
+    supervised : bool
+        Whether there must be targets.
+    seed : int, optional
+        Of weights that are not there yet, and of what is random in the layers.
+
+    Attributes
+    ----------
+    data : Data
+    network : Network
+    memory : Memory
+    builder : Builder
+        Of steps over this memory.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        optimizer: Optimizer | None = None,
+        seed: int | None = None,
+        supervised: bool = False,
+    ) -> None:
+        first, spec = model._network is None, model._target_spec
+        try:
+            if isinstance(x, Data):
+                self.data = x
+            elif supervised or y is not None:
+                self.data = model._prepare(x, y, sample_weight)
+            else:
+                self.data = Data(as_inputs(x, model.input_names), [])
+            self.network: Network = model.network(self.data.inputs)
+            check_indices(self.data.inputs, self.network)
+        finally:
+            model._target_spec = spec
+            if first:
+                model.forget_trace()
+        self.optimizer = optimizer if optimizer is not None else model._optimizer
+        seed = model._seed if seed is None else seed
+        self.seed = fresh_seed() if seed is None else seed
+        self.counter = model.steps_done
+        self.memory = Memory(self.network, self.optimizer, model._dtype)
+        self.memory.draw(self.seed, model._memory)
+        self.builder = Builder(self.network, self.memory, model.losses, model.loss_weights)
+
+
+def sample(data: Data, rows: int) -> Data:
+    """A copy of the first rows of some data."""
+    part = data.take(slice(0, rows))
+    return Data(
+        [np.array(a) for a in part.inputs],
+        [np.array(a) for a in part.targets],
+        None if part.weights is None else np.array(part.weights),
+        part.spec,
+    )
