@@ -245,9 +245,7 @@ class Builder:
         plan = self._plan(values, [], {}, Places(self.memory, inputs), batch)
         return Session(plan, inputs, [], None, self.memory.buffers, gate=self.memory.gate)
 
-    def _graph(
-        self, targets: Sequence[Target], weighted: bool
-    ) -> tuple[list[Value], list[Value]]:
+    def _graph(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], list[Value]]:
         """The leaves that are fed, and the loss with the outputs behind it, of both phases."""
         leaves = target_leaves(targets)
         weights = input_value((Batch(1),), "weight") if weighted else None

@@ -332,7 +332,9 @@ def test_blocks_train_as_the_order_says(tmp_path):
     want = results(WHOLE.astype("f"), shuffle="blocks")
     assert results(WHOLE.astype(np.uint8), shuffle="blocks") == want
     assert results(mapped(WHOLE.astype(np.float64), tmp_path), shuffle="blocks") == want
-    with pytest.raises(ValueError, match="fit shuffle='rows': expected True, False, 'blocks' or a function"):
+    with pytest.raises(
+        ValueError, match="fit shuffle='rows': expected True, False, 'blocks' or a function"
+    ):
         model().fit(WHOLE, Y, shuffle="rows")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.arrays import as_array
+from gdcore.arrays import Rows, as_array
 from gdcore.callbacks import better, monitored
 from gdcore.diagnostics.shadow import Shadow
 from gdcore.graph.differentiate import gradients
@@ -72,11 +72,11 @@ class _Slopes:
         select[np.arange(rows), numbers] = 1
         return select.reshape(rows, *self.width)
 
-    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def __call__(self, inputs: Sequence[Rows]) -> list[np.ndarray]:
         """The slopes at some inputs, as many rows as the data has."""
         made: list[list[np.ndarray]] = [[] for _ in inputs]
         for start in range(0, self.data.rows, self.batch):
-            part = [np.ascontiguousarray(a[start : start + self.batch]) for a in inputs]
+            part = [np.ascontiguousarray(np.asarray(a[start : start + self.batch])) for a in inputs]
             rows = len(part[0])
             feeds = [(a, 1.0) for a in (*part, self.select[start : start + rows])]
             self.session.run(feeds, rows, rows)

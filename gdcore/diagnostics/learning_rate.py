@@ -157,7 +157,7 @@ def _train(shadow: Shadow, batch: int, steps: int, stop: float) -> np.ndarray:
     losses: list[float] = []
     running, lowest = 0.0, float("inf")
 
-    def after(_: int, __: int, loss: float) -> bool:
+    def after(_: int, __: int, loss: float, ___: list[np.ndarray]) -> bool:
         nonlocal running, lowest
         losses.append(loss)
         running = RUNNING * running + (1 - RUNNING) * loss

@@ -29,9 +29,7 @@ INSTANCES = [
     MLPClassifier(max_iter=100),
     MLPRegressor(max_iter=100),
     MLPClassifier(solver="lbfgs", max_iter=50, hidden_layer_sizes=(8,)),
-    MLPRegressor(
-        optimizer="adamw", learning_rate="one_cycle", normalization="layer", max_iter=50
-    ),
+    MLPRegressor(optimizer="adamw", learning_rate="one_cycle", normalization="layer", max_iter=50),
     NetClassifier(small, max_iter=50),
     NetRegressor(small),
 ]

@@ -33,7 +33,11 @@ def test_layers_are_what_was_asked_for():
     block = ["Dense", "BatchNorm", "Activation"]
     assert made == [*block, *block, "Dropout", "Dense"]
     assert layers.model_.layers[6].rate == 0.25
-    names = [getattr(x.activation, "__name__", "") for x in layers.model_.layers if hasattr(x, "activation")]
+    names = [
+        getattr(x.activation, "__name__", "")
+        for x in layers.model_.layers
+        if hasattr(x, "activation")
+    ]
     assert [n for n in names if n != "linear"] == ["gelu", "tanh", "softmax"]
 
 
@@ -80,7 +84,13 @@ def test_every_schedule(name, numbers):
 def test_every_loss(loss, numbers):
     X, y = numbers
     classes = (y > 0).astype(int) + (y > 1)
-    if loss not in ("cross_entropy", "binary_cross_entropy", "hinge", "squared_hinge", "kl_divergence"):
+    if loss not in (
+        "cross_entropy",
+        "binary_cross_entropy",
+        "hinge",
+        "squared_hinge",
+        "kl_divergence",
+    ):
         target = np.abs(np.stack([y, y * 2], 1))
         net = MLPRegressor(loss, **few(max_iter=40)).fit(X, target)
         assert net.loss_curve_[-1] < net.loss_curve_[0]
@@ -370,9 +380,7 @@ def test_net_of_images_and_of_words(digits):
 
     def convolution(shape, outputs):
         assert shape == (8, 8, 1)
-        return gd.Sequential(
-            [gd.Conv2D(4, 3, activation="relu"), gd.Flatten(), gd.Dense(outputs)]
-        )
+        return gd.Sequential([gd.Conv2D(4, 3, activation="relu"), gd.Flatten(), gd.Dense(outputs)])
 
     clf = net(NetClassifier, convolution, max_iter=40, optimizer=gd.Adam(0.01)).fit(images, y)
     assert clf.score(images, y) > 0.9

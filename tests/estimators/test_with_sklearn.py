@@ -37,7 +37,9 @@ def classifiers():
 
 def regressors():
     return [
-        MLPRegressor(hidden_layer_sizes=(16,), max_iter=60, random_state=0, learning_rate_init=0.01),
+        MLPRegressor(
+            hidden_layer_sizes=(16,), max_iter=60, random_state=0, learning_rate_init=0.01
+        ),
         NetRegressor(make_net, max_iter=100, random_state=0),
     ]
 
@@ -103,9 +105,12 @@ def test_calibration_importance_voting_stacking(clf, digits):
 def test_regressors_in_company(net, numbers):
     X, y = numbers
     assert cross_val_score(net, X, y, cv=3).mean() > 0.5
-    assert TransformedTargetRegressor(net, transformer=StandardScaler()).fit(X, y * 100).score(
-        X, y * 100
-    ) > 0.5
+    assert (
+        TransformedTargetRegressor(net, transformer=StandardScaler())
+        .fit(X, y * 100)
+        .score(X, y * 100)
+        > 0.5
+    )
     assert BaggingRegressor(net, 2, random_state=0).fit(X, y).predict(X).shape == (200,)
 
 
@@ -113,9 +118,15 @@ def test_regressors_in_company(net, numbers):
 def test_frames(library, digits):
     frames = pytest.importorskip(library)
     rng = np.random.RandomState(0)
-    data = {"size": rng.normal(size=300), "weight": rng.normal(size=300) * 9, "sort": list("abc") * 100}
+    data = {
+        "size": rng.normal(size=300),
+        "weight": rng.normal(size=300) * 9,
+        "sort": list("abc") * 100,
+    }
     frame = frames.DataFrame(data)
-    y = frames.Series(name="kind", **{"data" if library == "pandas" else "values": rng.randint(0, 2, 300)})
+    y = frames.Series(
+        name="kind", **{"data" if library == "pandas" else "values": rng.randint(0, 2, 300)}
+    )
     pipe = make_pipeline(
         make_column_transformer(
             (StandardScaler(), ["size", "weight"]),
