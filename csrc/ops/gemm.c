@@ -31,7 +31,7 @@ enum { PANEL = KC * NR + VL, STRIP = KC * MR + VL }; /* apart by a line more tha
 enum { A_SIZE = (MC / MR * STRIP + 16 * VL) * sizeof(real), B_SIZE = NC / NR * PANEL * sizeof(real) };
 /* A matrix of at most so many columns is computed the other way round, TURNED rows at a time: turning over
  * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
-enum { NARROW = VL / 2 + 2, NARROW_COLUMNS = VL - 2, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
+enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
 enum { OWN_SCRATCH = A_SIZE + (B_SIZE + 63) / 64 * 64 + TURNED_SIZE };
 _Static_assert(OWN_SCRATCH + (1 << 19) <= GD_SCRATCH, "packed blocks leave room for the epilogue");
 
