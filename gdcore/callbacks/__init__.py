@@ -8,9 +8,9 @@ from gdcore.callbacks.base import (
     wants_batches,
     wrong_state,
 )
+from gdcore.callbacks.early_stopping import EarlyStopping
 from gdcore.callbacks.history import History
-from gdcore.callbacks.numbers import better, monitored
-from gdcore.callbacks.stopping import EarlyStopping
+from gdcore.callbacks.monitored import better, monitored
 
 __all__ = [
     "Callback",

@@ -1,4 +1,4 @@
-"""What is called while a model trains."""
+"""What is called while a model trains: the hooks, and what every callback has need of."""
 
 from __future__ import annotations
 

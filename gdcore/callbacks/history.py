@@ -1,4 +1,4 @@
-"""What is remembered of a training: the numbers of every epoch."""
+"""The numbers of every epoch, kept, shown and drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.callbacks.base import Callback, Logs, wrong_state
-from gdcore.callbacks.numbers import better
+from gdcore.callbacks.monitored import better
 from gdcore.html import sparkline, table_html
 
 if TYPE_CHECKING:

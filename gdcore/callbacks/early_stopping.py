@@ -1,4 +1,4 @@
-"""Ending a training that gets no better."""
+"""Training that ends when it no longer pays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.callbacks.base import Callback, Logs, wrong_state
-from gdcore.callbacks.numbers import better, monitored
+from gdcore.callbacks.monitored import better, monitored
 
 
 class EarlyStopping(Callback):
