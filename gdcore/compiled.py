@@ -44,7 +44,18 @@ class Compiled(Settings):
         self._steps = {}
 
     def lend_data(self) -> None:
-        """Let the variables hold this model's numbers: they may be shared with another model."""
+        """Let the variables hold this model's numbers: they may be shared with another model.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> inner = gd.Dense(1, kernel_initializer="ones")
+        >>> model = gd.Sequential([gd.Input(2), inner])
+        >>> _ = model.memory()
+        >>> model.lend_data()
+        >>> gd.Sequential([gd.Input(2), inner]).predict([[1.0, 2.0]]).tolist()
+        [[3.0]]
+        """
         if self._memory is not None:
             for v in (*self._memory.network.parameters, *self._memory.network.states):
                 v.data = self._memory.view(v)
@@ -223,11 +234,36 @@ class Compiled(Settings):
         return step
 
     def share_plans(self, plans: Plans | None) -> None:
-        """Find plans, and keep them, where models of the same structure do; None to do so no more."""
+        """Find plans, and keep them, where models of the same structure do; None to do so no more.
+
+        Parameters
+        ----------
+        plans : Plans or None
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> from gdcore.graph.reuse import Plans
+        >>> shared = Plans()
+        >>> for seed in range(3):  # planned once
+        ...     model = gd.Sequential([gd.Dense(4), gd.Dense(1)]).compile("sgd", "mse")
+        ...     model.share_plans(shared)
+        ...     _ = model.fit([[1.0]], [1.0], seed=seed)
+        """
         self._plans = plans
 
     def release(self) -> None:
-        """Give back the memory of all plans; they are made anew when they are needed."""
+        """Give back the memory of all plans; they are made anew when they are needed.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> before = model.predict([[1.0, 2.0]])
+        >>> model.release()
+        >>> bool((model.predict([[1.0, 2.0]]) == before).all())
+        True
+        """
         self._steps = {}
 
     def train_step(self, batch: int, data: Data, keep_outputs: bool, update: bool = True) -> Step:

@@ -316,6 +316,13 @@ class Model(Evaluation):
         -------
         Drawing
             Shown by notebooks; `.svg` is its text.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1)])
+        >>> [node.title for node in model.draw("model.svg").nodes]
+        ['x', 'Dense']
         """
         from gdcore.plots.graph import graph
 
