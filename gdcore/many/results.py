@@ -273,7 +273,7 @@ class Results(Sequence[Run]):
             pandas: Any = importlib.import_module("pandas")
         except ImportError:
             raise ImportError(
-                "to_pandas needs pandas: pip install pandas, or take records(), a list of dicts"
+                "to_pandas needs pandas: pip install gdcore[pandas], or take records(), a list of dicts"
             ) from None
         return pandas.DataFrame(self.records())
 
