@@ -181,7 +181,16 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
     @available_if(_tells_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`, of its shape."""
+        """Logarithms of `predict_proba`, of its shape.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        ndarray of the shape of `predict_proba`
+        """
         with np.errstate(divide="ignore"):  # the logarithm of a probability of 0 is -inf
             return np.asarray(np.log(self.predict_proba(X)))
 

@@ -73,6 +73,16 @@ def comparison(result: Comparison, what: str, ax: Axes | None = None) -> Axes:
     ------
     ValueError
         If there is no such number, or there are more than two settings.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, validation_data=held, verbose=0
+    ... )
+    >>> comparison(result, "val_loss").get_xscale()
+    'log'
     """
     if what not in result.numbers:
         raise unknown("number of a comparison", what, result.numbers)
@@ -184,6 +194,16 @@ def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None
     ------
     ValueError
         If no history has such a number.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, validation_data=held, verbose=0
+    ... )
+    >>> learning_curves(result).get_ylabel()
+    'validation loss'
     """
     known = list(dict.fromkeys(k for run in result.runs for k in run.history if k != "lr"))
     if what is None:
