@@ -16,7 +16,13 @@ from gdcore.errors import NonFiniteError
 from gdcore.estimators.base import Estimator, random_of, seed_of, settings
 from gdcore.estimators.checks import PERCEPTRON, check_settings, per_layer
 from gdcore.estimators.kinds import Classifies, Regresses
-from gdcore.estimators.objective import MARGINS, Objective, classification_loss, regression_loss
+from gdcore.estimators.objective import (
+    MARGINS,
+    OF_DISTRIBUTIONS,
+    Objective,
+    classification_loss,
+    regression_loss,
+)
 from gdcore.estimators.perceptron import Hidden, HiddenLayers, Perceptron, draw
 from gdcore.estimators.solvers import EpochRate, optimizer_of
 from gdcore.estimators.training import NOT_FINITE, Samples
@@ -154,7 +160,7 @@ class Multilayer(Estimator):
         return model
 
     def _fit_lbfgs(self, model: Perceptron, samples: Samples) -> None:
-        weights, total = samples.weights, float(samples.rows)
+        weights, total = self._weighed(samples).weights, float(samples.rows)
         if weights is not None:
             total = float(weights.sum())
             weights = weights * (samples.rows / total)
@@ -264,11 +270,13 @@ class MLPClassifier(Classifies, Multilayer):
 
     def _settle(self, y: np.ndarray) -> None:
         kind, classes = self._kind, len(self.classes_)
-        self.n_outputs_ = classes if kind != "binary" else 1
+        each = kind != "binary" or isinstance(self._loss(), OF_DISTRIBUTIONS)
+        self.n_outputs_ = classes if each else 1
         if not self._probable:
             self.out_activation_ = "identity"
         else:
-            self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
+            one = kind != "multilabel-indicator" and each
+            self.out_activation_ = "softmax" if one else "logistic"
 
     @property
     def _probable(self) -> bool:
