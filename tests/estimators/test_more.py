@@ -5,6 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
+
+pytest.importorskip("sklearn")
+
 import scipy.sparse
 from sklearn.datasets import make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
