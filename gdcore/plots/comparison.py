@@ -8,7 +8,7 @@ import numpy as np
 
 from gdcore.errors import unknown
 from gdcore.lab.results import setting_text
-from gdcore.plots.curves import LABELS
+from gdcore.plots.training_curves import LABELS
 from gdcore.plots.style import BLUE, CYCLE, axes_for, dress, legend, shades, thinned
 
 if TYPE_CHECKING:
