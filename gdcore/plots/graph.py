@@ -122,7 +122,7 @@ def graph(model: Model, path: str | os.PathLike[str] | None = None) -> Drawing:
     >>> x = gd.Input(8)
     >>> drawing = graph(gd.Model(x, x + gd.Dense(8, activation="relu")(x)))
     >>> [node.title for node in drawing.nodes]
-    ['x', 'dense', '+']
+    ['x', 'Dense relu', '+']
     """
     network = model.network()
     nodes = _nodes(model, network)
@@ -139,7 +139,7 @@ def _nodes(model: Model, network: Network) -> list[Node]:
     names = layer_names(model, network)
     outputs = network.outputs
     order = topological(outputs)
-    ends = {v for v in order if v.layer in names}
+    ends = {v for v in order if v.layer is not None}
     if not ends:  # a model from a file: a layer's output is what the next kernel reads
         outputs, _ = specialize(outputs, training=False)
         order = topological(outputs)
