@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.errors import unknown
+from gdcore.errors import missing, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +41,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            f'plots need matplotlib, which cannot be imported ({error}): pip install "gdcore[plot]"'
-        ) from None
+        raise missing("plots need matplotlib", "plot", error) from None
 
 
 def check_path(path: str | os.PathLike[str]) -> str:
