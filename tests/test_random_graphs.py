@@ -104,6 +104,12 @@ class Trained:
         return [self.graph.loss, *self.shown, *self.wanted, *self.update]
 
 
+def distance(a, b, unknown):
+    """The largest difference of two arrays."""
+    with np.errstate(invalid="ignore"):
+        return float(np.nan_to_num(np.abs(a - b), nan=unknown, posinf=np.inf).max())
+
+
 def assert_agrees(got, values, graph, bits):
     """Each tensor within what rounding of every intermediate result could do to it."""
     exact = evaluate(values, graph.arrays, graph.rows, bits=bits)
@@ -116,15 +122,16 @@ def assert_agrees(got, values, graph, bits):
             noisy = evaluate(values, graph.arrays, graph.rows, noise=(rng, rounding), bits=bits)
             for v in values:
                 if exact[v].size:
-                    spread[v] = max(spread[v], float(np.abs(noisy[v] - exact[v]).max()))
+                    # not a number next to a jump: anything may come out there
+                    spread[v] = max(spread[v], distance(noisy[v], exact[v], unknown=np.inf))
 
     def wrong():
         for array, v in zip(got, values, strict=True):
             assert array.shape == shape_at(v, graph.rows)
             if array.size:
                 scale = max(1e-6, float(np.abs(exact[v]).max()))
-                off = float(np.abs(array - exact[v]).max())
-                if not off <= 20 * spread[v] + 20 * rounding * scale:
+                off = distance(array, exact[v], unknown=np.nan)
+                if spread[v] < np.inf and not off <= 20 * spread[v] + 20 * rounding * scale:
                     return f"{v!r}: off by {off:.3g}, scale {scale:.3g}, spread {spread[v]:.3g}"
         return None
 
@@ -231,13 +238,12 @@ def test_random_graphs_for_long(exact):
 
     failed = []
     for _ in until_tired(25):
-        some()
-        for _ in range(20):
-            seed = secrets.randbits(32)
+        seeds = [secrets.randbits(32) for _ in range(20)]
+        for seed in [None, *seeds]:
             try:
-                count(graph_of(seed), ISAS[seed % len(ISAS)])
+                some() if seed is None else count(graph_of(seed), ISAS[seed % len(ISAS)])
             except Exception as error:  # the others are tried all the same
-                failed.append(f"check(graph_of({seed}), ISAS[{seed % len(ISAS)}]): {error!r}")
+                failed.append(f"graph_of({seed}): {error!r} {getattr(error, '__notes__', '')}")
                 print(failed[-1], flush=True)
     print(
         f"{tried:,} graphs, each in float32 and float64, of up to {largest:,} values, {len(used)} ops, "
