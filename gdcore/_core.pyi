@@ -37,6 +37,16 @@ class Plan:
         flag: tuple[int, int] | None,
     ) -> None: ...
 
+class Kinds:
+    def __init__(
+        self,
+        isa: int,
+        bits: int,
+        least: int,
+        most: int,
+        kinds: list[tuple[str, tuple[int, ...], int, int, float, int, bool]],
+    ) -> None: ...
+
 class Runner:
     taken: int
     def __init__(
@@ -68,3 +78,15 @@ class Runner:
         seconds: float,
         spent: Any = None,
     ) -> tuple[int, int]: ...
+    def again(
+        self,
+        kinds: Kinds,
+        arrays: tuple[Any, ...],
+        outputs: tuple[Any, ...],
+        hyper: Any,
+        row: int,
+        seed: int,
+        counter: int,
+        threads: int,
+        scratch: Any,
+    ) -> float | None: ...
