@@ -160,7 +160,7 @@ class Compiled(Settings):
         assert self._network is not None
         if arrays is not None:
             for a, leaf in zip(arrays, self._network.inputs, strict=True):
-                check_input(a, leaf)
+                check_input(a, leaf, leaf.name in self._network.index_limits)
         return self._network
 
     def _trace(self, arrays: Sequence[Rows] | None) -> None:

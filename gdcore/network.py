@@ -150,8 +150,9 @@ def check_indices(arrays: Sequence[Rows], network: Network) -> None:
             )
 
 
-def check_input(array: Rows, leaf: Value) -> None:
-    """Raises ValueError if an array does not fit an input."""
+def check_input(array: Rows, leaf: Value, picks: bool) -> None:
+    """Raises ValueError if an array does not fit an input; of one that `picks` rows of a table,
+    `check_indices` tells better which numbers it may hold."""
     want = leaf.shape[1:]
     if array.shape[1:] != want:
         raise ValueError(
@@ -168,7 +169,8 @@ def check_input(array: Rows, leaf: Value) -> None:
             f"input {leaf.name!r} takes whole numbers and got {array.dtype}: convert it with "
             ".astype(int)"
         )
-    if leaf.dtype == INT and array.dtype.itemsize >= 4 and array.dtype != np.int32 and array.size:
+    small = array.dtype.itemsize < 4 or array.dtype == np.int32
+    if leaf.dtype == INT and not small and not picks and array.size:
         low, high = array.min(), array.max()
         if low < INT32.min or high > INT32.max:
             raise ValueError(

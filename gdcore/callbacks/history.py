@@ -111,7 +111,7 @@ class History(Callback):
         ValueError
             If there are no epochs, or no such number.
         """
-        from gdcore.plots.curves import curve, curves
+        from gdcore.plots.training_curves import curve, curves
 
         if metric is None and ax is None:
             return np.array(curves(self).axes)

@@ -10,7 +10,12 @@ from sklearn.utils.metaestimators import available_if
 from gdcore.estimators.base import settings
 from gdcore.estimators.kinds import Classifies, Regresses
 from gdcore.estimators.multilayer import Multilayer
-from gdcore.estimators.objective import MARGINS, classification_loss, regression_loss
+from gdcore.estimators.objective import (
+    MARGINS,
+    OF_DISTRIBUTIONS,
+    classification_loss,
+    regression_loss,
+)
 from gdcore.losses import Loss
 
 
@@ -148,11 +153,13 @@ class MLPClassifier(Classifies, Multilayer):
 
     def _settle(self, y: np.ndarray) -> None:
         kind, classes = self._kind, len(self.classes_)
-        self.n_outputs_ = classes if kind != "binary" else 1
+        each = kind != "binary" or isinstance(self._loss(), OF_DISTRIBUTIONS)
+        self.n_outputs_ = classes if each else 1
         if not self._probable:
             self.out_activation_ = "identity"
         else:
-            self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
+            one = kind != "multilabel-indicator" and each
+            self.out_activation_ = "softmax" if one else "logistic"
 
     @property
     def _probable(self) -> bool:

@@ -144,7 +144,7 @@ class Multilayer(Estimator):
         return model
 
     def _fit_lbfgs(self, model: Perceptron, samples: Samples) -> None:
-        weights, total = samples.weights, float(samples.rows)
+        weights, total = self._weighed(samples).weights, float(samples.rows)
         if weights is not None:
             total = float(weights.sum())
             weights = weights * (samples.rows / total)

@@ -8,8 +8,8 @@ import numpy as np
 
 from gdcore.errors import unknown
 from gdcore.lab.results import setting_text
-from gdcore.plots.curves import LABELS
-from gdcore.plots.style import BLUE, CYCLE, axes_for, dress, legend, shades, thinned
+from gdcore.plots.style import BLUE, CYCLE, axes_for, dress, figure_of, legend, shades, thinned
+from gdcore.plots.training_curves import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,9 +45,7 @@ def panels(result: Comparison) -> Any:
     array of matplotlib.axes.Axes
     """
     names = main_numbers(result)
-    first = axes_for(None, (9.6, 3.5 * -(-len(names) // 2)))
-    figure = first.figure
-    first.remove()
+    figure = figure_of((9.6, 3.5 * -(-len(names) // 2)))
     made = [figure.add_subplot(-(-len(names) // 2), 2, i + 1) for i in range(len(names))]
     for name, ax in zip(names, made, strict=True):
         comparison(result, name, ax)

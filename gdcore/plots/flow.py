@@ -311,9 +311,9 @@ def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour"
         ax.set(title=title, xlabel=x, ylabel=y)
         ax.set_zlabel("log₁₀ loss" if logarithmic else "loss")  # type: ignore[attr-defined]
         return ax
+    ax = axes_for(ax, (6.2, 4.8))
     from matplotlib.colors import LogNorm, Normalize
 
-    ax = axes_for(ax, (6.2, 4.8))
     if high <= low:
         high = low + 1e-12
     levels = np.geomspace(low, high, 15) if logarithmic else np.linspace(low, high, 15)

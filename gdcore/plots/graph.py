@@ -152,7 +152,7 @@ def _nodes(model: Model, network: Network) -> list[Node]:
     names = layer_names(model, network)
     outputs = network.outputs
     order = topological(outputs)
-    ends = {v for v in order if v.layer in names}
+    ends = {v for v in order if v.layer is not None}
     if not ends:  # a model from a file: a layer's output is what the next kernel reads
         outputs, _ = specialize(outputs, training=False)
         order = topological(outputs)

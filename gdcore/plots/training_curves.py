@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,9 @@ from gdcore.plots.style import (
     axes_for,
     check_path,
     dress,
+    figure_of,
     legend,
-    require_matplotlib,
+    own_figure,
 )
 
 if TYPE_CHECKING:
@@ -64,18 +65,36 @@ def curves(
     ['loss']
     """
     ending = check_path(path) if path is not None else None
-    require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    figure = _panels(_series(history), own_figure, 0.3 if title else 0.0)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    if path is not None:
+        content = io.BytesIO()
+        figure.savefig(content, format=ending)
+        write_atomically(path, [content.getvalue()])
+    return figure
 
-    series = _series(history)
+
+def panels(history: History | Mapping[str, Sequence[Any]]) -> Any:
+    """Draw loss and metrics, each in a panel of a figure that is shown as other pictures are.
+
+    Returns
+    -------
+    array of matplotlib.axes.Axes
+    """
+    return np.array(_panels(_series(history), figure_of).axes)
+
+
+def _panels(
+    series: Mapping[str, np.ndarray],
+    make: Callable[[tuple[float, float]], Figure],
+    more: float = 0.0,
+) -> Figure:
+    """A figure of all numbers but the learning rate, so many inches higher than its panels."""
     names = [n for n in dict.fromkeys(k.removeprefix("val_") for k in series) if n != "lr"]
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
-    figure = Figure(
-        figsize=(5.2 * columns, 3.7 * rows + (0.3 if title else 0)), dpi=120, layout="constrained"
-    )
-    FigureCanvasAgg(figure)  # the canvas registers itself with the figure
+    figure = make((5.2 * columns, 3.7 * rows + more))
     for i, name in enumerate(names):
         _panel(
             figure.add_subplot(rows, columns, i + 1),
@@ -83,12 +102,6 @@ def curves(
             series.get(name),
             series.get("val_" + name),
         )
-    if title:
-        figure.suptitle(title, fontsize=11)
-    if path is not None:
-        content = io.BytesIO()
-        figure.savefig(content, format=ending)
-        write_atomically(path, [content.getvalue()])
     return figure
 
 
