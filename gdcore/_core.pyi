@@ -3,6 +3,8 @@
 from types import TracebackType
 from typing import Any, Self
 
+from typing_extensions import disjoint_base  # a stub's own: nothing imports it at run time
+
 DONE: int
 PAUSED: int
 NOT_FINITE: int
@@ -18,6 +20,7 @@ def build_flags() -> str: ...
 def openmp() -> str: ...
 def permutation(order: Any, seed: int, stream: int) -> None: ...
 
+@disjoint_base
 class Gate:
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -27,30 +30,34 @@ class Gate:
         trace: TracebackType | None,
     ) -> None: ...
 
+@disjoint_base
 class Plan:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         isa: int,
         bits: int,
         instructions: list[Any],
         n_compute: int,
         flag: tuple[int, int] | None,
-    ) -> None: ...
+    ) -> Self: ...
 
+@final
+@disjoint_base
 class Kinds:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         isa: int,
         bits: int,
         least: int,
         most: int,
         kinds: list[tuple[str, tuple[int, ...], int, int, float, int, bool]],
-    ) -> None: ...
+    ) -> Self: ...
 
+@disjoint_base
 class Runner:
     taken: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         plan: Plan,
         buffers: list[Any],
         feeds: list[tuple[int, int, int, Any]],
@@ -59,7 +66,7 @@ class Runner:
         hyper_buffer: int,
         gate: Gate | None,
         writes: bool,
-    ) -> None: ...
+    ) -> Self: ...
     def run(
         self,
         data: tuple[Any, ...],

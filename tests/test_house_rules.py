@@ -16,6 +16,7 @@ import gdcore
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE, CSRC = ROOT / "gdcore", ROOT / "csrc"
 X86 = platform.machine().lower() in ("x86_64", "amd64")
+pytestmark = pytest.mark.skipif(not PACKAGE.exists(), reason="the sources are not beside the tests")
 
 # --- Python: who imports whom ------------------------------------------------------
 
