@@ -45,6 +45,8 @@ class Callback:
     Every hook, in the order in which they are called:
 
     >>> class Trace(gd.Callback):
+    ...     def on_data(self, data):
+    ...         print("data", data.inputs[0].shape)
     ...     def on_train_begin(self, logs):
     ...         print("training begins")
     ...     def on_epoch_begin(self, epoch, logs):
@@ -55,7 +57,12 @@ class Callback:
     ...         print("epoch ends", sorted(logs))
     ...     def on_train_end(self, logs):
     ...         print("training ends")
+    ...     def state_dict(self):
+    ...         return {"anything": "that a resumed run must know"}
+    ...     def load_state_dict(self, state):
+    ...         print("goes on from", state)
     >>> _ = model.fit(x, y, batch_size=1000, callbacks=[Trace()], seed=0)
+    data (1442, 64)
     training begins
     epoch 0
     batch 0 ['loss']
@@ -67,7 +74,13 @@ class Callback:
     model: Model
 
     def on_data(self, data: Data) -> None:
-        """Before training begins: what is trained on, checked; keep no more of it than you need."""
+        """Before training begins: what is trained on, checked; keep no more of it than you need.
+
+        Parameters
+        ----------
+        data : Data
+            `inputs`, `targets` and `weights`, as arrays.
+        """
 
     def on_train_begin(self, logs: Logs) -> None:
         """Before the first epoch.
@@ -133,6 +146,10 @@ class Callback:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`; called after `on_train_begin`, which may have reset all.
 
+        Parameters
+        ----------
+        state : mapping
+
         Raises
         ------
         ValueError
@@ -147,12 +164,32 @@ class Saver(Callback):
     ----------
     every_steps : int or None
         The loop comes back from C after every step whose number is a multiple of this.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> from gdcore.callbacks import Saver
+    >>> class Told(Saver):
+    ...     def begin(self, resumed):
+    ...         print("goes on" if resumed else "begins")
+    ...     def save_point(self, state, logs, last):
+    ...         print("epoch", state()["epoch"], "the last" if last else "more to come")
+    >>> model = gd.Sequential([gd.Dense(1)]).compile("sgd", "mse")
+    >>> _ = model.fit([[0.0]], [0.0], epochs=2, callbacks=[Told()], seed=0)
+    begins
+    epoch 1 more to come
+    epoch 2 the last
     """
 
     every_steps: int | None = None
 
     def begin(self, resumed: bool) -> None:
-        """Training begins, from a checkpoint or not; the states of all callbacks are set."""
+        """Training begins, from a checkpoint or not; the states of all callbacks are set.
+
+        Parameters
+        ----------
+        resumed : bool
+        """
 
     def save_point(
         self, state: Callable[[], dict[str, Any]], logs: Logs | None, last: bool

@@ -29,8 +29,10 @@ class History(Callback):
     >>> from gdcore.callbacks import History
     >>> h = History()
     >>> h.on_epoch_end(0, {"loss": 0.5})
-    >>> h["loss"]
-    [0.5]
+    >>> h["loss"], h.last()
+    ([0.5], {'loss': 0.5})
+    >>> h.plot("loss").get_ylabel()
+    'loss'
     """
 
     def __init__(self) -> None:
@@ -56,7 +58,12 @@ class History(Callback):
         self.history, self.epoch = history, epoch
 
     def last(self) -> Logs:
-        """The numbers of the last epoch; empty before the first."""
+        """The numbers of the last epoch; empty before the first.
+
+        Returns
+        -------
+        dict of str to number
+        """
         return {k: v[-1] for k, v in self.history.items()}
 
     def __getitem__(self, key: str) -> list[Any]:
@@ -104,8 +111,8 @@ class History(Callback):
         ValueError
             If there are no epochs, or no such number.
         """
-        from gdcore.plots.curves import curve, panels
+        from gdcore.plots.training_curves import curve, curves
 
         if metric is None and ax is None:
-            return panels(self)
+            return np.array(curves(self).axes)
         return curve(self, metric or "loss", ax)

@@ -87,6 +87,11 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
     def _first_partial_fit(self, y: Any, classes: Any) -> None:
         """Settle the classes at the first `partial_fit`, or check that they are the same."""
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} and partial_fit, which sees a part of the "
+                "samples: give the weights as a dict, from sklearn.utils.compute_class_weight"
+            )
         if not hasattr(self, "classes_"):
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -177,11 +182,22 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         """
         check_is_fitted(self)
         out = self._outputs(X)
+        if self._kind == "multilabel-indicator" or self.n_outputs_ == 1:
+            out = out - self._threshold
         return np.asarray(out.ravel() if self.n_outputs_ == 1 else out)
 
     @available_if(_tells_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`, of its shape."""
+        """Logarithms of `predict_proba`, of its shape.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        ndarray of the shape of `predict_proba`
+        """
         with np.errstate(divide="ignore"):  # the logarithm of a probability of 0 is -inf
             return np.asarray(np.log(self.predict_proba(X)))
 

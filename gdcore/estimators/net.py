@@ -16,6 +16,7 @@ from gdcore.estimators.objective import MARGINS, Objective
 from gdcore.estimators.training import Samples
 from gdcore.graph.ir import INT
 from gdcore.losses import BinaryCrossEntropy, Hinge, Loss, SquaredHinge
+from gdcore.losses.base import before
 from gdcore.model import Model
 
 ONE_OUTPUT = (BinaryCrossEntropy, Hinge, SquaredHinge)  # two classes need one output
@@ -105,7 +106,9 @@ class Net(Estimator):
             )
         self.n_outputs_ = int(np.prod([d for d in outputs[0].shape[1:] if isinstance(d, int)]))
         self._probable = model.losses[0].link(outputs[0]) != "regression"
-        self._threshold = 0.0 if model.losses[0].config()["name"] in MARGINS else 0.5
+        # A sigmoid that learns margins cannot go below 0: it parts the classes in its middle.
+        margin = model.losses[0].config()["name"] in MARGINS
+        self._threshold = 0.0 if margin and before(outputs[0], "sigmoid") is None else 0.5
         self._model = model
 
 
@@ -143,9 +146,19 @@ class NetClassifier(Classifies, Net):
     >>> from gdcore.estimators import NetClassifier
     >>> def make(features, outputs, width=16):
     ...     return gd.Sequential([gd.Dense(width, activation="gelu"), gd.Dense(outputs)])
-    >>> net = NetClassifier(make, model_args={"width": 8}, max_iter=300, random_state=0)
-    >>> net.fit([[0.0], [0.2], [0.8], [1.0]], ["no", "no", "yes", "yes"]).predict([[0.1]]).tolist()
+    >>> net = NetClassifier(make, model_args={"width": 8}, tol=0.1, random_state=0)
+    >>> X, y = [[0.0], [0.2], [0.8], [1.0]], ["no", "no", "yes", "yes"]
+    >>> for _ in range(300):
+    ...     _ = net.partial_fit(X, y, classes=["no", "yes"])
+    >>> net.predict([[0.1]]).tolist()
     ['no']
+    >>> net.predict_proba(X).round().tolist(), net.predict_log_proba(X).shape
+    ([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], (4, 2))
+
+    With a loss of margins it tells those instead:
+
+    >>> net.set_params(loss="hinge").fit(X, y).decision_function(X).shape
+    (4,)
     """
 
     _probable = True  # as far as is known before fit
@@ -233,6 +246,8 @@ class NetRegressor(Regresses, Net):
     >>> net = NetRegressor(line, max_iter=2000, tol=1e-9, random_state=0)
     >>> net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]).predict([[3.0]]).round(1).tolist()
     [7.0]
+    >>> net.partial_fit([[0.0]], [1.0]).n_iter_
+    1
     """
 
     def __init__(

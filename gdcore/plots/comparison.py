@@ -8,7 +8,6 @@ import numpy as np
 
 from gdcore.errors import unknown
 from gdcore.lab.results import setting_text
-from gdcore.plots.curves import LABELS
 from gdcore.plots.style import (
     BLUE,
     CYCLE,
@@ -20,6 +19,7 @@ from gdcore.plots.style import (
     thinned,
     whole_numbers,
 )
+from gdcore.plots.training_curves import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,6 +81,16 @@ def comparison(result: Comparison, what: str, ax: Axes | None = None) -> Axes:
     ------
     ValueError
         If there is no such number, or there are more than two settings.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, validation_data=held, verbose=0
+    ... )
+    >>> comparison(result, "val_loss").get_xscale()
+    'log'
     """
     if what not in result.numbers:
         raise unknown("number of a comparison", what, result.numbers)
@@ -194,6 +204,16 @@ def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None
     ------
     ValueError
         If no history has such a number.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, validation_data=held, verbose=0
+    ... )
+    >>> learning_curves(result).get_ylabel()
+    'validation loss'
     """
     known = list(dict.fromkeys(k for run in result.runs for k in run.history if k != "lr"))
     if what is None:

@@ -74,6 +74,14 @@ class Drawing:
     ----------
     svg : str
     nodes : list of Node
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> drawing = gd.Sequential([gd.Input(8), gd.Dense(1)]).draw()
+    >>> drawing.svg.startswith("<svg"), len(drawing.nodes)
+    (True, 2)
+    >>> drawing.save("network.svg")
     """
 
     svg: str
@@ -84,6 +92,11 @@ class Drawing:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to an .svg file.
+
+        Parameters
+        ----------
+        path : path-like
+            An old file stays until the new one is complete.
 
         Raises
         ------
