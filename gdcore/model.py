@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from gdcore.graph.ir import INT, Value, rewrite
 from gdcore.inference import check_batch_size
 from gdcore.losses import Loss
 from gdcore.turns import check_trainer
+
+if TYPE_CHECKING:
+    from gdcore.html import Columns
 
 
 class Model(Evaluation):
@@ -301,12 +304,13 @@ class Model(Evaluation):
             return made[-1].session.plan
         return self._builder().predict(1).session.plan
 
-    def summary(self) -> str:
+    def summary(self) -> Columns:
         """A table of layers, shapes and parameters, and the memory that training takes.
 
         Returns
         -------
         str
+            Which prompts and notebooks show as it stands.
 
         Examples
         --------
@@ -350,9 +354,7 @@ class Model(Evaluation):
         return graph(self, path)
 
     def _repr_html_(self) -> str:
-        from gdcore.html import preformatted
-
-        return preformatted(self.summary())
+        return self.summary()._repr_html_()
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: architecture, weights, optimizer.
