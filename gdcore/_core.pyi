@@ -1,7 +1,7 @@
 """Types of the compiled module; see _core.pyx."""
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, final
 
 from typing_extensions import disjoint_base  # a stub's own: nothing imports it at run time
 
@@ -42,7 +42,6 @@ class Plan:
     ) -> Self: ...
 
 @final
-@disjoint_base
 class Kinds:
     def __new__(
         cls,
