@@ -77,6 +77,7 @@ cdef extern from "exec.h" nogil:
     const char *gd_source_name(int)
     const char *gd_map_op_name(int)
     const char *gd_chain_key(int)
+    int gd_openmp_threads()
     const char *gd_openmp()
     const char *gd_build_flags()
 
@@ -138,6 +139,11 @@ def kernel_names() -> list:
 def build_flags() -> str:
     """The compiler's flags: those of every file, then those of each instruction set."""
     return gd_build_flags().decode()
+
+
+def openmp_threads() -> int:
+    """How many threads OpenMP would give the calling thread."""
+    return gd_openmp_threads()
 
 
 def openmp() -> str:
