@@ -61,6 +61,9 @@ typedef struct {
  * completed; *status says why it stopped. */
 int64_t gd_run_job(gd_job *job, int32_t *status);
 
+/* How many threads OpenMP would give the calling thread: what threadpoolctl looks at, and lowers. */
+int gd_openmp_threads(void);
+
 /* Stages rows [lo, hi) of one batch of a feed, whose first sample is number `first` of the order. */
 void gd_stage(const gd_feed *feed, const int64_t *order, int64_t first, int64_t lo, int64_t hi, int bits);
 /* Whether a feed can be read where it lies. */

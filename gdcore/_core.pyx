@@ -78,6 +78,7 @@ cdef extern from "exec.h" nogil:
     bint gd_acceptable(const void *, int, int64_t, int64_t, int) nogil
     const char *gd_map_op_name(int)
     const char *gd_chain_key(int)
+    int gd_openmp_threads()
     const char *gd_openmp()
     const char *gd_build_flags()
 
@@ -139,6 +140,11 @@ def kernel_names() -> list:
 def build_flags() -> str:
     """The compiler's flags: those of every file, then those of each instruction set."""
     return gd_build_flags().decode()
+
+
+def openmp_threads() -> int:
+    """How many threads OpenMP would give the calling thread."""
+    return gd_openmp_threads()
 
 
 def openmp() -> str:

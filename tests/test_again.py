@@ -160,7 +160,7 @@ def test_a_rate_that_depends_on_what_happens_is_asked_for_at_every_step():
     plateau = gd.schedules.ReduceOnPlateau(0.1, factor=0.5, patience=1, monitor="loss")
     m = gd.Sequential([gd.Dense(3)]).compile(gd.SGD(plateau), "mse")
     m.train_on_batch(x, y)
-    numbers = [s for s in m._steps.values() if s.numbers][0].numbers
+    numbers = next(s for s in m._steps.values() if s.numbers).numbers
     first = numbers.one(0)[0].copy()
     for _ in range(3):
         plateau.update({"loss": 1.0})
