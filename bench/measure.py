@@ -110,13 +110,10 @@ def in_process(
     Failed
         If it ends with an error.
     """
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
-    if isa is not None:
-        environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
     run = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=environment,
+        env=limited(threads, isa),
         capture_output=True,
         text=True,
     )
@@ -124,6 +121,77 @@ def in_process(
         raise Failed((run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1])
     result: dict[str, Any] = json.loads(run.stdout.strip().splitlines()[-1])
     return result
+
+
+class Worker:
+    """A process that answers questions, one at a time, until it is closed.
+
+    Several of them, asked in turn, measure the same thing under the same weather without the start
+    of a process before each measurement.
+
+    Parameters
+    ----------
+    module, arguments : what `python -m` runs; it ends by calling `serve`
+    threads, isa : what the process is limited to
+
+    Examples
+    --------
+    >>> with Worker("bench.products", "--serve", "numpy", threads=1) as numpy:  # doctest: +SKIP
+    ...     numpy.ask({"product": "x W", "shape": [32, 64, 64], "seconds": 0.02})
+    """
+
+    def __init__(self, module: str, *arguments: str, threads: int, isa: str | None = None) -> None:
+        self.name = " ".join([module, *arguments])
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=limited(threads, isa),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, question: Any) -> Any:
+        """The answer to a question.
+
+        Raises
+        ------
+        Failed
+            If the process has ended instead; why stands on stderr.
+        """
+        assert self.process.stdin and self.process.stdout
+        try:
+            self.process.stdin.write(json.dumps(question) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise Failed(f"{self.name} ended with status {self.process.wait()}")
+        return json.loads(answer)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def serve(answer: Callable[[Any], Any]) -> None:
+    """Answer the questions of a `Worker`'s owner, until there are no more."""
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+def limited(threads: int, isa: str | None) -> dict[str, str]:
+    """The environment of a process that may use so many threads, and this instruction set."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    if isa is not None:
+        environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
+    return environment
 
 
 def processor() -> str:
