@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 ROOT = Path(__file__).parent.parent
 
 # What keeps the peers' libraries to an instruction set; gdcore's own word for it is the key.
@@ -194,6 +196,11 @@ def limited(threads: int, isa: str | None) -> dict[str, str]:
     return environment
 
 
+def drawn(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
+    """Uniform float32 numbers."""
+    return rng.random(shape, np.float32) * np.float32(high - low) + np.float32(low)
+
+
 def processor() -> str:
     """The processor's model."""
     try:
@@ -210,9 +217,36 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def others() -> float:
-    """How many processes wanted to run in the last minute; measure when it is near 0."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+class Bystanders:
+    """How much of the processors other processes took while something was measured (Linux).
+
+    Examples
+    --------
+    >>> with Bystanders() as others:
+    ...     pass
+    >>> 0 <= others.share <= 1
+    True
+    """
+
+    def __enter__(self) -> Bystanders:
+        self.begin, self.share = self._now(), 0.0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, busy, own = (b - a for a, b in zip(self.begin, self._now(), strict=True))
+        room = wall * (os.cpu_count() or 1)
+        self.share = min(1.0, max(0.0, busy - own) / room) if room > 0 else 0.0
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        """Seconds on the clock, of all work (that of other virtual machines too), and of our own."""
+        try:
+            fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+            user, nice, system, _, _, interrupts, soft, stolen = map(int, fields)
+        except (OSError, ValueError):
+            return time.perf_counter(), 0.0, 0.0
+        ticks = user + nice + system + interrupts + soft + stolen
+        return time.perf_counter(), ticks / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
 
 
 def progress(text: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.measure import ROOT, others, processor, processors
+from bench.measure import ROOT, Bystanders, processor, processors
 
 RESULTS = ROOT / "bench" / "results"  # what was published
 BASELINES = ROOT / "bench" / "baselines"  # what is compared with
@@ -88,7 +88,9 @@ class Study:
         if options.source:
             record = read(options.source)
         else:
-            record = self.measure(options)
+            with Bystanders() as others:
+                record = self.measure(options)
+            record["setting"]["others"] = round(others.share, 3)
         text = self.table(record)
         print(text)
         if options.json:
@@ -111,14 +113,13 @@ class Study:
 
 
 def setting(**more: str) -> Record:
-    """On what this is measured, when, and beside how much other work."""
+    """On what this is measured, and when."""
     from gdcore import __version__, runtime
 
     return {
         "date": str(datetime.date.today()),
         "processor": processor(),
         "processors": processors(),
-        "load": round(others(), 1),
         "gdcore": __version__,
         "isa": runtime.ISA_NAME,
         **more,
@@ -127,12 +128,14 @@ def setting(**more: str) -> Record:
 
 def told(where: Record) -> str:
     """A setting in words."""
-    known = ("date", "processor", "processors", "load", "gdcore", "isa")
+    known = ("date", "processor", "processors", "gdcore", "isa", "others")
     more = "".join(f", {k} {v}" for k, v in where.items() if k not in known)
+    beside = (
+        f" Other work took {where['others']:.1%} of the processors." if "others" in where else ""
+    )
     return (
         f"{where['date']}, {where['processor']}, {where['processors']} processors, "
-        f"gdcore {where['gdcore']} ({where['isa']}){more}; {where['load']} processes wanted to run "
-        "when it began."
+        f"gdcore {where['gdcore']} ({where['isa']}){more}.{beside}"
     )
 
 

@@ -242,11 +242,16 @@ def test_publish(tmp_path, monkeypatch, capsys):
     page = tmp_path / "page.md"
     page.write_text("<!-- tried -->\n<!-- /tried -->\n")
     one = study.Study(
-        "tried", "Tried.", lambda o: {"n": 1}, lambda r: f"n is {r['n']}", lambda r: [], page=page
+        "tried",
+        "Tried.",
+        lambda o: {"n": 1, "setting": {}},
+        lambda r: f"n is {r['n']}",
+        lambda r: [],
+        page=page,
     )
     assert one.main(["--publish"]) == 0
     assert page.read_text() == "<!-- tried -->\nn is 1\n<!-- /tried -->\n"
-    assert study.read(tmp_path / "results" / "tried.json") == {"n": 1}
+    assert study.read(tmp_path / "results" / "tried.json")["n"] == 1
     page.write_text("")
     with pytest.raises(SystemExit, match="has no <!-- tried -->"):
         one.main(["--publish"])
