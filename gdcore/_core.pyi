@@ -1,7 +1,7 @@
 """Types of the compiled module; see _core.pyx."""
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, final
 
 from typing_extensions import disjoint_base  # a stub's own: nothing imports it at run time
 
@@ -17,6 +17,7 @@ def chain_keys() -> list[str]: ...
 def source_names() -> list[str]: ...
 def kernel_names() -> list[str]: ...
 def build_flags() -> str: ...
+def openmp_threads() -> int: ...
 def openmp() -> str: ...
 def permutation(order: Any, seed: int, stream: int) -> None: ...
 
@@ -39,6 +40,17 @@ class Plan:
         instructions: list[Any],
         n_compute: int,
         flag: tuple[int, int] | None,
+    ) -> Self: ...
+
+@final
+class Kinds:
+    def __new__(
+        cls,
+        isa: int,
+        bits: int,
+        least: int,
+        most: int,
+        kinds: list[tuple[str, tuple[int, ...], int, int, float, int, bool]],
     ) -> Self: ...
 
 @disjoint_base
@@ -73,3 +85,15 @@ class Runner:
         seconds: float,
         spent: Any = None,
     ) -> tuple[int, int]: ...
+    def again(
+        self,
+        kinds: Kinds,
+        arrays: tuple[Any, ...],
+        outputs: tuple[Any, ...],
+        hyper: Any,
+        row: int,
+        seed: int,
+        counter: int,
+        threads: int,
+        scratch: Any,
+    ) -> float | None: ...

@@ -40,6 +40,7 @@ ENTRIES = {
     "gd.TensorBoardLogger('runs')": "tensorboard",
     "gd.MLflowLogger()": "mlflow",
     "gd.interop.to_torch(model)": "torch",
+    "gd.many.Results().to_pandas()": "pandas",
     "gd.onnx.save(model, 'm.onnx')": "onnx",
     "gd.onnx.load('m.onnx')": "onnx",
 }
@@ -50,6 +51,7 @@ PLAIN = [
     "history._repr_html_() + model._repr_html_() + model.plan._repr_html_()",
     "watch.report()",
     "str(compared), compared.table(), compared._repr_html_()",
+    "gd.many.Results().records()",
     "gd.load(gd.load('model.safetensors').save('again.safetensors') or 'again.safetensors')",
     "model.fit(x, x, callbacks=[gd.CSVLogger('a.csv'), gd.JSONLinesLogger('a.jsonl')])",
     "model.fit(x, x, callbacks=[gd.Checkpoint('run')])",
@@ -76,6 +78,7 @@ real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, package=None: (
     None if name.split(".")[0] in HIDDEN else real(name, package))
 import gdcore as gd
+import gdcore.many
 from gdcore.cli import main
 
 class Frame:

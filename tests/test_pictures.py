@@ -298,6 +298,8 @@ def test_comparison_shows_every_run(seen):
     curves = seen["lab"].curves("loss")
     assert [t.get_text() for t in curves.get_legend().get_texts()] == ["lr 0.0001", "lr 0.01"]
     assert len(curves.collections) == 2
+    curves.figure.canvas.draw()
+    assert all(float(at).is_integer() for at in curves.get_xticks())
 
 
 def test_comparison_of_two_settings_is_a_map(seen):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.callbacks import History, better
+from gdcore.errors import missing
 from gdcore.model import Model
 from gdcore.progress import number
 
@@ -271,10 +272,8 @@ class Results(Sequence[Run]):
         """
         try:
             pandas: Any = importlib.import_module("pandas")
-        except ImportError:
-            raise ImportError(
-                "to_pandas needs pandas: pip install gdcore[pandas], or take records(), a list of dicts"
-            ) from None
+        except ImportError as error:
+            raise missing("to_pandas, unlike records(), needs pandas", "pandas", error) from None
         return pandas.DataFrame(self.records())
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:

@@ -8,7 +8,17 @@ import numpy as np
 
 from gdcore.errors import unknown
 from gdcore.lab.results import setting_text
-from gdcore.plots.style import BLUE, CYCLE, axes_for, dress, figure_of, legend, shades, thinned
+from gdcore.plots.style import (
+    BLUE,
+    CYCLE,
+    axes_for,
+    dress,
+    figure_of,
+    legend,
+    shades,
+    thinned,
+    whole_numbers,
+)
 from gdcore.plots.training_curves import LABELS
 
 if TYPE_CHECKING:
@@ -129,6 +139,8 @@ def _line(result: Comparison, what: str, ax: Axes | None) -> Axes:
     good = mean[np.isfinite(mean)]
     if good.size and good.min() > 0 and good.max() / good.min() > 30 and what.endswith("loss"):
         ax.set_yscale("log")
+    if what == "epochs_to_converge":
+        whole_numbers(ax.yaxis)
     return dress(ax, "", _label(name), _label(what))
 
 
@@ -233,6 +245,7 @@ def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None
     if every and min(every) > 0 and max(every) / min(every) > 30:
         ax.set_yscale("log")
     legend(ax, loc="best")
+    whole_numbers(ax.xaxis)
     return dress(ax, "", "epoch", _label(what))
 
 

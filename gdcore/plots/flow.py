@@ -310,6 +310,7 @@ def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour"
         ax.plot_surface(a, b, z, cmap="viridis", linewidth=0, antialiased=True)  # type: ignore[attr-defined]
         ax.set(title=title, xlabel=x, ylabel=y)
         ax.set_zlabel("log₁₀ loss" if logarithmic else "loss")  # type: ignore[attr-defined]
+        ax.locator_params(nbins=5)
         return ax
     ax = axes_for(ax, (6.2, 4.8))
     from matplotlib.colors import LogNorm, Normalize

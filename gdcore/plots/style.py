@@ -133,6 +133,13 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str, grid: str | None = "bo
     return ax
 
 
+def whole_numbers(axis: Any) -> None:
+    """Ticks of an axis of epochs: none between two."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+
+
 def legend(ax: Axes, **options: Any) -> None:
     """A legend that covers little."""
     ax.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, **options)

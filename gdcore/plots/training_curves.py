@@ -21,6 +21,7 @@ from gdcore.plots.style import (
     figure_of,
     legend,
     own_figure,
+    whole_numbers,
 )
 
 if TYPE_CHECKING:
@@ -155,8 +156,6 @@ def curve(
 
 def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarray | None) -> None:
     """One number over the epochs."""
-    from matplotlib.ticker import MaxNLocator
-
     several = [("training", train, TRAIN), ("validation", validation, VALIDATION)]
     drawn = [(label, y, colour) for label, y, colour in several if y is not None]
     epochs = max(len(y) for _, y, _ in drawn)
@@ -191,7 +190,7 @@ def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarr
     label = LABELS.get(name, name.replace("_", " "))
     scale = " (log scale)" if axes.get_yscale() == "log" else ""
     dress(axes, axes.get_title(), "epoch", label + scale)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    whole_numbers(axes.xaxis)
     axes.set_xlim(1 - 0.03 * max(epochs, 17), epochs + 0.03 * max(epochs, 17))
     legend(axes)
 
