@@ -3,9 +3,13 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language):
@@ -34,3 +38,22 @@ def test_set_up_is_two_commands():
     commands = [line for block in blocks("sh") for line in block.splitlines() if "venv" in line]
     assert len(commands) == 2
     assert all(c.startswith("python3 -m venv .venv && ") for c in commands)
+
+
+def test_every_extra_is_in_the_table():
+    project = ROOT / "pyproject.toml"
+    if not project.exists():
+        pytest.skip("pyproject.toml is not beside the tests")
+    extras = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for_people = {e for e in extras if e not in ("docs", "lint", "test", "test-all")}
+    table = README.split("| extra | brings |")[1].split("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert {e for row in rows for e in re.findall(r"`([\w-]+)`", row)} == for_people
+
+
+def test_links_lead_somewhere():
+    if not (ROOT / "docs").exists():
+        pytest.skip("docs/ is not beside the tests")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).exists()] == []
