@@ -117,7 +117,7 @@ LATE_EDGE = {  # methods by which people reach the edge; nobody else does
     ("gdcore.model", "gdcore.io.model_file"),  # model.save
     ("gdcore.model", "gdcore.checkpoints"),  # fit(resume_from=)
     ("gdcore.model", "gdcore.plots.graph"),  # model.draw
-    ("gdcore.callbacks.history", "gdcore.plots.curves"),  # history.plot
+    ("gdcore.callbacks.history", "gdcore.plots.training_curves"),  # history.plot
 }
 
 # Within graph/, passes know the IR and the ops; groups and places are handed on as types.
