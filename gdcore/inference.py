@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.again import Again, plain
 from gdcore.arrays import as_inputs
 from gdcore.network import check_indices
 from gdcore.weights import Weights
@@ -49,6 +50,11 @@ class Inference(Weights):
         >>> model.predict([[1.0, 2.0], [3.0, 4.0]]).tolist()
         [[3.0], [7.0]]
         """
+        again: Again | None = self.__dict__.get("_predicted_before")
+        if again is not None and batch_size == PREDICT_BATCH and again.holds(self):
+            found = again.predict(x) if type(x) is np.ndarray and x.ndim else None
+            if found is not None:
+                return found
         check_batch_size("predict", batch_size)
         inputs = as_inputs(x, self.input_names)
         network = self.network(inputs)
@@ -59,6 +65,11 @@ class Inference(Weights):
             batch *= 2
         builder = self._builder(inputs)
         step = self._step(("predict", batch), lambda: builder.predict(batch))
+        one = len(step.output_shapes) == 1 and network.output_names is None
+        if one and plain(x) and rows <= batch <= PREDICT_BATCH and not network.index_limits:
+            self.__dict__["_predicted_before"] = Again(
+                self, step, (batch // 2 + 1, batch), (x,), (0,), finite=False
+            )
         made = [np.empty((rows, *s), self._dtype) for s in step.output_shapes]
         done, steps = 0, -(-rows // batch)
         feeds = [(a, 1.0) for a in inputs]

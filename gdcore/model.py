@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdcore.again import Again, class_limit, plain
 from gdcore.callbacks import Callback, History
 from gdcore.errors import NonFiniteError
 from gdcore.evaluation import Evaluation
-from gdcore.fitting import Fit, Tally, sweep
-from gdcore.graph.ir import Value, rewrite
+from gdcore.fitting import Data, Fit, Tally, sweep
+from gdcore.graph.ir import INT, Value, rewrite
 from gdcore.inference import check_batch_size
+from gdcore.losses import Loss
 from gdcore.turns import check_trainer
 
 if TYPE_CHECKING:
@@ -250,8 +252,19 @@ class Model(Evaluation):
         [1.0, 0.884, 0.781]
         """
         check_trainer(self)
+        again: Again | None = self.__dict__.get("_trained_before")
+        if again is not None and sample_weight is None and again.holds(self):
+            loss = again.train(self, (x, y)) if type(x) is type(y) is np.ndarray else None
+            if loss is not None:
+                self.steps_done += 1
+                return loss
         data = self._prepare(x, y, sample_weight)
         step = self.train_step(data.rows, data, keep_outputs=False)
+        if sample_weight is None and self._repeatable(x, y, data):
+            limit = class_limit(self.network().outputs[0]) if data.spec[0].dtype == INT else 0
+            self.__dict__["_trained_before"] = Again(
+                self, step, (data.rows, data.rows), (x, y), (0, limit), finite=True
+            )
         tally = Tally(())
         with self.memory().gate:
             done, _ = sweep(
@@ -268,6 +281,14 @@ class Model(Evaluation):
                 return tally.mean
             tensor = self.first_bad_tensor(data, np.arange(data.rows))
             raise NonFiniteError(self.epochs_done, self.steps_done, tensor)
+
+    def _repeatable(self, x: Any, y: Any, data: Data) -> bool:
+        """Whether arrays like these go into the step as they are, checked for no more than their numbers."""
+        if not (plain(x) and plain(y)) or self.network().index_limits or len(data.targets) != 1:
+            return False
+        if data.spec[0].dtype == INT:
+            return y.shape == data.targets[0].shape and class_limit(self.network().outputs[0]) > 0
+        return y.dtype.kind == "f" and type(self._losses[0]).check is Loss.check
 
     # --- looking -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,21 +102,23 @@ def check(fit: Fit, state: Mapping[str, Any]) -> None:
     ):
         if state.get(what) != ours:
             raise ValueError(
-                f"the checkpoint was made with {what} {state.get(what)}, and fit got {ours}: "
+                f"the checkpoint was made with {what} {_short(state.get(what))}, and fit got {ours}: "
                 f"{mend}, or begin a new run from its weights with gd.load"
             )
     for what in ("epoch", "step", "rows"):
         if type(state.get(what)) is not int or state[what] < 0:
-            raise ValueError(f"the checkpoint's {what!r} is {state.get(what)!r}: expected a count")
+            got = _short(state.get(what))
+            raise ValueError(f"the checkpoint's {what!r} is {got}: expected a count")
     for what in ("loss", "lr"):
         if type(state.get(what)) is not float:
-            raise ValueError(f"the checkpoint's {what!r} is {state.get(what)!r}: expected a number")
+            got = _short(state.get(what))
+            raise ValueError(f"the checkpoint's {what!r} is {got}: expected a number")
     if state["step"] and state["step"] >= -(-fit.data.rows // fit.batch):
         raise ValueError(f"the checkpoint's 'step' is {state['step']}: the epoch has fewer")
     names = [m.name for m in fit.metrics]
     for what, kinds in (("metrics", (str, dict)), ("callbacks", (str, dict, bool))):
         if not _are_rows(state.get(what), kinds):
-            raise ValueError(f"the checkpoint's {what!r} are {state.get(what)!r:.80}: damaged")
+            raise ValueError(f"the checkpoint's {what!r} are {_short(state.get(what))}: damaged")
     if state["step"] and [name for name, _ in state["metrics"]] != names:
         raise ValueError(
             f"the checkpoint was made with the metrics "
@@ -126,6 +128,27 @@ def check(fit: Fit, state: Mapping[str, Any]) -> None:
     held = state.get("held")
     if not isinstance(held, list) or not all(isinstance(a, np.ndarray) for a in held):
         raise ValueError("the checkpoint's 'held' are no arrays: damaged")
+
+
+def _short(value: Any) -> str:
+    """A value of a file for a message: one line, whatever it is."""
+    return " ".join(str(value).split())[:400]
+
+
+def _take(what: str, load: Callable[[Any], None], own: Any) -> None:
+    """Let something take its own part of a state.
+
+    Raises
+    ------
+    ValueError
+        If it does not make sense to it.
+    """
+    try:
+        load(own)
+    except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise ValueError(
+            f"the checkpoint's state of {what} does not make sense ({_short(error)}): damaged"
+        ) from None
 
 
 def _are_rows(value: Any, kinds: tuple[type, ...]) -> bool:
@@ -148,17 +171,17 @@ def restore(fit: Fit, state: Mapping[str, Any]) -> None:
     fit.given_order = state.get("given_order")
     fit.model.stop_training = bool(state.get("stopped"))
     for metric, (_, own) in zip(fit.metrics, state["metrics"], strict=False):
-        metric.load_state_dict(own)
+        _take(f"metric {metric.name!r}", metric.load_state_dict, own)
     schedule = fit.model.optimizer.schedule
     if state.get("schedule") is not None and hasattr(schedule, "load_state_dict"):
-        schedule.load_state_dict(state["schedule"])
+        _take("the schedule", schedule.load_state_dict, state["schedule"])
     waiting = list(fit.callbacks)
     for name, own, saves in state["callbacks"]:
         # The first of its kind that has not got a state yet: callbacks of one kind keep their order.
         taker = next((c for c in waiting if type(c).__name__ == name), None)
         if taker is not None:
             waiting.remove(taker)
-            taker.load_state_dict(own)
+            _take(f"a {name}", taker.load_state_dict, own)
         elif own and not saves:
             warnings.warn(
                 f"the checkpoint holds the state of a {name}, which is not among the callbacks of "

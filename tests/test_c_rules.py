@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from test_house_rules import CSRC, PACKAGE, ROOT, X86
 
+of_sources = pytest.mark.skipif(not CSRC.exists(), reason="the sources are not beside the tests")
+
 C_FILES = sorted([*CSRC.rglob("*.c"), *CSRC.rglob("*.h")])
 OP_FILES = sorted((CSRC / "ops").glob("*.c"))
 SHARED = {"gd.h", "ops.h", "rng.h", "map_ops.h"}
@@ -32,6 +34,7 @@ def included(path):
     return [Path(name).name for name in re.findall(r'#\s*include\s*[<"]([^>"]+)[>"]', code(path))]
 
 
+@of_sources
 @pytest.mark.parametrize("path", OP_FILES, ids=lambda p: p.name)
 def test_an_op_file_includes_no_other_op(path):
     simd = {p.name for p in (CSRC / "simd").glob("*.h")} | {p.name for p in CSRC.glob("gemm*.h")}
@@ -43,6 +46,7 @@ def test_an_op_file_includes_no_other_op(path):
     assert set(included(path)) <= SHARED | LIBC | simd | own
 
 
+@of_sources
 @pytest.mark.parametrize("path", C_FILES, ids=lambda p: str(p.relative_to(CSRC)))
 def test_c_file(path):
     text, where = code(path), path.relative_to(CSRC)
@@ -57,6 +61,7 @@ def test_c_file(path):
     assert "fast-math" not in text
 
 
+@of_sources
 def test_executor_knows_no_op():
     text = code(CSRC / "exec.c")
     ops = re.findall(r"X\((\w+)\)", code(CSRC / "ops.h"))
@@ -65,6 +70,7 @@ def test_executor_knows_no_op():
     assert "ops.h" not in included(CSRC / "exec.c")
 
 
+@of_sources
 @pytest.mark.parametrize(
     "path", [p for p in C_FILES if p.suffix == ".c"] + [PACKAGE / "_core.pyx"], ids=lambda p: p.name
 )
@@ -73,6 +79,7 @@ def test_a_file_opens_with_what_it_does(path):
     assert first.startswith(("/* " + path.name, "# cython"))
 
 
+@of_sources
 def test_no_fast_math():
     for path in (ROOT / "setup.py", ROOT / "pyproject.toml"):
         lines = [line.split("#")[0] for line in path.read_text(encoding="utf-8").splitlines()]
@@ -132,6 +139,7 @@ def symbols(source, folder, flags):
     return [(line.split()[1], line.split()[0]) for line in listing.splitlines()]
 
 
+@of_sources
 @pytest.mark.parametrize(("isa", "bits"), VARIANTS)
 def test_symbols_of_kernels(isa, bits, tmp_path):
     """Every global carries its instruction set and precision, and nothing can be written to."""
@@ -159,6 +167,7 @@ def test_symbols_of_kernels(isa, bits, tmp_path):
     assert f"gd_table_{isa}_f{bits}" in exported
 
 
+@of_sources
 def test_symbols_of_the_rest(tmp_path):
     shared = set()
     for source in (CSRC / "exec.c", CSRC / "batch.c", CSRC / "dispatch.c"):

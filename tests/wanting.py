@@ -38,7 +38,7 @@ def pytest_make_collect_report(collector):
 def _noted(config, report):
     """A test, or a whole file, that ran or was skipped."""
     config.stash[RAN].add(report.nodeid)
-    if report.skipped and SAYS.search(str(report.longrepr[2])):
+    if isinstance(report.longrepr, tuple) and SAYS.search(str(report.longrepr[2])):
         config.stash[WANTING].add(report.nodeid)
     return report
 

@@ -98,6 +98,7 @@ class EarlyStopping(Callback):
             and isinstance(at, int)
             and isinstance(stopped, int | None)
             and isinstance(weights, dict | None)
+            and all(isinstance(w, np.ndarray) for w in (weights or {}).values())
         ):
             raise wrong_state(self, state, "best, best_epoch, stopped_epoch and weights")
         self.best, self.best_epoch, self.stopped_epoch, self.weights = best, at, stopped, weights

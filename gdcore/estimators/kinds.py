@@ -163,6 +163,13 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n, classes), or (n, labels) for several labels
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((), solver="lbfgs", random_state=0)
+        >>> clf.fit([[0.0], [1.0]], ["no", "yes"]).predict_proba([[0.5]]).round(1)
+        array([[0.5, 0.5]])
         """
         check_is_fitted(self)
         out = self._outputs(X)
@@ -179,6 +186,13 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,) for two classes, else (n, classes) or (n, labels)
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((), loss="squared_hinge", solver="lbfgs", random_state=0)
+        >>> clf.fit([[0.0], [1.0]], ["no", "yes"]).decision_function([[0.0], [1.0]]).round(1)
+        array([-1.,  1.])
         """
         check_is_fitted(self)
         out = self._outputs(X)
@@ -188,7 +202,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
     @available_if(_tells_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`, of its shape.
+        """Logarithms of the probabilities of the classes.
 
         Parameters
         ----------
@@ -196,7 +210,15 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of the shape of `predict_proba`
+        ndarray
+            Of the shape that `predict_proba` gives.
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((), solver="lbfgs", random_state=0)
+        >>> clf.fit([[0.0], [1.0]], ["no", "yes"]).predict_log_proba([[0.5]]).round(1)
+        array([[-0.7, -0.7]])
         """
         with np.errstate(divide="ignore"):  # the logarithm of a probability of 0 is -inf
             return np.asarray(np.log(self.predict_proba(X)))

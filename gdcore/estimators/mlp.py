@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 
 from gdcore.estimators.base import settings
 from gdcore.estimators.kinds import Classifies, Regresses
-from gdcore.estimators.multilayer import Multilayer
+from gdcore.estimators.multilayer import Multilayer, steps_through_samples
 from gdcore.estimators.objective import (
     MARGINS,
     OF_DISTRIBUTIONS,
@@ -19,75 +19,88 @@ from gdcore.estimators.objective import (
 from gdcore.losses import Loss
 
 
-def _steps_with_fit(estimator: Any) -> bool:
-    if estimator.solver == "lbfgs":
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-        )
-    return True
-
-
 class MLPClassifier(Classifies, Multilayer):
-    """A multi-layer perceptron for classes.
+    """A multi-layer perceptron for classes: scikit-learn's, and what it has refused for years.
+
+    With scikit-learn's own arguments it learns scikit-learn's weights, up to rounding.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int
-        Units of each hidden layer.
-    activation : str, function of a traced value, or a list of them
-        One of gdcore's activations, scikit-learn's names "identity" and "logistic" too; a list has one
-        for each hidden layer.
+        Units of the hidden layers; an empty sequence for none.
+    activation : str or function, or a list of them
+        Of the hidden layers, for all or for each: "relu", "tanh", "logistic", "identity", any other
+        name of `gdcore.activations`, or a function of a traced value.
     solver : {"adam", "sgd", "lbfgs"}
+        What scikit-learn calls so, step for step. "lbfgs" takes all samples at once.
     alpha : float
-        Factor of the penalty ½ ‖kernels‖², divided by the samples of a batch.
+        Of the penalty alpha/2 · Σ W² / n on the kernels.
     batch_size : int or "auto"
-        "auto" is 200, or all samples if there are fewer.
+        Samples of a step; "auto" is 200, or all if they are fewer.
     learning_rate : str or Schedule
-        "constant", "invscaling" or "adaptive"; "step", "exponential", "polynomial", "cosine",
-        "one_cycle" or "warmup_cosine", over all of `max_iter`; or a schedule of steps.
-    learning_rate_init, power_t : float
-        The first rate; the exponent of "invscaling".
+        "constant", "invscaling" or "adaptive", of the last two "sgd" alone takes notice; or a
+        schedule of gdcore, by name ("step", "exponential", "polynomial", "cosine", "one_cycle",
+        "warmup_cosine") or as an object.
+    learning_rate_init : float
+        The first learning rate, or the highest of a schedule by name.
+    power_t : float
+        "invscaling" divides by (t + 1)^power_t, t being the samples seen.
     max_iter : int
-        Epochs at most; iterations of lbfgs.
+        Epochs at most; iterations of "lbfgs".
     shuffle : bool
-    random_state : int or numpy.random.RandomState, optional
-        The same numbers as scikit-learn draws from it.
-    tol, n_iter_no_change : float, and int or numpy.inf
-        Training ends when the loss, or the score of `early_stopping`, has gained no more than `tol` in
-        so many epochs.
-    verbose : bool or int
+        Whether each epoch takes the samples in another order.
+    random_state : int, RandomState or None
+        Of all that is random; the same number gives the same bits.
+    tol : float
+        What counts as an improvement of the loss, or of the validation score.
+    verbose : bool
+        Print the loss of every epoch.
     warm_start : bool
-        Whether `fit` goes on from the weights that are there.
-    momentum, nesterovs_momentum : float and bool
+        Whether `fit` goes on from the weights there are.
+    momentum, nesterovs_momentum : float, bool
         Of "sgd".
     early_stopping : bool
-        Whether a score on held-out samples decides when training ends; the best weights are kept.
+        Let the validation score decide when training ends, and put the best weights back.
     validation_fraction : float
-        The share of samples held out, where `fit` is given no X_val.
+        Share of the samples that early stopping holds out, unless `fit` is given others.
     beta_1, beta_2, epsilon : float
         Of "adam".
+    n_iter_no_change : int
+        Epochs without improvement after which training ends.
     max_fun : int
-        Evaluations of the loss by lbfgs at most.
-    loss : str, Loss or function of (prediction, target)
-        "log_loss" is cross-entropy; any other of gdcore's.
-    class_weight : dict of class to weight, or "balanced", optional
-    dropout : float or list of float
-        The share of each hidden layer's outputs that is set to zero in training.
-    normalization : {None, "batch", "layer"} or list of them
-        Between a hidden layer's product and its activation.
-    optimizer : str, Optimizer or class of it, optional
-        In place of `solver` and its settings.
-    scoring : str or function of (estimator, X, y), optional
-        The scorer of `early_stopping`; the estimator's own score by default.
-    callbacks : list of gd.Callback, optional
+        Computations of the loss at most, of "lbfgs".
+    loss : str, Loss or function
+        "log_loss" as scikit-learn has it, or any loss of gdcore; a function of (prediction, target),
+        traced values of shape (B, outputs), gives one number for each sample.
+    class_weight : dict of class to weight, "balanced" or None
+        Weights that count in training, besides `sample_weight`; validation is without them.
+    dropout : float, or a list of them
+        Share of the activations that training leaves out, after all hidden layers or each.
+    normalization : {"batch", "layer"}, None, or a list of them
+        Before the activation, in all hidden layers or each.
+    optimizer : str, Optimizer or None
+        One of gdcore's in place of the solver's. An object brings its own learning rate.
+    scoring : str, function of (estimator, X, y), or None
+        The validation score, by any scorer of scikit-learn's; by default that of `score`.
+    callbacks : list of Callback, optional
+        Called in training, as by `gdcore.Model.fit`.
 
     Attributes
     ----------
-    classes_ : ndarray, or list of them
+    classes_ : ndarray
+        In the order of `predict_proba`.
     coefs_, intercepts_ : list of ndarray
+        Kernels (inputs, units) and biases (units,) of the layers. They may be assigned to.
     loss_, best_loss_ : float
-    loss_curve_, validation_loss_curve_, validation_scores_ : list of float
-    n_iter_, n_layers_, n_outputs_, n_features_in_, t_ : int
+        The last loss, and the lowest; None instead of the latter with early stopping.
+    loss_curve_, validation_scores_, validation_loss_curve_ : list of float
+        By epoch; the last two are None where nothing is validated.
+    best_validation_score_ : float or None
+    n_iter_, t_ : int
+        Epochs, and samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+    feature_names_in_ : ndarray of str
+        Where X had names.
     out_activation_ : str
     model_ : Model
         The gdcore model.
@@ -95,24 +108,21 @@ class MLPClassifier(Classifies, Multilayer):
     Examples
     --------
     >>> from gdcore.estimators import MLPClassifier
-    >>> clf = MLPClassifier((8,), activation="gelu", solver="lbfgs", random_state=0)
-    >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], ["off", "on", "on", "off"]
-    >>> clf.fit(X, y).predict([[1.0, 0.0]]).tolist()
-    ['on']
-    >>> clf.predict_proba(X).round().tolist()
-    [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]
-    >>> bool((clf.predict_log_proba(X) <= 0).all())
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier((32, 16), dropout=[0.1, 0.0], activation="gelu", learning_rate_init=0.01,
+    ...                     tol=1e-3, random_state=0)
+    >>> clf.fit(X, y).score(X, y) > 0.95
     True
-    >>> [h.shape for h in clf.hidden_activations(X)]
-    [(4, 8)]
+    >>> clf.predict_proba(X[:5]).shape, clf.predict_log_proba(X[:5]).shape
+    ((5, 3), (5, 3))
 
-    Samples that come a few at a time, and margins instead of probabilities:
+    Hinge losses speak of margins, not of probabilities:
 
-    >>> clf = MLPClassifier((8,), loss="hinge", dropout=0.1, random_state=0)
-    >>> for _ in range(3):
-    ...     _ = clf.partial_fit(X, y, classes=["off", "on"])
-    >>> clf.decision_function(X).shape, clf.n_iter_
-    ((4,), 1)
+    >>> clf = MLPClassifier((8,), loss="hinge", class_weight="balanced", random_state=0, tol=1e-2)
+    >>> margins = clf.fit(X, y == 1).decision_function(X)
+    >>> bool(((margins > 0) == clf.predict(X)).all())
+    True
     """
 
     def __init__(
@@ -173,7 +183,7 @@ class MLPClassifier(Classifies, Multilayer):
     def _loss(self) -> Loss:
         return classification_loss(self.loss, self._kind)
 
-    @available_if(_steps_with_fit)
+    @available_if(steps_through_samples)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """One epoch over these samples, from where training stands.
 
@@ -188,45 +198,114 @@ class MLPClassifier(Classifies, Multilayer):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((8,), random_state=0)
+        >>> for _ in range(3):
+        ...     clf = clf.partial_fit([[0.0], [1.0]], ["no", "yes"], classes=["no", "yes"])
+        >>> clf.t_
+        6
         """
         self._first_partial_fit(y, classes)
         return self._fit(X, y, sample_weight, (None, None, None), True)
 
 
 class MLPRegressor(Regresses, Multilayer):
-    """A multi-layer perceptron for numbers.
+    """A multi-layer perceptron for numbers: scikit-learn's, and what it has refused for years.
+
+    With scikit-learn's own arguments it learns scikit-learn's weights, up to rounding.
 
     Parameters
     ----------
-    loss : str, Loss or function of (prediction, target)
-        "squared_error", "poisson" (whose output is an exponential), or any other of gdcore's.
-    hidden_layer_sizes, activation, solver, alpha, batch_size, learning_rate, learning_rate_init
-        As for `MLPClassifier`, and so are all that follow.
-    power_t, max_iter, shuffle, random_state, tol, verbose, warm_start, momentum
-    nesterovs_momentum, early_stopping, validation_fraction, beta_1, beta_2, epsilon
-    n_iter_no_change, max_fun, dropout, normalization, optimizer, scoring, callbacks
+    loss : str, Loss or function
+        "squared_error" or "poisson" as scikit-learn has them, or any loss of gdcore ("mae", "huber",
+        "log_cosh", ...); a function of (prediction, target), traced values of shape (B, outputs),
+        gives one number for each sample.
+    hidden_layer_sizes : int or sequence of int
+        Units of the hidden layers; an empty sequence for none.
+    activation : str or function, or a list of them
+        Of the hidden layers, for all or for each: "relu", "tanh", "logistic", "identity", any other
+        name of `gdcore.activations`, or a function of a traced value.
+    solver : {"adam", "sgd", "lbfgs"}
+        What scikit-learn calls so, step for step. "lbfgs" takes all samples at once.
+    alpha : float
+        Of the penalty alpha/2 · Σ W² / n on the kernels.
+    batch_size : int or "auto"
+        Samples of a step; "auto" is 200, or all if they are fewer.
+    learning_rate : str or Schedule
+        "constant", "invscaling" or "adaptive", of the last two "sgd" alone takes notice; or a
+        schedule of gdcore, by name ("step", "exponential", "polynomial", "cosine", "one_cycle",
+        "warmup_cosine") or as an object.
+    learning_rate_init : float
+        The first learning rate, or the highest of a schedule by name.
+    power_t : float
+        "invscaling" divides by (t + 1)^power_t, t being the samples seen.
+    max_iter : int
+        Epochs at most; iterations of "lbfgs".
+    shuffle : bool
+        Whether each epoch takes the samples in another order.
+    random_state : int, RandomState or None
+        Of all that is random; the same number gives the same bits.
+    tol : float
+        What counts as an improvement of the loss, or of the validation score.
+    verbose : bool
+        Print the loss of every epoch.
+    warm_start : bool
+        Whether `fit` goes on from the weights there are.
+    momentum, nesterovs_momentum : float, bool
+        Of "sgd".
+    early_stopping : bool
+        Let the validation score decide when training ends, and put the best weights back.
+    validation_fraction : float
+        Share of the samples that early stopping holds out, unless `fit` is given others.
+    beta_1, beta_2, epsilon : float
+        Of "adam".
+    n_iter_no_change : int
+        Epochs without improvement after which training ends.
+    max_fun : int
+        Computations of the loss at most, of "lbfgs".
+    dropout : float, or a list of them
+        Share of the activations that training leaves out, after all hidden layers or each.
+    normalization : {"batch", "layer"}, None, or a list of them
+        Before the activation, in all hidden layers or each.
+    optimizer : str, Optimizer or None
+        One of gdcore's in place of the solver's. An object brings its own learning rate.
+    scoring : str, function of (estimator, X, y), or None
+        The validation score, by any scorer of scikit-learn's; by default that of `score`.
+    callbacks : list of Callback, optional
+        Called in training, as by `gdcore.Model.fit`.
 
     Attributes
     ----------
     coefs_, intercepts_ : list of ndarray
+        Kernels (inputs, units) and biases (units,) of the layers. They may be assigned to.
     loss_, best_loss_ : float
-    loss_curve_, validation_loss_curve_, validation_scores_ : list of float
-    n_iter_, n_layers_, n_outputs_, n_features_in_, t_ : int
+        The last loss, and the lowest; None instead of the latter with early stopping.
+    loss_curve_, validation_scores_, validation_loss_curve_ : list of float
+        By epoch; the last two are None where nothing is validated.
+    best_validation_score_ : float or None
+    n_iter_, t_ : int
+        Epochs, and samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+    feature_names_in_ : ndarray of str
+        Where X had names.
     out_activation_ : str
     model_ : Model
         The gdcore model.
 
+    Notes
+    -----
+    Of several outputs the loss is the sum; scikit-learn tells their mean, and makes the sum small.
+
     Examples
     --------
     >>> from gdcore.estimators import MLPRegressor
-    >>> reg = MLPRegressor("huber", (8,), solver="lbfgs", random_state=0)
-    >>> reg.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]).predict([[1.5]]).round(1).tolist()
-    [4.0]
-    >>> reg.hidden_activations([[0.0]])[0].shape
-    (1, 8)
-    >>> reg = MLPRegressor(hidden_layer_sizes=(8,), random_state=0)
-    >>> reg.partial_fit([[0.0], [1.0]], [0.0, 1.0]).n_iter_
-    1
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> net = MLPRegressor("huber", (), solver="lbfgs", alpha=0.0, random_state=0)
+    >>> net.fit(X, [1.0, 3.0, 5.0, 7.0]).predict([[4.0]]).round(2)
+    array([9.])
     """
 
     def __init__(
@@ -271,7 +350,7 @@ class MLPRegressor(Regresses, Multilayer):
     def _loss(self) -> Loss:
         return regression_loss(self.loss)
 
-    @available_if(_steps_with_fit)
+    @available_if(steps_through_samples)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One epoch over these samples, from where training stands.
 
@@ -284,5 +363,11 @@ class MLPRegressor(Regresses, Multilayer):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPRegressor
+        >>> MLPRegressor(random_state=0).partial_fit([[0.0], [1.0]], [1.0, 3.0]).t_
+        2
         """
         return self._fit(X, y, sample_weight, (None, None, None), True)

@@ -1,4 +1,4 @@
-"""What the two perceptrons have in common: a network as scikit-learn draws it, trained as it trains."""
+"""What the two perceptrons share: layers by their settings, and training by one of the solvers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ from gdcore.estimators.training import NOT_FINITE, Samples
 from gdcore.layers.base import Parameter
 from gdcore.losses import Loss
 from gdcore.quasi_newton import lbfgs
+
+
+def steps_through_samples(estimator: Any) -> bool:
+    """Whether there is a `partial_fit`."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+        )
+    return True
 
 
 class Multilayer(Estimator):
@@ -192,6 +201,14 @@ class Multilayer(Estimator):
         -------
         list of ndarray of shape (n, units)
             One for each hidden layer, after its activation, without dropout.
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPRegressor
+        >>> net = MLPRegressor(hidden_layer_sizes=(8, 4), solver="lbfgs", random_state=0)
+        >>> _ = net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+        >>> [a.shape for a in net.hidden_activations([[0.5], [1.5]])]
+        [(2, 8), (2, 4)]
         """
         check_is_fitted(self)
         X = self._rows(X)

@@ -146,19 +146,9 @@ class NetClassifier(Classifies, Net):
     >>> from gdcore.estimators import NetClassifier
     >>> def make(features, outputs, width=16):
     ...     return gd.Sequential([gd.Dense(width, activation="gelu"), gd.Dense(outputs)])
-    >>> net = NetClassifier(make, model_args={"width": 8}, tol=0.1, random_state=0)
-    >>> X, y = [[0.0], [0.2], [0.8], [1.0]], ["no", "no", "yes", "yes"]
-    >>> for _ in range(300):
-    ...     _ = net.partial_fit(X, y, classes=["no", "yes"])
-    >>> net.predict([[0.1]]).tolist()
+    >>> net = NetClassifier(make, model_args={"width": 8}, optimizer=gd.Adam(0.1), random_state=0)
+    >>> net.fit([[0.0], [0.2], [0.8], [1.0]], ["no", "no", "yes", "yes"]).predict([[0.1]]).tolist()
     ['no']
-    >>> net.predict_proba(X).round().tolist(), net.predict_log_proba(X).shape
-    ([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]], (4, 2))
-
-    With a loss of margins it tells those instead:
-
-    >>> net.set_params(loss="hinge").fit(X, y).decision_function(X).shape
-    (4,)
     """
 
     _probable = True  # as far as is known before fit
@@ -213,6 +203,14 @@ class NetClassifier(Classifies, Net):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> from gdcore.estimators import NetClassifier
+        >>> net = NetClassifier(gd.Sequential([gd.Dense(2)]), random_state=0)
+        >>> net.partial_fit([[0.0], [1.0]], ["no", "yes"], classes=["no", "yes"]).t_
+        2
         """
         self._first_partial_fit(y, classes)
         return self._fit(X, y, sample_weight, (None, None, None), True)
@@ -246,8 +244,6 @@ class NetRegressor(Regresses, Net):
     >>> net = NetRegressor(line, max_iter=2000, tol=1e-9, random_state=0)
     >>> net.fit([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]).predict([[3.0]]).round(1).tolist()
     [7.0]
-    >>> net.partial_fit([[0.0]], [1.0]).n_iter_
-    1
     """
 
     def __init__(
@@ -290,5 +286,13 @@ class NetRegressor(Regresses, Net):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> from gdcore.estimators import NetRegressor
+        >>> net = NetRegressor(gd.Sequential([gd.Dense(1)]), random_state=0)
+        >>> net.partial_fit([[0.0], [1.0]], [1.0, 3.0]).t_
+        2
         """
         return self._fit(X, y, sample_weight, (None, None, None), True)
