@@ -1,6 +1,7 @@
 """What all tests share: an instruction set for whole models, and the data beside the project."""
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,14 @@ def _same_threads_after():
     before = runtime._threads
     yield
     runtime._threads = before
+
+
+@pytest.fixture(autouse=True)
+def _windows_are_closed():
+    """Where something has imported pyplot, it keeps every figure."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

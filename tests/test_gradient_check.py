@@ -146,6 +146,12 @@ def test_at_most_so_many_elements():
     ("call", "error", "message"),
     [
         (lambda: check_gradient(gd.Dense(3), (0,)), ValueError, "input_shape=0"),
+        (lambda: check_gradient(gd.Dense(3), np.ones((4, 2))), TypeError, "data is given as x="),
+        (
+            lambda: gd.Dense(np.ones((2, 2))),
+            ValueError,
+            r"units=array\(\[\[1., 1.\], \[1., 1.\]\]\): exp",
+        ),
         (lambda: check_gradient(gd.Dense(3), 4, tolerance=0), ValueError, "tolerance=0"),
         (lambda: check_gradient(gd.Dense(3), 4, samples=0), ValueError, "samples=0"),
         (lambda: check_gradient(3, 4), TypeError, "expected a layer, a loss or a function"),

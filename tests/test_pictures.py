@@ -12,14 +12,6 @@ from gdcore.diagnostics import Monitor
 pytest.importorskip("matplotlib")
 
 
-@pytest.fixture(autouse=True)
-def _windows_are_closed():
-    """Where something has imported pyplot, it keeps every figure."""
-    yield
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
-
-
 @pytest.fixture(scope="module")
 def seen():
     """A trained network, and all that is drawn of it."""

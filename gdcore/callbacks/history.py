@@ -111,8 +111,8 @@ class History(Callback):
         ValueError
             If there are no epochs, or no such number.
         """
-        from gdcore.plots.training_curves import curve, curves
+        from gdcore.plots.training_curves import curve, panels
 
         if metric is None and ax is None:
-            return np.array(curves(self).axes)
+            return panels(self)
         return curve(self, metric or "loss", ax)

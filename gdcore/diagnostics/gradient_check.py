@@ -206,6 +206,11 @@ def _inputs(shape: Any, x: Any, seed: int, positive_only: bool) -> list[np.ndarr
     if x is not None:
         given = [as_array(a, "x") for a in (x if isinstance(x, list | tuple) else [x])]
         return [np.ascontiguousarray(a, np.int32 if _kind(a) == INT else np.float64) for a in given]
+    if isinstance(shape, np.ndarray):
+        raise TypeError(
+            f"check_gradient input_shape is an array of shape {shape.shape}: expected the shape of "
+            "one sample; data is given as x=..."
+        )
     shapes = shape if isinstance(shape, list) else [shape]
     out = []
     for i, one in enumerate(shapes):

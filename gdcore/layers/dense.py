@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from gdcore import activations
@@ -11,9 +12,15 @@ from gdcore.layers.base import Layer
 
 def positive(what: str, value: Any) -> int:
     """A whole number of at least 1, or a ValueError that says so."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
-        raise ValueError(f"{what}={value!r}: expected a whole number of at least 1")
-    return int(value.__index__())
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:  # an array has the method, too
+        number = 0
+    if number < 1:
+        raise ValueError(
+            f"{what}={' '.join(repr(value).split())[:60]}: expected a whole number of at least 1"
+        )
+    return number
 
 
 def nonnegative(what: str, value: Any) -> float:

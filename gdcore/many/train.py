@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from typing import Any
 
 from gdcore.arrays import as_inputs
 from gdcore.callbacks import Callback
 from gdcore.many.data import Folded, Plain
+from gdcore.many.keeping import folders
 from gdcore.many.progress import Watch
 from gdcore.many.results import Results, Run
 from gdcore.many.settings import make_folds, make_jobs
@@ -34,6 +36,7 @@ def fit_many(
     monitor: str | None = None,
     keep: str = "all",
     verbose: int | str = "auto",
+    checkpoints: str | PathLike[str] | None = None,
 ) -> Results:
     """Train a model for every setting, as many at a time as there are threads.
 
@@ -63,6 +66,11 @@ def fit_many(
         Which models stay in memory; histories and numbers always do.
     verbose : {"auto", 0, 1, 2}
         Nothing, one line that counts, or a line for each model.
+    checkpoints : path, optional
+        A folder in which each model keeps its checkpoints, in one of its own that is named by its
+        setting. The same call once more, after the process was killed or with more settings or
+        epochs, finds them there: models that were done are not trained again, and the others go on
+        from where they were, bit for bit.
 
     Returns
     -------
@@ -135,6 +143,7 @@ def fit_many(
     source = (
         Plain(plain) if folds is None else Folded(shared, y, sample_weight, several, folds, jobs)
     )
-    work = Work(model_fn, callbacks, options, source, results, keep, jobs, first)
+    places = None if checkpoints is None else folders(checkpoints, jobs)
+    work = Work(model_fn, callbacks, options, source, results, keep, jobs, first, places)
     work.run(Watch(len(jobs), verbose))
     return results

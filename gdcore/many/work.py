@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from gdcore import runtime
 from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.graph.reuse import Plans
 from gdcore.many.data import Folded, Plain
+from gdcore.many.keeping import going_on
 from gdcore.many.progress import Watch
 from gdcore.many.results import Interrupted, Results, Run
 from gdcore.many.settings import Job
@@ -57,9 +59,11 @@ class Work:
         keep: str,
         jobs: Sequence[Job],
         first: Model,
+        folders: Sequence[Path] | None,
     ) -> None:
         self.model_fn, self.callbacks, self.options = model_fn, callbacks, options
         self.source, self.results, self.keep = source, results, keep
+        self.folders = folders
         # Fold by fold, so that few copies of the data are there at a time.
         self.waiting = sorted(jobs, key=lambda j: (j.fold or 0, j.number))[::-1]
         self.first: Model | None = first
@@ -137,7 +141,11 @@ class Work:
                     )
                 self.seen[id(model)] = model
             watchers = [] if self.callbacks is None else list(self.callbacks(**job.setting))
-            return model, {**self.options, **data, **job.fit, "callbacks": watchers}, None
+            arguments = {**self.options, **data, **job.fit, "callbacks": watchers}
+            if self.folders is not None:
+                more = going_on(self.folders[job.number])
+                arguments |= more | {"callbacks": [*watchers, *more["callbacks"]]}
+            return model, arguments, None
         except Exception as error:
             return None, {}, error
 
