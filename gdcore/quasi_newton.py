@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.errors import NonFiniteError
+from gdcore.errors import NonFiniteError, missing
 from gdcore.fitting import Data, Tally, sweep
 from gdcore.graph.draws import RANDOM
 from gdcore.graph.ir import topological
@@ -120,10 +120,8 @@ def lbfgs(
     """
     try:
         from scipy.optimize import minimize
-    except ImportError:
-        raise ImportError(
-            "gd.lbfgs needs SciPy, which is not installed: pip install gdcore[sklearn]"
-        ) from None
+    except ImportError as error:
+        raise missing("gd.lbfgs needs SciPy", "sklearn", error) from None
     data = model._prepare(x, y, sample_weight, class_weight)
     _deterministic(model)
     task = _Task(model, data)
