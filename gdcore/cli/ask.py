@@ -46,8 +46,10 @@ def predict(args: argparse.Namespace) -> int:
     if args.threads is not None:
         gd.set_num_threads(args.threads)
     model = open_model(args.model)
+    digits = 17
     if not isinstance(model, gd.Model):
         names, columns = predict_table(model, check_table(args.data), args.proba)
+        digits = 9 if model.settings.dtype == "float32" else 17
     elif args.proba and model.info.get("task") == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     else:
@@ -61,9 +63,9 @@ def predict(args: argparse.Namespace) -> int:
         )
         write_atomically(args.out, [made.getvalue()])
     elif args.out is not None:
-        write_atomically(args.out, (line.encode() for line in _lines(names, columns)))
+        write_atomically(args.out, (line.encode() for line in _lines(names, columns, digits)))
     else:
-        sys.stdout.writelines(_lines(names, columns))
+        sys.stdout.writelines(_lines(names, columns, digits))
     return 0
 
 
@@ -108,8 +110,8 @@ def _table(model: gd.Model, x: np.ndarray, proba: bool) -> tuple[list[str], np.n
     )[labels][:, None]
 
 
-def _lines(names: Sequence[str], columns: np.ndarray) -> Iterable[str]:
-    """The rows of a .csv."""
+def _lines(names: Sequence[str], columns: np.ndarray, digits: int) -> Iterable[str]:
+    """The rows of a .csv; numbers that were computed in float32 have nine digits."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
 
@@ -120,9 +122,9 @@ def _lines(names: Sequence[str], columns: np.ndarray) -> Iterable[str]:
         return buffer.getvalue()
 
     yield line(names)
-    digits = "%.9g" if columns.dtype == np.float32 else "%.17g"
+    form = f"%.{9 if columns.dtype == np.float32 else digits}g"
     for row in columns:
-        yield line(digits % v for v in row) if columns.dtype.kind == "f" else line(row.tolist())
+        yield line(form % v for v in row) if columns.dtype.kind == "f" else line(row.tolist())
 
 
 def evaluate(args: argparse.Namespace) -> int:

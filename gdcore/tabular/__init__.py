@@ -8,7 +8,7 @@
 1.0
 """
 
-from gdcore.tabular.columns import TableWarning
+from gdcore.tabular.column import TableWarning
 from gdcore.tabular.encoding import Encoder, Features
 from gdcore.tabular.importance import Importance
 from gdcore.tabular.model import TableModel

@@ -3,109 +3,25 @@
 from __future__ import annotations
 
 import datetime
-import warnings
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gdcore.tabular.column import Column, Floats, floats, tell_unseen, with_flag
 from gdcore.tabular.frames import days_of
 from gdcore.tabular.kinds import iso_date, words_of
 from gdcore.tabular.table import Raw, Table, number, plain
 
-__all__ = ["COLUMNS", "Boolean", "Category", "Column", "Date", "Number", "TableWarning"]
+__all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number"]
 
-Floats = NDArray[np.float64]
 LANDMARKS = 257  # quantiles that a column is mapped by
 OUTERMOST = 1e-3  # share of the rows beyond the first and the last of them
 MOST_CATEGORIES = 1000
 RARE_FROM = 100  # rows from which on a category seen once is no category
-
-
-class TableWarning(UserWarning):
-    """Something in a table that training never saw, and what was made of it.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> warnings.simplefilter("error", TableWarning)  # stop at values that training never saw
-    >>> warnings.simplefilter("default", TableWarning)
-    """
-
-
-@dataclass(frozen=True)
-class Column:
-    """What all columns are: a name, and a way from raw values to numbers.
-
-    Attributes
-    ----------
-    name : str
-    flag : bool
-        Whether a missing value is told to the network: training rows had some.
-    """
-
-    kind: ClassVar[str] = ""
-
-    name: str
-    flag: bool
-
-    def config(self) -> dict[str, Any]:
-        """The kind and all attributes, as JSON."""
-        return {"kind": self.kind} | {
-            f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v
-            for f in fields(self)
-        }
-
-    @property
-    def width(self) -> int:
-        """How many columns of numbers it becomes."""
-        return 1 + self.flag
-
-    def described(self) -> str:
-        """What becomes of it, in words."""
-        raise NotImplementedError
-
-
-def floats(table: Table, name: str) -> Floats:
-    """A column as numbers, NaN where they are missing.
-
-    Raises
-    ------
-    ValueError
-        If a value is no number, or infinite.
-    """
-    raw = table.columns[name]
-    if raw.kind != "text":
-        out: Floats = raw.values
-    else:
-        known: dict[str | None, float | None] = {t: number(t) for t in set(raw.values) if t}
-        known[None] = float("nan")
-        row = next((i for i, t in enumerate(raw.values) if known[t] is None), None)
-        if row is not None:
-            raise ValueError(
-                f"{table.where(row, name)}: got {raw.values[row]!r}, expected a number: mend the "
-                "cell"
-            )
-        out = np.array([known[t] for t in raw.values], dtype=np.float64)
-    if np.isinf(out).any():
-        row = int(np.flatnonzero(np.isinf(out))[0])
-        raise ValueError(
-            f"{table.where(row, name)}: got {out[row]}, expected a finite number: mend the cell"
-        )
-    return out
-
-
-def with_flag(
-    table: Table, column: Column, parts: list[Floats], missing: NDArray[np.bool_], taken_for: str
-) -> NDArray[np.float32]:
-    """Columns of numbers side by side, with the flag of missing values behind them."""
-    if missing.any() and not column.flag:
-        tell_unseen(table, column.name, [None] * int(missing.sum()), taken_for)
-    columns = [*parts, missing.astype(np.float64)] if column.flag else parts
-    return np.stack(columns, axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -221,7 +137,7 @@ class Boolean(Column):
             tell_unseen(table, self.name, never, "missing")
         missing = np.isnan(values)
         values = np.where(missing, 0.0, values)
-        return with_flag(table, self, [values], missing, "neither")
+        return with_flag(table, self, [values], missing, "neither", told=len(never))
 
     def described(self) -> str:
         return f"{self.no} or {self.yes}" + ("; missing: flagged" if self.flag else "")
@@ -375,17 +291,6 @@ def _spelling(text: str) -> str:
     """One spelling for each number: 3 for 3.0 and 03."""
     value = number(text)
     return text if value is None else plain(value)
-
-
-def tell_unseen(table: Table, name: str, never: list[str | None], taken_for: str) -> None:
-    """Warn of values that training never saw."""
-    shown = next((repr(t) for t in never if t is not None), "a missing value")
-    warnings.warn(
-        f"{table.source}: column {name!r} holds {len(never):,} value{'s' if len(never) > 1 else ''}"
-        f" that training never saw, such as {shown}: taken for {taken_for}",
-        TableWarning,
-        stacklevel=2,
-    )
 
 
 COLUMNS: dict[str, type[Number | Boolean | Date | Category]] = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean, unknown
-from gdcore.tabular.columns import floats
+from gdcore.tabular.column import floats
 from gdcore.tabular.table import Table, number, plain
 
 __all__ = ["MOST_CLASSES", "Target"]

@@ -1,0 +1,119 @@
+"""What all columns of a table have in common, and what is said of values that are new."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.tabular.table import Table, number
+
+__all__ = ["Column", "Floats", "TableWarning", "floats", "tell_unseen", "with_flag"]
+
+Floats = NDArray[np.float64]
+
+
+class TableWarning(UserWarning):
+    """Something in a table that training never saw, and what was made of it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("error", TableWarning)  # stop at values that training never saw
+    >>> warnings.simplefilter("default", TableWarning)
+    """
+
+
+@dataclass(frozen=True)
+class Column:
+    """What all columns are: a name, and a way from raw values to numbers.
+
+    Attributes
+    ----------
+    name : str
+    flag : bool
+        Whether a missing value is told to the network: training rows had some.
+    """
+
+    kind: ClassVar[str] = ""
+
+    name: str
+    flag: bool
+
+    def config(self) -> dict[str, Any]:
+        """The kind and all attributes, as JSON."""
+        return {"kind": self.kind} | {
+            f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v
+            for f in fields(self)
+        }
+
+    @property
+    def width(self) -> int:
+        """How many columns of numbers it becomes."""
+        return 1 + self.flag
+
+    def described(self) -> str:
+        """What becomes of it, in words."""
+        raise NotImplementedError
+
+
+def floats(table: Table, name: str) -> Floats:
+    """A column as numbers, NaN where they are missing.
+
+    Raises
+    ------
+    ValueError
+        If a value is no number, or infinite.
+    """
+    raw = table.columns[name]
+    if raw.kind != "text":
+        out: Floats = raw.values
+    else:
+        known: dict[str | None, float | None] = {t: number(t) for t in set(raw.values) if t}
+        known[None] = float("nan")
+        row = next((i for i, t in enumerate(raw.values) if known[t] is None), None)
+        if row is not None:
+            raise ValueError(
+                f"{table.where(row, name)}: got {raw.values[row]!r}, expected a number: mend the "
+                "cell"
+            )
+        out = np.array([known[t] for t in raw.values], dtype=np.float64)
+    if np.isinf(out).any():
+        row = int(np.flatnonzero(np.isinf(out))[0])
+        raise ValueError(
+            f"{table.where(row, name)}: got {out[row]}, expected a finite number: mend the cell"
+        )
+    return out
+
+
+def with_flag(
+    table: Table,
+    column: Column,
+    parts: list[Floats],
+    missing: NDArray[np.bool_],
+    taken_for: str,
+    told: int = 0,
+) -> NDArray[np.float32]:
+    """Columns of numbers side by side, with the flag of missing values behind them.
+
+    Of the missing values, so many were told of before.
+    """
+    untold = int(missing.sum()) - told
+    if untold and not column.flag:
+        tell_unseen(table, column.name, [None] * untold, taken_for)
+    columns = [*parts, missing.astype(np.float64)] if column.flag else parts
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def tell_unseen(table: Table, name: str, never: list[str | None], taken_for: str) -> None:
+    """Warn of values that training never saw."""
+    shown = next((repr(t) for t in never if t is not None), "a missing value")
+    warnings.warn(
+        f"{table.source}: column {name!r} holds {len(never):,} value{'s' if len(never) > 1 else ''}"
+        f" that training never saw, such as {shown}: taken for {taken_for}",
+        TableWarning,
+        stacklevel=2,
+    )
