@@ -150,7 +150,8 @@ class Inference(Weights):
         if kind.endswith("_probs"):
             return np.asarray(first)
         if kind == "multiclass_logits":
-            e = np.exp(first - first.max(axis=-1, keepdims=True))
+            with np.errstate(over="ignore"):  # logits further apart than the largest float: 0
+                e = np.exp(first - first.max(axis=-1, keepdims=True))
             return np.asarray(e / e.sum(axis=-1, keepdims=True))
         if kind.endswith("_logits"):
             shrunk = np.exp(-np.abs(first))

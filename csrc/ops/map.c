@@ -136,14 +136,15 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   map_state *s = state;
   const int64_t *attr = ins->attr;
   s->run = run;
-  s->nd = attr[0], s->n_out = attr[1], s->n_in = attr[2], s->n_code = attr[3];
+  s->nd = gd_max(0, attr[0]), s->n_out = gd_max(0, attr[1]), s->n_in = gd_max(0, attr[2]); /* for analysers */
+  s->n_code = attr[3];
   s->kind = attr + 6, s->code = s->kind + s->n_in, s->par = ins->par;
   s->chain = attr[5] < 0 ? NULL : chain_fns[attr[5]];
   s->buffer = (real *)run->scratch;
   s->spread = 0, s->in_place = s->nd <= 2;
   int per_row = 0;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);
-  s->inner = s->nd ? s->shape[s->nd - 1] : 1;
+  s->inner = s->nd > 0 ? s->shape[s->nd - 1] : 1;
   for (int64_t k = 0; k < s->n_out; ++k) s->at[s->n_in + k] = gd_at(run, ins, (int)k);
   for (int64_t k = 0; k < s->n_in; ++k) {
     const gd_ref ref = ins->ref[s->n_out + k];
@@ -155,8 +156,9 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
         s->stride[k][d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
         if (d + 1 < s->nd && s->stride[k][d]) s->steady[k] = 0;
       }
-      per_row |= s->stride[k][s->nd - 1] == 0;
-      if (s->is_int[k] || s->stride[k][s->nd - 1] > 1) s->in_place = 0;
+      const int64_t along = s->nd > 0 ? s->stride[k][s->nd - 1] : 0;
+      per_row |= along == 0;
+      if (s->is_int[k] || along > 1) s->in_place = 0;
     } else if (s->kind[k] != DIRECT) { /* VL equal values */
       real value = s->kind[k] == COUNT ? (real)gd_size(ins->dim[s->nd * (k + 1)], run->batch)
                    : s->is_int[k]      ? (real)*(int32_t *)s->at[k]
@@ -222,7 +224,7 @@ static void map_block(const map_state *s, int64_t first, int64_t n, int reuse) {
   }
   const block_place at = {first, s->run};
   for (int64_t c = 0; c < s->n_code; ++c) {
-    const int64_t *code = s->code + 5 * c, dst = code[1];
+    const int64_t *code = s->code + 5 * c, dst = gd_max(0, code[1]);
     if (dst >= s->n_in + s->n_out) arg[dst] = (block_arg){s->buffer + dst * BLOCK, 1};
     const block_arg x[3] = {arg[code[2]], arg[code[3]], arg[code[4]]};
     block_fns[code[0]]((real *)arg[dst].p, x, n, s->par + 2 * c, &at);

@@ -45,7 +45,7 @@ void GD_NAME(gd_copy)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
     ys[d] = gd_size(ins->dim[nd + d], run->batch);
     xs[d] = gd_size(ins->dim[2 * nd + d], run->batch);
   }
-  const int64_t last = nd ? nd - 1 : 0, end = gd_min(outer_size(ins, run->batch), hi * rows);
+  const int64_t last = nd > 0 ? nd - 1 : 0, end = gd_min(outer_size(ins, run->batch), hi * rows);
   for (int64_t r = lo * rows; r < end; ++r) {
     int64_t yo = gd_size(ins->dim[3 * nd], run->batch), xo = gd_size(ins->dim[3 * nd + 1], run->batch);
     for (int64_t d = last - 1, left = r; d >= 0; --d) {
