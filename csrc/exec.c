@@ -60,33 +60,67 @@ static int begin_call(int wanted) {
 #endif
 #endif
 
+/* A step of a second must not make people wait for their Ctrl-C: so much work goes by between two
+ * questions, and one question in so many seconds is asked. */
+#define GD_PIECE 500000000 /* of one thread: some 50 ms where it is slowest */
+#define GD_ASK 0.1
+
 /* What the threads of one call share. */
 typedef struct {
   gd_job *job;
   gd_barrier_state barrier;
   int32_t status;
+  int32_t leave; /* 1 + the number of the instruction after which all leave the step; 0: none */
   int64_t done;
+  int64_t unasked; /* work since the clock was looked at */
+  double asked;
 } team;
 
-static void take_share(const gd_ins *ins, const gd_run *run, int id, int threads) {
-  const int64_t units = ins->op->units(ins, run->batch);
-  const int64_t lo = units * id / threads, hi = units * (id + 1) / threads;
-  if (lo < hi) ins->op->kernel(ins, run, lo, hi);
+/* By one thread, after so much work within an instruction that may be the last of its step. */
+static void listen(team *t, int instruction, int64_t work) {
+  if (!t->job->heard || t->leave || (t->unasked += work) < GD_PIECE / 4) return;
+  t->unasked = 0;
+  const double time = now();
+  if (time < t->asked + GD_ASK) return;
+  t->asked = time;
+  if (t->job->heard(t->job->listener)) __atomic_store_n(&t->leave, instruction + 1, __ATOMIC_RELAXED);
 }
 
-/* Instructions [from, to) of a step: every thread takes its share of each, and all meet after each. */
-static void run_instructions(team *t, const gd_run *run, int from, int to, int id, int threads) {
+/* One thread's units of an instruction, in pieces if it is a long one that may be left. */
+static void take_share(team *t, const gd_run *run, int instruction, int may_leave, int id, int threads) {
+  const gd_ins *ins = &t->job->plan->ins[instruction];
+  const int64_t units = ins->op->units(ins, run->batch);
+  const int64_t lo = units * id / threads, hi = units * (id + 1) / threads;
+  const int64_t work = (ins->work.fixed + ins->work.per_row * run->batch) / threads;
+  int64_t piece = hi - lo;
+  if (may_leave && work > GD_PIECE)
+    piece = gd_max(1, (int64_t)((double)piece * GD_PIECE / (double)work));
+  for (int64_t at = lo; at < hi; at += piece) {
+    ins->op->kernel(ins, run, at, gd_min(at + piece, hi));
+    if (may_leave && id == 0) listen(t, instruction, piece == hi - lo ? work : GD_PIECE);
+    if (piece < hi - lo && __atomic_load_n(&t->leave, __ATOMIC_RELAXED)) break;
+  }
+}
+
+/* Instructions [from, to) of a step: every thread takes its share of each, and all meet after each.
+ * Returns whether they left. */
+static int run_instructions(team *t, const gd_run *run, int from, int to, int may_leave, int id, int threads) {
   double *spent = id == 0 ? t->job->spent : NULL;
   double last = spent ? now() : 0;
   for (int i = from; i < to; ++i) {
-    take_share(&t->job->plan->ins[i], run, id, threads);
+    take_share(t, run, i, may_leave, id, threads);
     gd_barrier(&t->barrier, threads);
     if (spent) {
       const double time = now();
       spent[i] += time - last;
       last = time;
     }
+    if (may_leave) { /* a faster neighbour may have set it for the next instruction: that is not now */
+      const int32_t leave = __atomic_load_n(&t->leave, __ATOMIC_RELAXED);
+      if (leave && leave <= i + 1) return 1;
+    }
   }
+  return 0;
 }
 
 static void stage_share(const gd_job *job, int64_t first, int64_t batch, int id, int threads) {
@@ -142,7 +176,10 @@ static void run_thread(team *t, int id, int threads) {
     const gd_run run = {job->base, job->scratch + (int64_t)id * GD_SCRATCH, batch, job->seed, job->counter + (uint64_t)s};
     stage_share(job, first, batch, id, threads);
     gd_barrier(&t->barrier, threads);
-    run_instructions(t, &run, 0, plan->n_compute, id, threads);
+    if (run_instructions(t, &run, 0, plan->n_compute, 1, id, threads)) {
+      if (id == 0) t->status = GD_LEFT;
+      break;
+    }
     if (id == 0) {
       if (!close_step(job, s, first, batch)) t->status = GD_NOT_FINITE;
       else if (s + 1 < job->steps && now() > deadline) t->status = GD_PAUSED;
@@ -150,7 +187,7 @@ static void run_thread(team *t, int id, int threads) {
     gd_barrier(&t->barrier, threads);
     if (t->status == GD_NOT_FINITE) break;
     const int pause = t->status == GD_PAUSED;
-    run_instructions(t, &run, plan->n_compute, plan->n_ins, id, threads);
+    run_instructions(t, &run, plan->n_compute, plan->n_ins, 0, id, threads);
     if (id == 0) t->done = s + 1;
     if (pause) break;
   }
@@ -160,7 +197,7 @@ static void run_thread(team *t, int id, int threads) {
 int gd_openmp_threads(void) { return gd_most_threads(); }
 
 int64_t gd_run_job(gd_job *job, int32_t *status) {
-  team t = {.job = job};
+  team t = {.job = job, .asked = now()};
   const int threads = begin_call(job->threads);
   if (threads == 1) run_thread(&t, 0, 1);
   else {

@@ -34,7 +34,7 @@ typedef struct {
 /* One output of which every row is kept. */
 typedef struct { gd_ref from; char *to; int64_t row_bytes; } gd_tap;
 
-enum { GD_DONE = 0, GD_PAUSED = 1, GD_NOT_FINITE = 2 };
+enum { GD_DONE = 0, GD_PAUSED = 1, GD_NOT_FINITE = 2, GD_LEFT = 3 };
 
 /* Some steps over a data set. */
 typedef struct {
@@ -55,10 +55,12 @@ typedef struct {
   char *scratch;            /* threads * GD_SCRATCH bytes */
   double seconds;           /* come back after about this long */
   double *spent;            /* [n_ins]: seconds in each instruction are added here; NULL: not measured */
+  int (*heard)(void *);     /* asked now and then within a long step, by one thread; not 0: leave it. Or NULL */
+  void *listener;
 } gd_job;
 
-/* Takes steps until done, out of time, or a loss or gradient is not finite. Returns how many were
- * completed; *status says why it stopped. */
+/* Takes steps until done, out of time, a loss or gradient is not finite, or `heard` says so. Returns
+ * how many were completed; *status says why it stopped. A step that is left has updated nothing. */
 int64_t gd_run_job(gd_job *job, int32_t *status);
 
 /* How many threads OpenMP would give the calling thread: what threadpoolctl looks at, and lowers. */

@@ -65,6 +65,7 @@ struct gd_ins {
   const int64_t *attr; /* whole numbers: each kernel says what they mean */
   const double *par;   /* real numbers, likewise */
   int32_t n_ref, n_dim, n_attr, n_par;
+  gd_dim work;         /* operations and elements moved, roughly */
 };
 
 static inline char *gd_at(const gd_run *run, const gd_ins *ins, int i) {

@@ -7,6 +7,7 @@ import threading
 
 cimport cython
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -32,6 +33,7 @@ cdef extern from "exec.h" nogil:
         const int64_t *attr
         const double *par
         int32_t n_ref, n_dim, n_attr, n_par
+        gd_dim work
     ctypedef struct gd_plan:
         const gd_ins *ins
         int32_t n_ins, n_compute, bits, flag_buffer
@@ -67,6 +69,8 @@ cdef extern from "exec.h" nogil:
         char *scratch
         double seconds
         double *spent
+        int (*heard)(void *) noexcept nogil
+        void *listener
     int64_t gd_run_job(gd_job *, int32_t *)
     void gd_permutation(int64_t *, int64_t, uint64_t, uint64_t)
     int gd_isa_count()
@@ -84,6 +88,16 @@ cdef extern from "exec.h" nogil:
 
 
 include "gate.pxi"
+
+
+cdef int heard(void *caught) noexcept with gil:
+    """Whether Ctrl-C was pressed, or another signal raised something: it is put into the list `caught`."""
+    try:
+        PyErr_CheckSignals()
+        return 0
+    except BaseException as error:
+        (<list>caught).append(error)
+        return 1
 
 
 DONE, PAUSED, NOT_FINITE = 0, 1, 2
@@ -165,8 +179,9 @@ def permutation(order, uint64_t seed, uint64_t stream) -> None:
 cdef class Plan:
     """Instructions in the form that C runs.
 
-    `instructions` holds tuples (kernel, refs, dims, attrs, pars, then): refs (buffer, type, byte
-    offset), dims (fixed, per_row), attrs ints, pars floats, and `then` a tuple like it or None.
+    `instructions` holds tuples (kernel, refs, dims, attrs, pars, then, work): refs (buffer, type, byte
+    offset), dims (fixed, per_row), attrs ints, pars floats, `then` a tuple like it or None, and last how
+    much work it is, (fixed, per_row).
     """
     cdef gd_plan plan
     cdef int isa
@@ -211,6 +226,8 @@ cdef class Plan:
                 ins = &self.ins[i] if part is instructions[i] else &self.thens[i]
                 if ins == &self.thens[i]:
                     self.ins[i].then = ins
+                else:
+                    ins.work.fixed, ins.work.per_row = part[6]
                 name = part[0].encode()
                 op = gd_table(isa, bits)
                 while op.name != NULL and strcmp(op.name, <const char *>name) != 0:

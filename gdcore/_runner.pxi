@@ -127,7 +127,9 @@ cdef class Runner:
         cdef double loss = 0
         cdef gd_feed own
         cdef gd_job job
+        cdef list caught = []
         job = self.job
+        job.heard, job.listener = heard, <void *>caught
         if <Py_ssize_t>len(arrays) != kinds.n or kinds.n != job.n_feeds or kinds.isa != self.plan.isa:
             return None
         if self.gate is not None:  # now, for whoever runs this plan meanwhile has its feeds
@@ -170,6 +172,8 @@ cdef class Runner:
                 PyBuffer_Release(&views[i])
             if self.gate is not None:
                 self.gate.leave()
+        if caught:
+            raise caught[0]
         return loss if done else None
 
     def run(self, tuple data, order, int64_t rows, int64_t batch, int64_t first, int64_t steps,
@@ -191,7 +195,9 @@ cdef class Runner:
         cdef int32_t status = 0
         cdef int64_t done
         cdef gd_job job
+        cdef list caught = []
         job = self.job
+        job.heard, job.listener = heard, <void *>caught
         try:
             for i in range(job.n_feeds):
                 array, job.feeds[i].source, job.feeds[i].scale = data[i]
@@ -257,4 +263,6 @@ cdef class Runner:
         finally:
             for i in range(n):
                 PyBuffer_Release(&views[i])
+        if caught:
+            raise caught[0]
         return done, status

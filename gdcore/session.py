@@ -6,6 +6,7 @@ and layer states outlive a session and are shared by all sessions of a model; th
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -198,7 +199,7 @@ class Session:
         """A value of the plan as the last step, of this batch, left it in the arena."""
         at = self.plan.place_of(value)
         shape = [at_batch(d, batch) for d in value.shape]
-        count = int(np.prod(shape, dtype=np.int64))
+        count = math.prod(shape)
         kind = np.dtype(np.int32) if value.dtype == INT else self.real
         return self.arena[at.offset : at.offset + count * kind.itemsize].view(kind).reshape(shape)
 

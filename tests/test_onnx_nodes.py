@@ -245,6 +245,7 @@ def open_sizes(proto):
 
 
 REFUSED = {
+    "an axis twice": (lambda: one("Unsqueeze", more=(i(1, 1),))[0], "expected each once"),
     "an unknown node": (lambda: one("TopK")[0], "node 0 '' is a TopK, which gdcore has not"),
     "another domain": (lambda: changed(lambda p: setattr(p.graph.node[0], "domain", "com.x")), "of the domain 'com.x'"),
     "a later opset": (lambda: one("Relu", opset=99)[0], "opset 99, expected 7 to"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gdcore.graph.ir import Batch, Dim, Value
+from gdcore.graph.ir import Batch, Dim, Value, size
 from gdcore.graph.place import Place
 
 Pair = tuple[int, int]
@@ -51,7 +51,17 @@ class Instruction:
             self.attrs,
             self.pars,
             self.then.encoded() if self.then else None,
+            self.work,
         )
+
+    @property
+    def work(self) -> Pair:
+        """What it takes, roughly: operations, and four for each element read or written."""
+        fixed, per_row = self.flops
+        for value in (*self.reads, *self.writes):
+            more = pair(size(value.shape))
+            fixed, per_row = fixed + 4 * more[0], per_row + 4 * more[1]
+        return fixed, per_row
 
 
 def collapse(

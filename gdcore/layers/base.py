@@ -6,6 +6,7 @@ known. Called again, it uses them again: that is how weights are shared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -55,7 +56,7 @@ class Variable:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)  # of Python's integers, which do not wrap around
 
     def _numbers(self) -> np.ndarray:
         if self.data is None:

@@ -73,6 +73,8 @@ def _unsqueeze(n: Node) -> Value:
     if rank > 16:
         raise ValueError(f"{rank} dimensions: expected at most 16")
     new, rest = {axis_of(a, rank) for a in axes}, iter(x.shape)
+    if len(new) != len(axes):
+        raise ValueError(f"unsqueeze of the axes {[int(a) for a in axes]}: expected each once")
     return ops.reshape(x, [1 if i in new else next(rest) for i in range(rank)])
 
 
