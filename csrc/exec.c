@@ -157,6 +157,8 @@ static void run_thread(team *t, int id, int threads) {
   gd_restore_fpstate(fpstate);
 }
 
+int gd_openmp_threads(void) { return gd_most_threads(); }
+
 int64_t gd_run_job(gd_job *job, int32_t *status) {
   team t = {.job = job};
   const int threads = begin_call(job->threads);

@@ -13,6 +13,7 @@
 #define GD_PARALLEL(threads) _Pragma("omp parallel num_threads(threads)")
 static inline int gd_thread_id(void) { return omp_get_thread_num(); }
 static inline int gd_thread_count(void) { return omp_get_num_threads(); }
+static inline int gd_most_threads(void) { return omp_get_max_threads(); }
 #ifdef _WIN32
 __declspec(dllimport) int __stdcall SwitchToThread(void);
 static inline void gd_yield(void) { SwitchToThread(); }
@@ -24,6 +25,7 @@ static inline void gd_yield(void) { sched_yield(); }
 #define GD_PARALLEL(threads)
 static inline int gd_thread_id(void) { return 0; }
 static inline int gd_thread_count(void) { return 1; }
+static inline int gd_most_threads(void) { return 1; }
 static inline void gd_yield(void) {}
 #endif
 

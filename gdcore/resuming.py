@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,17 +33,39 @@ def fingerprint(data: Data) -> list[str]:
     """
     out = []
     for array, _ in data.feeds():
-        numbers = array.data if isinstance(array, SparseRows) else array
-        step = max(1, len(numbers) // SAMPLES)
-        some = np.ascontiguousarray(numbers[::step][: SAMPLES + 1])
-        check = zlib.crc32(some.reshape(-1).view(np.uint8).data)
+        some = array[:: max(1, len(array) // SAMPLES)][: SAMPLES + 1]
+        check = 0
+        for part in some.parts if isinstance(some, SparseRows) else (some,):
+            check = checksum(part, check)
         out.append(f"{array.shape} {array.dtype} {check:08x}")
     return out
+
+
+def checksum(array: np.ndarray, start: int = 0) -> int:
+    """CRC-32 of an array's bytes, going on from another one's."""
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, start)
 
 
 def order_of(fit: Fit) -> bool | str:
     """How the samples are put in order; of a user's function only that it is one."""
     return "a function" if callable(fit.shuffle) else fit.shuffle
+
+
+def same_order(fit: Fit, order: np.ndarray) -> None:
+    """Note the order that a user's function gave for an epoch.
+
+    Raises
+    ------
+    ValueError
+        If part of the epoch was done before, in another order.
+    """
+    given = checksum(order)
+    if fit.at_step and fit.given_order not in (None, given):
+        raise ValueError(
+            f"fit shuffle gave another order for epoch {fit.at_epoch} than it gave before the "
+            "checkpoint was written: expected a function of the epoch's number alone"
+        )
+    fit.given_order = given
 
 
 def state_of(fit: Fit) -> dict[str, Any]:
@@ -67,6 +89,7 @@ def state_of(fit: Fit) -> dict[str, Any]:
         "data": fingerprint(fit.data),
         "batch": fit.batch,
         "shuffle": order_of(fit),
+        "given_order": fit.given_order if fit.at_step else None,
     }
 
 
@@ -79,21 +102,23 @@ def check(fit: Fit, state: Mapping[str, Any]) -> None:
     ):
         if state.get(what) != ours:
             raise ValueError(
-                f"the checkpoint was made with {what} {state.get(what)}, and fit got {ours}: "
+                f"the checkpoint was made with {what} {_short(state.get(what))}, and fit got {ours}: "
                 f"{mend}, or begin a new run from its weights with gd.load"
             )
     for what in ("epoch", "step", "rows"):
         if type(state.get(what)) is not int or state[what] < 0:
-            raise ValueError(f"the checkpoint's {what!r} is {state.get(what)!r}: expected a count")
+            got = _short(state.get(what))
+            raise ValueError(f"the checkpoint's {what!r} is {got}: expected a count")
     for what in ("loss", "lr"):
         if type(state.get(what)) is not float:
-            raise ValueError(f"the checkpoint's {what!r} is {state.get(what)!r}: expected a number")
+            got = _short(state.get(what))
+            raise ValueError(f"the checkpoint's {what!r} is {got}: expected a number")
     if state["step"] and state["step"] >= -(-fit.data.rows // fit.batch):
         raise ValueError(f"the checkpoint's 'step' is {state['step']}: the epoch has fewer")
     names = [m.name for m in fit.metrics]
     for what, kinds in (("metrics", (str, dict)), ("callbacks", (str, dict, bool))):
         if not _are_rows(state.get(what), kinds):
-            raise ValueError(f"the checkpoint's {what!r} are {state.get(what)!r:.80}: damaged")
+            raise ValueError(f"the checkpoint's {what!r} are {_short(state.get(what))}: damaged")
     if state["step"] and [name for name, _ in state["metrics"]] != names:
         raise ValueError(
             f"the checkpoint was made with the metrics "
@@ -103,6 +128,27 @@ def check(fit: Fit, state: Mapping[str, Any]) -> None:
     held = state.get("held")
     if not isinstance(held, list) or not all(isinstance(a, np.ndarray) for a in held):
         raise ValueError("the checkpoint's 'held' are no arrays: damaged")
+
+
+def _short(value: Any) -> str:
+    """A value of a file for a message: one line, whatever it is."""
+    return " ".join(str(value).split())[:400]
+
+
+def _take(what: str, load: Callable[[Any], None], own: Any) -> None:
+    """Let something take its own part of a state.
+
+    Raises
+    ------
+    ValueError
+        If it does not make sense to it.
+    """
+    try:
+        load(own)
+    except (TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise ValueError(
+            f"the checkpoint's state of {what} does not make sense ({_short(error)}): damaged"
+        ) from None
 
 
 def _are_rows(value: Any, kinds: tuple[type, ...]) -> bool:
@@ -122,19 +168,20 @@ def restore(fit: Fit, state: Mapping[str, Any]) -> None:
     fit.at_epoch, fit.at_step = state["epoch"], state["step"]
     fit.tally.loss, fit.tally.rows, fit.lr = state["loss"], state["rows"], state["lr"]
     fit.held = list(state["held"])
+    fit.given_order = state.get("given_order")
     fit.model.stop_training = bool(state.get("stopped"))
     for metric, (_, own) in zip(fit.metrics, state["metrics"], strict=False):
-        metric.load_state_dict(own)
+        _take(f"metric {metric.name!r}", metric.load_state_dict, own)
     schedule = fit.model.optimizer.schedule
     if state.get("schedule") is not None and hasattr(schedule, "load_state_dict"):
-        schedule.load_state_dict(state["schedule"])
+        _take("the schedule", schedule.load_state_dict, state["schedule"])
     waiting = list(fit.callbacks)
     for name, own, saves in state["callbacks"]:
         # The first of its kind that has not got a state yet: callbacks of one kind keep their order.
         taker = next((c for c in waiting if type(c).__name__ == name), None)
         if taker is not None:
             waiting.remove(taker)
-            taker.load_state_dict(own)
+            _take(f"a {name}", taker.load_state_dict, own)
         elif own and not saves:
             warnings.warn(
                 f"the checkpoint holds the state of a {name}, which is not among the callbacks of "

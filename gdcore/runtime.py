@@ -43,18 +43,43 @@ def isa_number(name: str) -> int:
     return [n for n, _ in _core.isa_names()].index(name)
 
 
-def _quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Whole processors that a container may use, or None where nothing says."""
+def _quota(
+    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> int | None:
+    """Whole processors that a container may use, or None where nothing says.
+
+    The least of our own control group's and of those that it lies in.
+    """
     try:
-        text = (root / "cpu.max").read_text().split()
-        if text[0] != "max":
-            return max(1, -(-int(text[0]) // int(text[1])))
+        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        lines = []
+    found = []
+    for base, controllers, read in (
+        (root, [""], _quota_v2),
+        (root / "cpu", ["cpu", "cpu,cpuacct", "cpuacct,cpu"], _quota_v1),
+    ):
+        folders = {base}
+        for line in lines:
+            if len(line) == 3 and line[1] in controllers:
+                place = base / line[2].strip().lstrip("/")
+                folders |= {place, *(p for p in place.parents if base in p.parents)}
+        found += [quota for folder in folders if (quota := read(folder)) is not None]
+    return min(found, default=None)
+
+
+def _quota_v2(folder: Path) -> int | None:
+    try:
+        quota, period = (folder / "cpu.max").read_text().split()
+        return None if quota == "max" else max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError, ZeroDivisionError):
         return None
-    except (OSError, ValueError, IndexError):
-        pass
+
+
+def _quota_v1(folder: Path) -> int | None:
     try:
-        quota = int((root / "cpu/cpu.cfs_quota_us").read_text())
-        period = int((root / "cpu/cpu.cfs_period_us").read_text())
+        quota = int((folder / "cpu.cfs_quota_us").read_text())
+        period = int((folder / "cpu.cfs_period_us").read_text())
         return max(1, -(-quota // period)) if quota > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
@@ -100,6 +125,20 @@ def _default_threads() -> int:
 
 
 _threads: int | None = None
+_openmp_threads = _core.openmp_threads()  # the most that OpenMP ever offered a thread of ours
+
+
+def _limited(count: int) -> int:
+    """At most so many threads as OpenMP's own limit, where somebody has lowered it for this thread.
+
+    `threadpoolctl.threadpool_limits`, which joblib and scikit-learn use, works that way.
+    """
+    global _openmp_threads
+    now = _core.openmp_threads()
+    if now < _openmp_threads:
+        return min(count, now)
+    _openmp_threads = now
+    return count
 
 
 class Stopped(Exception):
@@ -137,7 +176,8 @@ def get_num_threads() -> int:
     """How many threads training and prediction may use.
 
     OMP_NUM_THREADS if it is set; otherwise the physical cores among the processors that this
-    process may run on, or a container's quota where that is less.
+    process may run on, or a container's quota where that is less. Within
+    `threadpoolctl.threadpool_limits` no more than that allows.
 
     Returns
     -------
@@ -154,7 +194,7 @@ def get_num_threads() -> int:
         return _worker.threads
     if _threads is None:
         _threads = _default_threads()
-    return _threads
+    return _threads if _threads == 1 else _limited(_threads)
 
 
 def set_num_threads(count: int) -> None:

@@ -459,10 +459,11 @@ FAILURES = [
     ("train constant.npz", "y is always 1, expected at least 2 classes"),
     ("train folder", "no train-images-idx3-ubyte"),
     ("predict broken.npz digits", "cannot read 'broken.npz' as safetensors"),
-    ("predict m broken.npz", "broken.npz: not a sound file of numbers, expected what numpy.save"),
-    ("predict m broken.npy", "broken.npy: not a sound file of numbers"),
-    ("predict m objects.npz", "objects.npz: not a sound file of numbers"),
-    ("predict m names.npz", "expected x or x_test"),
+    ("predict m broken.npz", "broken.npz: not a sound .npz file"),
+    ("predict m broken.npy", "broken.npy: not a sound .npz file"),
+    ("predict m objects.npz", "objects.npz: x.npy holds Python objects"),
+    ("predict m large.npy", "declares shape (4000000000000,) of float64, which is"),
+    ("predict m names.npz", "expected one of x_test, X_test, x, X"),
     ("predict m x.npy", "input 'x' has the shape (5, 3): expected (n, 64)"),
     ("evaluate m negative.npz", "never saw"),
     ("train digits --epochs 3 --optimizer sgd --lr 1e9", "holds NaN or infinity at epoch 0"),
@@ -486,6 +487,11 @@ def mistaken(tmp_path_factory):
         np.save("x.npy", np.ones((5, 3)))
         Path("broken.npz").write_bytes(b"PK this is none")
         Path("broken.npy").write_bytes(b"nor is this")
+        np.save("large.npy", np.zeros(4))
+        declared = (
+            Path("large.npy").read_bytes().replace(b"(4,), }" + b" " * 12, b"(4000000000000,), }")
+        )
+        Path("large.npy").write_bytes(declared)
         Path("readme").write_text("text")
         Path("empty.csv").write_text("")
         Path("head.csv").write_text("a,b\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from gdcore import datasets
 from gdcore.cli.columns import class_numbers, features_of, targets_of
 from gdcore.cli.sources import kind_of
 from gdcore.cli.usage import UsageError
+from gdcore.datasets.npz_files import one_array
 
 __all__ = ["answers", "questions"]
 
@@ -39,34 +38,8 @@ def questions(text: str, info: dict[str, Any]) -> np.ndarray:
 
 def _features(text: str) -> np.ndarray:
     """The features in a file of NumPy's, which need not hold more."""
-    array: np.ndarray | None
-    try:
-        found = np.load(text, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            array, names, held = found, [""], []
-        else:
-            with found:
-                held = list(found.files)
-                names = [n for n in ("x_test", "X_test", "x", "X") if n in held]
-                array = found[names[0]] if names else None
-    except (
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-    ):
-        # NumPy's own words would have people unpickle what they were sent.
-        raise ValueError(
-            f"{text}: not a sound file of numbers, expected what numpy.save or numpy.savez writes"
-        ) from None
-    if array is None:
-        raise ValueError(
-            f"{text}: got arrays {', '.join(held) or 'none'}, expected x or x_test: rename one"
-        )
-    return features_of(array, f"{text}: {names[0]}".rstrip(": "))
+    name, array = one_array(text, ("x_test", "X_test", "x", "X"))
+    return features_of(array, f"{text}: {name}".rstrip(": "))
 
 
 def answers(text: str, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, str]:

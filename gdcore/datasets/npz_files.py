@@ -8,7 +8,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -70,26 +71,85 @@ def npz(path: str | os.PathLike[str]) -> tuple[Pair, Pair | None]:
     >>> folder.cleanup()
     """
     path = Path(path)
-    size = path.stat().st_size
-    with open(path, "rb") as file:  # opened here, so that below an OSError means bad offsets
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-                train = _pair(archive, members, path, size, "_train")
-                if train is not None:
-                    return train, _pair(archive, members, path, size, "_test")
-                plain = _pair(archive, members, path, size, "")
-        except _DAMAGE as error:
+    with _archive(path) as (_, size, archive):
+        if archive is None:
             raise ValueError(
-                f"{path}: not a sound .npz file ({error or type(error).__name__}), got {size} "
-                "bytes, expected what numpy.savez writes: write it again"
-            ) from None
+                f"{path}: one array, as numpy.save writes it, expected x and y: write them with "
+                "numpy.savez"
+            )
+        members = _members(archive)
+        train = _pair(archive, members, path, size, "_train")
+        if train is not None:
+            return train, _pair(archive, members, path, size, "_test")
+        plain = _pair(archive, members, path, size, "")
     if plain is None:
         raise ValueError(
             f"{path}: got arrays {_listed(members) or 'none'}, expected x and y, or "
             "x_train, y_train, x_test and y_test: rename them"
         )
     return plain, None
+
+
+def one_array(path: str | os.PathLike[str], names: Sequence[str]) -> tuple[str, NDArray[Any]]:
+    """The array of an .npy file, or the first of these that an .npz file holds.
+
+    Returns
+    -------
+    (name, array)
+        The name is empty for an .npy file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        As `npz`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> np.save(Path(folder.name) / "data.npy", np.arange(3))
+    >>> one_array(Path(folder.name) / "data.npy", ["x"])
+    ('', array([0, 1, 2]))
+    >>> folder.cleanup()
+    """
+    path = Path(path)
+    with _archive(path) as (file, size, archive):
+        if archive is None:
+            return "", _body(file, size, str(path))
+        members = _members(archive)
+        name = next((n for n in names if n in members), None)
+        if name is not None:
+            return name, _array(archive, members[name], path, size)
+    raise ValueError(
+        f"{path}: got arrays {_listed(members) or 'none'}, expected one of "
+        f"{', '.join(names)}: rename one"
+    )
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[tuple[IO[bytes], int, zipfile.ZipFile | None]]:
+    """A file, its size, and the archive that it is unless it begins as an .npy file does."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:  # opened here, so that below an OSError means bad offsets
+        try:
+            alone = file.read(6) == b"\x93NUMPY"
+            file.seek(0)
+            if alone:
+                yield file, size, None
+                return
+            with zipfile.ZipFile(file) as archive:
+                yield file, size, archive
+        except _DAMAGE as error:
+            raise ValueError(
+                f"{path}: not a sound .npz file ({error or type(error).__name__}), got {size} "
+                "bytes, expected what numpy.savez writes: write it again"
+            ) from None
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -168,37 +228,42 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, size: in
             f"a file of {size}, expected sizes that can be true: the file is damaged"
         )
     with archive.open(info) as file:
-        try:
-            shape, fortran, dtype = _header(file)
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{path}: {name} has no sound array header ({error}), expected what numpy.savez "
-                "writes: write it again"
-            ) from None
-        if dtype.hasobject:
-            raise ValueError(
-                f"{path}: {name} holds Python objects, which are never unpickled, expected "
-                "numbers or text: convert it with .astype(...) before saving"
-            )
-        if dtype.kind not in "biufUS" or dtype.itemsize == 0:
-            raise ValueError(
-                f"{path}: {name} holds {dtype}, expected numbers or text: convert it with "
-                ".astype(...) before saving"
-            )
-        header = file.tell()
-        if any(n < 0 for n in shape):
-            raise ValueError(f"{path}: {name} declares shape {shape}, expected none below 0")
-        expected = header + math.prod(shape) * dtype.itemsize
-        if expected != info.file_size:
-            raise ValueError(
-                f"{path}: {name} declares shape {shape} of {dtype}, which is {expected} bytes, "
-                f"got {info.file_size}: the file is damaged, write it again"
-            )
         # The last check is that of the content's CRC, which zipfile does while reading.
-        body = bytearray(file.read(info.file_size - header + 1))
+        return _body(file, info.file_size, f"{path}: {name}")
+
+
+def _body(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
+    """An array as NumPy writes it, from a file or member that says it has `size` bytes."""
+    try:
+        shape, fortran, dtype = _header(file)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{what} has no sound array header ({error}), expected what numpy.savez "
+            "writes: write it again"
+        ) from None
+    if dtype.hasobject:
+        raise ValueError(
+            f"{what} holds Python objects, which are never unpickled, expected "
+            "numbers or text: convert it with .astype(...) before saving"
+        )
+    if dtype.kind not in "biufUS" or dtype.itemsize == 0:
+        raise ValueError(
+            f"{what} holds {dtype}, expected numbers or text: convert it with "
+            ".astype(...) before saving"
+        )
+    header = file.tell()
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{what} declares shape {shape}, expected none below 0")
+    expected = header + math.prod(shape) * dtype.itemsize
+    if expected != size:
+        raise ValueError(
+            f"{what} declares shape {shape} of {dtype}, which is {expected} bytes, "
+            f"got {size}: the file is damaged, write it again"
+        )
+    body = bytearray(file.read(size - header + 1))
     if header + len(body) != expected:
         raise ValueError(
-            f"{path}: {name} is cut short, got {header + len(body)} bytes, expected {expected}: "
+            f"{what} is cut short, got {header + len(body)} bytes, expected {expected}: "
             "write it again"
         )
     return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
