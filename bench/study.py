@@ -99,17 +99,23 @@ class Study:
             self.save(record, options.pictures)
         if options.publish:
             write(RESULTS / f"{self.name}.json", record)
-            self.save(record, PICTURES)
-            write_into(self.page, self.name, text)
+            shown = [
+                f"![{title}]({PICTURES.name}/{name}.png)"
+                for name, title in self.save(record, PICTURES).items()
+            ]
+            write_into(self.page, self.name, "\n\n".join([*shown, text]))
         missed = self.missed(record)
         print("\n".join(["", *missed, "everything asked holds" if not missed else "not all holds"]))
         return 1 if missed else 0
 
-    def save(self, record: Record, folder: Path) -> None:
-        """Draw the pictures into a folder."""
+    def save(self, record: Record, folder: Path) -> dict[str, str]:
+        """Draw the pictures into a folder; their titles by name."""
+        titles = {}
         for name, figure in self.draw(record).items():
             folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(folder / f"{name}.png", dpi=100, metadata={"Software": None})
+            titles[name] = figure.get_suptitle() or figure.axes[0].get_title()
+        return titles
 
 
 def setting(**more: str) -> Record:

@@ -239,18 +239,29 @@ def test_study(module, at_ease, tmp_path, capsys):
 def test_publish(tmp_path, monkeypatch, capsys):
     """The record, the pictures and the table of the page, in one go; a page without marks is an error."""
     monkeypatch.setattr(study, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(study, "PICTURES", tmp_path / "speed")
     page = tmp_path / "page.md"
     page.write_text("<!-- tried -->\n<!-- /tried -->\n")
+    pytest.importorskip("matplotlib")
+
+    def draw(record):
+        made = study.figure(1, 1)
+        made.suptitle("A picture")
+        return {"tried-1": made}
+
     one = study.Study(
         "tried",
         "Tried.",
-        lambda o: {"n": 1, "setting": {}},
-        lambda r: f"n is {r['n']}",
-        lambda r: [],
+        lambda options: {"n": 1, "setting": {}},
+        lambda record: f"n is {record['n']}",
+        lambda record: [],
+        draw=draw,
         page=page,
     )
     assert one.main(["--publish"]) == 0
-    assert page.read_text() == "<!-- tried -->\nn is 1\n<!-- /tried -->\n"
+    written = "![A picture](speed/tried-1.png)\n\nn is 1"
+    assert page.read_text() == f"<!-- tried -->\n{written}\n<!-- /tried -->\n"
+    assert (tmp_path / "speed" / "tried-1.png").exists()
     assert study.read(tmp_path / "results" / "tried.json")["n"] == 1
     page.write_text("")
     with pytest.raises(SystemExit, match="has no <!-- tried -->"):
