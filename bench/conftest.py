@@ -2,13 +2,21 @@
 
 import pytest
 
+from bench.calibrate import calibration
+
 
 @pytest.fixture
 def note(benchmark):
-    """Call after measuring, with what one round did: its steps, and the FLOPs and bytes of each step."""
+    """Call after measuring, with what one round did: its steps, and the FLOPs and bytes of each step.
+
+    The calibration loop runs before and after, so that times can be compared as ratios to it.
+    """
+    before = calibration()
 
     def write(steps=1, flops=0, nbytes=0, **more):
-        benchmark.extra_info.update(steps=steps, flops=flops, bytes=nbytes, **more)
+        benchmark.extra_info.update(
+            steps=steps, flops=flops, bytes=nbytes, calibration=(before + calibration()) / 2, **more
+        )
         if benchmark.stats is None:  # run once, as a test: --benchmark-disable
             return
         data = (

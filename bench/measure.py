@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 ROOT = Path(__file__).parent.parent
 
 # What keeps the peers' libraries to an instruction set; gdcore's own word for it is the key.
@@ -110,13 +112,10 @@ def in_process(
     Failed
         If it ends with an error.
     """
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
-    if isa is not None:
-        environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
     run = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=environment,
+        env=limited(threads, isa),
         capture_output=True,
         text=True,
     )
@@ -124,6 +123,82 @@ def in_process(
         raise Failed((run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1])
     result: dict[str, Any] = json.loads(run.stdout.strip().splitlines()[-1])
     return result
+
+
+class Worker:
+    """A process that answers questions, one at a time, until it is closed.
+
+    Several of them, asked in turn, measure the same thing under the same weather without the start
+    of a process before each measurement.
+
+    Parameters
+    ----------
+    module, arguments : what `python -m` runs; it ends by calling `serve`
+    threads, isa : what the process is limited to
+
+    Examples
+    --------
+    >>> with Worker("bench.products", "--serve", "numpy", threads=1) as numpy:  # doctest: +SKIP
+    ...     numpy.ask({"product": "x W", "shape": [32, 64, 64], "seconds": 0.02})
+    """
+
+    def __init__(self, module: str, *arguments: str, threads: int, isa: str | None = None) -> None:
+        self.name = " ".join([module, *arguments])
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=limited(threads, isa),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, question: Any) -> Any:
+        """The answer to a question.
+
+        Raises
+        ------
+        Failed
+            If the process has ended instead; why stands on stderr.
+        """
+        assert self.process.stdin and self.process.stdout
+        try:
+            self.process.stdin.write(json.dumps(question) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise Failed(f"{self.name} ended with status {self.process.wait()}")
+        return json.loads(answer)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def serve(answer: Callable[[Any], Any]) -> None:
+    """Answer the questions of a `Worker`'s owner, until there are no more."""
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+def limited(threads: int, isa: str | None) -> dict[str, str]:
+    """The environment of a process that may use so many threads, and this instruction set."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    if isa is not None:
+        environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
+    return environment
+
+
+def drawn(rng: np.random.Generator, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
+    """Uniform float32 numbers."""
+    return rng.random(shape, np.float32) * np.float32(high - low) + np.float32(low)
 
 
 def processor() -> str:
@@ -142,9 +217,36 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def others() -> float:
-    """How many processes wanted to run in the last minute; measure when it is near 0."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+class Bystanders:
+    """How much of the processors other processes took while something was measured (Linux).
+
+    Examples
+    --------
+    >>> with Bystanders() as others:
+    ...     pass
+    >>> 0 <= others.share <= 1
+    True
+    """
+
+    def __enter__(self) -> Bystanders:
+        self.begin, self.share = self._now(), 0.0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        wall, busy, own = (b - a for a, b in zip(self.begin, self._now(), strict=True))
+        room = wall * (os.cpu_count() or 1)
+        self.share = min(1.0, max(0.0, busy - own) / room) if room > 0 else 0.0
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        """Seconds on the clock, of all work (that of other virtual machines too), and of our own."""
+        try:
+            fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+            user, nice, system, _, _, interrupts, soft, stolen = map(int, fields)
+        except (OSError, ValueError):
+            return time.perf_counter(), 0.0, 0.0
+        ticks = user + nice + system + interrupts + soft + stolen
+        return time.perf_counter(), ticks / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
 
 
 def progress(text: str) -> None:

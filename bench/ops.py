@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.measure import drawn
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import make_plan
@@ -93,12 +94,11 @@ class Alone:
         for i, shape in enumerate(sample.shapes):
             whole = i in sample.ints
             kind = np.int32 if whole else np.float32 if bits == 32 else np.float64
-            array = (
-                rng.integers(0, sample.ints[i], shape)
+            arrays.append(
+                rng.integers(0, sample.ints[i], shape, np.int32)
                 if whole
-                else rng.uniform(sample.low, sample.high, shape)
+                else drawn(rng, shape, sample.low, sample.high).astype(kind, copy=False)
             )
-            arrays.append(np.asarray(array, kind))
             label = f"x{i}"
             leaves.append(
                 Value(

@@ -1,6 +1,6 @@
 /* peak.c: what the machine can do: fused multiply-adds in registers, and a[i] = b[i] + s c[i] in memory.
  *
- *   peak THREADS MEGABYTES   prints   GFLOP/s  GB/s
+ *   peak THREADS KILOBYTES   prints   GFLOP/s  GB/s
  *
  * Every thread does the same work on data of its own; the time is that from the first start to the last
  * end, and the best of many short rounds counts, as others may be using the machine. Compiled and called by peak.py.
@@ -18,11 +18,11 @@
 #else
 #define BYTES 16
 #endif
-enum { LANES = BYTES / 4, CHAINS = 12, FMA_ROUNDS = 100, TRIAD_ROUNDS = 10, REPEAT = 200000, MAX_THREADS = 256 };
+enum { LANES = BYTES / 4, CHAINS = 12, FMA_ROUNDS = 100, TRIAD_ROUNDS = 10, TRIAD_BYTES = 100000000, REPEAT = 200000, MAX_THREADS = 256 };
 typedef float vec __attribute__((vector_size(BYTES)));
 
 static int threads;
-static size_t elements;
+static size_t elements, repeats; /* of a thread's triad: small arrays again and again */
 static pthread_barrier_t meet;
 static double fma_seconds = 1e9, triad_seconds = 1e9;
 static volatile float sink;
@@ -49,7 +49,10 @@ static void multiply_add(void) {
 }
 
 static void triad(float *a, const float *b, const float *c) {
-  for (size_t i = 0; i < elements; ++i) a[i] = b[i] + 3.0f * c[i];
+  for (size_t r = 0; r < repeats; ++r) {
+    for (size_t i = 0; i < elements; ++i) a[i] = b[i] + 3.0f * c[i];
+    __asm__ volatile("" ::: "memory"); /* every repeat is done */
+  }
 }
 
 static void *work(void *id) {
@@ -75,13 +78,14 @@ int main(int argc, char **argv) {
   if (argc != 3) return 2;
   threads = atoi(argv[1]);
   if (threads < 1 || threads > MAX_THREADS) return 2;
-  elements = (size_t)atoi(argv[2]) * 1000000 / sizeof(float) / 3 / (size_t)threads;
+  elements = (size_t)atoi(argv[2]) * 1000 / sizeof(float) / 3 / (size_t)threads;
+  repeats = 1 + TRIAD_BYTES / (3 * sizeof(float) * (elements + 1));
   pthread_t team[MAX_THREADS];
   pthread_barrier_init(&meet, NULL, (unsigned)threads);
   for (long i = 1; i < threads; ++i) pthread_create(&team[i], NULL, work, (void *)i);
   work(NULL);
   for (int i = 1; i < threads; ++i) pthread_join(team[i], NULL);
   printf("%.3f %.3f\n", 2.0 * LANES * CHAINS * REPEAT * threads / fma_seconds * 1e-9,
-         3.0 * sizeof(float) * (double)elements * threads / triad_seconds * 1e-9);
+         3.0 * sizeof(float) * (double)elements * (double)repeats * threads / triad_seconds * 1e-9);
   return 0;
 }

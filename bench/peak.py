@@ -17,7 +17,8 @@ from typing import NamedTuple
 from bench.measure import processor, table
 
 FLAGS = {"baseline": [], "avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f", "-mfma"], "neon": []}
-MEGABYTES = 768
+MEMORY = 768_000  # KB of data that no cache holds
+LEVELS = ("L2", "L3", "memory")
 
 
 class Peak(NamedTuple):
@@ -27,8 +28,8 @@ class Peak(NamedTuple):
     bandwidth: float
 
 
-def peak(threads: tuple[int, ...], isa: str) -> dict[int, Peak]:
-    """Measured peaks by thread count; empty, after one line to stderr, where there is no C compiler."""
+def program(folder: str, isa: str) -> str | None:
+    """Compile peak.c; None, after one line to stderr, where there is no C compiler."""
     compiler = (
         os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     )
@@ -36,37 +37,64 @@ def peak(threads: tuple[int, ...], isa: str) -> dict[int, Peak]:
         print(
             "no C compiler (cc, gcc or clang): the machine's peak is not measured", file=sys.stderr
         )
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        program = str(Path(folder) / "peak")
-        built = subprocess.run(
-            [
-                *compiler.split(),
-                "-O3",
-                "-ffp-contract=fast",
-                *FLAGS[isa],
-                "-o",
-                program,
-                str(Path(__file__).with_name("peak.c")),
-                "-pthread",
-            ],
-            capture_output=True,
-            text=True,
+        return None
+    made, source = str(Path(folder) / "peak"), str(Path(__file__).with_name("peak.c"))
+    flags = ["-O3", "-ffp-contract=fast", *FLAGS[isa], "-o", made, source, "-pthread"]
+    built = subprocess.run([*compiler.split(), *flags], capture_output=True, text=True)
+    if built.returncode:
+        print(
+            f"{compiler} cannot compile bench/peak.c ({(built.stderr.splitlines() or ['no message'])[0]}): "
+            "the machine's peak is not measured",
+            file=sys.stderr,
         )
-        if built.returncode:
-            print(
-                f"{compiler} cannot compile bench/peak.c ({(built.stderr.splitlines() or ['no message'])[0]}): "
-                "the machine's peak is not measured",
-                file=sys.stderr,
-            )
+        return None
+    return made
+
+
+def one(made: str, threads: int, kilobytes: int) -> Peak:
+    """What the program measures over so much data in all."""
+    run = subprocess.run(
+        [made, str(threads), str(kilobytes)], capture_output=True, text=True, check=True
+    )
+    return Peak(*map(float, run.stdout.split()))
+
+
+def peak(threads: tuple[int, ...], isa: str) -> dict[int, Peak]:
+    """Measured peaks by thread count; empty, after one line to stderr, where there is no C compiler."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = program(folder, isa)
+        return {} if made is None else {n: one(made, n, MEMORY) for n in threads}
+
+
+def caches() -> dict[str, int]:
+    """Bytes of "L2", of one core, and "L3", of all (Linux); what many have where nothing says."""
+    found = {"L2": 1 << 20, "L3": 16 << 20}
+    for level in ("2", "3"):
+        for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+            try:
+                if (index / "level").read_text().strip() == level:
+                    text = (index / "size").read_text().strip()
+                    found[f"L{level}"] = int(text.rstrip("KM")) << {"K": 10, "M": 20}[text[-1]]
+            except (OSError, KeyError, ValueError):
+                continue
+    return found
+
+
+def bandwidths(threads: tuple[int, ...], isa: str) -> dict[int, dict[str, float]]:
+    """GB/s by thread count and level, over data that fill half of a cache; empty as `peak` is."""
+    sizes = caches()
+    with tempfile.TemporaryDirectory() as folder:
+        made = program(folder, isa)
+        if made is None:
             return {}
-        found = {}
-        for n in threads:
-            run = subprocess.run(
-                [program, str(n), str(MEGABYTES)], capture_output=True, text=True, check=True
-            )
-            found[n] = Peak(*map(float, run.stdout.split()))
-        return found
+        return {
+            n: {
+                "L2": one(made, n, n * sizes["L2"] // 2000).bandwidth,
+                "L3": one(made, n, sizes["L3"] // 2000).bandwidth,
+                "memory": one(made, n, MEMORY).bandwidth,
+            }
+            for n in threads
+        }
 
 
 def main() -> int:
@@ -82,8 +110,12 @@ def main() -> int:
     options = parser.parse_args()
     found = peak(tuple(map(int, options.threads.split(","))), options.isa)
     print(f"{processor()}, {options.isa}")
-    rows = [[str(n), f"{p.gflops:.0f}", f"{p.bandwidth:.1f}"] for n, p in found.items()]
-    print(table(["threads", "GFLOP/s", "GB/s"], rows))
+    levels = bandwidths(tuple(found), options.isa)
+    rows = [
+        [str(n), f"{p.gflops:.0f}", *(f"{levels[n][level]:.1f}" for level in LEVELS)]
+        for n, p in found.items()
+    ]
+    print(table(["threads", "GFLOP/s", *(f"{level}, GB/s" for level in LEVELS)], rows))
     return 0 if found else 1
 
 

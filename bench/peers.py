@@ -1,41 +1,32 @@
 """Every case against whichever peers are installed.
 
-    python -m bench.peers [--cases tiny,mnist] [--threads 1,2] [--runs 5] [--repeat 5] [--fit] [--markdown]
+    python -m bench.peers [--cases tiny,mnist] [--threads 1,2] [--runs 5] [--fit] [--add FILE]
 
 Each measurement is a process of its own, gdcore and a peer in turn, so that both meet the same weather.
-What is compared is the ratio of two neighbours; its median over the rounds is held against the target.
-A peer on T threads is the better of it on 1 and on T. Ends with 0 only if every target holds; with
---repeat, in more than half of the repetitions.
+What is compared is the ratio of two neighbours. A run goes once through all cases and peers; in it the
+peer that gdcore is ahead of by least decides, and a target holds if it is reached in more than half of
+the runs: three of five. A peer on T threads is the better of it on 1 and on T.
+
+*At most* is what the arithmetic of the machine allows: the best peer's time over that of the products
+alone at the measured peak, with nothing beside them. A target beyond it is reported as missed, with it.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
 import math
 import sys
-from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from bench.cases import Case, chosen
+from bench.cases import CASES, Case, chosen
 from bench.libraries import LIBRARIES
-from bench.measure import (
-    Failed,
-    Spread,
-    in_process,
-    others,
-    processor,
-    processors,
-    progress,
-    spread,
-    table,
-)
+from bench.measure import Failed, Spread, in_process, progress, spread, table
 from bench.peak import Peak, peak
+from bench.study import Record, Study, numbers, read, run, setting, told, write
 
 README = Path(__file__).with_name("README.md")
 PEERS = [name for name in LIBRARIES if name != "gdcore"]
@@ -44,7 +35,7 @@ SAME = 1e-3  # by which the first losses may differ
 
 @dataclass
 class Measured:
-    """What was measured of one case, in seconds a step, one number for each time.
+    """What was measured of one case, in seconds a step, one number for each run.
 
     Attributes
     ----------
@@ -61,71 +52,121 @@ class Measured:
     ratios: dict[int, dict[str, list[float]]] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, record: Record) -> Measured:
+        """From what JSON made of it, where every key is text."""
+        by_threads = {
+            k: {int(t): v for t, v in record[k].items()} for k in ("own", "call", "ratios")
+        }
+        return cls(**{**record, **by_threads})
+
     def best(self, threads: int) -> tuple[str, Spread] | None:
         """The peer that gdcore is ahead of by least, and by how much."""
         found = {name: spread(r) for name, r in self.ratios.get(threads, {}).items()}
         return min(found.items(), key=lambda item: item[1].median) if found else None
 
+    def led(self, threads: int) -> list[float]:
+        """In each run, by how much gdcore is ahead of the peer that is closest to it."""
+        return [min(r) for r in zip(*self.ratios.get(threads, {}).values(), strict=False)]
 
-def measure(
-    case: Case, peers: list[str], threads: list[int], runs: int, seconds: float, fit: bool
-) -> Measured:
-    """Rounds of one case: before each peer, gdcore on every number of threads that it is compared on."""
-    out = Measured(case.name)
-    mode = "fit" if fit else "loop"
-    own_mode = mode if fit or not case.trains else "plan"
+
+def once(out: Measured, case: Case, peers: list[str], threads: list[int], how: Record) -> None:
+    """One run of one case: before each peer, gdcore on every number of threads it is compared on."""
+    mode = "fit" if how["fit"] else "loop"
+    own_mode = mode if how["fit"] or not case.trains else "plan"
+    failed = {t.split(":")[0] for t in out.trouble}
     contenders = [
-        (p, t) for p in peers if LIBRARIES[p].can(case, mode) for t in sorted({1, *threads})
+        (p, t)
+        for p in peers
+        if LIBRARIES[p].can(case, mode)
+        for t in sorted({1, *threads})
+        if f"{p} on {t}" not in failed
     ]
 
-    def one(which: str, how: str, t: int) -> tuple[float, list[float]]:
+    def one(which: str, mode: str, t: int) -> tuple[float, list[float]]:
         progress(f"{case.name}: {which} on {t}")
-        got = in_process(
-            "bench.runner",
-            which,
-            case.name,
-            "--mode",
-            how,
-            "--threads",
-            str(t),
-            "--seconds",
-            str(seconds),
-            threads=t,
-        )
+        words = ["--mode", mode, "--threads", str(t), "--seconds", str(how["seconds"])]
+        got = in_process("bench.runner", which, case.name, *words, threads=t)
         return got["seconds"], got["check"]
 
-    for _ in range(runs):
-        for t in threads:
-            if own_mode == "plan":
-                out.call.setdefault(t, []).append(one("gdcore", "loop", t)[0])
-            elif not contenders:
-                out.own.setdefault(t, []).append(one("gdcore", own_mode, t)[0])
-        for peer, t in list(contenders):
-            ours: dict[int, float] = {}
-            for mine in (n for n in threads if n >= t):
-                ours[mine], want = one("gdcore", own_mode, mine)
-                out.own.setdefault(mine, []).append(ours[mine])
-            try:
-                time, got = one(peer, mode, t)
-                if ours and not np.allclose(
-                    got, want, rtol=SAME, atol=SAME * float(np.abs(want).max())
-                ):
-                    raise Failed(f"first losses or outputs {got}, gdcore's {want}")
-            except Failed as error:
-                out.trouble.append(f"{peer} on {t}: {error}")
-                contenders.remove((peer, t))
-                continue
-            out.peers.setdefault(f"{peer}@{t}", []).append(time)
-            for mine, our in ours.items():
-                out.ratios.setdefault(mine, {}).setdefault(f"{peer}@{t}", []).append(time / our)
+    for t in threads:
+        if own_mode == "plan":
+            out.call.setdefault(t, []).append(one("gdcore", "loop", t)[0])
+        elif not contenders:
+            out.own.setdefault(t, []).append(one("gdcore", own_mode, t)[0])
+    for peer, t in contenders:
+        ours: dict[int, float] = {}
+        for mine in (n for n in threads if n >= t):
+            ours[mine], want = one("gdcore", own_mode, mine)
+            out.own.setdefault(mine, []).append(ours[mine])
+        try:
+            time, got = one(peer, mode, t)
+            if ours and not np.allclose(
+                got, want, rtol=SAME, atol=SAME * float(np.abs(want).max())
+            ):
+                raise Failed(f"first losses or outputs {got}, gdcore's {want}")
+        except Failed as error:
+            out.trouble.append(f"{peer} on {t}: {error}")
+            continue
+        out.peers.setdefault(f"{peer}@{t}", []).append(time)
+        for mine, our in ours.items():
+            out.ratios.setdefault(mine, {}).setdefault(f"{peer}@{t}", []).append(time / our)
     progress("")
-    return out
+
+
+def measure(options: argparse.Namespace) -> Record:
+    """All runs, after those that a file holds already; the file is written after each."""
+    from gdcore import runtime
+
+    if unknown := [p for p in options.peers or () if p not in PEERS]:
+        raise SystemExit(f"unknown peer {unknown[0]!r}: expected some of {', '.join(PEERS)}")
+    asked = options.peers or PEERS
+    peers = [p for p in asked if LIBRARIES[p].installed()]
+    if missing := [p for p in asked if p not in peers]:
+        print(f"not installed, and not measured: {', '.join(missing)}", file=sys.stderr)
+    cases = [c for c in chosen(options.cases) if c.trains or not options.fit]
+    packages = dict.fromkeys(n for p in peers for n in LIBRARIES[p].distributions)
+    how = {"fit": options.fit, "seconds": options.seconds}
+    before = read(options.add) if options.add and options.add.exists() else None
+    if before is not None and before["fit"] != options.fit:
+        raise SystemExit(
+            f"{options.add} was measured {'with' if before['fit'] else 'without'} --fit"
+        )
+    measured = {m["case"]: Measured.of(m) for m in before["measured"]} if before else {}
+    record: Record = {
+        "setting": setting(**{n: metadata.version(n) for n in packages}),
+        "fit": options.fit,
+        "peak": {
+            str(t): p._asdict() for t, p in peak(tuple(options.threads), runtime.ISA_NAME).items()
+        },
+    }
+    for _ in range(options.runs):
+        for case in cases:
+            once(
+                measured.setdefault(case.name, Measured(case.name)),
+                case,
+                peers,
+                options.threads,
+                how,
+            )
+        record["measured"] = [asdict(measured[n]) for n in CASES if n in measured]
+        if options.add:
+            write(options.add, record)
+    return record
 
 
 def holds(m: Measured, case: Case, threads: int) -> bool:
-    """Whether the median ratio reaches the target, with every peer in it."""
-    best = m.best(threads)
-    return best is not None and best[1].median >= case.target and not m.trouble
+    """Whether the target is reached in more than half of the runs, with every peer in them."""
+    led = m.led(threads)
+    return 2 * sum(r >= case.target for r in led) > len(led) and not m.trouble
+
+
+def most(m: Measured, case: Case, threads: int, tops: dict[int, Peak]) -> float | None:
+    """How many times faster than the best peer the products alone would be, at the measured peak."""
+    times = [spread(v).median for name, v in m.peers.items() if int(name.split("@")[1]) <= threads]
+    if threads not in tops or not times:
+        return None
+    return min(times) * tops[threads].gflops * 1e9 / case.flops
 
 
 def short(seconds: float) -> str:
@@ -155,136 +196,102 @@ def rows(
                 spread(m.peers[k]).median for n in sorted({1, t}) if (k := f"{peer}@{n}") in m.peers
             ]
             cells.append(short(min(times)) if times else "—")
-        best = m.best(t)
+        best, led, bound = m.best(t), m.led(t), most(m, case, t, peaks)
         cells += [
             best[0] if best else "—",
-            f"{best[1]:.2f}" if best else "—",
+            f"{spread(led):.2f}" if led else "—",
+            "—" if bound is None else f"{bound:.3g}",
             f"{case.target:g}",
             f"{case.reach:g}",
-            "yes" if holds(m, case, t) else "no",
+            f"{'yes' if holds(m, case, t) else 'no'}, {sum(r >= case.target for r in led)} of {len(led)}",
         ]
         out.append(cells)
     return out
 
 
-def setting(peers: list[str], peaks: dict[int, Peak], load: float) -> str:
-    """On what, and with what, this was measured."""
-    from gdcore import __version__, runtime
+def parts(record: Record) -> tuple[list[Measured], list[int], list[str], dict[int, Peak]]:
+    """What was measured, on which threads, against which peers, under which peaks."""
+    measured = [Measured.of(m) for m in record["measured"]]
+    threads = sorted({t for m in measured for t in m.own})
+    found = {name.split("@")[0] for m in measured for name in m.peers}
+    peaks = {int(t): Peak(**p) for t, p in record["peak"].items()}
+    return measured, threads, [p for p in PEERS if p in found], peaks
 
-    versions = [f"gdcore {__version__} ({runtime.ISA_NAME})"]
-    packages = dict.fromkeys(n for p in peers for n in LIBRARIES[p].distributions)
-    versions += [f"{n} {metadata.version(n)}" for n in packages]
+
+def show(record: Record) -> str:
+    """The table."""
+    measured, threads, peers, peaks = parts(record)
+    head = ["case", "threads", "gdcore", "GFLOP/s", "of peak", "by call", *peers, "best", "ratio"]
+    head += ["at most", "target", "reach", "met"]
+    body = [
+        row
+        for m in measured
+        for row in rows(m, CASES[m.case], [t for t in threads if t in m.own], peers, peaks)
+    ]
     top = "; ".join(
         f"{p.gflops:.0f} GFLOP/s and {p.bandwidth:.0f} GB/s on {t}" for t, p in peaks.items()
     )
-    return (
-        f"{datetime.date.today()}, {processor()}, {processors()} processors, measured peak {top or 'unknown'}. "
-        f"{load:.1f} processes wanted to run when it began. {', '.join(versions)}. "
-        "Microseconds a step, medians [quartiles]."
-    )
+    text = f"{told(record['setting'])} Measured peak {top or 'unknown'}. "
+    text += "Microseconds a step, medians [quartiles].\n\n" + table(head, body)
+    return text + "".join(f"\n\n{m.case}: {t}" for m in measured for t in m.trouble)
 
 
-def write_into(path: Path, mark: str, text: str) -> None:
-    """Replace what stands between two marks of a Markdown file."""
-    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    before, found, rest = path.read_text().partition(begin)
-    if not found or end not in rest:
-        raise SystemExit(f"{path} has no {begin} … {end} to write the table between")
-    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
+def missed(record: Record) -> list[str]:
+    """Targets that do not hold; where the machine's arithmetic forbids them, that is said."""
+    measured, threads, _, peaks = parts(record)
+    out = []
+    for m in measured:
+        case = CASES[m.case]
+        for t in threads:
+            if t not in m.own or holds(m, case, t):
+                continue
+            led, bound = m.led(t), most(m, case, t, peaks)
+            said = f"ratio {spread(led).median:.2f}" if led else "no peer"
+            line = f"{case.name} on {t}: {said}, asked {case.target:g}"
+            if bound is not None and bound < case.target:
+                line += (
+                    f"; the products alone at the machine's peak would be {bound:.2f} times faster"
+                )
+            out.append(line)
+    return out
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.peers", description="Every case against its peers."
-    )
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", help="names, with commas between (default: all)")
     parser.add_argument(
-        "--peers", help=f"some of {','.join(PEERS)} (default: all that are installed)"
+        "--peers",
+        type=lambda text: text.split(","),
+        help=f"some of {','.join(PEERS)} (default: all that are installed)",
     )
-    parser.add_argument("--threads", default="1,2", help="numbers of threads (default 1,2)")
-    parser.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
-    parser.add_argument(
-        "--repeat", type=int, default=1, help="so often; targets must hold in more than half"
-    )
+    parser.add_argument("--threads", type=numbers, default=[1, 2], help="default 1,2")
+    parser.add_argument("--runs", type=int, default=5, help="times through all cases (default 5)")
     parser.add_argument(
         "--seconds", type=float, default=0.5, help="length of one measurement (default 0.5)"
     )
     parser.add_argument(
         "--fit", action="store_true", help="what people call: fit over shuffled epochs"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single measurement")
     parser.add_argument(
-        "--markdown",
+        "--add",
         type=Path,
-        nargs="?",
-        const=README,
         metavar="FILE",
-        help="write the table into bench/README.md, or another file with such marks",
+        help="go on from what FILE holds, and write it after each run",
     )
-    options = parser.parse_args()
 
-    from gdcore import runtime
 
-    threads = [int(t) for t in options.threads.split(",")]
-    asked = PEERS if options.peers is None else options.peers.split(",")
-    if unknown := [p for p in asked if p not in PEERS]:
-        parser.error(f"unknown peer {unknown[0]!r}: expected some of {', '.join(PEERS)}")
-    peers = [p for p in asked if LIBRARIES[p].installed()]
-    if missing := [p for p in asked if p not in peers]:
-        print(f"not installed, and not measured: {', '.join(missing)}", file=sys.stderr)
-    cases = [c for c in chosen(options.cases) if c.trains or not options.fit]
-    mode = "fit" if options.fit else "loop"
-    shown = [p for p in peers if any(LIBRARIES[p].can(c, mode) for c in cases)]
-    load = others()
-    peaks = peak(tuple(threads), runtime.ISA_NAME)
-
-    all_measured: list[list[Measured]] = []
-    held: dict[tuple[str, int], int] = defaultdict(int)
-    text = ""
-    for _ in range(options.repeat):
-        measured = [
-            measure(c, shown, threads, options.runs, options.seconds, options.fit) for c in cases
-        ]
-        all_measured.append(measured)
-        body = [
-            row
-            for m, c in zip(measured, cases, strict=True)
-            for row in rows(m, c, threads, shown, peaks)
-        ]
-        head = [
-            "case",
-            "threads",
-            "gdcore",
-            "GFLOP/s",
-            "of peak",
-            "by call",
-            *shown,
-            "best",
-            "ratio",
-            "target",
-            "reach",
-            "met",
-        ]
-        text = setting(shown, peaks, load) + "\n\n" + table(head, body)
-        text += "".join(f"\n\n{m.case}: {t}" for m in measured for t in m.trouble)
-        print(text, end="\n\n", flush=True)
-        for m, c in zip(measured, cases, strict=True):
-            for t in threads:
-                held[c.name, t] += holds(m, c, t)
-        if options.json:
-            record = {
-                "setting": setting(shown, peaks, load),
-                "peak": {t: p._asdict() for t, p in peaks.items()},
-                "measured": [[asdict(m) for m in one] for one in all_measured],
-            }
-            options.json.write_text(json.dumps(record, indent=1))
-    if options.markdown:
-        write_into(options.markdown, "fit" if options.fit else "peers", text)
-    missed = [f"{name} on {t}" for (name, t), n in held.items() if 2 * n <= options.repeat]
-    tail = f"; missed: {', '.join(missed)}" if missed else ""
-    print(f"{len(held) - len(missed)} of {len(held)} targets hold{tail}")
-    return 1 if missed else 0
+def study(fit: bool) -> Study:
+    """Steps, or with --fit what people call; each is published in a table of its own."""
+    return Study(
+        "fit" if fit else "peers",
+        "Every case against its peers.",
+        measure,
+        show,
+        missed,
+        options,
+        page=README,
+        module="peers",
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(study("--fit" in sys.argv))

@@ -6,6 +6,7 @@ python -m bench.profile mnist [--threads 2] [--isa avx2] [--steps 200]
 from __future__ import annotations
 
 import argparse
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,31 +17,35 @@ from bench.measure import table
 
 def spent_in(case: Case, steps: int) -> tuple[Any, np.ndarray, float]:
     """The plan of a case, seconds of a step in each instruction (best of five), and of a whole step."""
-    from time import perf_counter
+    return spent_by(case.model(), *case.data(), case.batch, steps, case.trains)
 
-    model = case.model()
-    x, y = case.data()
-    if case.trains:
+
+def spent_by(
+    model: Any, x: np.ndarray, y: np.ndarray, batch: int, steps: int, trains: bool = True
+) -> tuple[Any, np.ndarray, float]:
+    """The same of a model over some data."""
+    order, hyper, outputs = None, None, []
+    if trains:
         data = model._prepare(x, y)
-        step = model.train_step(case.batch, data, keep_outputs=False)
-        feeds, outputs = data.feeds(), []
+        step = model.train_step(batch, data, keep_outputs=False)
+        feeds = data.feeds()
+        order = np.random.default_rng(0).permutation(len(x))
     else:
-        step = model._builder([x]).predict(case.batch)
-        step = type("Step", (), {"session": step.session, "numbers": None})
+        step = model._builder([x]).predict(batch)
         feeds = [(x, 1.0)]
-        outputs = [np.empty((len(x), case.widths[-1]), np.float32)]
+        outputs = [np.empty((len(x), *shape), np.float32) for shape in step.output_shapes]
     session = step.session
     count = session.plan.instructions
-    steps = min(steps, len(x) // case.batch)
-    hyper = step.numbers.rows(0, steps) if step.numbers else None
-    order = np.random.default_rng(0).permutation(len(x)) if case.trains else None
+    steps = min(steps, len(x) // batch)
+    if trains:
+        hyper = step.numbers.rows(0, steps) if step.numbers else None
     best, whole = np.full(len(count), np.inf), np.inf
     for _ in range(6):
         spent = np.zeros(len(count))
         run = {"steps": steps, "hyper": hyper, "order": order, "outputs": outputs, "seconds": 1e9}
-        session.run(feeds, len(x), case.batch, spent=spent, **run)
+        session.run(feeds, len(x), batch, spent=spent, **run)
         begin = perf_counter()
-        session.run(feeds, len(x), case.batch, **run)
+        session.run(feeds, len(x), batch, **run)
         whole = min(whole, (perf_counter() - begin) / steps)
         best = np.minimum(best, spent / steps)
     return session.plan, best, whole

@@ -1,9 +1,9 @@
-"""Fixed costs: import, the first step of a new model, a call of train_on_batch, the wheel, memory.
+"""Fixed costs: import, the first step of a new model, a call of train_on_batch, planning, the wheel, memory.
 
     python -m bench.startup [--runs 7] [--build]
 
-Ends with 0 only if none is beyond what is allowed. The wheel is the newest of dist/, or with --build one
-built from a copy of the sources.
+Each is measured in a process of its own, several times. The wheel is the newest of dist/, or with --build
+one built from a copy of the sources.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import CASES
-from bench.measure import ROOT, Spread, clock, in_process, keep_to, processor, spread, table
+from bench.measure import ROOT, clock, in_process, keep_to, progress, spread, table
+from bench.study import Record, Study, run, setting, told
 
 MEMORY_CASES = ("mnist", "gelu", "big")
 
@@ -111,60 +112,103 @@ def wheel(build: bool) -> float | None:
         return next(Path(folder).glob("gdcore-*.whl")).stat().st_size / 2**20
 
 
+def planned(layers: int, width: int) -> dict[str, float]:
+    """Seconds from nothing to the first step of a network of so many layers."""
+    import numpy as np
+
+    import gdcore as gd
+
+    x, y = np.ones((4, width), np.float32), np.ones((4, width), np.float32)
+    begin = time.perf_counter()
+    dense = [gd.Dense(width, activation="relu") for _ in range(layers)]
+    model = gd.Sequential([gd.Input(width), *dense]).compile("adam", "mse")
+    model.train_on_batch(x, y)
+    return {"value": time.perf_counter() - begin}
+
+
 PARTS: dict[str, Callable[[], dict[str, float]]] = {
     "import": import_time,
     "first": first_step,
     "call": call,
+    "deep": partial(planned, 200, 64),
+    "deeper": partial(planned, 1000, 8),
     **{n: partial(memory, n) for n in MEMORY_CASES},
 }
+TIMES = {  # part: what it is, what is allowed, in what
+    "import": ("import over numpy", 50, "ms"),
+    "first": ("first step of a new mnist", 20, "ms"),
+    "call": ("train_on_batch over the plan", 5, "µs"),
+    "deep": ("200 layers traced, planned and run once", 1, "s"),
+    "deeper": ("1,000 small layers, likewise", 1, "s"),
+}
+WHEEL = 3  # MiB
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.startup", description="Fixed costs of gdcore."
-    )
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--build", action="store_true", help="build a wheel and weigh it")
-    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.part:
-        print(json.dumps(PARTS[options.part]()))
-        return 0
-
-    def times(part: str) -> Spread:
-        return spread(
-            [
-                in_process("bench.startup", "--part", part, threads=2)["value"]
-                for _ in range(options.runs)
-            ]
-        )
-
-    lines: list[tuple[str, Spread, float, str]] = [
-        ("import over numpy", times("import"), 50, "ms"),
-        ("first step of a new mnist", times("first"), 20, "ms"),
-        ("train_on_batch over the plan", times("call"), 5, "µs"),
-    ]
+def measure(options: argparse.Namespace) -> Record:
+    """All parts."""
+    lines = []
+    for part, (what, most, unit) in TIMES.items():
+        progress(what)
+        values = [
+            in_process("bench.startup", "--part", part, threads=2)["value"]
+            for _ in range(options.runs)
+        ]
+        lines.append({"what": what, "values": values, "allowed": most, "unit": unit})
     size = wheel(options.build)
     if size is None:
         print("no wheel in dist/: pass --build to weigh one", file=sys.stderr)
     else:
-        lines.append(("wheel", spread([size]), 3, "MiB"))
+        lines.append({"what": "wheel", "values": [size], "allowed": WHEEL, "unit": "MiB"})
     for name in MEMORY_CASES:
+        progress(f"memory of {name}")
         got = in_process("bench.startup", "--part", name, threads=2)
         what = f"memory of {name} (promised {got['promised']:.1f})"
-        lines.append((what, spread([got["value"]]), got["allowed"], "MiB"))
-    print(processor())
-    print(
-        table(
-            ["what", "median [quartiles]", "allowed", "unit", "met"],
-            [
-                [what, f"{value:.1f}", f"{most:.1f}", unit, "yes" if value.median <= most else "no"]
-                for what, value, most, unit in lines
-            ],
+        lines.append(
+            {"what": what, "values": [got["value"]], "allowed": got["allowed"], "unit": "MiB"}
         )
-    )
-    return 0 if all(value.median <= most for _, value, most, _ in lines) else 1
+    progress("")
+    return {"setting": setting(), "lines": lines}
 
+
+def show(record: Record) -> str:
+    """A line for each cost."""
+    rows = [
+        [
+            one["what"],
+            f"{spread(one['values']):.3g}",
+            f"{one['allowed']:.4g}",
+            one["unit"],
+            "yes" if holds(one) else "no",
+        ]
+        for one in record["lines"]
+    ]
+    head = ["what", "median [quartiles]", "allowed", "unit", "met"]
+    return f"{told(record['setting'])}\n\n{table(head, rows)}"
+
+
+def holds(one: Record) -> bool:
+    """Whether a cost is within what is allowed."""
+    return spread(one["values"]).median <= float(one["allowed"])
+
+
+def missed(record: Record) -> list[str]:
+    """Costs beyond what is allowed."""
+    return [
+        f"{one['what']}: {spread(one['values']).median:.3g} {one['unit']}, allowed {one['allowed']:.3g}"
+        for one in record["lines"]
+        if not holds(one)
+    ]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--build", action="store_true", help="build a wheel and weigh it")
+
+
+STUDY = Study("startup", "Fixed costs of gdcore.", measure, show, missed, options)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == ["--part"]:
+        print(json.dumps(PARTS[sys.argv[2]]()))
+    else:
+        run(STUDY)

@@ -1,117 +1,198 @@
-"""Where a second thread begins to pay: training steps of W-W-W, mse, Adam, on one thread and on more.
+"""Whether a second thread is ever in the way: training steps of W-W-W, mse, Adam, on one thread and on more.
 
-    python -m bench.threads [--threads 2] [--widths 8,64] [--batches 1,32] [--most 2e10] [--json FILE]
+    python -m bench.threads [--threads 2] [--widths 8,64] [--batches 1,32] [--most 2e10] [--forced]
 
-Prints the times on one thread over those on several, forced, and from how many FLOPs a step on every
-larger one wins: gdcore.session.THREAD_FLOPS is chosen by this. Then the rule is held against the same
-numbers: ends with 0 only if no step that is given more threads is slower for it, beyond noise.
+A step that gdcore leaves on one thread, although it may use more, cannot lose by them and is not timed.
+With --forced every step runs on all threads, and what is printed besides is from how many FLOPs a step on
+every larger one gains: gdcore.session.THREAD_FLOPS is chosen by that.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
 
 import gdcore as gd
 from bench.cases import Case
-from bench.measure import clock, processor, progress, spread, table
+from bench.measure import clock, progress, spread, table
+from bench.study import Record, Study, figure, numbers, run, setting, told
 from gdcore import session
 
 WIDTHS = (8, 16, 32, 45, 46, 64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 8, 32, 128, 512, 4096)
 NOISE = 0.95  # a ratio above this is not called slower
+UNIT = 4  # batches of the data set
 
 
-@dataclass
-class Cell:
-    """One width and batch: FLOPs of the plan's step, seconds on one thread, and how many times faster on more."""
-
-    width: int
-    batch: int
-    flops: int
-    seconds: float
-    ratio: float
+def network(width: int, batch: int, depth: int = 2) -> Case:
+    """W-W-W, or of another depth."""
+    return Case("threads", (width,) * (depth + 1), "relu", batch, "mse", "adam", 0, 0)
 
 
-def measure(width: int, batch: int, threads: int, rounds: int, seconds: float) -> Cell:
-    """Time one network, one and several threads in turn."""
-    case = Case("threads", (width, width, width), "relu", batch, "mse", "adam", 0, 0)
+def stepper(case: Case) -> tuple[Any, Any]:
+    """The model of a case, and what takes so many steps of it, in multiples of `UNIT`."""
     model = case.model()
-    x, y = case.data(4)
+    x, y = case.data(UNIT)
 
     def take(steps: int) -> None:
-        model.fit(x, y, batch_size=batch, epochs=steps // 4, shuffle=False, verbose=0)
+        model.fit(x, y, batch_size=case.batch, epochs=steps // UNIT, shuffle=False, verbose=0)
 
+    return model, take
+
+
+def given(model: Any, case: Case) -> int:
+    """How many threads a training step is given."""
+    data = model._prepare(*case.data(1))
+    return int(model.train_step(case.batch, data, False).session.threads(case.batch))
+
+
+def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> Record:
+    """Time one network, one and several threads in turn."""
+    case = network(width, batch)
+    model, take = stepper(case)
+    take(UNIT)
+    gd.set_num_threads(threads)
+    used = given(model, case)
     ones, ratios = [], []
-    for _ in range(rounds):
+    for _ in range(rounds if used > 1 else 0):
         gd.set_num_threads(1)
-        ones.append(clock(take, seconds, 4, blocks=3))
+        ones.append(clock(take, seconds, UNIT, blocks=3))
         gd.set_num_threads(threads)
-        ratios.append(ones[-1] / clock(take, seconds, 4, blocks=3))
-    return Cell(width, batch, model.plan.flops(batch), spread(ones).median, spread(ratios).median)
+        ratios.append(ones[-1] / clock(take, seconds, UNIT, blocks=3))
+    return {
+        "width": width,
+        "batch": batch,
+        "flops": model.plan.flops(batch),
+        "threads": used,
+        "seconds": ones,
+        "ratios": ratios,
+    }
 
 
-def threshold(cells: list[Cell]) -> int | None:
+@contextmanager
+def all_on_all(forced: bool) -> Any:
+    """Every step on as many threads as it is told, if so wished."""
+    rule = session.THREAD_FLOPS
+    session.THREAD_FLOPS = 0 if forced else rule
+    try:
+        yield
+    finally:
+        session.THREAD_FLOPS = rule
+
+
+def measure(options: argparse.Namespace) -> Record:
+    """All widths and batches."""
+    cells = []
+    before = gd.get_num_threads()
+    with all_on_all(options.forced):
+        for w in options.widths:
+            for b in options.batches:
+                if 10 * b * w * w <= options.most:
+                    progress(f"width {w}, batch {b}")
+                    cells.append(cell(w, b, options.threads, options.rounds, options.seconds))
+    progress("")
+    gd.set_num_threads(before)
+    rule = {"threads": options.threads, "forced": options.forced, "rule": session.THREAD_FLOPS}
+    return {"setting": setting(), **rule, "cells": cells}
+
+
+def ratio(one: Record) -> float:
+    """The time on one thread over that on more; 1 for a step that is left on one."""
+    return spread(one["ratios"]).median if one["ratios"] else 1.0
+
+
+def threshold(cells: list[Record]) -> int | None:
     """The fewest FLOPs from which on every step gains; None if the largest does not."""
     best = None
-    for cell in sorted(cells, key=lambda c: -c.flops):
-        if cell.ratio < 1:
+    for one in sorted(cells, key=lambda c: -c["flops"]):
+        if ratio(one) < 1:
             break
-        best = cell.flops
+        best = int(one["flops"])
     return best
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.threads", description="Where a second thread begins to pay."
+def grid(record: Record) -> tuple[list[int], list[int], dict[tuple[int, int], Record]]:
+    """Widths, batches, and the cells by them."""
+    cells = {(c["width"], c["batch"]): c for c in record["cells"]}
+    return sorted({w for w, _ in cells}), sorted({b for _, b in cells}), cells
+
+
+def show(record: Record) -> str:
+    """Widths down, batches across."""
+    widths, batches, cells = grid(record)
+
+    def said(w: int, b: int) -> str:
+        one = cells.get((w, b))
+        if one is None:
+            return "—"
+        return f"{ratio(one):.2f}" if one["ratios"] else "1 thread"
+
+    head = ["width \\ batch", *map(str, batches)]
+    body = [[str(w), *(said(w, b) for b in batches)] for w in widths]
+    text = f"{told(record['setting'])} Times on 1 thread over those on {record['threads']}"
+    text += ", every step on all of them" if record["forced"] else ""
+    text += f".\n\n{table(head, body)}"
+    if record["forced"]:
+        found = threshold(record["cells"])
+        where = "nowhere" if found is None else f"from {found:,} FLOPs a step on"
+        text += f"\n\nMore threads pay {where}; THREAD_FLOPS is {record['rule']:,}."
+    return text
+
+
+def missed(record: Record) -> list[str]:
+    """Steps that are given more threads and are slower for it."""
+    return [
+        f"width {c['width']}, batch {c['batch']}, {c['flops']:,} FLOPs: {ratio(c):.2f} with {c['threads']} threads"
+        for c in record["cells"]
+        if ratio(c) < NOISE and (not record["forced"] or c["flops"] >= record["rule"])
+    ]
+
+
+def draw(record: Record) -> dict[str, Any]:
+    """The table as a heat map."""
+    widths, batches, cells = grid(record)
+    made = figure(2.2 + 0.8 * len(batches), 1.5 + 0.36 * len(widths))
+    ax = made.add_subplot()
+    values = np.array(
+        [[ratio(cells[w, b]) if (w, b) in cells else np.nan for b in batches] for w in widths]
     )
+    image = ax.imshow(np.log2(values), cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
+    ax.set_facecolor("#eeeeee")
+    for (y, x), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            measured = cells[widths[y], batches[x]]["ratios"]
+            ax.text(
+                x, y, f"{value:.2f}" if measured else "1 thread", ha="center", va="center",
+                fontsize=8, color="white" if value > 1.6 else "black",
+            )  # fmt: skip
+    ax.set_xticks(range(len(batches)), [str(b) for b in batches])
+    ax.set_yticks(range(len(widths)), [str(w) for w in widths])
+    ax.set_xlabel("batch")
+    ax.set_ylabel("width of three layers")
+    ax.set_title(f"A step on 1 thread over that on {record['threads']}, in time", fontsize=10)
+    bar = made.colorbar(image, ax=ax, fraction=0.05)
+    bar.set_ticks([-1, -0.5, 0, 0.5, 1], labels=["0.5", "0.7", "1", "1.4", "2"])
+    return {"threads": made}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--widths", default=",".join(map(str, WIDTHS)))
-    parser.add_argument("--batches", default=",".join(map(str, BATCHES)))
+    parser.add_argument("--widths", type=numbers, default=list(WIDTHS))
+    parser.add_argument("--batches", type=numbers, default=list(BATCHES))
     parser.add_argument(
         "--most", type=float, default=2e10, help="leave out steps of more FLOPs (default 2e10)"
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.1, help="length of one measurement")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    options = parser.parse_args()
-    widths, batches = (
-        [int(n) for n in text.split(",")] for text in (options.widths, options.batches)
-    )
-    rule, session.THREAD_FLOPS = (
-        session.THREAD_FLOPS,
-        0,
-    )  # every step on as many threads as it is told
-    cells: dict[tuple[int, int], Cell] = {}
-    for w in widths:
-        for b in batches:
-            if 10 * b * w * w <= options.most:
-                progress(f"width {w}, batch {b}")
-                cells[w, b] = measure(w, b, options.threads, options.rounds, options.seconds)
-    progress("")
-    print(f"{processor()}: times on 1 thread / on {options.threads}")
-    print(
-        table(
-            ["width \\ batch", *map(str, batches)],
-            [
-                [str(w), *(f"{cells[w, b].ratio:.2f}" if (w, b) in cells else "—" for b in batches)]
-                for w in widths
-            ],
-        )
-    )
-    found = threshold(list(cells.values()))
-    where = "nowhere" if found is None else f"from {found:,} FLOPs a step on"
-    print(f"more threads pay {where}; THREAD_FLOPS is {rule:,}")
-    slower = [c for c in cells.values() if c.flops >= rule and c.ratio < NOISE]
-    for c in slower:
-        print(f"slower with it: width {c.width}, batch {c.batch}, {c.flops:,} FLOPs: {c.ratio:.2f}")
-    if options.json:
-        options.json.write_text(json.dumps([vars(c) for c in cells.values()], indent=1))
-    return 1 if slower else 0
+    parser.add_argument("--forced", action="store_true", help="every step on all threads")
 
+
+STUDY = Study(
+    "threads", "Whether a second thread is ever in the way.", measure, show, missed, options, draw
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(STUDY)

@@ -1,6 +1,6 @@
 """The page of measured comparisons, made from the tables in bench/README.md.
 
-The tables there are written by `python -m bench.peers --markdown`; nothing is typed in by hand here.
+The tables there are written by `python -m bench.peers --publish`; nothing is typed in by hand here.
 """
 
 from __future__ import annotations

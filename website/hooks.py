@@ -39,7 +39,7 @@ def on_config(config: Any) -> Any:
         {"Guides": [f"guides/{g.name}" for g in reference.in_order(guides)]},
         {"How it works": "how-it-works.md"},
         {"How it is tested": "how-gdcore-is-tested.md"},
-        {"Measured": "comparison.md"},
+        {"Measured": ["comparison.md", "speed.md"]},
         {"Reference": reference.navigation()},
         {"Changes": "changelog.md"},
     ]
