@@ -291,14 +291,9 @@ GENERATED = {"csrc/ops/map_chains.h"}  # by csrc/make_chains.py
 LONGER = {
     "tests/csrc/vmath_check.c": 498,
     "tests/random_graphs.py": 470,
-    "tests/test_bad_input.py": 423,
     "tests/test_bits.py": 409,
     "tests/test_checkpoints.py": 451,
     "tests/test_diagnostics.py": 446,
-    "tests/test_fit.py": 504,
-    "tests/test_interop.py": 422,
-    "tests/test_many.py": 564,
-    "tests/test_plan.py": 484,
     "tests/test_safetensors.py": 582,
 }
 WRITTEN = (".py", ".pyi", ".pyx", ".pxi", ".c", ".h")
