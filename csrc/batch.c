@@ -76,6 +76,32 @@ void gd_stage(const gd_feed *f, const int64_t *order, int64_t first, int64_t lo,
   }
 }
 
+/* The exponent of a number that is not finite has all bits set. Plain loops without a way out are vectors. */
+#define FINITE(name, word, exponent)                                                   \
+  static int finite_##name(const word *x, int64_t n) {                                 \
+    word bad = 0;                                                                      \
+    for (int64_t i = 0; i < n; ++i) bad |= (x[i] & (exponent)) == (exponent);          \
+    return !bad;                                                                       \
+  }
+#define WITHIN(name, type)                                                              \
+  static int within_##name(const type *x, int64_t n, int64_t limit) {                   \
+    int bad = 0;                                                                        \
+    for (int64_t i = 0; i < n; ++i) bad |= x[i] < 0 || x[i] >= limit;                   \
+    return !bad;                                                                        \
+  }
+FINITE(float32, uint32_t, 0x7f800000u)
+FINITE(float64, uint64_t, 0x7ff0000000000000u)
+WITHIN(int32, int32_t)
+WITHIN(int64, int64_t)
+
+int gd_acceptable(const void *x, int source, int64_t n, int64_t limit, int finite) {
+  if (source == GD_SOURCE_float32) return !finite || finite_float32(x, n);
+  if (source == GD_SOURCE_float64) return !finite || finite_float64(x, n);
+  if (!limit) return 1;
+  if (source == GD_SOURCE_int32) return within_int32(x, n, limit);
+  return source == GD_SOURCE_int64 && within_int64(x, n, limit);
+}
+
 void gd_permutation(int64_t *order, int64_t n, uint64_t seed, uint64_t stream) { /* Fisher and Yates */
   const uint64_t key = gd_rng_key(seed, stream, 0);
   for (int64_t i = 0; i < n; ++i) order[i] = i;

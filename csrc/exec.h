@@ -70,6 +70,8 @@ int gd_openmp_threads(void);
 void gd_stage(const gd_feed *feed, const int64_t *order, int64_t first, int64_t lo, int64_t hi, int bits);
 /* Whether a feed can be read where it lies. */
 int gd_in_place(const gd_feed *feed, const int64_t *order, int bits);
+/* Whether whole numbers are all in 0 ... limit - 1 (if limit is not 0), and reals all finite (if that is asked). */
+int gd_acceptable(const void *x, int source, int64_t n, int64_t limit, int finite);
 /* A random permutation of 0 ... n-1, a function of the seed and the stream alone. */
 void gd_permutation(int64_t *order, int64_t n, uint64_t seed, uint64_t stream);
 

@@ -1,7 +1,9 @@
 """Types of the compiled module; see _core.pyx."""
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, final
+
+from typing_extensions import disjoint_base  # a stub's own: nothing imports it at run time
 
 DONE: int
 PAUSED: int
@@ -19,6 +21,7 @@ def openmp_threads() -> int: ...
 def openmp() -> str: ...
 def permutation(order: Any, seed: int, stream: int) -> None: ...
 
+@disjoint_base
 class Gate:
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -28,20 +31,33 @@ class Gate:
         trace: TracebackType | None,
     ) -> None: ...
 
+@disjoint_base
 class Plan:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         isa: int,
         bits: int,
         instructions: list[Any],
         n_compute: int,
         flag: tuple[int, int] | None,
-    ) -> None: ...
+    ) -> Self: ...
 
+@final
+class Kinds:
+    def __new__(
+        cls,
+        isa: int,
+        bits: int,
+        least: int,
+        most: int,
+        kinds: list[tuple[str, tuple[int, ...], int, int, float, int, bool]],
+    ) -> Self: ...
+
+@disjoint_base
 class Runner:
     taken: int
-    def __init__(
-        self,
+    def __new__(
+        cls,
         plan: Plan,
         buffers: list[Any],
         feeds: list[tuple[int, int, int, Any]],
@@ -50,7 +66,7 @@ class Runner:
         hyper_buffer: int,
         gate: Gate | None,
         writes: bool,
-    ) -> None: ...
+    ) -> Self: ...
     def run(
         self,
         data: tuple[Any, ...],
@@ -69,3 +85,15 @@ class Runner:
         seconds: float,
         spent: Any = None,
     ) -> tuple[int, int]: ...
+    def again(
+        self,
+        kinds: Kinds,
+        arrays: tuple[Any, ...],
+        outputs: tuple[Any, ...],
+        hyper: Any,
+        row: int,
+        seed: int,
+        counter: int,
+        threads: int,
+        scratch: Any,
+    ) -> float | None: ...

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 MADE_ANEW = {
     "_network",
     "_memory",
+    "_predicted_before",
     "_steps",
+    "_trained_before",
     "_frozen",
     "_trained",
     "_seen_freezes",

@@ -1,14 +1,15 @@
 """Errors that say what was wrong and how to mend it, in one line.
 
 Every module words its own messages; what they share lives here: the guess at a
-mistyped name, and the error of a training run whose numbers stopped being finite.
+mistyped name, what to install for an optional part, and the error of a training run whose
+numbers stopped being finite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["NonFiniteError", "did_you_mean", "unknown"]
+__all__ = ["NonFiniteError", "did_you_mean", "missing", "unknown"]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
@@ -44,6 +45,33 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     word = _nearest(name, known)
     return f" — did you mean {word!r}?" if word is not None else ""
+
+
+def missing(what: str, extra: str, error: ImportError | None = None) -> ImportError:
+    """Build (not raise) the error for an optional library that is not there.
+
+    Parameters
+    ----------
+    what : str
+        What needs which library, as the beginning of a sentence.
+    extra : str
+        The name under which pip installs it along with gdcore.
+    error : ImportError, optional
+        How importing it failed.
+
+    Returns
+    -------
+    ImportError
+
+    Examples
+    --------
+    >>> str(missing("plots need matplotlib", "plot"))
+    'plots need matplotlib: pip install "gdcore[plot]"'
+    """
+    # An import may fail in many lines, for want of a shared library; the first says which.
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0] if error else ""
+    told = f", which cannot be imported ({reason})" if reason else ""
+    return ImportError(f'{what}{told}: pip install "gdcore[{extra}]"')
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:

@@ -260,6 +260,7 @@ class Fit:
         self.tally = Tally(self.metrics)
         self.held: list[np.ndarray] = []
         self.lr = 0.0
+        self.given_order: int | None = None  # of the epoch, a checksum
         self.resumed: Mapping[str, Any] | None = None
 
     def resume(self, state: Mapping[str, Any]) -> None:
@@ -317,7 +318,9 @@ class Fit:
     def order(self, epoch: int) -> np.ndarray | None:
         """The order of an epoch's samples; None is that in which they lie."""
         if callable(self.shuffle):
-            return given_order(self.shuffle, epoch, self.data.rows)
+            order = given_order(self.shuffle, epoch, self.data.rows)
+            resuming.same_order(self, order)
+            return order
         model = self.model
         return epoch_order(
             self.shuffle, self.data.rows, self.data.width, model.seed, model.epochs_done

@@ -24,6 +24,25 @@ def preformatted(text: str) -> str:
     )
 
 
+class Columns(str):
+    """Text in columns: a prompt and a notebook show it as it stands, not as a string's spelling.
+
+    Examples
+    --------
+    >>> Columns("a  b\\n1  2")
+    a  b
+    1  2
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return preformatted(self)
+
+
 def table_html(rows: Sequence[Sequence[str]], align: str, caption: str = "") -> str:
     """A table, its first row the heading.
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.arrays import as_inputs, check_finite
+from gdcore.again import Again, class_limit, plain
 from gdcore.callbacks import Callback, History
-from gdcore.compiled import check_indices
 from gdcore.errors import NonFiniteError
+from gdcore.evaluation import Evaluation
 from gdcore.fitting import Data, Fit, Tally, sweep
-from gdcore.graph.ir import Value, rewrite
-from gdcore.metrics import Metric
-from gdcore.targets import as_targets, class_weights, sample_weights
+from gdcore.graph.ir import INT, Value, rewrite
+from gdcore.inference import check_batch_size
+from gdcore.losses import Loss
 from gdcore.turns import check_trainer
-from gdcore.weights import Weights
 
-PREDICT_BATCH = 256
-
-
-def check_batch_size(who: str, batch_size: Any, more: str = "") -> None:
-    """Raises ValueError for anything but a whole number of at least 1."""
-    if not hasattr(batch_size, "__index__") or batch_size < 1:
-        raise ValueError(
-            f"{who} batch_size={batch_size!r}: expected a whole number of at least 1{more}"
-        )
+if TYPE_CHECKING:
+    from gdcore.html import Columns
 
 
-class Model(Weights):
+class Model(Evaluation):
     """A network that can be trained.
 
     Write a subclass with a `forward`, or give the inputs and outputs of a graph.
@@ -106,35 +97,6 @@ class Model(Weights):
         return tuple(new[v] for v in several) if isinstance(outputs, list | tuple) else new[outputs]
 
     # --- training ------------------------------------------------------------------------------
-
-    def _prepare(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
-    ) -> Data:
-        """Checked arrays, and the shapes of the targets."""
-        if not self._losses:
-            raise ValueError(
-                "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
-            )
-        inputs = as_inputs(x, self.input_names)
-        if len(inputs[0]) == 0:
-            raise ValueError(f"{what or 'X'} has no rows: expected at least one sample")
-        for a, n in zip(inputs, self.input_names, strict=True):
-            check_finite(a, what or ("X" if len(inputs) == 1 else f"X[{n!r}]"))
-        first = self._network is None
-        try:
-            network = self.network(inputs)
-            check_indices(inputs, network)
-            targets, spec = as_targets(y, inputs[0], network, self._losses)
-            weights = sample_weights(sample_weight, inputs[0])
-            if class_weight is not None:
-                by_class = class_weights(class_weight, targets[0], network.outputs[0])
-                weights = by_class if weights is None else weights * by_class
-        except Exception:
-            if first:  # data that was refused does not settle what the network is
-                self.forget_trace()
-            raise
-        self._target_spec = spec
-        return Data(inputs, targets, weights, spec)
 
     def fit(
         self,
@@ -263,97 +225,6 @@ class Model(Weights):
             resume(resume_from, run, seed)
         return run.run()
 
-    def bound_metrics(self) -> list[Metric]:
-        """The metrics, told how to read the first output.
-
-        Returns
-        -------
-        list of Metric
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> (x, y), (xt, yt) = gd.datasets.digits()
-        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
-        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
-        >>> _ = model.fit(x, y, seed=0)
-        >>> [metric.kind for metric in model.bound_metrics()]
-        ['multiclass_logits']
-        """
-        if not self._metrics:
-            return []
-        kind = self._losses[0].link(self.network().outputs[0])
-        return [copy.deepcopy(m).bind(kind) for m in self._metrics]
-
-    def measure(self, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:
-        """Loss and metrics on data that is checked already: what `evaluate` and `fit` call.
-
-        Parameters
-        ----------
-        data : Data
-        batch : int
-        metrics : sequence of Metric
-            Bound.
-
-        Returns
-        -------
-        Tally
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
-        >>> from gdcore.fitting import Data
-        >>> import numpy as np
-        >>> _ = model.evaluate([[1.0, 2.0]], [1.0])
-        >>> data = Data([np.ones((1, 2), "f")], [np.ones((1, 1), "f")], spec=model._target_spec)
-        >>> model.measure(data, 1, []).mean
-        1.0
-        """
-        batch = min(batch, data.rows)
-        builder = self._builder(data.inputs)
-        key = ("evaluate", batch, data.spec, data.weights is not None)
-        step = self._step(key, lambda: builder.evaluate(batch, data.spec, data.weights is not None))
-        tally = Tally(metrics)
-        sweep(step, data, batch, tally, seed=self.seed)
-        return tally
-
-    def evaluate(
-        self, x: Any, y: Any, batch_size: int = PREDICT_BATCH, sample_weight: Any = None
-    ) -> dict[str, Any]:
-        """Loss and metrics on data.
-
-        Parameters
-        ----------
-        x, y : as for `fit`
-        batch_size : int
-        sample_weight : array of shape (n,), optional
-
-        Returns
-        -------
-        dict
-            "loss" and each metric by name, over all samples.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the data does not fit, or the model is not compiled.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> (x, y), (xt, yt) = gd.datasets.digits()
-        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
-        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
-        >>> _ = model.fit(x, y, epochs=5, seed=0)
-        >>> model.evaluate(xt, yt)["accuracy"] > 0.9
-        True
-        """
-        check_batch_size("evaluate", batch_size)
-        data = self._prepare(x, y, sample_weight)
-        return self.measure(data, batch_size, self.bound_metrics()).logs()
-
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """One step on one batch.
 
@@ -381,8 +252,19 @@ class Model(Weights):
         [1.0, 0.884, 0.781]
         """
         check_trainer(self)
+        again: Again | None = self.__dict__.get("_trained_before")
+        if again is not None and sample_weight is None and again.holds(self):
+            loss = again.train(self, (x, y)) if type(x) is type(y) is np.ndarray else None
+            if loss is not None:
+                self.steps_done += 1
+                return loss
         data = self._prepare(x, y, sample_weight)
         step = self.train_step(data.rows, data, keep_outputs=False)
+        if sample_weight is None and self._repeatable(x, y, data):
+            limit = class_limit(self.network().outputs[0]) if data.spec[0].dtype == INT else 0
+            self.__dict__["_trained_before"] = Again(
+                self, step, (data.rows, data.rows), (x, y), (0, limit), finite=True
+            )
         tally = Tally(())
         with self.memory().gate:
             done, _ = sweep(
@@ -400,201 +282,13 @@ class Model(Weights):
             tensor = self.first_bad_tensor(data, np.arange(data.rows))
             raise NonFiniteError(self.epochs_done, self.steps_done, tensor)
 
-    def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
-        """The gradient of the loss on one batch with respect to every parameter.
-
-        Parameters
-        ----------
-        x, y : as for `fit`, one batch of them
-        sample_weight : array of shape (n,), optional
-
-        Returns
-        -------
-        dict of str to ndarray
-            In the order of `get_weights`; frozen parameters have none.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
-        >>> model.gradients([[1.0, 3.0]], [3.0])["0.kernel"].tolist()
-        [[2.0], [6.0]]
-        """
-        data = self._prepare(x, y, sample_weight)
-        step = self.train_step(data.rows, data, keep_outputs=False, update=False)
-        memory = self.memory()
-        trained = set(memory.trainable())
-        with memory.gate:
-            sweep(step, data, data.rows, Tally(()), seed=self.seed, counter=self.steps_done)
-            return {
-                memory.network.names[p]: memory.gradient(p).copy()
-                for p in memory.network.parameters
-                if p in trained
-            }
-
-    def first_bad_tensor(self, data: Data, rows: np.ndarray) -> str:
-        """The first tensor of a step that is not finite, in the order of computation.
-
-        Parameters
-        ----------
-        data : Data
-        rows : ndarray of int
-            The samples of the batch.
-
-        Returns
-        -------
-        str
-            What `NonFiniteError` says of it.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(1), gd.Activation("exp"), gd.Dense(1)])
-        >>> try:
-        ...     _ = model.compile("sgd", "mse").fit([[1000.0]], [1.0])
-        ... except gd.NonFiniteError as error:
-        ...     print("exp" in str(error))
-        True
-        """
-        from gdcore.examination import first_bad_tensor
-
-        part = Data(
-            [np.asarray(a[rows]) for a in data.inputs],
-            [a[rows] for a in data.targets],
-            None if data.weights is None else data.weights[rows],
-        )
-        return first_bad_tensor(
-            self._builder(part.inputs), data.spec, part, self.seed, self.steps_done
-        )
-
-    # --- asking --------------------------------------------------------------------------------
-
-    def predict(self, x: Any, batch_size: int = PREDICT_BATCH) -> Any:
-        """What the network puts out.
-
-        Parameters
-        ----------
-        x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
-        batch_size : int
-
-        Returns
-        -------
-        ndarray of shape (n, ...), or a list or dict of them for several outputs
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the data does not fit the model's inputs.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
-        >>> model.predict([[1.0, 2.0], [3.0, 4.0]]).tolist()
-        [[3.0], [7.0]]
-        """
-        check_batch_size("predict", batch_size)
-        inputs = as_inputs(x, self.input_names)
-        network = self.network(inputs)
-        check_indices(inputs, network)
-        rows = len(inputs[0])
-        batch = 1
-        while batch < min(rows, batch_size):  # few plans serve every length
-            batch *= 2
-        builder = self._builder(inputs)
-        step = self._step(("predict", batch), lambda: builder.predict(batch))
-        made = [np.empty((rows, *s), self._dtype) for s in step.output_shapes]
-        done, steps = 0, -(-rows // batch)
-        feeds = [(a, 1.0) for a in inputs]
-        while done < steps:
-            got, _ = step.session.run(
-                feeds,
-                rows,
-                batch,
-                first=done,
-                steps=steps - done,
-                outputs=[m[done * batch :] for m in made],
-            )
-            done += got
-        if network.output_names is not None:
-            return dict(zip(network.output_names, made, strict=True))
-        return made[0] if len(made) == 1 else made
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """`predict` with all samples in one step.
-
-        Parameters
-        ----------
-        x : as for `predict`
-
-        Returns
-        -------
-        ndarray of shape (n, ...), or a list or dict of them for several outputs
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
-        >>> model.predict_on_batch([[1.0, 2.0]]).tolist()
-        [[3.0]]
-        """
-        return self.predict(x, batch_size=max(1, len(as_inputs(x, self.input_names)[0])))
-
-    def predict_proba(self, x: Any, batch_size: int = PREDICT_BATCH) -> np.ndarray:
-        """Probabilities: what the loss takes the (first) output for.
-
-        Parameters
-        ----------
-        x : as for `predict`
-        batch_size : int
-
-        Returns
-        -------
-        ndarray of shape (n, classes), or of the output's shape for binary and multi-label losses
-
-        Raises
-        ------
-        ValueError
-            If the loss does not speak of probabilities.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> (x, y), (xt, yt) = gd.datasets.digits()
-        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
-        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
-        >>> _ = model.fit(x, y, epochs=5, seed=0)
-        >>> sure = model.predict_proba(xt)
-        >>> sure.shape, bool((abs(sure.sum(1) - 1) < 1e-5).all())
-        ((355, 10), True)
-        """
-        if not self._losses:
-            raise ValueError("the model is not compiled: predict_proba needs to know the loss")
-        out = self.predict(x, batch_size)
-        first = (
-            next(iter(out.values()))
-            if isinstance(out, dict)
-            else out[0]
-            if isinstance(out, list)
-            else out
-        )
-        kind = self._losses[0].link(self.network().outputs[0])
-        if kind.endswith("_probs"):
-            return np.asarray(first)
-        if kind == "multiclass_logits":
-            e = np.exp(first - first.max(axis=-1, keepdims=True))
-            return np.asarray(e / e.sum(axis=-1, keepdims=True))
-        if kind.endswith("_logits"):
-            shrunk = np.exp(-np.abs(first))
-            share = np.where(first >= 0, 1.0, shrunk) / (1 + shrunk)
-            return np.asarray(share, dtype=first.dtype)
-        raise ValueError(
-            f"the loss {self._losses[0].config()['name']!r} takes the output for {kind}, not for "
-            "probabilities: use predict"
-        )
+    def _repeatable(self, x: Any, y: Any, data: Data) -> bool:
+        """Whether arrays like these go into the step as they are, checked for no more than their numbers."""
+        if not (plain(x) and plain(y)) or self.network().index_limits or len(data.targets) != 1:
+            return False
+        if data.spec[0].dtype == INT:
+            return y.shape == data.targets[0].shape and class_limit(self.network().outputs[0]) > 0
+        return y.dtype.kind == "f" and type(self._losses[0]).check is Loss.check
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -610,12 +304,13 @@ class Model(Weights):
             return made[-1].session.plan
         return self._builder().predict(1).session.plan
 
-    def summary(self) -> str:
+    def summary(self) -> Columns:
         """A table of layers, shapes and parameters, and the memory that training takes.
 
         Returns
         -------
         str
+            Which prompts and notebooks show as it stands.
 
         Examples
         --------
@@ -646,15 +341,20 @@ class Model(Weights):
         -------
         Drawing
             Shown by notebooks; `.svg` is its text.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1)])
+        >>> [node.title for node in model.draw("model.svg").nodes]
+        ['x', 'Dense']
         """
         from gdcore.plots.graph import graph
 
         return graph(self, path)
 
     def _repr_html_(self) -> str:
-        from gdcore.html import preformatted
-
-        return preformatted(self.summary())
+        return self.summary()._repr_html_()
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to a safetensors file: architecture, weights, optimizer.

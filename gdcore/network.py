@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from gdcore.arrays import Rows
 from gdcore.graph.draws import number_streams
 from gdcore.graph.fuse import base
 from gdcore.graph.identities import IDENTITY
 from gdcore.graph.indexing import TAKE
-from gdcore.graph.ir import REAL, Batch, Value, topological
+from gdcore.graph.ir import INT, REAL, Batch, Value, topological
 from gdcore.graph.registry import INPUT, PARAM, STATE, apply
 from gdcore.layers.base import Layer, Parameter, State, Variable
+
+INT32 = np.iinfo(np.int32)
 
 
 @dataclass
@@ -131,3 +136,44 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
             f"two variables have the name {twice!r}: give their layers different names"
         )
     return names
+
+
+def check_indices(arrays: Sequence[Rows], network: Network) -> None:
+    """Raises ValueError if an input that picks rows of a table names one that is not there."""
+    limits = network.index_limits
+    for array, name in zip(arrays, network.input_names, strict=True):
+        if name in limits and array.size and not 0 <= array.min() <= array.max() < limits[name]:
+            bad = array.min() if array.min() < 0 else array.max()
+            raise ValueError(
+                f"input {name!r} holds the index {bad}, and the embedding has {limits[name]} rows: "
+                f"expected 0 to {limits[name] - 1}"
+            )
+
+
+def check_input(array: Rows, leaf: Value, picks: bool) -> None:
+    """Raises ValueError if an array does not fit an input; of one that `picks` rows of a table,
+    `check_indices` tells better which numbers it may hold."""
+    want = leaf.shape[1:]
+    if array.shape[1:] != want:
+        raise ValueError(
+            f"input {leaf.name!r} has the shape {array.shape}: expected (n, "
+            f"{', '.join(map(str, want))})"
+            + (
+                "; give it a column with X.reshape(-1, 1)"
+                if array.ndim == 1 and want == (1,)
+                else ""
+            )
+        )
+    if leaf.dtype == INT and array.dtype.kind not in "iu":
+        raise TypeError(
+            f"input {leaf.name!r} takes whole numbers and got {array.dtype}: convert it with "
+            ".astype(int)"
+        )
+    small = array.dtype.itemsize < 4 or array.dtype == np.int32
+    if leaf.dtype == INT and not small and not picks and array.size:
+        low, high = array.min(), array.max()
+        if low < INT32.min or high > INT32.max:
+            raise ValueError(
+                f"input {leaf.name!r} holds {high if high > INT32.max else low}, and whole numbers "
+                f"are computed with as int32, up to {INT32.max}: convert it with .astype(float)"
+            )

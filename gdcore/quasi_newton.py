@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.errors import NonFiniteError
+from gdcore.errors import NonFiniteError, missing
 from gdcore.fitting import Data, Tally, sweep
 from gdcore.graph.draws import RANDOM
 from gdcore.graph.ir import topological
@@ -22,6 +22,7 @@ from gdcore.graph.phases import specialize
 from gdcore.model import Model
 
 STRETCH = 2048  # rows of one evaluation of the plan: more do not make it faster
+STILL = 1e7 * float(np.finfo(np.float64).eps)  # SciPy's own
 
 
 @dataclass
@@ -58,6 +59,7 @@ def lbfgs(
     max_iter: int = 200,
     max_fun: int = 15000,
     tol: float = 1e-4,
+    ftol: float = STILL,
     memory: int = 10,
     sample_weight: Any = None,
     class_weight: Any = None,
@@ -79,6 +81,8 @@ def lbfgs(
         Iterations, and computations of loss and gradient, at most.
     tol : float
         Of the largest element of the gradient.
+    ftol : float
+        The loss stands still where an iteration lowers it by less than this share of it.
     memory : int
         Pairs of steps and gradients that are remembered.
     callback : function of (iteration, loss), optional
@@ -116,10 +120,8 @@ def lbfgs(
     """
     try:
         from scipy.optimize import minimize
-    except ImportError:
-        raise ImportError(
-            "gd.lbfgs needs SciPy, which is not installed: pip install gdcore[sklearn]"
-        ) from None
+    except ImportError as error:
+        raise missing("gd.lbfgs needs SciPy", "sklearn", error) from None
     data = model._prepare(x, y, sample_weight, class_weight)
     _deterministic(model)
     task = _Task(model, data)
@@ -137,7 +139,13 @@ def lbfgs(
             method="L-BFGS-B",
             jac=True,
             callback=after,
-            options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol, "maxcor": memory},
+            options={
+                "maxiter": max_iter,
+                "maxfun": max_fun,
+                "gtol": tol,
+                "ftol": ftol,
+                "maxcor": memory,
+            },
         )
     finally:
         task.write(task.best)

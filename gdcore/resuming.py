@@ -33,17 +33,39 @@ def fingerprint(data: Data) -> list[str]:
     """
     out = []
     for array, _ in data.feeds():
-        numbers = array.data if isinstance(array, SparseRows) else array
-        step = max(1, len(numbers) // SAMPLES)
-        some = np.ascontiguousarray(numbers[::step][: SAMPLES + 1])
-        check = zlib.crc32(some.reshape(-1).view(np.uint8).data)
+        some = array[:: max(1, len(array) // SAMPLES)][: SAMPLES + 1]
+        check = 0
+        for part in some.parts if isinstance(some, SparseRows) else (some,):
+            check = checksum(part, check)
         out.append(f"{array.shape} {array.dtype} {check:08x}")
     return out
+
+
+def checksum(array: np.ndarray, start: int = 0) -> int:
+    """CRC-32 of an array's bytes, going on from another one's."""
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, start)
 
 
 def order_of(fit: Fit) -> bool | str:
     """How the samples are put in order; of a user's function only that it is one."""
     return "a function" if callable(fit.shuffle) else fit.shuffle
+
+
+def same_order(fit: Fit, order: np.ndarray) -> None:
+    """Note the order that a user's function gave for an epoch.
+
+    Raises
+    ------
+    ValueError
+        If part of the epoch was done before, in another order.
+    """
+    given = checksum(order)
+    if fit.at_step and fit.given_order not in (None, given):
+        raise ValueError(
+            f"fit shuffle gave another order for epoch {fit.at_epoch} than it gave before the "
+            "checkpoint was written: expected a function of the epoch's number alone"
+        )
+    fit.given_order = given
 
 
 def state_of(fit: Fit) -> dict[str, Any]:
@@ -67,6 +89,7 @@ def state_of(fit: Fit) -> dict[str, Any]:
         "data": fingerprint(fit.data),
         "batch": fit.batch,
         "shuffle": order_of(fit),
+        "given_order": fit.given_order if fit.at_step else None,
     }
 
 
@@ -145,6 +168,7 @@ def restore(fit: Fit, state: Mapping[str, Any]) -> None:
     fit.at_epoch, fit.at_step = state["epoch"], state["step"]
     fit.tally.loss, fit.tally.rows, fit.lr = state["loss"], state["rows"], state["lr"]
     fit.held = list(state["held"])
+    fit.given_order = state.get("given_order")
     fit.model.stop_training = bool(state.get("stopped"))
     for metric, (_, own) in zip(fit.metrics, state["metrics"], strict=False):
         _take(f"metric {metric.name!r}", metric.load_state_dict, own)

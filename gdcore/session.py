@@ -77,6 +77,7 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 Gate = _core.Gate  # of the memory of a model: many read, or one writes
+Kinds = _core.Kinds  # what the arrays of a call that is repeated look like
 
 
 class Session:
@@ -165,6 +166,13 @@ class Session:
             out.append((INPUTS + i, int(leaf.dtype == INT), row, room))
         return out
 
+    def _take(self) -> _core.Runner:
+        """A runner that nobody uses, to be put back."""
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return self._another()
+
     def _another(self) -> _core.Runner:
         """A runner for one more thread: a new one, or, where there are enough, the next that is idle."""
         if self._process != os.getpid():  # those that are out are with threads of our parent
@@ -249,12 +257,7 @@ class Session:
         )
         if losses is None and self.has_loss:
             losses = np.empty(steps) if steps > 1 else self.empty_losses
-        runner = self.runner
-        if not self.writes:
-            try:
-                runner = self._idle.get_nowait()
-            except queue.Empty:
-                runner = self._another()
+        runner = self.runner if self.writes else self._take()
         try:
             return runner.run(
                 feeds,
@@ -272,6 +275,27 @@ class Session:
                 _scratch.get(threads),
                 seconds,
                 spent,
+            )
+        finally:
+            if not self.writes:
+                self._idle.put(runner)
+
+    def again(
+        self,
+        kinds: Kinds,
+        arrays: tuple[Any, ...],
+        outputs: tuple[np.ndarray, ...],
+        hyper: np.ndarray | None,
+        row: int,
+        seed: int,
+        counter: int,
+        threads: int,
+    ) -> float | None:
+        """One step over all samples of some arrays, if they are of these kinds: see `_core.Runner`."""
+        runner = self.runner if self.writes else self._take()
+        try:
+            return runner.again(
+                kinds, arrays, outputs, hyper, row, seed, counter, threads, _scratch.get(threads)
             )
         finally:
             if not self.writes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gdcore.graph.ir import Shape, topological
+from gdcore.html import Columns
 from gdcore.layers.base import Layer, Parameter, Variable
 from gdcore.memory import Memory
 from gdcore.network import Network
@@ -87,7 +88,7 @@ class Row:
         return f"{sum(p.size for p in own):,}" + (" frozen" if frozen else "") if own else "0"
 
 
-def summary(model: Model) -> str:
+def summary(model: Model) -> Columns:
     """A table of a model's layers, then totals.
 
     Parameters
@@ -99,7 +100,7 @@ def summary(model: Model) -> str:
     str
         One row for each layer with its path, class, output shape (B is the batch) and parameters.
         A model from a file has no layers any more, only a graph: its rows are what its
-        parameters' names share.
+        parameters' names share. Prompts and notebooks show it as it stands.
 
     Examples
     --------
@@ -126,7 +127,7 @@ def summary(model: Model) -> str:
             *((r.path, r.kind, "?", "?") for r in rows),
             (),
         ]
-        return table(shown, "<<<>") + f"\n{error}"
+        return Columns(table(shown, "<<<>") + f"\n{error}")
     layers = _layer_rows(model, network)
     if layers:
         shown = [("layer", "class", "output", "parameters")]
@@ -136,7 +137,7 @@ def summary(model: Model) -> str:
         shown_tensors = [("layer", "tensors", "parameters")]
         shown_tensors += [(r.path, r.kind, r.parameters) for r in _tensor_rows(network)]
         text = table([*shown_tensors, ()], "<<>")
-    return "\n".join([text, *_totals(model, network)])
+    return Columns("\n".join([text, *_totals(model, network)]))
 
 
 def _own_layers(model: Layer) -> list[tuple[str, Layer]]:

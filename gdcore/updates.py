@@ -15,6 +15,8 @@ from gdcore.memory import Memory, Settings
 from gdcore.optimizers import Optimizer
 from gdcore.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
 
+AHEAD = 256  # steps whose numbers are computed together, for those who take one at a time
+
 
 class Numbers:
     """The numbers that an optimizer takes anew at each step, and their order in the buffer."""
@@ -27,6 +29,7 @@ class Numbers:
         self.names = [*shared, *(f"{n}/{i}" for i in range(len(groups)) for n in ("lr", "decay"))]
         self.leaves = {n: leaf((), f"h:{n}") for n in self.names}
         self.buffer = aligned(max(64, len(self.names) * dtype.itemsize))
+        self._kept: tuple[object, int, np.ndarray] | None = None
 
     def place(self, value: Value) -> Place | None:
         for i, v in enumerate(self.leaves.values()):
@@ -46,6 +49,19 @@ class Numbers:
         return np.ascontiguousarray(
             np.stack([columns[n] for n in self.names], axis=1), dtype=self.dtype
         )
+
+    def one(self, step: int) -> tuple[np.ndarray, int]:
+        """Rows among which is this step's, and its place: of some steps at once, where that will do."""
+        schedule, settings = self.optimizer.schedule, self.optimizer.changes
+        if not schedule.steady:
+            return self.rows(step, 1), 0
+        if (
+            self._kept is None
+            or self._kept[0] != (schedule, settings)
+            or not 0 <= step - self._kept[1] < len(self._kept[2])
+        ):
+            self._kept = (schedule, settings), step, self.rows(step, AHEAD)
+        return self._kept[2], step - self._kept[1]
 
 
 def leaf(shape: tuple[int, ...], name: str) -> Value:

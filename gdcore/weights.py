@@ -10,7 +10,7 @@ import numpy as np
 
 from gdcore.arrays import as_array
 from gdcore.compiled import Compiled
-from gdcore.layers.base import Variable
+from gdcore.layers.base import Layer, Variable
 
 
 class Weights(Compiled):
@@ -175,3 +175,4 @@ class Weights(Compiled):
             )
         for p in fits:
             p.frozen = frozen
+        Layer.freezes += 1

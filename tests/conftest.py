@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import wanting
 from harness import ISAS
 
 from gdcore import runtime
@@ -11,6 +12,10 @@ from gdcore import runtime
 # A shell ignores Ctrl-C for what it runs in the background, and children inherit that: the tests that
 # send one would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser, pluginmanager):
+    pluginmanager.register(wanting, "wanting")
 
 
 @pytest.fixture(params=ISAS)

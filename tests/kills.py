@@ -15,12 +15,13 @@ import tempfile
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 import gdcore as gd
-from gdcore import session
+from gdcore import order, session
 from gdcore.callbacks import EarlyStopping
 from gdcore.checkpoints import files
 from gdcore.checkpoints.folder import checkpoints
@@ -53,7 +54,30 @@ def plateau():
     )
 
 
-MODELS = {"dense": dense, "plateau": plateau}
+MODELS = {"dense": dense, "plateau": plateau, "mapped": dense}
+
+
+def mapped(folder):
+    """The same numbers in a file, read in blocks of a few rows."""
+    order.BLOCK, order.WINDOW = 4 * X.shape[1], 20
+    path = Path(folder, "x.npy")
+    if not path.exists():
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            np.save(file, X[:500])
+        os.replace(file.name, path)
+    return np.load(path, mmap_mode="r")
+
+
+def sparse(folder):
+    """Their positive ones, as sparse rows."""
+    return csr_array(np.maximum(X[:500], 0))
+
+
+INPUTS = {"mapped": mapped}
+with suppress(ImportError):
+    from scipy.sparse import csr_array
+
+    MODELS["sparse"], INPUTS["sparse"] = plateau, sparse
 
 
 def digest(model):
@@ -74,16 +98,20 @@ def train(name, folder, threads=1, every=None):
         callbacks.append(
             gd.Checkpoint(folder, **(every or {"every_steps": 7}), keep=2, monitor="val_loss")
         )
-    model.fit(
-        X[:500],
-        Y[:500],
-        batch_size=16,
-        epochs=8,
-        validation_data=(X[500:], Y[500:]),
-        callbacks=callbacks,
-        seed=5,
-        resume_from=folder,
-    )
+    with tempfile.TemporaryDirectory() as aside:
+        place = aside if folder is None else folder.parent
+        x = INPUTS[name](place) if name in INPUTS else X[:500]
+        model.fit(
+            x,
+            Y[:500],
+            batch_size=16,
+            epochs=8,
+            shuffle="blocks" if name == "mapped" else True,
+            validation_data=(X[500:], Y[500:]),
+            callbacks=callbacks,
+            seed=5,
+            resume_from=folder,
+        )
     return digest(model)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import fitting
+from gdcore import fitting, order
 from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.checkpoints import files
 from gdcore.checkpoints.folder import BEST, checkpoints
@@ -137,6 +137,103 @@ def test_every_optimizer_resumes(tmp_path):
         whole = make()
         train(whole, epochs=2)
         assert_same(interrupted(tmp_path / name, make, STEPS + 2, every=1, epochs=2), whole)
+
+
+# --- what is trained on ----------------------------------------------------------------------------
+
+
+def reversed_in_odd_epochs(epoch):
+    return np.arange(ROWS)[:: -1 if epoch % 2 else 1]
+
+
+def sparse_rows(tmp_path):
+    full = np.where(np.abs(X) > 1, X, 0)
+    return pytest.importorskip("scipy.sparse").csr_array(full)
+
+
+def mapped(tmp_path):
+    X.tofile(tmp_path / "x.bin")
+    return np.memmap(tmp_path / "x.bin", np.float32, "r", shape=X.shape)
+
+
+DATA = {
+    "dense": lambda folder: X,
+    "mapped": mapped,
+    "sparse": sparse_rows,
+    "uint8": lambda folder: (np.abs(X) * 50).astype(np.uint8),
+    "strided": lambda folder: np.repeat(X, 2, axis=1)[:, ::2],
+}
+ORDERS = {
+    "as they lie": False,
+    "any": True,
+    "blocks": "blocks",
+    "function": reversed_in_odd_epochs,
+}
+
+
+@pytest.mark.parametrize("shuffle", ORDERS)
+@pytest.mark.parametrize("data", DATA)
+def test_any_data_in_any_order(tmp_path, monkeypatch, data, shuffle):
+    monkeypatch.setattr(order, "BLOCK", 24)  # of four rows
+    monkeypatch.setattr(order, "WINDOW", 5)
+    settings = {"batch_size": BATCH, "epochs": 3, "seed": 3, "shuffle": ORDERS[shuffle]}
+
+    def fit(model, *callbacks, **more):
+        x = DATA[data](tmp_path)  # read anew, as another process would
+        model.fit(x, Y, callbacks=list(callbacks), validation_split=0.0, **settings | more)
+        return model
+
+    whole = fit(net())
+    folder = tmp_path / "run"
+    with pytest.raises(Cut):
+        fit(net(), gd.Checkpoint(folder, every_steps=2), CutAfter(STEPS + 4))
+    assert_same(fit(net(), resume_from=folder), whole)
+
+
+def test_several_inputs_and_outputs(tmp_path):
+    a, b = {"a": X[:, :4], "b": Y}, {"class": Y, "size": X[:, 5]}
+
+    def make():
+        one, two = gd.Input(4, name="a"), gd.Input((), name="b", dtype="int")
+        joined = gd.Concatenate()([gd.Dense(8, "relu")(one), gd.Embedding(3, 2)(two)])
+        out = {"class": gd.Dense(3)(joined), "size": gd.Dense(1)(joined)}
+        return gd.Model([one, two], out).compile("adam", ["cross_entropy", "mse"])
+
+    whole, ours = make(), make()
+    settings = {"epochs": 3, "seed": 1}
+    whole.fit(a, b, **settings)
+    with pytest.raises(Cut):
+        make().fit(
+            a, b, **settings, callbacks=[gd.Checkpoint(tmp_path, every_steps=1), CutAfter(9)]
+        )
+    ours.fit(a, b, **settings, resume_from=tmp_path)
+    assert_same(ours, whole)
+
+
+def test_an_order_that_is_another_one_now(tmp_path):
+    """A function with a generator of its own: the rows of the rest of the epoch are not known."""
+    rng = np.random.default_rng(0)
+
+    def any_order(epoch):
+        return rng.permutation(ROWS)
+
+    with pytest.raises(Cut):
+        train(net(), gd.Checkpoint(tmp_path, every_steps=2), CutAfter(STEPS + 4), shuffle=any_order)
+    with pytest.raises(ValueError, match="another order for epoch 1 than it gave before"):
+        train(net(), resume_from=tmp_path, shuffle=any_order)
+
+
+def test_sparse_data_of_other_columns_is_other_data(tmp_path):
+    """Of words that occur, every number is 1: what tells texts apart is where they stand."""
+    sparse = pytest.importorskip("scipy.sparse")
+    columns = RNG.integers(0, 6, ROWS)
+    one, other = (
+        sparse.csr_array((np.ones(ROWS, np.float32), at, np.arange(ROWS + 1)), shape=(ROWS, 6))
+        for at in (columns, (columns + 1) % 6)
+    )
+    net().fit(one, Y, epochs=1, seed=3, callbacks=[gd.Checkpoint(tmp_path)])
+    with pytest.raises(ValueError, match="resume with the same data"):
+        net().fit(other, Y, epochs=2, seed=3, resume_from=tmp_path)
 
 
 def test_callbacks_go_on_where_they_were(tmp_path):

@@ -462,7 +462,6 @@ FAILURES = [
     ("predict m broken.npz", "broken.npz: not a sound .npz file"),
     ("predict m broken.npy", "broken.npy: not a sound .npz file"),
     ("predict m objects.npz", "objects.npz: x.npy holds Python objects"),
-    ("predict m large.npy", "declares shape (4000000000000,) of float64, which is"),
     ("predict m names.npz", "expected one of x_test, X_test, x, X"),
     ("predict m x.npy", "input 'x' has the shape (5, 3): expected (n, 64)"),
     ("evaluate m negative.npz", "never saw"),
@@ -487,11 +486,6 @@ def mistaken(tmp_path_factory):
         np.save("x.npy", np.ones((5, 3)))
         Path("broken.npz").write_bytes(b"PK this is none")
         Path("broken.npy").write_bytes(b"nor is this")
-        np.save("large.npy", np.zeros(4))
-        declared = (
-            Path("large.npy").read_bytes().replace(b"(4,), }" + b" " * 12, b"(4000000000000,), }")
-        )
-        Path("large.npy").write_bytes(declared)
         Path("readme").write_text("text")
         Path("empty.csv").write_text("")
         Path("head.csv").write_text("a,b\n")

@@ -148,6 +148,7 @@ FULL = """
 import errno, os, sys
 sys.path.insert(0, {tests!r})
 import test_crashes as t
+from gdcore.checkpoints import files
 folder = t.Path({mount!r}, "run")
 t.fit(t.model(), folder, epochs=1)
 kept = {{p: p.read_bytes() for p in folder.iterdir()}}
@@ -176,7 +177,7 @@ except OSError as error:
     assert error.errno == errno.EROFS, error
 else:
     sys.exit("it was not read-only")
-t.files.newest(folder)
+files.newest(folder)
 print("went on")
 """
 

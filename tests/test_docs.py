@@ -66,6 +66,8 @@ PAGES = [
 ]
 
 
+# Keras with its torch backend reads a tensor in a way that NumPy 2 has deprecated.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("page", PAGES)
 def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -216,6 +216,6 @@ def test_mlflow_itself(tmp_path):
 )
 def test_what_is_missing_is_named(monkeypatch, module, make, extra):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf"pip install gdcore\[{extra}\]") as caught:
+    with pytest.raises(ImportError, match=rf'pip install "gdcore\[{extra}\]"') as caught:
         make()
     assert "\n" not in str(caught.value)

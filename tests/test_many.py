@@ -505,7 +505,7 @@ def test_pandas(table):
 
 def test_without_pandas(table, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="needs pandas: pip install pandas"):
+    with pytest.raises(ImportError, match=r'needs pandas.*: pip install "gdcore\[pandas\]"'):
         table.to_pandas()
 
 

@@ -12,6 +12,14 @@ from gdcore.diagnostics import Monitor
 pytest.importorskip("matplotlib")
 
 
+@pytest.fixture(autouse=True)
+def _windows_are_closed():
+    """Where something has imported pyplot, it keeps every figure."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture(scope="module")
 def seen():
     """A trained network, and all that is drawn of it."""
@@ -161,8 +169,7 @@ def test_a_figure_of_its_own(seen, name, tmp_path):
     first.figure.savefig(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 2000
     assert dict(matplotlib.rcParams) == before
-    if "matplotlib.pyplot" not in sys.modules:
-        assert not hasattr(first.figure, "number")
+    assert hasattr(first.figure, "number") == ("matplotlib.pyplot" in sys.modules)
 
 
 def test_where_pyplot_is_in_use_its_figures_are_taken(seen):
@@ -184,6 +191,12 @@ def by_label(axes):
 def test_a_panel_for_each_number(seen):
     made = seen["history"].plot()
     assert [axes.get_ylabel() for axes in made] == ["loss", "accuracy"]
+    for axes, name in zip(made, ("loss", "accuracy"), strict=True):
+        lines = by_label(axes)
+        for label, key in (("training", name), ("validation", "val_" + name)):
+            np.testing.assert_array_equal(lines[label].get_xdata(), [1, 2, 3])
+            np.testing.assert_array_equal(lines[label].get_ydata(), seen["history"][key])
+        assert len(lines) == 3  # and the best
     panels = seen["lab"].plot()
     assert [axes.get_ylabel() for axes in panels] == [
         "validation loss",
@@ -277,12 +290,16 @@ def test_comparison_shows_every_run(seen):
     axes = seen["lab"].plot("val_loss")
     assert axes.get_xscale() == "log"
     (mean,) = [
-        line for line in axes.get_lines() if len(line.get_xdata()) == 2 and line.get_linewidth()
+        line
+        for line in axes.get_lines()
+        if line.get_linewidth() and line.get_linestyle() != "None"  # not a point, not a cap
     ]
     np.testing.assert_allclose(mean.get_ydata(), [row["val_loss"] for row in seen["lab"].rows])
     curves = seen["lab"].curves("loss")
     assert [t.get_text() for t in curves.get_legend().get_texts()] == ["lr 0.0001", "lr 0.01"]
     assert len(curves.collections) == 2
+    curves.figure.canvas.draw()
+    assert all(float(at).is_integer() for at in curves.get_xticks())
 
 
 def test_comparison_of_two_settings_is_a_map(seen):

@@ -11,9 +11,10 @@ from long_runs import until_tired
 from plan_checker import assert_valid
 from random_graphs import MAKERS, Graph, evaluate, graph_of, graphs, shape_at
 
+import gdcore.graph.fuse as fuse
 from gdcore import runtime
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.ir import INT
+from gdcore.graph.ir import INT, topological
 from gdcore.graph.place import Place
 from gdcore.graph.plan import make_plan
 from gdcore.graph.registry import OPS
@@ -103,6 +104,12 @@ class Trained:
         return [self.graph.loss, *self.shown, *self.wanted, *self.update]
 
 
+def distance(a, b, unknown):
+    """The largest difference of two arrays."""
+    with np.errstate(invalid="ignore"):
+        return float(np.nan_to_num(np.abs(a - b), nan=unknown, posinf=np.inf).max())
+
+
 def assert_agrees(got, values, graph, bits):
     """Each tensor within what rounding of every intermediate result could do to it."""
     exact = evaluate(values, graph.arrays, graph.rows, bits=bits)
@@ -115,15 +122,16 @@ def assert_agrees(got, values, graph, bits):
             noisy = evaluate(values, graph.arrays, graph.rows, noise=(rng, rounding), bits=bits)
             for v in values:
                 if exact[v].size:
-                    spread[v] = max(spread[v], float(np.abs(noisy[v] - exact[v]).max()))
+                    # not a number next to a jump: anything may come out there
+                    spread[v] = max(spread[v], distance(noisy[v], exact[v], unknown=np.inf))
 
     def wrong():
         for array, v in zip(got, values, strict=True):
             assert array.shape == shape_at(v, graph.rows)
             if array.size:
                 scale = max(1e-6, float(np.abs(exact[v]).max()))
-                off = float(np.abs(array - exact[v]).max())
-                if not off <= 20 * spread[v] + 20 * rounding * scale:
+                off = distance(array, exact[v], unknown=np.nan)
+                if spread[v] < np.inf and not off <= 20 * spread[v] + 20 * rounding * scale:
                     return f"{v!r}: off by {off:.3g}, scale {scale:.3g}, spread {spread[v]:.3g}"
         return None
 
@@ -158,6 +166,20 @@ def assert_gradients(graph):
     return True
 
 
+@pytest.fixture
+def exact(monkeypatch):
+    """A list that grows by one each time that the exact search for passes is needed."""
+    taken = []
+
+    class Counted(fuse.Fusion):
+        def __init__(self, roots, done, after, exact=False):
+            taken.extend([True] * exact)
+            super().__init__(roots, done, after, exact)
+
+    monkeypatch.setattr(fuse, "Fusion", Counted)
+    return taken
+
+
 def check(graph, isa):
     smooth = assert_gradients(graph)
     for bits in (32, 64):
@@ -188,32 +210,47 @@ def test_passes_that_waited_for_one_another(seed):
     check(graph_of(seed, 6), ISAS[seed % len(ISAS)])
 
 
+def test_exact_search_is_reached(exact):
+    """The quick search for passes overlooks something in few graphs; there are such among these."""
+    for seed in range(0, 320, 31):
+        Trained(graph_of(seed, 6), 32)
+    assert exact
+
+
 @pytest.mark.slow
-def test_random_graphs_for_long():
+def test_random_graphs_for_long(exact):
     """Some hundred graphs, or for GDCORE_LONG seconds; says how many."""
     tried, smooth, used = 0, 0, set()
+    rows, largest = set(), 0
 
     def count(graph, isa):
-        nonlocal tried, smooth
+        nonlocal tried, smooth, largest
         smooth += check(graph, isa)
         tried += 1
         used.update(graph.ops())
+        rows.add(graph.rows)
+        largest = max(largest, len(topological([graph.loss, *graph.gradients()])))
 
     @given(graph=graphs(largest=40), isa=st.sampled_from(ISAS))
     @settings(CALM, max_examples=10)
     def some(graph, isa):
         count(graph, isa)
 
-    for _ in until_tired(40):
-        some()
-        for _ in range(20):
-            seed = secrets.randbits(32)
+    failed = []
+    for _ in until_tired(25):
+        seeds = [secrets.randbits(32) for _ in range(20)]
+        for seed in [None, *seeds]:
             try:
-                count(graph_of(seed), ISAS[seed % len(ISAS)])
-            except BaseException:
-                print(f"check(graph_of({seed}), ISAS[{seed % len(ISAS)}]) fails")
-                raise
-    print(f"{tried:,} graphs, {smooth:,} with differences, {len(used)} ops")
+                some() if seed is None else count(graph_of(seed), ISAS[seed % len(ISAS)])
+            except Exception as error:  # the others are tried all the same
+                failed.append(f"graph_of({seed}): {error!r} {getattr(error, '__notes__', '')}")
+                print(failed[-1], flush=True)
+    print(
+        f"{tried:,} graphs, each in float32 and float64, of up to {largest:,} values, {len(used)} ops, "
+        f"batches of {sorted(rows)}; {smooth:,} smooth enough for differences; "
+        f"{len(exact):,} searches for passes had to be exact"
+    )
+    assert failed == []
     assert smooth > tried / 2
 
 

@@ -208,3 +208,12 @@ def test_table():
 )
 def test_amounts(nbytes, text):
     assert amount(nbytes) == text
+
+
+def test_prompts_and_notebooks_show_it_as_it_stands():
+    shown = sequential().summary()
+    assert isinstance(shown, str) and repr(shown) == str(shown) and shown.count("\n") > 5
+    html = shown._repr_html_()
+    assert html.startswith("<pre") and "Dense" in html and "\n" in html
+    unknown = gd.Sequential([gd.Dense(3)]).summary()
+    assert repr(unknown) == str(unknown)

@@ -38,6 +38,7 @@ def on_config(config: Any) -> Any:
         {"Tutorial": "tutorial.md"},
         {"Guides": [f"guides/{g.name}" for g in reference.in_order(guides)]},
         {"How it works": "how-it-works.md"},
+        {"How it is tested": "how-gdcore-is-tested.md"},
         {"Measured": "comparison.md"},
         {"Reference": reference.navigation()},
         {"Changes": "changelog.md"},

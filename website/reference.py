@@ -13,14 +13,13 @@ from website.docstrings import Links, markdown, signature
 
 # Guides in the order in which a newcomer meets the questions; those not named here follow by name.
 GUIDES = [
-    "data",
     "tables",
     "training-loops",
     "custom-layers-and-losses",
     "diagnostics",
     "saving-and-resuming",
     "many-models",
-    "onnx",
+    "data-larger-than-memory",
     "from-scikit-learn",
     "from-keras",
     "from-pytorch",

@@ -29,7 +29,11 @@ enum { MR = 6 };
 enum { NR = 2 * VL, KC = 256, MC = 1064 / sizeof(real) / MR * MR, NC = 16384 / sizeof(real), CHUNK = 2048 / sizeof(real), MAX_NV = 4 };
 enum { PANEL = KC * NR + VL, STRIP = KC * MR + VL }; /* apart by a line more than a multiple of 4 KB */
 enum { A_SIZE = (MC / MR * STRIP + 16 * VL) * sizeof(real), B_SIZE = NC / NR * PANEL * sizeof(real) };
-_Static_assert(A_SIZE + B_SIZE + (1 << 19) <= GD_SCRATCH, "packed blocks leave room for the epilogue");
+/* A matrix of at most so many columns is computed the other way round, TURNED rows at a time: turning over
+ * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
+enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
+enum { OWN_SCRATCH = A_SIZE + (B_SIZE + 63) / 64 * 64 + TURNED_SIZE };
+_Static_assert(OWN_SCRATCH + (1 << 19) <= GD_SCRATCH, "packed blocks leave room for the epilogue");
 
 typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
   real *c;
@@ -217,8 +221,34 @@ static void finish(const gemm_then *then, const gemm_sizes *g, const gemm_window
 }
 
 static void gemm_window_of(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b,
+                           char *scratch, const gemm_then *then);
+
+/* Few columns: rows would leave most of a vector's lanes empty, so C' = B' A' is computed, whose rows are
+ * long, and turned over. The sums are the same ones in the same order. */
+static void gemm_narrow(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
+  real *turned = (real *)(scratch + OWN_SCRATCH - TURNED_SIZE);
+  const gemm_then nothing = {0};
+  for (int64_t r = w->r0; r < w->r1; r += TURNED) {
+    const int64_t rows = gd_min(TURNED, w->r1 - r);
+    const gemm_sizes other = {1, g->n, rows, g->k, 0, TURNED, 0, g->b_col, g->b_row, 0, g->a_col, g->a_row};
+    gemm_window_of(&other, &(gemm_window){0, g->n, 0, rows}, turned, b, a + r * g->a_row, scratch, &nothing);
+    for (int64_t i = 0; i < rows; i += VL) {
+      vec square[VL];
+      load_square(square, turned + i, TURNED, g->n, gd_min(VL, rows - i));
+      v_transpose(square);
+      for (int64_t j = 0; j < gd_min(VL, rows - i); ++j) v_store_n(c + (r + i + j) * g->c_row, square[j], g->n);
+    }
+  }
+}
+
+static void gemm_window_of(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b,
                            char *scratch, const gemm_then *then) {
   const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
+  if (g->n <= (g->a_row == 1 ? NARROW_COLUMNS : NARROW) && rows >= VL) {
+    gemm_narrow(g, w, c, a, b, scratch);
+    finish(then, g, w);
+    return;
+  }
   if (rows <= 2 && g->b_col == 1) {
     gemm_few_rows(g, w, c, a, b);
     finish(then, g, w);
@@ -282,7 +312,7 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
   _Alignas(64) char epilogue[GD_EPILOGUE];
   gemm_then then = {ins->then, epilogue, 0};
   gd_run after = *run; /* the opened pass keeps a pointer to it */
-  after.scratch += A_SIZE + (B_SIZE + 63) / 64 * 64;
+  after.scratch += OWN_SCRATCH;
   if (ins->then) ins->then->op->open(ins->then, &after, epilogue);
   while (lo < hi) {
     const int64_t matrix = lo / cut.stripes, first = lo % cut.stripes;

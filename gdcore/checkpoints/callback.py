@@ -119,7 +119,17 @@ class Checkpoint(Saver):
         self.best = state.get("best")
 
     def begin(self, resumed: bool) -> None:
-        """Make the folder, or look what is in it."""
+        """Make the folder, or look what is in it.
+
+        Parameters
+        ----------
+        resumed : bool
+
+        Raises
+        ------
+        ValueError
+            If the folder holds checkpoints of another run.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         tidy(self.folder)
         later = [p for step, p in checkpoints(self.folder) if step > self.model.steps_done]
@@ -138,7 +148,15 @@ class Checkpoint(Saver):
     def save_point(
         self, state: Callable[[], dict[str, Any]], logs: Logs | None, last: bool
     ) -> None:
-        """Write a checkpoint if one is due."""
+        """Write a checkpoint if one is due.
+
+        Parameters
+        ----------
+        state : callable
+        logs : dict or None
+        last : bool
+            As `Saver` has them.
+        """
         if logs is not None and self.monitor is not None:
             value = monitored(logs, self.monitor)
             worst = float("inf") if self.mode == "min" else float("-inf")

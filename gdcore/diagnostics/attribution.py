@@ -205,6 +205,18 @@ class Importance:
     mean, std : ndarray
         Over the repeats, in the unit of the score; above 0, the column is needed.
     score : str
+
+    Examples
+    --------
+    >>> import gdcore as gd, numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(200, 2)).astype("f")
+    >>> model = gd.Sequential([gd.Dense(1)]).compile(gd.Adam(0.1), "mse")
+    >>> _ = model.fit(x, 2 * x[:, 1], epochs=30, seed=0, verbose=0)
+    >>> found = gd.diagnostics.permutation_importance(model, x, 2 * x[:, 1], names=["a", "b"])
+    >>> found.names[found.mean.argmax()]
+    'b'
+    >>> found.plot().get_title()
+    'Importance of the columns'
     """
 
     names: tuple[str, ...]
@@ -221,7 +233,18 @@ class Importance:
     __repr__ = __str__
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Bars, the largest first; see `gdcore.plots.importance`."""
+        """Bars, the largest first; see `gdcore.plots.importance`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        **options
+            As for `gdcore.plots.importance`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from gdcore.plots import importance
 
         return importance(self, ax=ax, **options)

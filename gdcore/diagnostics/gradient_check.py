@@ -51,6 +51,13 @@ class TensorCheck:
         Elements that were tried, and those left out of them because a kink is too near.
     zero : bool
         Whether the gradient is zero everywhere.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> kernel = gd.diagnostics.check_gradient(gd.Dense(2), 3).tensors[0]
+    >>> kernel.name, kernel.checked, kernel.zero
+    ('dense.kernel', 6, False)
     """
 
     name: str
@@ -72,6 +79,13 @@ class GradientCheck:
     tensors : tuple of TensorCheck
         Parameters, then inputs.
     tolerance : float
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> check = gd.diagnostics.check_gradient(gd.Dense(2), 3)
+    >>> bool(check), check.worst.error < 1e-6
+    (True, True)
     """
 
     tensors: tuple[TensorCheck, ...]

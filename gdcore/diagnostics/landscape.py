@@ -37,6 +37,19 @@ class LossSurface:
         Infinite where the loss is not finite.
     centre : float
         The loss at θ.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> _ = model.fit(x, y, epochs=5, seed=0, verbose=0)
+    >>> around = gd.diagnostics.loss_landscape(model, x[:200], y[:200], points=5)
+    >>> around.a.tolist(), around.losses.shape
+    ([-1.0, -0.5, 0.0, 0.5, 1.0], (5, 5))
+    >>> around.plot().get_title()
+    'Loss around the solution'
     """
 
     a: np.ndarray
@@ -45,7 +58,18 @@ class LossSurface:
     centre: float
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Contours of the surface; see `gdcore.plots.landscape`."""
+        """Contours of the surface; see `gdcore.plots.landscape`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        **options
+            As for `gdcore.plots.landscape`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from gdcore.plots import landscape
 
         return landscape(self, ax=ax, **options)
@@ -58,6 +82,21 @@ class LossLine:
     Attributes
     ----------
     t, losses : ndarray
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> _ = model.fit(x, y, epochs=0, seed=0)
+    >>> start = model.state_dict()
+    >>> _ = model.fit(x, y, epochs=5, verbose=0)
+    >>> line = gd.diagnostics.interpolate(model, start, x, y, points=5)
+    >>> line.t.tolist(), line.barrier < 1
+    ([-0.25, 0.125, 0.5, 0.875, 1.25], True)
+    >>> line.plot().get_ylabel()
+    'loss'
     """
 
     t: np.ndarray
@@ -72,7 +111,18 @@ class LossLine:
         return float(max(0.0, (self.losses - straight)[inside].max()))
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """The line; see `gdcore.plots.loss_line`."""
+        """The line; see `gdcore.plots.loss_line`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        **options
+            As for `gdcore.plots.loss_line`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from gdcore.plots import loss_line
 
         return loss_line(self, ax=ax, **options)

@@ -44,6 +44,18 @@ class RangeTest:
         The rate at which the smoothed loss is lowest: the end of the useful range.
     diverged : bool
         Whether the loss had doubled, or risen further than that, when the test ended.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> found = gd.lr_find(model, x, y, seed=0)
+    >>> found.suggestion <= found.steepest
+    True
+    >>> found.plot().get_xscale()
+    'log'
     """
 
     rates: np.ndarray
@@ -65,7 +77,18 @@ class RangeTest:
         )
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Loss over learning rate; see `gdcore.plots.range_test`."""
+        """Loss over learning rate; see `gdcore.plots.range_test`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        **options
+            As for `gdcore.plots.range_test`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from gdcore.plots import range_test
 
         return range_test(self, ax=ax, **options)

@@ -99,6 +99,12 @@ class Monitor(Callback):
     >>> _ = model.fit(x, y, epochs=3, callbacks=[watch], seed=0, verbose=0)
     >>> len(watch.snapshots), watch.report().verdict
     (4, 'healthy')
+    >>> list(watch.layers("gradient")), list(watch.parameters("ratio"))
+    (['0', '1'], ['0.kernel', '0.bias', '1.kernel', '1.bias'])
+    >>> int(watch.steps[-1]) == watch.look().step == model.steps_done
+    True
+    >>> watch.plot("ratio").get_xlabel()
+    'step'
     """
 
     def __init__(
@@ -138,6 +144,11 @@ class Monitor(Callback):
     def look(self) -> Snapshot:
         """Take a snapshot of the model as it is now.
 
+        Returns
+        -------
+        Snapshot
+            Also the last of `snapshots`.
+
         Raises
         ------
         ValueError
@@ -153,7 +164,12 @@ class Monitor(Callback):
         return taken
 
     def report(self) -> Report:
-        """What was seen in plain words, of a training that failed half-way too."""
+        """What was seen in plain words, of a training that failed half-way too.
+
+        Returns
+        -------
+        Report
+        """
         if self._data is not None and (
             not self.snapshots or self.snapshots[-1].step != self.model.steps_done
         ):
@@ -177,6 +193,11 @@ class Monitor(Callback):
         Parameters
         ----------
         what : {"mean", "std", "inactive", "dead", "gradient"}
+
+        Returns
+        -------
+        dict of str to ndarray of shape (snapshots,)
+            By layer.
         """
         return {
             s.name: np.array([getattr(t.layers[i], what) for t in self.snapshots])
@@ -189,6 +210,11 @@ class Monitor(Callback):
         Parameters
         ----------
         what : {"weight", "gradient", "update", "ratio"}
+
+        Returns
+        -------
+        dict of str to ndarray of shape (snapshots,)
+            By parameter.
         """
         return {
             p.name: np.array([getattr(t.parameters[i], what) for t in self.snapshots])
@@ -202,6 +228,12 @@ class Monitor(Callback):
         ----------
         what : {"gradient", "mean", "std", "inactive", "dead", "ratio", "weight"}
         ax : matplotlib.axes.Axes, optional
+        **options
+            As for `gdcore.plots.over_steps`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
         """
         from gdcore.plots import over_steps
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.arrays import as_inputs
-from gdcore.compiled import check_indices
 from gdcore.fitting import Data
 from gdcore.memory import Memory
+from gdcore.network import check_indices
 from gdcore.random import fresh_seed
 from gdcore.steps import Builder
 

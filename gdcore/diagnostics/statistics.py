@@ -54,6 +54,16 @@ class LayerStatistics:
         √(mean over samples of ‖∂loss of the sample/∂output‖²).
     output : bool
         Whether this is what the loss looks at.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> first = gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0).last.layers[0]
+    >>> first.name, first.kind, 0.3 < first.inactive < 0.7
+    ('0', 'Dense', True)
     """
 
     name: str
@@ -74,6 +84,16 @@ class ParameterStatistics:
     ----------
     name, role : str
     weight, gradient, update : float
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> kernel = gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0).last.parameters[0]
+    >>> kernel.name, kernel.role, 0 < kernel.ratio < 0.1
+    ('0.kernel', 'kernel', True)
     """
 
     name: str
@@ -104,6 +124,16 @@ class Snapshot:
         In the order in which they are computed; the last is the output.
     parameters : tuple of ParameterStatistics
         Those that are trained.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> at = gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0).last
+    >>> at.step, at.rows, at.after < at.loss
+    (0, 256, True)
     """
 
     step: int

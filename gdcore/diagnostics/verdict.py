@@ -56,6 +56,18 @@ class Finding:
     text : str
         One sentence with the numbers.
     advice : str
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> deep = [gd.Dense(32, activation="sigmoid") for _ in range(10)]
+    >>> model = gd.Sequential([*deep, gd.Dense(10)]).compile("adam", "cross_entropy")
+    >>> found = gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0).findings[0]
+    >>> found.kind, found.where
+    ('vanishing', '0')
+    >>> print(found.advice)
+    relu or gelu in the place of sigmoid and tanh, he_normal, a norm layer, or x + f(x)
     """
 
     kind: str
@@ -79,14 +91,22 @@ class Report:
     verdict : {"healthy", "exploding", "dead units", "vanishing"}
         The gravest.
 
+    Raises
+    ------
+    ValueError
+        If there is no snapshot.
+
     Examples
     --------
     >>> import gdcore as gd
     >>> (x, y), _ = gd.datasets.digits()
     >>> deep = [gd.Dense(32, activation="sigmoid") for _ in range(10)]
     >>> model = gd.Sequential([*deep, gd.Dense(10)]).compile("adam", "cross_entropy")
-    >>> gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0).verdict
+    >>> report = gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0)
+    >>> report.verdict
     'vanishing'
+    >>> report.plot().get_xlabel()
+    'layer, from input to output'
     """
 
     def __init__(self, snapshots: Sequence[Snapshot]) -> None:
@@ -123,7 +143,18 @@ class Report:
         return preformatted(words) + table_html(_rows(self.last), "<<>>>>>>")
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """The gradient of each layer; see `gdcore.plots.gradient_flow`."""
+        """The gradient of each layer; see `gdcore.plots.gradient_flow`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+        **options
+            As for `gdcore.plots.gradient_flow`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from gdcore.plots import gradient_flow
 
         return gradient_flow(self.snapshots, ax=ax, **options)

@@ -8,15 +8,15 @@ more, and `NetClassifier` and `NetRegressor`, which wrap any gdcore model.
 >>> bool(clf.score(X, y) > 0.95)
 True
 
-Needs the extra `sklearn`: ``pip install gdcore[sklearn]``.
+Needs the extra `sklearn`: ``pip install "gdcore[sklearn]"``.
 """
 
 from importlib.util import find_spec
 
+from gdcore.errors import missing
+
 if find_spec("sklearn") is None:
-    raise ImportError(
-        "gdcore.estimators needs scikit-learn, which is not installed: pip install gdcore[sklearn]"
-    )
+    raise missing("gdcore.estimators needs scikit-learn", "sklearn")
 
 from gdcore.estimators.expected import EXPECTED_FAILURES
 from gdcore.estimators.mlp import MLPClassifier, MLPRegressor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -118,12 +119,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _checked_weights(self, sample_weight: Any, X: Any, y: np.ndarray) -> np.ndarray | None:
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        weights = self._weights(y, sample_weight)
-        if weights is not None and not weights.sum() > 0:
-            raise ValueError(
-                "sample_weight sums to zero: expected a weight above 0 for some sample"
-            )
-        return weights
+        return _not_all_zero(sample_weight)
+
+    def _weighed(self, samples: Samples) -> Samples:
+        """Samples to train on, class weights and all: in validation these do not count."""
+        return replace(samples, weights=_not_all_zero(self._weights(samples.y, samples.weights)))
 
     def _validation(self, given: tuple[Any, ...], loss: Loss, dtype: Any) -> Samples | None:
         """The validation set that `fit` was given, checked."""
@@ -185,7 +185,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             out = self._raw(validation.x)
             if not np.isfinite(out).all():
                 return float("nan")
-            return float(function(validation.y, self._answers(out), **weights))
+            with np.errstate(over="ignore", invalid="ignore"):  # the score of wild numbers is low
+                return float(function(validation.y, self._answers(out), **weights))
 
         return score
 
@@ -222,7 +223,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         run(
             self,
             model,
-            samples,
+            self._weighed(samples),
             validation,
             score,
             self._batch(samples.rows),
@@ -232,6 +233,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_iter_") and hasattr(self, "n_features_in_")
+
+
+def _not_all_zero(weights: np.ndarray | None) -> np.ndarray | None:
+    if weights is not None and not weights.sum() > 0:
+        raise ValueError("sample_weight sums to zero: expected a weight above 0 for some sample")
+    return weights
 
 
 def nameless(estimator: Estimator) -> Estimator:

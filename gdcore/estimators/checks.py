@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -145,7 +146,7 @@ def check_settings(estimator: Any, rules: Mapping[str, Rule]) -> None:
         if not holds(value):
             guess = ""
             if isinstance(value, str) and "one of" in words:
-                guess = did_you_mean(value, [w.strip("' ") for w in words.split(",")])
+                guess = did_you_mean(value, re.findall(r"'([^']+)'", words))
             raise ValueError(
                 f"{type(estimator).__name__} {name}={value!r}: expected {words}{guess}"
             )

@@ -87,6 +87,11 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
     def _first_partial_fit(self, y: Any, classes: Any) -> None:
         """Settle the classes at the first `partial_fit`, or check that they are the same."""
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} and partial_fit, which sees a part of the "
+                "samples: give the weights as a dict, from sklearn.utils.compute_class_weight"
+            )
         if not hasattr(self, "classes_"):
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -158,6 +163,13 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n, classes), or (n, labels) for several labels
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((), solver="lbfgs", random_state=0)
+        >>> clf.fit([[0.0], [1.0]], ["no", "yes"]).predict_proba([[0.5]]).round(1)
+        array([[0.5, 0.5]])
         """
         check_is_fitted(self)
         out = self._outputs(X)
@@ -174,14 +186,40 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         Returns
         -------
         ndarray of shape (n,) for two classes, else (n, classes) or (n, labels)
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((), loss="squared_hinge", solver="lbfgs", random_state=0)
+        >>> clf.fit([[0.0], [1.0]], ["no", "yes"]).decision_function([[0.0], [1.0]]).round(1)
+        array([-1.,  1.])
         """
         check_is_fitted(self)
         out = self._outputs(X)
+        if self._kind == "multilabel-indicator" or self.n_outputs_ == 1:
+            out = out - self._threshold
         return np.asarray(out.ravel() if self.n_outputs_ == 1 else out)
 
     @available_if(_tells_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`, of its shape."""
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array, frame or CSR matrix of shape (n, features)
+
+        Returns
+        -------
+        ndarray
+            Of the shape that `predict_proba` gives.
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((), solver="lbfgs", random_state=0)
+        >>> clf.fit([[0.0], [1.0]], ["no", "yes"]).predict_log_proba([[0.5]]).round(1)
+        array([[-0.7, -0.7]])
+        """
         with np.errstate(divide="ignore"):  # the logarithm of a probability of 0 is -inf
             return np.asarray(np.log(self.predict_proba(X)))
 

@@ -2,228 +2,127 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
-from gdcore.errors import NonFiniteError
-from gdcore.estimators.base import Estimator, random_of, seed_of, settings
-from gdcore.estimators.checks import PERCEPTRON, check_settings, per_layer
+from gdcore.estimators.base import settings
 from gdcore.estimators.kinds import Classifies, Regresses
-from gdcore.estimators.objective import MARGINS, Objective, classification_loss, regression_loss
-from gdcore.estimators.perceptron import Hidden, HiddenLayers, Perceptron, draw
-from gdcore.estimators.solvers import EpochRate, optimizer_of
-from gdcore.estimators.training import NOT_FINITE, Samples
-from gdcore.layers.base import Parameter
+from gdcore.estimators.multilayer import Multilayer, steps_through_samples
+from gdcore.estimators.objective import (
+    MARGINS,
+    OF_DISTRIBUTIONS,
+    classification_loss,
+    regression_loss,
+)
 from gdcore.losses import Loss
-from gdcore.quasi_newton import lbfgs
-
-
-def _steps_with_fit(estimator: Any) -> bool:
-    if estimator.solver == "lbfgs":
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
-        )
-    return True
-
-
-class Multilayer(Estimator):
-    """What the two perceptrons share."""
-
-    _model: Perceptron
-    _loss: Callable[[], Loss]
-    _settle: Callable[[np.ndarray], None]  # outputs and their activation
-
-    def _layers(self) -> list[Hidden]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        settings = [
-            per_layer(name, getattr(self, name), len(sizes))
-            for name in ("activation", "normalization", "dropout")
-        ]
-        return [Hidden(int(n), *more) for n, *more in zip(sizes, *settings, strict=True)]
-
-    def _check(self, hidden: list[Hidden], validation: Any) -> None:
-        if self.solver != "lbfgs":
-            return
-        wrong = (
-            "dropout"
-            if any(h.dropout for h in hidden)
-            else "normalization='batch'"
-            if any(h.normalization == "batch" for h in hidden)
-            else f"optimizer={self.optimizer!r}"
-            if self.optimizer is not None
-            else "X_val"
-            if validation[0] is not None
-            else None
-        )
-        if wrong:
-            raise ValueError(
-                f"{wrong} with solver='lbfgs', which takes all samples at once: use 'adam' or 'sgd'"
-            )
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any, val: tuple[Any, ...], once: bool) -> Any:
-        check_settings(self, PERCEPTRON)
-        hidden = self._layers()
-        self._check(hidden, val)
-        if once and self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        first = not hasattr(self, "coefs_") or (not self.warm_start and not once)
-        X, y = self._read(X, y, once, reset=first)
-        weights = self._checked_weights(sample_weight, X, y)
-        loss = self._loss()
-        self._settle(y)
-        samples = Samples(X, self._targets(y, loss, X.dtype), y, weights)
-        validation = self._validation(val, loss, X.dtype)
-        random = random_of(self)
-        units = [X.shape[1], *(h.units for h in hidden), self.n_outputs_]
-        if first:
-            self._begin(hidden, units, X.dtype, random)
-        elif [c.shape for c in map(np.asarray, self.coefs_)] != list(pairwise(units)):
-            raise ValueError(
-                f"the layers have the sizes {units} now and the weights are of "
-                f"{[c.shape for c in self.coefs_]}: expected the same, or warm_start=False"
-            )
-        if not (once and hasattr(self, "_model") and self._model.compiled):
-            self._compile(hidden, units, loss, samples, random, first)
-        model = self._current()
-        if self.solver == "lbfgs":
-            self._fit_lbfgs(model, samples)
-        else:
-            self._train(model, samples, validation, random, once)
-        if not all(np.isfinite(w).all() for w in (*self.coefs_, *self.intercepts_)):
-            raise ValueError(NOT_FINITE)
-        return self
-
-    def _begin(
-        self, hidden: list[Hidden], units: list[int], dtype: Any, random: np.random.RandomState
-    ) -> None:
-        """A network that has learned nothing yet."""
-        self._begin_curves()
-        self.n_layers_ = len(units)
-        logistic = [h.activation == "logistic" for h in hidden]
-        drawn = [
-            draw(random, shape, like)
-            for shape, like in zip(
-                pairwise(units), [*logistic, *(logistic[-1:] or [False])], strict=True
-            )
-        ]
-        self.coefs_ = [k.astype(dtype) for k, _ in drawn]
-        self.intercepts_ = [b.astype(dtype) for _, b in drawn]
-
-    def _compile(
-        self,
-        hidden: list[Hidden],
-        units: list[int],
-        loss: Loss,
-        samples: Samples,
-        random: np.random.RandomState,
-        first: bool,
-    ) -> None:
-        """The model, with a new optimizer."""
-        kept = None if first or not hasattr(self, "_model") else self._current().state_dict()
-        model = Perceptron(units[0], hidden, units[-1], self.out_activation_)
-        dtype = np.asarray(self.coefs_[0]).dtype.name
-        batch = self._batch(samples.rows)
-        steps = self.max_iter * -(-samples.rows // batch)
-        optimizer = optimizer_of(self, steps)
-        if isinstance(optimizer.schedule, EpochRate) and self.t_:
-            optimizer.schedule.current = optimizer.schedule.lr
-        alpha = 0.0 if self.solver == "lbfgs" else float(self.alpha)
-        model.compile(optimizer, Objective(loss, alpha), dtype=dtype)
-        model.resume(seed_of(random), 0, 0)
-        if kept is not None:
-            model.load_state_dict(kept)
-        self._model, self._optimizer = model, optimizer
-        self._current()
-
-    def _current(self) -> Perceptron:
-        """The model, holding what `coefs_` and `intercepts_` hold: they may have been replaced."""
-        model = self._model
-        for mine, views in zip((self.coefs_, self.intercepts_), model.numbers(), strict=True):
-            for i, view in enumerate(views):
-                if np.asarray(mine[i]).ctypes.data != view.ctypes.data:
-                    view[...] = mine[i]
-                    mine[i] = view
-        return model
-
-    def _fit_lbfgs(self, model: Perceptron, samples: Samples) -> None:
-        weights, total = samples.weights, float(samples.rows)
-        if weights is not None:
-            total = float(weights.sum())
-            weights = weights * (samples.rows / total)
-        for layer in model.dense:
-            kernel = layer.variables["kernel"]
-            assert isinstance(kernel, Parameter)
-            kernel.l2 = 0.5 * self.alpha / total
-        say = (lambda i, f: print(f"Iteration {i}, loss = {f:.8f}")) if self.verbose else None
-        try:
-            found = lbfgs(
-                model,
-                samples.x,
-                samples.targets,
-                max_iter=self.max_iter,
-                max_fun=self.max_fun,
-                tol=self.tol,
-                sample_weight=weights,
-                callback=say,
-            )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
-            return
-        except NonFiniteError as error:
-            raise ValueError(f"{NOT_FINITE} ({error})") from error
-        self.n_iter_, self.loss_ = min(found.iterations, self.max_iter), found.loss
-        self.loss_curve_ += found.losses
-        self.best_loss_ = found.loss
-        self.t_ += samples.rows * self.n_iter_
-        if not found.converged:
-            warnings.warn(
-                f"lbfgs failed to converge after {self.n_iter_} iteration(s): {found.message}. "
-                "Increase max_iter or max_fun, or scale the data (sklearn.preprocessing)",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-    def hidden_activations(self, X: Any) -> list[np.ndarray]:
-        """What each hidden layer puts out.
-
-        Parameters
-        ----------
-        X : array, frame or CSR matrix of shape (n, features)
-
-        Returns
-        -------
-        list of ndarray of shape (n, units)
-            One for each hidden layer, after its activation, without dropout.
-        """
-        check_is_fitted(self)
-        X = self._rows(X)
-        model = self._current()
-        model.lend_data()
-        hidden = HiddenLayers(model)
-        if len(model.dense) == 1:
-            return []
-        hidden.set_dtype(model.memory().dtype.name)
-        found = hidden.predict(X)
-        return found if isinstance(found, list) else [found]
 
 
 class MLPClassifier(Classifies, Multilayer):
-    """A multi-layer perceptron for classes.
+    """A multi-layer perceptron for classes: scikit-learn's, and what it has refused for years.
+
+    With scikit-learn's own arguments it learns scikit-learn's weights, up to rounding.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Units of the hidden layers; an empty sequence for none.
+    activation : str or function, or a list of them
+        Of the hidden layers, for all or for each: "relu", "tanh", "logistic", "identity", any other
+        name of `gdcore.activations`, or a function of a traced value.
+    solver : {"adam", "sgd", "lbfgs"}
+        What scikit-learn calls so, step for step. "lbfgs" takes all samples at once.
+    alpha : float
+        Of the penalty alpha/2 · Σ W² / n on the kernels.
+    batch_size : int or "auto"
+        Samples of a step; "auto" is 200, or all if they are fewer.
+    learning_rate : str or Schedule
+        "constant", "invscaling" or "adaptive", of the last two "sgd" alone takes notice; or a
+        schedule of gdcore, by name ("step", "exponential", "polynomial", "cosine", "one_cycle",
+        "warmup_cosine") or as an object.
+    learning_rate_init : float
+        The first learning rate, or the highest of a schedule by name.
+    power_t : float
+        "invscaling" divides by (t + 1)^power_t, t being the samples seen.
+    max_iter : int
+        Epochs at most; iterations of "lbfgs".
+    shuffle : bool
+        Whether each epoch takes the samples in another order.
+    random_state : int, RandomState or None
+        Of all that is random; the same number gives the same bits.
+    tol : float
+        What counts as an improvement of the loss, or of the validation score.
+    verbose : bool
+        Print the loss of every epoch.
+    warm_start : bool
+        Whether `fit` goes on from the weights there are.
+    momentum, nesterovs_momentum : float, bool
+        Of "sgd".
+    early_stopping : bool
+        Let the validation score decide when training ends, and put the best weights back.
+    validation_fraction : float
+        Share of the samples that early stopping holds out, unless `fit` is given others.
+    beta_1, beta_2, epsilon : float
+        Of "adam".
+    n_iter_no_change : int
+        Epochs without improvement after which training ends.
+    max_fun : int
+        Computations of the loss at most, of "lbfgs".
+    loss : str, Loss or function
+        "log_loss" as scikit-learn has it, or any loss of gdcore; a function of (prediction, target),
+        traced values of shape (B, outputs), gives one number for each sample.
+    class_weight : dict of class to weight, "balanced" or None
+        Weights that count in training, besides `sample_weight`; validation is without them.
+    dropout : float, or a list of them
+        Share of the activations that training leaves out, after all hidden layers or each.
+    normalization : {"batch", "layer"}, None, or a list of them
+        Before the activation, in all hidden layers or each.
+    optimizer : str, Optimizer or None
+        One of gdcore's in place of the solver's. An object brings its own learning rate.
+    scoring : str, function of (estimator, X, y), or None
+        The validation score, by any scorer of scikit-learn's; by default that of `score`.
+    callbacks : list of Callback, optional
+        Called in training, as by `gdcore.Model.fit`.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        In the order of `predict_proba`.
+    coefs_, intercepts_ : list of ndarray
+        Kernels (inputs, units) and biases (units,) of the layers. They may be assigned to.
+    loss_, best_loss_ : float
+        The last loss, and the lowest; None instead of the latter with early stopping.
+    loss_curve_, validation_scores_, validation_loss_curve_ : list of float
+        By epoch; the last two are None where nothing is validated.
+    best_validation_score_ : float or None
+    n_iter_, t_ : int
+        Epochs, and samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+    feature_names_in_ : ndarray of str
+        Where X had names.
+    out_activation_ : str
+    model_ : Model
+        The gdcore model.
 
     Examples
     --------
     >>> from gdcore.estimators import MLPClassifier
-    >>> clf = MLPClassifier((8,), max_iter=5, dropout=0.1)
-    >>> clf.get_params()["dropout"]
-    0.1
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier((32, 16), dropout=[0.1, 0.0], activation="gelu", learning_rate_init=0.01,
+    ...                     tol=1e-3, random_state=0)
+    >>> clf.fit(X, y).score(X, y) > 0.95
+    True
+    >>> clf.predict_proba(X[:5]).shape, clf.predict_log_proba(X[:5]).shape
+    ((5, 3), (5, 3))
+
+    Hinge losses speak of margins, not of probabilities:
+
+    >>> clf = MLPClassifier((8,), loss="hinge", class_weight="balanced", random_state=0, tol=1e-2)
+    >>> margins = clf.fit(X, y == 1).decision_function(X)
+    >>> bool(((margins > 0) == clf.predict(X)).all())
+    True
     """
 
     def __init__(
@@ -264,11 +163,13 @@ class MLPClassifier(Classifies, Multilayer):
 
     def _settle(self, y: np.ndarray) -> None:
         kind, classes = self._kind, len(self.classes_)
-        self.n_outputs_ = classes if kind != "binary" else 1
+        each = kind != "binary" or isinstance(self._loss(), OF_DISTRIBUTIONS)
+        self.n_outputs_ = classes if each else 1
         if not self._probable:
             self.out_activation_ = "identity"
         else:
-            self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
+            one = kind != "multilabel-indicator" and each
+            self.out_activation_ = "softmax" if one else "logistic"
 
     @property
     def _probable(self) -> bool:
@@ -282,7 +183,7 @@ class MLPClassifier(Classifies, Multilayer):
     def _loss(self) -> Loss:
         return classification_loss(self.loss, self._kind)
 
-    @available_if(_steps_with_fit)
+    @available_if(steps_through_samples)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """One epoch over these samples, from where training stands.
 
@@ -297,19 +198,114 @@ class MLPClassifier(Classifies, Multilayer):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPClassifier
+        >>> clf = MLPClassifier((8,), random_state=0)
+        >>> for _ in range(3):
+        ...     clf = clf.partial_fit([[0.0], [1.0]], ["no", "yes"], classes=["no", "yes"])
+        >>> clf.t_
+        6
         """
         self._first_partial_fit(y, classes)
         return self._fit(X, y, sample_weight, (None, None, None), True)
 
 
 class MLPRegressor(Regresses, Multilayer):
-    """A multi-layer perceptron for numbers.
+    """A multi-layer perceptron for numbers: scikit-learn's, and what it has refused for years.
+
+    With scikit-learn's own arguments it learns scikit-learn's weights, up to rounding.
+
+    Parameters
+    ----------
+    loss : str, Loss or function
+        "squared_error" or "poisson" as scikit-learn has them, or any loss of gdcore ("mae", "huber",
+        "log_cosh", ...); a function of (prediction, target), traced values of shape (B, outputs),
+        gives one number for each sample.
+    hidden_layer_sizes : int or sequence of int
+        Units of the hidden layers; an empty sequence for none.
+    activation : str or function, or a list of them
+        Of the hidden layers, for all or for each: "relu", "tanh", "logistic", "identity", any other
+        name of `gdcore.activations`, or a function of a traced value.
+    solver : {"adam", "sgd", "lbfgs"}
+        What scikit-learn calls so, step for step. "lbfgs" takes all samples at once.
+    alpha : float
+        Of the penalty alpha/2 · Σ W² / n on the kernels.
+    batch_size : int or "auto"
+        Samples of a step; "auto" is 200, or all if they are fewer.
+    learning_rate : str or Schedule
+        "constant", "invscaling" or "adaptive", of the last two "sgd" alone takes notice; or a
+        schedule of gdcore, by name ("step", "exponential", "polynomial", "cosine", "one_cycle",
+        "warmup_cosine") or as an object.
+    learning_rate_init : float
+        The first learning rate, or the highest of a schedule by name.
+    power_t : float
+        "invscaling" divides by (t + 1)^power_t, t being the samples seen.
+    max_iter : int
+        Epochs at most; iterations of "lbfgs".
+    shuffle : bool
+        Whether each epoch takes the samples in another order.
+    random_state : int, RandomState or None
+        Of all that is random; the same number gives the same bits.
+    tol : float
+        What counts as an improvement of the loss, or of the validation score.
+    verbose : bool
+        Print the loss of every epoch.
+    warm_start : bool
+        Whether `fit` goes on from the weights there are.
+    momentum, nesterovs_momentum : float, bool
+        Of "sgd".
+    early_stopping : bool
+        Let the validation score decide when training ends, and put the best weights back.
+    validation_fraction : float
+        Share of the samples that early stopping holds out, unless `fit` is given others.
+    beta_1, beta_2, epsilon : float
+        Of "adam".
+    n_iter_no_change : int
+        Epochs without improvement after which training ends.
+    max_fun : int
+        Computations of the loss at most, of "lbfgs".
+    dropout : float, or a list of them
+        Share of the activations that training leaves out, after all hidden layers or each.
+    normalization : {"batch", "layer"}, None, or a list of them
+        Before the activation, in all hidden layers or each.
+    optimizer : str, Optimizer or None
+        One of gdcore's in place of the solver's. An object brings its own learning rate.
+    scoring : str, function of (estimator, X, y), or None
+        The validation score, by any scorer of scikit-learn's; by default that of `score`.
+    callbacks : list of Callback, optional
+        Called in training, as by `gdcore.Model.fit`.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Kernels (inputs, units) and biases (units,) of the layers. They may be assigned to.
+    loss_, best_loss_ : float
+        The last loss, and the lowest; None instead of the latter with early stopping.
+    loss_curve_, validation_scores_, validation_loss_curve_ : list of float
+        By epoch; the last two are None where nothing is validated.
+    best_validation_score_ : float or None
+    n_iter_, t_ : int
+        Epochs, and samples seen.
+    n_features_in_, n_layers_, n_outputs_ : int
+    feature_names_in_ : ndarray of str
+        Where X had names.
+    out_activation_ : str
+    model_ : Model
+        The gdcore model.
+
+    Notes
+    -----
+    Of several outputs the loss is the sum; scikit-learn tells their mean, and makes the sum small.
 
     Examples
     --------
     >>> from gdcore.estimators import MLPRegressor
-    >>> MLPRegressor(loss="huber", hidden_layer_sizes=(8,)).get_params()["loss"]
-    'huber'
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> net = MLPRegressor("huber", (), solver="lbfgs", alpha=0.0, random_state=0)
+    >>> net.fit(X, [1.0, 3.0, 5.0, 7.0]).predict([[4.0]]).round(2)
+    array([9.])
     """
 
     def __init__(
@@ -354,7 +350,7 @@ class MLPRegressor(Regresses, Multilayer):
     def _loss(self) -> Loss:
         return regression_loss(self.loss)
 
-    @available_if(_steps_with_fit)
+    @available_if(steps_through_samples)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One epoch over these samples, from where training stands.
 
@@ -367,5 +363,11 @@ class MLPRegressor(Regresses, Multilayer):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> from gdcore.estimators import MLPRegressor
+        >>> MLPRegressor(random_state=0).partial_fit([[0.0], [1.0]], [1.0, 3.0]).t_
+        2
         """
         return self._fit(X, y, sample_weight, (None, None, None), True)

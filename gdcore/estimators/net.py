@@ -16,6 +16,7 @@ from gdcore.estimators.objective import MARGINS, Objective
 from gdcore.estimators.training import Samples
 from gdcore.graph.ir import INT
 from gdcore.losses import BinaryCrossEntropy, Hinge, Loss, SquaredHinge
+from gdcore.losses.base import before
 from gdcore.model import Model
 
 ONE_OUTPUT = (BinaryCrossEntropy, Hinge, SquaredHinge)  # two classes need one output
@@ -105,7 +106,9 @@ class Net(Estimator):
             )
         self.n_outputs_ = int(np.prod([d for d in outputs[0].shape[1:] if isinstance(d, int)]))
         self._probable = model.losses[0].link(outputs[0]) != "regression"
-        self._threshold = 0.0 if model.losses[0].config()["name"] in MARGINS else 0.5
+        # A sigmoid that learns margins cannot go below 0: it parts the classes in its middle.
+        margin = model.losses[0].config()["name"] in MARGINS
+        self._threshold = 0.0 if margin and before(outputs[0], "sigmoid") is None else 0.5
         self._model = model
 
 
@@ -143,7 +146,7 @@ class NetClassifier(Classifies, Net):
     >>> from gdcore.estimators import NetClassifier
     >>> def make(features, outputs, width=16):
     ...     return gd.Sequential([gd.Dense(width, activation="gelu"), gd.Dense(outputs)])
-    >>> net = NetClassifier(make, model_args={"width": 8}, max_iter=300, random_state=0)
+    >>> net = NetClassifier(make, model_args={"width": 8}, optimizer=gd.Adam(0.1), random_state=0)
     >>> net.fit([[0.0], [0.2], [0.8], [1.0]], ["no", "no", "yes", "yes"]).predict([[0.1]]).tolist()
     ['no']
     """
@@ -200,6 +203,14 @@ class NetClassifier(Classifies, Net):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> from gdcore.estimators import NetClassifier
+        >>> net = NetClassifier(gd.Sequential([gd.Dense(2)]), random_state=0)
+        >>> net.partial_fit([[0.0], [1.0]], ["no", "yes"], classes=["no", "yes"]).t_
+        2
         """
         self._first_partial_fit(y, classes)
         return self._fit(X, y, sample_weight, (None, None, None), True)
@@ -275,5 +286,13 @@ class NetRegressor(Regresses, Net):
         Returns
         -------
         self
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> from gdcore.estimators import NetRegressor
+        >>> net = NetRegressor(gd.Sequential([gd.Dense(1)]), random_state=0)
+        >>> net.partial_fit([[0.0], [1.0]], [1.0, 3.0]).t_
+        2
         """
         return self._fit(X, y, sample_weight, (None, None, None), True)

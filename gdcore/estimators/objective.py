@@ -14,13 +14,22 @@ import numpy as np
 from gdcore import losses, ops
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.graph.registry import PARAM
-from gdcore.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from gdcore.losses import (
+    BinaryCrossEntropy,
+    CosineSimilarity,
+    CrossEntropy,
+    KLDivergence,
+    Loss,
+)
 from gdcore.losses.base import before
 
 TINY = 1e-30  # below any sum of weights that means something, and above float32's smallest number
 
 # Losses whose outputs are no probabilities: above 0 is the second class.
 MARGINS = ("hinge", "squared_hinge")
+
+# Losses that compare distributions: they need an output for each class, also for two.
+OF_DISTRIBUTIONS = (CrossEntropy, KLDivergence, CosineSimilarity)
 
 
 def _over_outputs(x: Value) -> Value:
@@ -130,10 +139,21 @@ def classification_loss(spec: Any, kind: str) -> Loss:
     ----------
     spec : "log_loss", or whatever `gdcore.losses.get` takes
     kind : {"binary", "multiclass", "multilabel-indicator"}
+
+    Raises
+    ------
+    ValueError
+        If the loss is for one class a sample, and there are several labels.
     """
     if isinstance(spec, str) and spec == "log_loss":
         return CrossEntropy() if kind == "multiclass" else LabelLogLoss()
-    return losses.get(spec)
+    loss = losses.get(spec)
+    if kind == "multilabel-indicator" and isinstance(loss, OF_DISTRIBUTIONS):
+        raise ValueError(
+            f"loss={loss.name!r} is for one class a sample and y holds several labels: use "
+            "'log_loss' or 'binary_cross_entropy'"
+        )
+    return loss
 
 
 def regression_loss(spec: Any) -> Loss:

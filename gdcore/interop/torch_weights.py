@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.arrays import as_array
+from gdcore.errors import missing
 from gdcore.interop.groups import Group, groups, image_before
 from gdcore.interop.layouts import (
     LAYOUTS,
@@ -132,8 +133,8 @@ def to_torch(model: Model, module: Any = None, *, channels_first: bool = True) -
     """
     try:
         import torch
-    except ImportError:
-        raise ImportError("to_torch needs PyTorch: pip install gdcore[torch]") from None
+    except ImportError as error:
+        raise missing("to_torch needs PyTorch", "torch", error) from None
     ours = groups(model)
     state: Mapping[str, Any] = module.state_dict() if module is not None else {}
     theirs = _modules(_arrays(state)) if module is not None else None

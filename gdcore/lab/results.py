@@ -36,6 +36,17 @@ class Run:
         Whether it ended in NaN or infinity.
     target : float or None
         The loss at which it has converged, if that was given.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, seeds=2, validation_data=held, verbose=0
+    ... )
+    >>> run = result.runs[0]
+    >>> run.settings, run.seed, sorted(run.numbers())[:3]
+    ({'lr': 0.0001}, 0, ['accuracy', 'epochs_to_converge', 'loss'])
     """
 
     settings: dict[str, Any]
@@ -62,7 +73,12 @@ class Run:
         return float(there[0] + 1) if there.size else float("nan")
 
     def numbers(self) -> dict[str, float]:
-        """The scalars of its last epoch, and its times."""
+        """The scalars of its last epoch, and its times.
+
+        Returns
+        -------
+        dict of str to float
+        """
         last = {
             k: float(v[-1])
             for k, v in self.history.items()
@@ -89,6 +105,22 @@ class Comparison:
     rows : list of dict
         For each combination its settings, the mean of each number over the seeds, its standard
         deviation as ``"..._std"``, "runs" and "diverged".
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, seeds=2, validation_data=held, verbose=0
+    ... )
+    >>> result.best["lr"], len(result.runs), len(result.table())
+    (0.01, 4, 2)
+    >>> result.line({"lr": 0.01})
+    'lr=0.01: val accuracy 0.9... ± ..., ... s an epoch'
+    >>> result.plot("val_accuracy").get_ylabel()
+    'validation accuracy'
+    >>> result.curves("val_loss").get_xlabel()
+    'epoch'
     """
 
     def __init__(self, settings: Sequence[str], runs: Sequence[Run]) -> None:
@@ -140,7 +172,12 @@ class Comparison:
         )
 
     def table(self) -> Any:
-        """The rows as a pandas frame where pandas is installed, else as a list of dicts."""
+        """The rows as a pandas frame where pandas is installed, else as a list of dicts.
+
+        Returns
+        -------
+        pandas.DataFrame, or list of dict
+        """
         try:
             import pandas as pd
         except ImportError:
@@ -174,7 +211,17 @@ class Comparison:
         return table_html(rows, align)
 
     def line(self, settings: Mapping[str, Any]) -> str:
-        """One combination in a line."""
+        """One combination in a line.
+
+        Parameters
+        ----------
+        settings : mapping
+            The combination.
+
+        Returns
+        -------
+        str
+        """
         row = next(r for r in self.rows if _same({s: r[s] for s in self.settings}, settings))
         told = ", ".join(f"{s}={setting_text(row[s])}" for s in self.settings)
         name = self.judged
@@ -203,7 +250,18 @@ class Comparison:
         return comparison(self, what or self.judged, ax)
 
     def curves(self, what: str | None = None, ax: Axes | None = None) -> Axes:
-        """A number over the epochs, a line for each combination, its spread over seeds shaded."""
+        """A number over the epochs, a line for each combination, its spread over seeds shaded.
+
+        Parameters
+        ----------
+        what : str, optional
+            A number of the histories; the validation loss, or else the loss, by default.
+        ax : matplotlib.axes.Axes, optional
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
         from gdcore.plots.comparison import learning_curves
 
         return learning_curves(self, what, ax)

@@ -30,7 +30,7 @@ class Rescaling(Layer):
     >>> import numpy as np
     >>> import gdcore as gd
     >>> model = gd.Sequential([gd.Input(2), gd.Rescaling(1 / 255)])
-    >>> model.predict(np.array([[0, 51]], dtype=np.uint8))
+    >>> model.predict(np.array([[0, 51]], dtype=np.uint8)).round(4)
     array([[0. , 0.2]], dtype=float32)
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gdcore.callbacks import Callback, Logs, wrong_state
+from gdcore.errors import missing
 from gdcore.loggers.files import scalars
 
 
@@ -60,8 +61,8 @@ class MLflowLogger(Callback):
     ) -> None:
         try:
             from mlflow.tracking import MlflowClient
-        except ImportError:
-            raise ImportError("MLflowLogger needs MLflow: pip install gdcore[mlflow]") from None
+        except ImportError as error:
+            raise missing("MLflowLogger needs MLflow", "mlflow", error) from None
         self.client = MlflowClient(tracking_uri=tracking_uri)
         self.experiment, self.run_name = experiment, run_name
         self.params = dict(params or {})

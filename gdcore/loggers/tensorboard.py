@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gdcore.callbacks import Callback, Logs, wrong_state
+from gdcore.errors import missing
 from gdcore.loggers.files import scalars
 
 
@@ -93,8 +94,6 @@ class TensorBoardLogger(Callback):
 def _writer_class() -> Any:
     try:
         from tensorboardX import SummaryWriter
-    except ImportError:
-        raise ImportError(
-            "TensorBoardLogger needs tensorboardX: pip install gdcore[tensorboard]"
-        ) from None
+    except ImportError as error:
+        raise missing("TensorBoardLogger needs tensorboardX", "tensorboard", error) from None
     return SummaryWriter

@@ -81,10 +81,26 @@ class Loss:
             Of shape (B, ...).
         weights : Value of shape (B,), or None
 
+        Returns
+        -------
+        Value of shape ()
+
         Raises
         ------
         TypeError, ValueError
             If the loss of a batch is neither a scalar nor one number for each sample.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> class Worst(gd.losses.Loss):
+        ...     def __call__(self, pred, target):
+        ...         return gd.ops.abs(pred - target)
+        ...     def total(self, pred, target, weights):
+        ...         return gd.ops.max(self(pred, target))
+        >>> model = gd.Sequential([gd.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", Worst()).train_on_batch([[1.0], [2.0]], [1.0, 3.0])
+        3.0
         """
         each, name = self(pred, target), self.config()["name"]
         if not isinstance(each, Value):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.callbacks import History, better
+from gdcore.errors import missing
 from gdcore.model import Model
 from gdcore.progress import number
 
@@ -38,6 +39,18 @@ class Run:
         From making it to the end of its training.
     error : str
         Why it did not get to its end; empty if it did.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> def make(width):
+    ...     return gd.Sequential([gd.Dense(width), gd.Dense(10)]).compile("adam", "cross_entropy")
+    >>> run = gd.fit_many(make, {"width": [4]}, x, y, epochs=2, validation_split=0.2)[0]
+    >>> run.setting, run.epochs, run.error
+    ({'width': 4}, 2, '')
+    >>> run.value("val_loss") == run.history["val_loss"][run.epoch]
+    True
     """
 
     setting: dict[str, Any]
@@ -50,7 +63,16 @@ class Run:
     error: str = ""
 
     def value(self, name: str) -> float:
-        """A number of the epoch whose weights the model has, NaN where there is none."""
+        """A number of the epoch whose weights the model has, NaN where there is none.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        float
+        """
         if self.history is None or not 0 <= self.epoch < len(self.history.history.get(name, ())):
             return math.nan
         found = self.history[name][self.epoch]
@@ -100,6 +122,12 @@ class Results(Sequence[Run]):
     {'width': 32}
     >>> results.curves("val_loss").shape
     (2, 3)
+    >>> [run.setting["width"] for run in results.ranked()]
+    [32, 4]
+    >>> sorted(results.records()[0])
+    ['epochs', 'error', 'loss', 'lr', 'seconds', 'seed', 'val_loss', 'width']
+    >>> [row["runs"] for row in results.averaged()]
+    ['1/1', '1/1']
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -122,6 +150,10 @@ class Results(Sequence[Run]):
         monitor : str, optional
         mode : {"auto", "min", "max"}
             Which way is better; "auto" tells it from the name.
+
+        Returns
+        -------
+        list of Run
         """
         name = self.monitor if monitor is None else monitor
         sign = -1.0 if better(mode, name) == "max" else 1.0
@@ -134,6 +166,16 @@ class Results(Sequence[Run]):
 
     def best(self, monitor: str | None = None, mode: str = "auto") -> Run:
         """The best run that came to its end.
+
+        Parameters
+        ----------
+        monitor : str, optional
+        mode : {"auto", "min", "max"}
+            As for `ranked`.
+
+        Returns
+        -------
+        Run
 
         Raises
         ------
@@ -154,6 +196,10 @@ class Results(Sequence[Run]):
     def curves(self, name: str) -> np.ndarray:
         """One number of every epoch of every run, NaN where a run was over.
 
+        Parameters
+        ----------
+        name : str
+
         Returns
         -------
         ndarray of shape (runs, epochs)
@@ -168,7 +214,12 @@ class Results(Sequence[Run]):
         return out
 
     def records(self) -> list[dict[str, Any]]:
-        """The table as a list of dicts, one for each run."""
+        """The table as a list of dicts, one for each run.
+
+        Returns
+        -------
+        list of dict
+        """
         return [run.record for run in self.runs]
 
     def averaged(self) -> list[dict[str, Any]]:
@@ -202,17 +253,27 @@ class Results(Sequence[Run]):
     def to_pandas(self) -> Any:
         """The table as a pandas DataFrame.
 
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each run.
+
         Raises
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> from gdcore.many import Results, Run
+        >>> table = Results([Run({"lr": 0.1}, seed=0)]).to_pandas()  # needs pandas
+        >>> list(table.columns)
+        ['lr', 'seed', 'epochs', 'seconds', 'error']
         """
         try:
             pandas: Any = importlib.import_module("pandas")
-        except ImportError:
-            raise ImportError(
-                "to_pandas needs pandas: pip install pandas, or take records(), a list of dicts"
-            ) from None
+        except ImportError as error:
+            raise missing("to_pandas, unlike records(), needs pandas", "pandas", error) from None
         return pandas.DataFrame(self.records())
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
@@ -260,6 +321,15 @@ class Interrupted(KeyboardInterrupt):
     ----------
     results : Results
         What was done until then; models that were not finished say so in their `error`.
+
+    Examples
+    --------
+    >>> from gdcore.many import Interrupted, Results
+    >>> try:
+    ...     raise Interrupted(Results())  # as fit_many does on Ctrl-C
+    ... except KeyboardInterrupt as error:
+    ...     print(len(error.results), "are done")
+    0 are done
     """
 
     def __init__(self, results: Results) -> None:

@@ -1,7 +1,7 @@
 """ONNX files: models for other programs, and other programs' models for gdcore.
 
 `save` writes what a model computes in prediction; `load` makes a model of a feed-forward ONNX graph,
-to be asked or trained further. Both need the extra: ``pip install gdcore[onnx]``.
+to be asked or trained further. Both need the extra: ``pip install "gdcore[onnx]"``.
 
 Examples
 --------

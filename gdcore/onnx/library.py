@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from gdcore.errors import missing
+
 OPSET = 20  # what `save` writes: the first with Gelu; runtimes of 2024 and later read it
 IR_VERSION = 9  # the file format that goes with it
 OPSETS = (7, 25)  # what `load` reads: 7 brought NumPy's broadcasting
@@ -21,6 +23,4 @@ def require_onnx() -> Any:
     try:
         return importlib.import_module("onnx")
     except ImportError as error:
-        raise ImportError(
-            f'ONNX files need onnx, which cannot be imported ({error}): pip install "gdcore[onnx]"'
-        ) from None
+        raise missing("ONNX files need onnx", "onnx", error) from None

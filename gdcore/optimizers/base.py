@@ -89,8 +89,17 @@ class Optimizer:
     name: ClassVar[str] = ""
     slots: ClassVar[tuple[str, ...]] = ()
 
+    changes: ClassVar[int] = (
+        0  # how often a setting was set: what was computed from them is stale then
+    )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "lr":
+            self.schedule = schedules.get(value)
+        object.__setattr__(self, "changes", self.changes + 1)
+
     def __post_init__(self) -> None:
-        self.schedule = schedules.get(self.lr)
         if self.no_decay not in (None, NO_DECAY):
             raise ValueError(f"no_decay={self.no_decay!r}: expected None or {NO_DECAY!r}")
         for f in fields(self):

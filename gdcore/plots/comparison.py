@@ -8,8 +8,18 @@ import numpy as np
 
 from gdcore.errors import unknown
 from gdcore.lab.results import setting_text
+from gdcore.plots.style import (
+    BLUE,
+    CYCLE,
+    axes_for,
+    dress,
+    figure_of,
+    legend,
+    shades,
+    thinned,
+    whole_numbers,
+)
 from gdcore.plots.training_curves import LABELS
-from gdcore.plots.style import BLUE, CYCLE, axes_for, dress, legend, shades, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,9 +55,7 @@ def panels(result: Comparison) -> Any:
     array of matplotlib.axes.Axes
     """
     names = main_numbers(result)
-    first = axes_for(None, (9.6, 3.5 * -(-len(names) // 2)))
-    figure = first.figure
-    first.remove()
+    figure = figure_of((9.6, 3.5 * -(-len(names) // 2)))
     made = [figure.add_subplot(-(-len(names) // 2), 2, i + 1) for i in range(len(names))]
     for name, ax in zip(names, made, strict=True):
         comparison(result, name, ax)
@@ -73,6 +81,16 @@ def comparison(result: Comparison, what: str, ax: Axes | None = None) -> Axes:
     ------
     ValueError
         If there is no such number, or there are more than two settings.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, validation_data=held, verbose=0
+    ... )
+    >>> comparison(result, "val_loss").get_xscale()
+    'log'
     """
     if what not in result.numbers:
         raise unknown("number of a comparison", what, result.numbers)
@@ -121,6 +139,8 @@ def _line(result: Comparison, what: str, ax: Axes | None) -> Axes:
     good = mean[np.isfinite(mean)]
     if good.size and good.min() > 0 and good.max() / good.min() > 30 and what.endswith("loss"):
         ax.set_yscale("log")
+    if what == "epochs_to_converge":
+        whole_numbers(ax.yaxis)
     return dress(ax, "", _label(name), _label(what))
 
 
@@ -184,6 +204,16 @@ def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None
     ------
     ValueError
         If no history has such a number.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), held = gd.datasets.digits()
+    >>> result = gd.lab.compare(
+    ...     None, x, y, {"lr": [1e-4, 1e-2]}, epochs=2, validation_data=held, verbose=0
+    ... )
+    >>> learning_curves(result).get_ylabel()
+    'validation loss'
     """
     known = list(dict.fromkeys(k for run in result.runs for k in run.history if k != "lr"))
     if what is None:
@@ -215,6 +245,7 @@ def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None
     if every and min(every) > 0 and max(every) / min(every) > 30:
         ax.set_yscale("log")
     legend(ax, loc="best")
+    whole_numbers(ax.xaxis)
     return dress(ax, "", "epoch", _label(what))
 
 

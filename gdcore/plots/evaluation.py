@@ -56,6 +56,12 @@ def confusion_matrix(
     ------
     ValueError
         If the lengths differ, or the names are too few.
+
+    Examples
+    --------
+    >>> axes = confusion_matrix([0, 1, 1, 0], [0, 1, 0, 0], names=["cat", "dog"])
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('predicted', 'true')
     """
     true, pred = np.asarray(y_true), np.asarray(y_pred)
     if pred.ndim == 2:
@@ -114,6 +120,12 @@ def residuals(y_true: Any, y_pred: Any, ax: Axes | None = None, unit: str = "") 
     ------
     ValueError
         If there are not as many of both.
+
+    Examples
+    --------
+    >>> axes = residuals([1.0, 2.0, 3.0], [1.1, 1.9, 3.2], unit="m")
+    >>> axes.get_xlabel(), axes.get_ylabel()
+    ('true (m)', 'predicted (m)')
     """
     true, pred = (np.asarray(a, dtype=float).reshape(-1) for a in (y_true, y_pred))
     if true.shape != pred.shape or not true.size:
@@ -149,6 +161,13 @@ def importance(found: Importance, ax: Axes | None = None, most: int = MOST_COLUM
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from gdcore.diagnostics import Importance
+    >>> found = Importance(("age", "rooms"), np.array([0.1, 0.7]), np.array([0.01, 0.05]), "loss")
+    >>> [label.get_text() for label in importance(found).get_yticklabels()]
+    ['age', 'rooms']
     """
     order = np.argsort(-found.mean, kind="stable")[:most][::-1]
     ax = axes_for(ax, (6.0, 1.2 + 0.28 * len(order)))
@@ -188,6 +207,15 @@ def attribution(image: Any, contributions: Any, ax: Axes | None = None, title: s
     ------
     ValueError
         If the shapes differ, or are not those of an image.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.datasets.digits()[0][0][:1]
+    >>> model = gd.Sequential([gd.Dense(10)])
+    >>> parts = gd.diagnostics.input_gradients(model, x)
+    >>> attribution(x.reshape(8, 8), parts.reshape(8, 8), title="a digit").get_title()
+    'a digit'
     """
     below, over = np.asarray(image, dtype=float), np.asarray(contributions, dtype=float)
     if below.shape != over.shape or below.ndim not in (2, 3):
@@ -230,6 +258,13 @@ def weights(model: Model, ax: Axes | None = None, role: str = "kernel") -> Axes:
     ------
     ValueError
         If the model has no parameters of that role.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> axes = weights(gd.Sequential([gd.Input(8), gd.Dense(8), gd.Dense(1)]))
+    >>> axes.get_title()
+    'Distribution of the weights (kernel)'
     """
     memory = model.memory()
     drawn = {

@@ -40,6 +40,16 @@ def gradient_flow(snapshots: Sequence[Snapshot], ax: Axes | None = None) -> Axes
     -------
     matplotlib.axes.Axes
         The shaded bands are where `Report` speaks of vanishing and exploding gradients.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> report = gd.diagnostics.diagnose(model, x[:256], y[:256], seed=0)
+    >>> gradient_flow(report.snapshots).get_yscale()
+    'log'
     """
     from gdcore.diagnostics.verdict import THRESHOLDS, reference
 
@@ -142,6 +152,17 @@ def over_steps(monitor: Monitor, what: str = "gradient", ax: Axes | None = None)
     ------
     ValueError
         If `what` is none of these, or there is nothing to draw.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> watch = gd.diagnostics.Monitor()
+    >>> _ = model.fit(x, y, epochs=2, callbacks=[watch], seed=0, verbose=0)
+    >>> over_steps(watch, "ratio").get_ylabel()
+    '‖update‖ / ‖weights‖'
     """
     if what not in OVER:
         raise unknown("number of layers", what, OVER)
@@ -206,6 +227,15 @@ def range_test(found: RangeTest, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> range_test(gd.lr_find(model, x, y, seed=0)).get_xlabel()
+    'learning rate'
     """
     ax = axes_for(ax)
     shown = found.losses[np.isfinite(found.losses)]
@@ -254,6 +284,16 @@ def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour"
     ------
     ValueError
         For another kind, or if no loss on the grid is finite.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> (x, y), _ = gd.datasets.digits()
+    >>> model = gd.Sequential([gd.Dense(16, activation="relu"), gd.Dense(10)])
+    >>> model = model.compile("adam", "cross_entropy")
+    >>> around = gd.diagnostics.loss_landscape(model, x[:100], y[:100], points=5)
+    >>> landscape(around, kind="surface").name
+    '3d'
     """
     if kind not in ("contour", "surface"):
         raise unknown("kind of landscape", kind, ("contour", "surface"))
@@ -270,10 +310,11 @@ def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour"
         ax.plot_surface(a, b, z, cmap="viridis", linewidth=0, antialiased=True)  # type: ignore[attr-defined]
         ax.set(title=title, xlabel=x, ylabel=y)
         ax.set_zlabel("log₁₀ loss" if logarithmic else "loss")  # type: ignore[attr-defined]
+        ax.locator_params(nbins=5)
         return ax
+    ax = axes_for(ax, (6.2, 4.8))
     from matplotlib.colors import LogNorm, Normalize
 
-    ax = axes_for(ax, (6.2, 4.8))
     if high <= low:
         high = low + 1e-12
     levels = np.geomspace(low, high, 15) if logarithmic else np.linspace(low, high, 15)
@@ -311,6 +352,13 @@ def loss_line(line: LossLine, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from gdcore.diagnostics import LossLine
+    >>> line = LossLine(np.array([0.0, 0.5, 1.0]), np.array([0.2, 0.7, 0.3]))
+    >>> loss_line(line).get_xlabel()
+    't: weights (1 − t)·this + t·other'
     """
     ax = axes_for(ax)
     ax.plot(line.t, line.losses, color=BLUE, linewidth=1.8, marker="o", markersize=2.5)

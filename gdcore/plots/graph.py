@@ -74,6 +74,14 @@ class Drawing:
     ----------
     svg : str
     nodes : list of Node
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> drawing = gd.Sequential([gd.Input(8), gd.Dense(1)]).draw()
+    >>> drawing.svg.startswith("<svg"), len(drawing.nodes)
+    (True, 2)
+    >>> drawing.save("network.svg")
     """
 
     svg: str
@@ -84,6 +92,11 @@ class Drawing:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to an .svg file.
+
+        Parameters
+        ----------
+        path : path-like
+            An old file stays until the new one is complete.
 
         Raises
         ------
@@ -122,7 +135,7 @@ def graph(model: Model, path: str | os.PathLike[str] | None = None) -> Drawing:
     >>> x = gd.Input(8)
     >>> drawing = graph(gd.Model(x, x + gd.Dense(8, activation="relu")(x)))
     >>> [node.title for node in drawing.nodes]
-    ['x', 'dense', '+']
+    ['x', 'Dense relu', '+']
     """
     network = model.network()
     nodes = _nodes(model, network)
@@ -139,7 +152,7 @@ def _nodes(model: Model, network: Network) -> list[Node]:
     names = layer_names(model, network)
     outputs = network.outputs
     order = topological(outputs)
-    ends = {v for v in order if v.layer in names}
+    ends = {v for v in order if v.layer is not None}
     if not ends:  # a model from a file: a layer's output is what the next kernel reads
         outputs, _ = specialize(outputs, training=False)
         order = topological(outputs)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.errors import unknown
+from gdcore.errors import missing, unknown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Told apart in grey and by the colour-blind, too: Okabe and Ito 2008, Color universal design.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -40,9 +41,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            f'plots need matplotlib, which cannot be imported ({error}): pip install "gdcore[plot]"'
-        ) from None
+        raise missing("plots need matplotlib", "plot", error) from None
 
 
 def check_path(path: str | os.PathLike[str]) -> str:
@@ -89,26 +88,36 @@ def check_path(path: str | os.PathLike[str]) -> str:
 
 
 def axes_for(ax: Axes | None, size: tuple[float, float] = (6.0, 4.0), **options: Any) -> Axes:
-    """The axes to draw on: those given, or those of a new figure.
-
-    The figure is pyplot's where that is in use already, or in a notebook, so that it is shown as
-    others are; else it belongs to no window and no global state, and goes when you let go of it.
-    """
+    """The axes to draw on: those given, or those of a new figure."""
     if ax is not None:
         return ax
+    made: Axes = figure_of(size).add_subplot(1, 1, 1, **options)
+    return made
+
+
+def figure_of(size: tuple[float, float]) -> Figure:
+    """A new figure, of a width and height in inches.
+
+    It is pyplot's where that is in use already, or in a notebook, so that it is shown as others are;
+    else it belongs to no window and no global state, and goes when you let go of it.
+    """
     require_matplotlib()
     if "matplotlib.pyplot" in sys.modules or hasattr(builtins, "__IPYTHON__"):
         import matplotlib.pyplot as plt
 
-        figure = plt.figure(figsize=size, dpi=120, layout="constrained")
-    else:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        return plt.figure(figsize=size, dpi=120, layout="constrained")
+    return own_figure(size)
 
-        figure = Figure(figsize=size, dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)  # the canvas registers itself with the figure
-    made: Axes = figure.add_subplot(1, 1, 1, **options)
-    return made
+
+def own_figure(size: tuple[float, float]) -> Figure:
+    """A new figure of no window and no global state."""
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)  # the canvas registers itself with the figure
+    return figure
 
 
 def dress(ax: Axes, title: str, xlabel: str, ylabel: str, grid: str | None = "both") -> Axes:
@@ -122,6 +131,13 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str, grid: str | None = "bo
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return ax
+
+
+def whole_numbers(axis: Any) -> None:
+    """Ticks of an axis of epochs: none between two."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
 
 
 def legend(ax: Axes, **options: Any) -> None:

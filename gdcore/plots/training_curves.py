@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,10 @@ from gdcore.plots.style import (
     axes_for,
     check_path,
     dress,
+    figure_of,
     legend,
-    require_matplotlib,
+    own_figure,
+    whole_numbers,
 )
 
 if TYPE_CHECKING:
@@ -64,18 +66,36 @@ def curves(
     ['loss']
     """
     ending = check_path(path) if path is not None else None
-    require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    figure = _panels(_series(history), own_figure, 0.3 if title else 0.0)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    if path is not None:
+        content = io.BytesIO()
+        figure.savefig(content, format=ending)
+        write_atomically(path, [content.getvalue()])
+    return figure
 
-    series = _series(history)
+
+def panels(history: History | Mapping[str, Sequence[Any]]) -> Any:
+    """Draw loss and metrics, each in a panel of a figure that is shown as other pictures are.
+
+    Returns
+    -------
+    array of matplotlib.axes.Axes
+    """
+    return np.array(_panels(_series(history), figure_of).axes)
+
+
+def _panels(
+    series: Mapping[str, np.ndarray],
+    make: Callable[[tuple[float, float]], Figure],
+    more: float = 0.0,
+) -> Figure:
+    """A figure of all numbers but the learning rate, so many inches higher than its panels."""
     names = [n for n in dict.fromkeys(k.removeprefix("val_") for k in series) if n != "lr"]
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
-    figure = Figure(
-        figsize=(5.2 * columns, 3.7 * rows + (0.3 if title else 0)), dpi=120, layout="constrained"
-    )
-    FigureCanvasAgg(figure)  # the canvas registers itself with the figure
+    figure = make((5.2 * columns, 3.7 * rows + more))
     for i, name in enumerate(names):
         _panel(
             figure.add_subplot(rows, columns, i + 1),
@@ -83,12 +103,6 @@ def curves(
             series.get(name),
             series.get("val_" + name),
         )
-    if title:
-        figure.suptitle(title, fontsize=11)
-    if path is not None:
-        content = io.BytesIO()
-        figure.savefig(content, format=ending)
-        write_atomically(path, [content.getvalue()])
     return figure
 
 
@@ -126,6 +140,11 @@ def curve(
         If matplotlib is not there; the message says what to install.
     ValueError
         If there are no epochs, or no such number.
+
+    Examples
+    --------
+    >>> curve({"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]}).get_xlabel()
+    'epoch'
     """
     series = _series(history)
     if metric not in series and "val_" + metric not in series:
@@ -137,8 +156,6 @@ def curve(
 
 def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarray | None) -> None:
     """One number over the epochs."""
-    from matplotlib.ticker import MaxNLocator
-
     several = [("training", train, TRAIN), ("validation", validation, VALIDATION)]
     drawn = [(label, y, colour) for label, y, colour in several if y is not None]
     epochs = max(len(y) for _, y, _ in drawn)
@@ -173,7 +190,7 @@ def _panel(axes: Axes, name: str, train: np.ndarray | None, validation: np.ndarr
     label = LABELS.get(name, name.replace("_", " "))
     scale = " (log scale)" if axes.get_yscale() == "log" else ""
     dress(axes, axes.get_title(), "epoch", label + scale)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    whole_numbers(axes.xaxis)
     axes.set_xlim(1 - 0.03 * max(epochs, 17), epochs + 0.03 * max(epochs, 17))
     legend(axes)
 

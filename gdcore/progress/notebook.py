@@ -28,7 +28,8 @@ def kernel_display() -> Callable[..., Any] | None:
         return None
     from IPython.display import display
 
-    return display
+    found: Callable[..., Any] = display
+    return found
 
 
 def curve(values: Sequence[float], low: float, high: float, colour: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias, overload
+from typing import ClassVar, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class Schedule:
     >>> Halving()(3), Halving()(np.arange(3)).tolist()
     (0.125, [1.0, 0.5, 0.25])
     """
+
+    steady: ClassVar[bool] = False  # whether a step's rate stays what it is, whatever happens
 
     @overload
     def __call__(self, step: int) -> float: ...
@@ -104,6 +106,7 @@ class Constant(Schedule):
     0.1
     """
 
+    steady: ClassVar[bool] = True
     lr: float
 
     def __post_init__(self) -> None:
@@ -132,6 +135,7 @@ class Step(Schedule):
     0.25
     """
 
+    steady: ClassVar[bool] = True
     lr: float
     step_size: int
     gamma: float = 0.1
@@ -162,6 +166,7 @@ class MultiStep(Schedule):
     [1.0, 0.5, 0.25]
     """
 
+    steady: ClassVar[bool] = True
     lr: float
     milestones: tuple[int, ...]
     gamma: float = 0.1
@@ -198,6 +203,7 @@ class Exponential(Schedule):
     0.5
     """
 
+    steady: ClassVar[bool] = True
     lr: float
     decay_rate: float
     decay_steps: int
@@ -234,6 +240,7 @@ class Polynomial(Schedule):
     0.5
     """
 
+    steady: ClassVar[bool] = True
     lr: float
     decay_steps: int
     end: float = 0.0

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gdcore.errors import missing
 from gdcore.tabular.table import MISSING, Raw, Table, check_names
 
 __all__ = ["days_of", "from_columns", "from_frame", "from_rows", "read_parquet"]
 
-INSTALL = 'pip install "gdcore[tabular]"'
 _DAY = 86_400_000_000.0
 
 
@@ -34,7 +34,7 @@ def read_parquet(path: str | os.PathLike[str]) -> Table:
     source = os.fspath(path)
     backend = next((name for name in ("pyarrow", "polars") if find_spec(name)), None)
     if backend is None:
-        raise ImportError(f"Parquet files need pyarrow or polars: {INSTALL}")
+        raise missing("Parquet files need pyarrow or polars", "tabular")
     with open(path, "rb") as file:
         if file.read(4) != b"PAR1":
             raise ValueError(f"{source}: not a Parquet file, expected one that begins with PAR1")
@@ -59,9 +59,7 @@ def narwhals(what: str) -> Any:
     try:
         import narwhals as nw
     except ImportError as error:
-        raise ImportError(
-            f"{what} need narwhals, which cannot be imported ({error}): {INSTALL}"
-        ) from None
+        raise missing(f"{what} need narwhals", "tabular", error) from None
     return nw
 
 

@@ -35,7 +35,7 @@ def hold_out(y: NDArray[Any], share: float, seed: int, classes: bool) -> NDArray
 
     Examples
     --------
-    >>> hold_out(np.array([0, 1] * 10), 0.2, seed=0, classes=True).sum()
+    >>> int(hold_out(np.array([0, 1] * 10), 0.2, seed=0, classes=True).sum())
     4
     """
     if not isinstance(share, int | float | np.number) or not 0 <= share < 1:

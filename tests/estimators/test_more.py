@@ -5,6 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
+
+pytest.importorskip("sklearn")
+
 import scipy.sparse
 from sklearn.datasets import make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -60,7 +63,7 @@ def test_layers_are_what_was_asked_for():
 )
 def test_it_learns(settings, digits):
     X, y = digits
-    clf = MLPClassifier(**few(max_iter=60) | settings).fit(X, y)
+    clf = MLPClassifier(**few(max_iter=60, learning_rate_init=0.01) | settings).fit(X, y)
     assert clf.score(X, y) > 0.9
     assert clf.predict_proba(X[:3]).sum(axis=1) == pytest.approx(1)
 
@@ -108,8 +111,9 @@ def test_margins(numbers):
     margin = clf.decision_function(X)
     assert margin.shape == (200,) and margin.min() < -0.5 and margin.max() > 0.5
     np.testing.assert_array_equal(clf.predict(X), margin > 0)
-    with pytest.raises(AttributeError, match="predict_proba is not there with loss='hinge'"):
+    with pytest.raises(AttributeError) as error:
         clf.predict_proba(X)
+    assert "predict_proba is not there with loss='hinge'" in str(error.value.__cause__)
 
 
 def test_loss_of_ones_own(numbers):
@@ -130,6 +134,17 @@ def test_class_weight(digits):
         for w in (None, "balanced", {1: 100.0})
     )
     assert plain < balanced < dear
+
+
+def test_class_weights_count_in_training_alone(digits):
+    X, y = digits
+    clf = MLPClassifier(**few(class_weight="balanced", early_stopping=True, scoring="neg_log_loss"))
+    clf.fit(X[:400], y[:400] > 6, X_val=X[400:], y_val=y[400:] > 6)
+    right = clf.predict_proba(X[400:])[np.arange(100), (y[400:] > 6).astype(int)]
+    assert min(clf.validation_loss_curve_) == pytest.approx(-np.log(right).mean())
+    assert max(clf.validation_scores_) == pytest.approx(np.log(right).mean())
+    with pytest.raises(ValueError, match="class_weight='balanced' and partial_fit"):
+        clf.set_params(early_stopping=False).partial_fit(X, y > 6)
 
 
 def test_validation_set_of_ones_own(digits):
@@ -360,8 +375,11 @@ def test_two_classes(loss, make, digits):
 def test_labels():
     X, Y = make_multilabel_classification(150, random_state=0)
     X = X / 10
-    for clf in (net(NetClassifier, max_iter=200), MLPClassifier(max_iter=400, random_state=0)):
-        clf.fit(X, Y)
+    for clf in (
+        net(NetClassifier, max_iter=200),
+        MLPClassifier(**few(max_iter=100, learning_rate_init=0.02)),
+    ):
+        clf.set_params(batch_size=50).fit(X, Y)
         assert clf.predict(X).shape == Y.shape
         assert (clf.predict(X) == Y).mean() > 0.8
 

@@ -4,6 +4,9 @@ import inspect
 
 import numpy as np
 import pytest
+
+pytest.importorskip("sklearn")
+
 import sklearn.neural_network as theirs
 from sklearn.datasets import make_multilabel_classification
 

@@ -3,9 +3,12 @@
 import copy
 import pickle
 
-import joblib
 import numpy as np
 import pytest
+
+pytest.importorskip("sklearn")
+
+import joblib
 import sklearn
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV

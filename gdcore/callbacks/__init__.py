@@ -1,0 +1,26 @@
+"""What is called while a model trains, and what is remembered of it."""
+
+from gdcore.callbacks.base import (
+    Callback,
+    LambdaCallback,
+    Logs,
+    Saver,
+    wants_batches,
+    wrong_state,
+)
+from gdcore.callbacks.early_stopping import EarlyStopping
+from gdcore.callbacks.history import History
+from gdcore.callbacks.monitored import better, monitored
+
+__all__ = [
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "Logs",
+    "Saver",
+    "better",
+    "monitored",
+    "wants_batches",
+    "wrong_state",
+]
