@@ -12,6 +12,7 @@ import pytest
 
 from gdcore import datasets as d
 from gdcore.datasets import npz_files
+from gdcore.datasets.npz_files import one_array
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -323,3 +324,12 @@ def test_npz_cannot_declare_more_than_deflate_can_hold(tmp_path):
         with pytest.raises(ValueError, match="expected sizes that can be true"):
             d.npz(path)
     assert npz_files.MOST_INFLATION == 1032
+
+
+def test_the_size_that_an_npy_file_declares_is_not_believed(tmp_path):
+    path = tmp_path / "large.npy"
+    np.save(path, np.zeros(4))
+    declared = path.read_bytes().replace(b"(4,), }" + b" " * 12, b"(4000000000000,), }")
+    path.write_bytes(declared)
+    with pytest.raises(ValueError, match=r"declares shape \(4000000000000,\) of float64, which is"):
+        one_array(path, ["x"])

@@ -136,6 +136,11 @@ def _set(
         if not text.isdigit() or len(text) > 20 or int(text) >= 2**64:
             raise ValueError(f"{key!r} is {text:.40}: expected a count")
         numbers[key] = int(text)
+    if not state["step"] <= numbers["steps_done"] < 2**62 or numbers["epochs_done"] >= 2**62:
+        raise ValueError(
+            f"'steps_done' is {numbers['steps_done']} and 'epochs_done' {numbers['epochs_done']}, "
+            f"with {state['step']} steps of an epoch: expected counts of one training run"
+        )
     if seed is not None and seed != numbers["seed"]:
         raise ValueError(
             f"the checkpoint's seed is {numbers['seed']} and fit got seed={seed}: "
