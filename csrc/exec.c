@@ -86,19 +86,29 @@ static void listen(team *t, int instruction, int64_t work) {
   if (t->job->heard(t->job->listener)) __atomic_store_n(&t->leave, instruction + 1, __ATOMIC_RELAXED);
 }
 
-/* One thread's units of an instruction, in pieces if it is a long one that may be left. */
+/* One thread's units of an instruction. A long one that may be left is done in pieces: first a small one,
+ * which tells how many units go by between two questions, for every piece costs some packing anew. */
 static void take_share(team *t, const gd_run *run, int instruction, int may_leave, int id, int threads) {
   const gd_ins *ins = &t->job->plan->ins[instruction];
   const int64_t units = ins->op->units(ins, run->batch);
-  const int64_t lo = units * id / threads, hi = units * (id + 1) / threads;
+  const int64_t hi = units * (id + 1) / threads;
+  int64_t lo = units * id / threads;
+  if (lo == hi) return;
   const int64_t work = (ins->work.fixed + ins->work.per_row * run->batch) / threads;
-  int64_t piece = hi - lo;
-  if (may_leave && work > GD_PIECE)
-    piece = gd_max(1, (int64_t)((double)piece * GD_PIECE / (double)work));
-  for (int64_t at = lo; at < hi; at += piece) {
-    ins->op->kernel(ins, run, at, gd_min(at + piece, hi));
-    if (may_leave && id == 0) listen(t, instruction, piece == hi - lo ? work : GD_PIECE);
-    if (piece < hi - lo && __atomic_load_n(&t->leave, __ATOMIC_RELAXED)) break;
+  if (!may_leave || work <= GD_PIECE) {
+    ins->op->kernel(ins, run, lo, hi);
+    if (may_leave && id == 0) listen(t, instruction, work);
+    return;
+  }
+  double piece = (double)(hi - lo) * GD_PIECE / (double)work, before = now();
+  while (lo < hi && !__atomic_load_n(&t->leave, __ATOMIC_RELAXED)) {
+    const int64_t end = piece < 1 ? lo + 1 : piece < (double)(hi - lo) ? lo + (int64_t)piece : hi;
+    ins->op->kernel(ins, run, lo, end);
+    lo = end;
+    if (id == 0) listen(t, instruction, GD_PIECE);
+    const double time = now();
+    piece *= GD_ASK / (time > before + GD_ASK / 32 ? time - before : GD_ASK / 32);
+    before = time;
   }
 }
 

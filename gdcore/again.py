@@ -53,6 +53,7 @@ class Again:
         finite: bool,
     ) -> None:
         self.steps, self.memory, self.freezes = model._steps, model._memory, Layer.freezes
+        self.gate = model.memory().gate
         self.step, self.session = step, step.session
         plan = self.session.plan
         self.kinds = Kinds(

@@ -254,10 +254,11 @@ class Model(Evaluation):
         check_trainer(self)
         again: Again | None = self.__dict__.get("_trained_before")
         if again is not None and sample_weight is None and again.holds(self):
-            loss = again.train(self, (x, y)) if type(x) is type(y) is np.ndarray else None
-            if loss is not None:
-                self.steps_done += 1
-                return loss
+            with again.gate:
+                loss = again.train(self, (x, y)) if type(x) is type(y) is np.ndarray else None
+                if loss is not None:
+                    self.steps_done += 1
+                    return loss
         data = self._prepare(x, y, sample_weight)
         step = self.train_step(data.rows, data, keep_outputs=False)
         if sample_weight is None and self._repeatable(x, y, data):

@@ -133,7 +133,7 @@ def test_from_torch(name):
 @pytest.mark.parametrize("name", PAIRS)
 def test_to_torch(name):
     """What was trained here is asked there, and comes back as it was."""
-    import torch
+    torch = pytest.importorskip("torch")
 
     module, model, kind = pair(name)
     x = data(*kind)
