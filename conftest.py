@@ -12,6 +12,6 @@ def pytest_runtest_call(item):
         return (yield)
     except doctest.UnexpectedException as failed:
         error = failed.exc_info[1]
-        if isinstance(error, ImportError) and "pip install gdcore[" in str(error):
+        if isinstance(error, ImportError) and "gdcore[" in str(error):
             pytest.skip(str(error))
         raise

@@ -78,7 +78,9 @@ typedef struct {
 
 /* By one thread, after so much work within an instruction that may be the last of its step. */
 static void listen(team *t, int instruction, int64_t work) {
-  if (!t->job->heard || t->leave || (t->unasked += work) < GD_PIECE / 4) return;
+  if (!t->job->heard || t->leave) return;
+  t->unasked += work;
+  if (t->unasked < GD_PIECE / 4) return;
   t->unasked = 0;
   const double time = now();
   if (time < t->asked + GD_ASK) return;

@@ -38,6 +38,9 @@ BUFFER_NAMES = {
 # bench/threads.py measures where a second thread begins to pay.
 THREAD_FLOPS = 10_000_000
 
+# A plan may have so many bytes of arenas, so that none of many threads waits for one of a small plan.
+ARENAS = 16 << 20
+
 # Come back to Python about this often, so that Ctrl-C is heard.
 SECONDS = 0.05
 
@@ -84,7 +87,8 @@ class Session:
     """Runs one plan.
 
     Several threads may run it at once: each has an arena of its own, of which there are at most as
-    many as processors. A session that writes to the model's memory has one: its runs take turns.
+    many as processors, or as fit into `ARENAS`. A session that writes to the model's memory has
+    one: its runs take turns.
 
     Parameters
     ----------
@@ -178,7 +182,7 @@ class Session:
         if self._process != os.getpid():  # those that are out are with threads of our parent
             self._process, self._made = os.getpid(), 0
         self._made += 1
-        if self._made <= runtime.processors():
+        if self._made <= max(runtime.processors(), ARENAS // (self.arena.nbytes + 1)):
             try:
                 return self._bind()[0]
             except MemoryError:

@@ -36,6 +36,7 @@ def state():
             "errors": np.geterr()}
 
 out = {"before": state()}
+import pathlib  # which brings urllib; an interpreter with .pth files has it anyway
 known = set(sys.modules)
 import gdcore
 out["imported"] = state()

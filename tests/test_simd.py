@@ -86,9 +86,7 @@ def test_simd(isa, bits, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bits", [32, 64])
-def test_simd_full(bits, tmp_path):
-    """Every float (minutes), 10 million doubles a function, on the best set."""
-    best = next((isa for isa in ("avx512", "avx2", "baseline", "neon") if not missing(isa)), None)
-    if best is None:
-        pytest.skip("no instruction set to test")
-    run(best, bits, tmp_path, "full")
+@pytest.mark.parametrize("isa", X86)
+def test_simd_more(isa, bits, tmp_path):
+    """Every 61st float and a million doubles a function; with GDCORE_LONG every float (minutes each)."""
+    run(isa, bits, tmp_path, "full" if os.environ.get("GDCORE_LONG") else "more")

@@ -135,7 +135,8 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         """Classes from what the network puts out."""
         flat = outputs.ravel() if self.n_outputs_ == 1 else outputs
         if self._kind != "multilabel-indicator" and self.n_outputs_ > 1:
-            return np.asarray(self.classes_[flat.argmax(axis=1)])
+            of_classes = flat[:, : len(self.classes_)]  # a network may put out more than were seen
+            return np.asarray(self.classes_[of_classes.argmax(axis=1)])
         return np.asarray(self._label_binarizer.inverse_transform(flat, threshold=self._threshold))
 
     def predict(self, X: Any) -> np.ndarray:

@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 WORDS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 MOST_TEXTS = 64  # more texts than this, and most of them different: no categories
+TOLD = 5  # an error names so many of the columns that are left out
 STRAY = 0.9  # a column of so many numbers is not meant to hold the text that it holds
 
 _ISO = re.compile(
@@ -124,7 +125,8 @@ def choose(
         else:
             found[name] = (kind, how)
     if not found:
-        why = "; ".join(f"{n}: {reason}" for n, reason in ignored.items()) or "no other column"
+        reasons = [f"{n}: {reason}" for n, reason in ignored.items()]
+        why = "; ".join([*reasons[:TOLD], *["..."][: len(reasons) > TOLD]]) or "no other column"
         raise ValueError(
             f"{table.source}: no column to learn from besides the target ({why}), expected features"
         )

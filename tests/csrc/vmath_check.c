@@ -2,6 +2,7 @@
  * instruction set and width it is compiled for.
  *
  *   vmath_check          a sample of inputs, a second or two
+ *   vmath_check more     every 61st float / a million doubles a function
  *   vmath_check full     every float there is / 10 million doubles a function
  *   vmath_check bench    elements per nanosecond
  *
@@ -172,11 +173,11 @@ static int next_block(const struct function *f, int full, uint64_t i, real *x)
 	i -= 1;
 #if GD_REAL_BITS == 32
 	(void)f;
-	const uint64_t stride = full ? 1 : 1021;
+	const uint64_t stride = full == 2 ? 1 : full ? 61 : 1021;
 	if (i * BLOCK * stride >= (uint64_t)1 << 32) return 0;
 	for (int k = 0; k < BLOCK; k++) x[k] = from_bits((rbits)((i * BLOCK + k) * stride));
 #else
-	if (i * BLOCK >= (full ? 10000000 : 200000)) return 0;
+	if (i * BLOCK >= (full == 2 ? 10000000 : full ? 1000000 : 200000)) return 0;
 	for (int k = 0; k < BLOCK; k++)
 		x[k] = k % 2 ? from_bits(rng()) : uniform(f->lo, f->hi) * (k % 4 ? 1 : uniform(0, 1));
 #endif
@@ -247,7 +248,7 @@ static void check_pow(int full)
 	struct worst w = {0, 0, 0};
 	real wb = 0;
 	const double log_max = (EMAX + 1) * 0.6931471805599453, log_min = -(EMAX + R_MANT) * 0.6931471805599453;
-	int blocks = full ? 10000 : 200;
+	int blocks = full == 2 ? 10000 : full ? 1000 : 200;
 	int pairs = 4 * (SPECIALS + 1) * (SPECIALS + 1);
 	int pair_blocks = (pairs + BLOCK - 1) / BLOCK;
 	for (int i = 0; i < pair_blocks + blocks; i++) {
@@ -474,8 +475,8 @@ static void bench(const struct function *f)
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "", *only = argc > 2 ? argv[2] : NULL;
-	int full = !strcmp(mode, "full");
-	printf("%s, %d lanes%s\n", R_NAME, VL, full ? ", full" : "");
+	int full = !strcmp(mode, "full") ? 2 : !strcmp(mode, "more");
+	printf("%s, %d lanes%s\n", R_NAME, VL, full == 2 ? ", full" : full ? ", more" : "");
 	if (!only) {
 		check_memory();
 		check_lanes();
