@@ -211,13 +211,17 @@ def test_a_failed_fit_leaves_no_trace():
     at_once(lambda _: model.fit(x, y, seed=0), 1)
 
 
-def test_arenas_are_as_many_as_processors(monkeypatch):
+@pytest.mark.parametrize("kept", [0, 5])
+def test_arenas_are_as_many_as_processors_or_as_fit_into_what_is_kept(kept, monkeypatch):
     monkeypatch.setattr(runtime, "processors", lambda: 3)
     model = trained()
+    model.predict(data()[0])
+    arena = max(s.session.arena.nbytes for k, s in model._steps.items() if k[0] == "predict")
+    monkeypatch.setattr(session, "ARENAS", kept * (arena + 1))
     x, _ = data()
     at_once(lambda _: [model.predict(x) for _ in range(10)], 16)
     made = [s.session._made for k, s in model._steps.items() if k[0] == "predict"]
-    assert made and max(made) <= 3
+    assert made and max(made) <= max(3, kept)
 
 
 # --- many models -------------------------------------------------------------------
