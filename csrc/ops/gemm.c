@@ -233,7 +233,7 @@ static void gemm_narrow(const gemm_sizes *g, const gemm_window *w, real *c, cons
     const gemm_sizes other = {1, g->n, rows, g->k, 0, TURNED, 0, g->b_col, g->b_row, 0, g->a_col, g->a_row};
     gemm_window_of(&other, &(gemm_window){0, g->n, 0, rows}, turned, b, a + r * g->a_row, scratch, &nothing);
     for (int64_t i = 0; i < rows; i += VL) {
-      vec square[VL];
+      vec square[VL] = {{0}};
       load_square(square, turned + i, TURNED, g->n, gd_min(VL, rows - i));
       v_transpose(square);
       for (int64_t j = 0; j < gd_min(VL, rows - i); ++j) v_store_n(c + (r + i + j) * g->c_row, square[j], g->n);
