@@ -15,6 +15,8 @@ from gdcore.updates import own_value
 if TYPE_CHECKING:
     from gdcore.fitting import Data
 
+GRADIENT = "gradient of"
+
 
 def describe(value: Value, depth: int = 2) -> str:
     """A value in words: its name, or how it is made."""
@@ -35,7 +37,7 @@ def _every_tensor(
     parameters = builder.memory.trainable()
     grads = []
     for p, g in zip(parameters, gradients(loss, [p.leaf for p in parameters]), strict=True):
-        grads.append(own_value(g, f"gradient of {builder.network.names[p]}"))
+        grads.append(own_value(g, f"{GRADIENT} {builder.network.names[p]}"))
     values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
     return builder.study(batch, inputs, values), values
 
@@ -64,4 +66,9 @@ def first_bad_tensor(
     for value in values:
         if value.dtype == REAL and not np.isfinite(session.read(value, data.rows)).all():
             return describe(value)
+    for value in values:
+        if value.name.startswith(GRADIENT):
+            with np.errstate(over="ignore"):
+                if not np.isfinite(np.square(session.read(value, data.rows))).all():
+                    return f"the square of the {value.name}"
     return "loss"

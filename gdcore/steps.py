@@ -131,12 +131,14 @@ class Builder:
         places: Places,
         batch: int,
         checked: int = 0,
+        squared: bool = False,
     ) -> Plan:
-        """The plan of a step; between computation and update so many gradients are `checked`."""
+        """The plan of a step; between computation and update so many gradients are `checked`, and
+        their squares if they are `squared`."""
         roots = [*compute, *update]
         key = None
         if self.plans is not None:
-            key = structure(compute, update, pinned, places), batch, self.bits, checked
+            key = structure(compute, update, pinned, places), batch, self.bits, checked, squared
             found = self.plans.find(key, roots)
             if found is not None:
                 return found
@@ -148,6 +150,7 @@ class Builder:
                     "all_finite",
                     [(FLAG, 1, 0), (GRADS, 0, 0)],
                     [(checked, 0)],
+                    attrs=[int(squared)],
                     text="all_finite",
                     flops=(2 * checked, 0),
                 ),
@@ -215,7 +218,8 @@ class Builder:
                 pinned[own] = at
                 update.append(own)
         checked = self.memory.n_trainable
-        plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch, checked)
+        squared = optimizer is not None and (optimizer.squares or optimizer.clip_norm is not None)
+        plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch, checked, squared)
         buffers = self.memory.buffers | {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer

@@ -1,6 +1,7 @@
 /* finite.c: whether every element is finite. The training loop asks it of the gradients before an update.
  *
- *   all_finite  ref flag (int32), x;  dim n;  the flag is cleared where an element is Inf or NaN
+ *   all_finite  ref flag (int32), x;  dim n;  attr 1 if squares are asked, too: most optimizers take them
+ *               the flag is cleared where an element (or its square) is Inf or NaN
  *
  * The executor sets the flag before each step; units only ever clear it, so they need no order.
  */
@@ -16,14 +17,19 @@ int64_t GD_NAME(gd_all_finite_units)(const gd_ins *ins, int64_t batch) {
 void GD_NAME(gd_all_finite)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const real *x = (const real *)gd_at(run, ins, 1);
   const int64_t end = gd_min(gd_size(ins->dim[0], run->batch), hi * PIECE);
-  /* x * 0 is 0 for finite x and NaN otherwise: two instructions a vector, and NaN sticks in the sum. */
+  /* x * 0 is 0 for finite x and NaN otherwise: few instructions a vector, and NaN sticks in the sum. */
+  const int squared = (int)ins->attr[0];
   vec a = v_zero(), b = v_zero();
   int64_t i = lo * PIECE;
   for (; i + 2 * VL <= end; i += 2 * VL) {
-    a = v_fma(v_load(x + i), v_zero(), a);
-    b = v_fma(v_load(x + i + VL), v_zero(), b);
+    const vec first = v_load(x + i), second = v_load(x + i + VL);
+    a = v_fma(squared ? v_mul(first, first) : first, v_zero(), a);
+    b = v_fma(squared ? v_mul(second, second) : second, v_zero(), b);
   }
-  for (; i < end; i += VL) a = v_fma(v_load_n(x + i, gd_min(VL, end - i)), v_zero(), a);
+  for (; i < end; i += VL) {
+    const vec last = v_load_n(x + i, gd_min(VL, end - i));
+    a = v_fma(squared ? v_mul(last, last) : last, v_zero(), a);
+  }
   a = v_add(a, b);
   if (m_any(v_ne(a, a))) __atomic_store_n((int32_t *)gd_at(run, ins, 0), 0, __ATOMIC_RELAXED);
 }

@@ -88,6 +88,7 @@ class Optimizer:
 
     name: ClassVar[str] = ""
     slots: ClassVar[tuple[str, ...]] = ()
+    squares: ClassVar[bool] = True  # whether a gradient whose square overflows is refused
 
     changes: ClassVar[int] = (
         0  # how often a setting was set: what was computed from them is stale then

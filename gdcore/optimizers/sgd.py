@@ -52,6 +52,7 @@ class SGD(Optimizer):
     momentum: float = 0.0
     nesterov: bool = False
     name: ClassVar[str] = "sgd"
+    squares: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
