@@ -49,7 +49,7 @@ def test_steps_are_those_of_training(digits):
 def test_rates_grow_by_one_factor():
     x = np.random.default_rng(0).normal(size=(40, 3))
     model = gd.Sequential([gd.Dense(1)]).compile("sgd", "mse")
-    found = gd.lr_find(model, x, x[:, 0], start=1e-5, end=1e-3, steps=21, batch_size=7)
+    found = gd.lr_find(model, x, x[:, 0], start=1e-5, end=1e-3, steps=21, batch_size=32, seed=0)
     np.testing.assert_allclose(found.rates, np.geomspace(1e-5, 1e-3, 21))
     assert len(found.losses) == len(found.smoothed) == 21
     assert not found.diverged
