@@ -247,3 +247,15 @@ def test_history_alone():
     assert history["loss"] == [2.0, 1.0] and "loss=1" in repr(history)
     with pytest.raises(KeyError):
         history["accuracy"]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [{"loss": []}, {"loss": [1.0, 2.0]}, {"loss": ["a"]}, {"loss": 1.0}, []],
+    ids=["empty", "longer than the epochs", "text", "no list", "no dict"],
+)
+def test_a_history_that_none_kept_is_refused(history):
+    kept = History()
+    with pytest.raises(ValueError, match="lists of numbers by name"):
+        kept.load_state_dict({"history": history, "epoch": [0]})
+    assert kept.last() == {}

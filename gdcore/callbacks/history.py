@@ -51,8 +51,9 @@ class History(Callback):
         history, epoch = state.get("history"), state.get("epoch")
         if not (
             isinstance(history, dict)
-            and all(isinstance(v, list) for v in history.values())
             and isinstance(epoch, list)
+            and all(isinstance(v, list) and 0 < len(v) <= len(epoch) for v in history.values())
+            and all(isinstance(x, int | float | np.ndarray) for v in history.values() for x in v)
         ):
             raise wrong_state(self, state, "lists of numbers by name")
         self.history, self.epoch = history, epoch

@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore.tabular.table import Table, number
+from gdcore.tabular.table import Table, number, quoted
 
 __all__ = ["Column", "Floats", "TableWarning", "floats", "tell_unseen", "with_flag"]
 
 Floats = NDArray[np.float64]
+
+#: The sum of the squares of as many such numbers as fit in memory is finite.
+LARGEST = 1e145
 
 
 class TableWarning(UserWarning):
@@ -66,7 +69,7 @@ def floats(table: Table, name: str) -> Floats:
     Raises
     ------
     ValueError
-        If a value is no number, or infinite.
+        If a value is no number, or so large that squares of such cannot be added up.
     """
     raw = table.columns[name]
     if raw.kind != "text":
@@ -77,14 +80,16 @@ def floats(table: Table, name: str) -> Floats:
         row = next((i for i, t in enumerate(raw.values) if known[t] is None), None)
         if row is not None:
             raise ValueError(
-                f"{table.where(row, name)}: got {raw.values[row]!r}, expected a number: mend the "
-                "cell"
+                f"{table.where(row, name)}: got {quoted(raw.values[row])}, expected a number: mend "
+                "the cell"
             )
         out = np.array([known[t] for t in raw.values], dtype=np.float64)
-    if np.isinf(out).any():
-        row = int(np.flatnonzero(np.isinf(out))[0])
+    large = np.abs(out) > LARGEST
+    if large.any():
+        row = int(np.argmax(large))
         raise ValueError(
-            f"{table.where(row, name)}: got {out[row]}, expected a finite number: mend the cell"
+            f"{table.where(row, name)}: got {out[row]:g}, expected a finite number of at most "
+            f"{LARGEST:g}: mend the cell, or rescale the column"
         )
     return out
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gdcore.tabular.column import Column, Floats, floats, tell_unseen, with_flag
 from gdcore.tabular.frames import days_of
 from gdcore.tabular.kinds import iso_date, words_of
-from gdcore.tabular.table import Raw, Table, number, plain
+from gdcore.tabular.table import Raw, Table, number, plain, quoted, some_of
 
 __all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number"]
 
@@ -61,9 +61,7 @@ class Number(Column):
             levels = np.linspace(0.0, 1.0, min(LANDMARKS, max(len(present), 2)))
             landmarks = tuple(np.quantile(present, levels).tolist())
         elif how != "raw":
-            largest = float(np.abs(present).max()) or 1.0  # squares of larger ones overflow
-            mean = float(np.mean(present / largest)) * largest
-            deviation = float(np.std(present / largest)) * largest
+            mean, deviation = float(np.mean(present)), float(np.std(present))
             spread = deviation if deviation > 1e-12 * abs(mean) else 1.0
         return cls(
             name, bool(missing.any()), how or "standardize", float(np.median(present)), mean,
@@ -227,7 +225,7 @@ def _days(table: Table, name: str, pattern: str | None) -> Floats:
             moment = None
         if moment is None:
             raise ValueError(
-                f"{table.where(row, name)}: got {text!r}, expected a date "
+                f"{table.where(row, name)}: got {quoted(text)}, expected a date "
                 + (f"as {pattern}" if pattern else "such as 2024-03-31 (or kind 'date:%d/%m/%Y')")
             )
         known[text] = moment
@@ -280,11 +278,10 @@ class Category(Column):
         return out
 
     def described(self) -> str:
-        shown = ", ".join(self.categories[:6]) + (", …" if len(self.categories) > 6 else "")
         extra = (["rare ones pooled"] if self.rare else []) + (
             ["missing is one of its own"] if self.flag else []
         )
-        return "; ".join([f"{len(self.categories)}: {shown}", *extra])
+        return "; ".join([f"{len(self.categories)}: {some_of(self.categories, 6)}", *extra])
 
 
 def _spelling(text: str) -> str:

@@ -14,7 +14,7 @@ from gdcore.summary import table as text_table
 from gdcore.tabular.columns import COLUMNS, Boolean, Category, Date, Number
 from gdcore.tabular.kinds import KINDS, choose
 from gdcore.tabular.reading import read
-from gdcore.tabular.table import Table
+from gdcore.tabular.table import Table, some_of
 from gdcore.tabular.target import Target
 
 __all__ = ["Encoder", "Features"]
@@ -213,9 +213,7 @@ class Encoder:
         if self.target.classes is None:
             about = f"regression: mean {self.target.mean:.4g}, deviation {self.target.scale:.4g}"
         else:
-            shown = ", ".join(self.target.classes[:8])
-            more = ", …" if len(self.target.classes) > 8 else ""
-            about = f"{len(self.target.classes)} classes: {shown}{more}"
+            about = f"{len(self.target.classes)} classes: {some_of(self.target.classes, 8)}"
         rows.append((self.target.name, "target", about))
         return text_table(rows, "<<<")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gdcore.errors import unknown
-from gdcore.tabular.table import Raw, SettingError, Table, number
+from gdcore.tabular.table import Raw, SettingError, Table, number, quoted
 
 __all__ = ["KINDS", "choose", "infer", "parse_kind"]
 
@@ -69,7 +69,7 @@ def infer(table: Table, name: str) -> tuple[str, str]:
     if not kinds:
         return "ignore", "no values"
     if len(kinds) == 1 and len(present) == len(raw):
-        return "ignore", f"always {raw.texts()[0]!r}"
+        return "ignore", f"always {quoted(raw.texts()[0])}"
     if raw.kind != "text":
         return raw.kind, ""
     numbers = {text for text in kinds if number(text) is not None}
@@ -84,8 +84,8 @@ def infer(table: Table, name: str) -> tuple[str, str]:
     if sum(text in numbers for text in present) >= STRAY * len(present):
         row = next(i for i, v in enumerate(raw.values) if v is not None and v not in numbers)
         raise ValueError(
-            f"{table.where(row, name)}: got {raw.values[row]!r}, expected a number as in the rest "
-            f"of the column: mend the cell, or pass kinds={{{name!r}: 'category'}}"
+            f"{table.where(row, name)}: got {quoted(raw.values[row])}, expected a number as in the "
+            f"rest of the column: mend the cell, or pass kinds={{{name!r}: 'category'}}"
         )
     return "ignore", f"{len(kinds):,} different texts in {len(present):,} rows"
 

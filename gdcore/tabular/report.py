@@ -15,6 +15,7 @@ from gdcore.summary import table as text_table
 from gdcore.tabular.encoding import Features
 from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.scoring import classes_of, measure
+from gdcore.tabular.table import quoted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -213,7 +214,7 @@ def make_report(
         confusion = np.bincount(truth * size + answers, minlength=size * size).reshape(size, size)
         common = int(np.bincount(known).argmax())
         baseline = {"accuracy": float(np.mean(truth == common))}
-        note = f"always {target.classes[common]!r}"
+        note = f"always {quoted(target.classes[common])}"
     return Report(
         target.name, target.classes, {name: len(x) for name, (x, _) in parts.items()}, scores,
         baseline, note, truth, answers, confusion,

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean
 
-__all__ = ["MISSING", "Raw", "SettingError", "Table", "number"]
+__all__ = ["MISSING", "Raw", "SettingError", "Table", "number", "quoted", "some_of"]
 
 #: Texts that stand for a value that is not there.
 MISSING = frozenset(["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"])
+
+
+#: Characters of a column's name: a longer one is a sign of a file that is no table.
+LONGEST_NAME = 200
 
 
 class SettingError(ValueError):
@@ -164,21 +168,38 @@ class Table:
             )
         if name in self.columns:
             return name
-        shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
         raise ValueError(
             f"{self.source}: {what} {name!r} is not a column{did_you_mean(name, names)}, "
-            f"expected one of {shown}"
+            f"expected one of {some_of(names, 12)}"
         )
 
 
 def check_names(source: str, names: Sequence[str]) -> None:
-    """Raises ValueError if a name is empty or stands for two columns."""
+    """Raises ValueError if a name is too long to be one, or stands for two columns."""
+    longest = max(names, key=len, default="")
+    if len(longest) > LONGEST_NAME:
+        raise ValueError(
+            f"{source}: a column's name has {len(longest):,} characters, expected at most "
+            f"{LONGEST_NAME}: is it the right file, and the right separator?"
+        )
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(
                 f"{source}: {count} columns are called {name!r}, expected different names: "
                 "rename them"
             )
+
+
+def quoted(text: object) -> str:
+    """A cell as an error shows it: the middle of a long one is left out."""
+    shown = repr(text)
+    return shown if len(shown) <= 80 else f"{shown[:50]} … {shown[-20:]}"
+
+
+def some_of(texts: Sequence[str], most: int) -> str:
+    """The first of many names, long ones cut."""
+    shown = [t if len(t) <= 40 else t[:39] + "…" for t in texts[:most]]
+    return ", ".join(shown) + (", …" if len(texts) > most else "")
 
 
 def number(text: str) -> float | None:

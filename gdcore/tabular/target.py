@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean, unknown
 from gdcore.tabular.column import floats
-from gdcore.tabular.table import Table, number, plain
+from gdcore.tabular.table import Table, number, plain, quoted, some_of
 
 __all__ = ["MOST_CLASSES", "Target"]
 
@@ -67,11 +67,6 @@ class Target:
             mean, spread = float(y.mean()), float(y.std())
             if not standardize:
                 return cls(name, task)
-            if not np.isfinite(spread):
-                raise ValueError(
-                    f"{table.source}: the target {name!r} reaches {np.abs(y).max():g}, expected "
-                    "numbers whose squares can be added up: rescale it"
-                )
             return cls(name, task, mean=mean, scale=spread if spread > 1e-12 * abs(mean) else 1.0)
         if numeric:
             classes = tuple(plain(v) for v in sorted(kinds))
@@ -79,7 +74,7 @@ class Target:
             classes = tuple(sorted(set(texts)))
         if len(classes) < 2:
             raise ValueError(
-                f"{table.source}: the target {name!r} is always {classes[0]!r}, expected at least "
+                f"{table.source}: the target {name!r} is always {quoted(classes[0])}, expected at least "
                 "2 classes: choose another target"
             )
         return cls(name, task, classes, whole)
@@ -115,10 +110,10 @@ class Target:
                 place[str(text)] = place[plain(value)]  # "1.0" is class 1
         row = next((i for i, t in enumerate(texts) if t not in place), -1)
         if row >= 0:
-            shown = ", ".join(self.classes[:12]) + (", …" if len(self.classes) > 12 else "")
             raise ValueError(
-                f"{table.where(row, self.name)}: got {texts[row]!r}, which training never saw"
-                f"{did_you_mean(str(texts[row]), place)}, expected one of {shown}"
+                f"{table.where(row, self.name)}: got {quoted(texts[row])}, which training never "
+                f"saw{did_you_mean(str(texts[row]), place)}, expected one of "
+                f"{some_of(self.classes, 12)}"
             )
         return np.array([place[str(t)] for t in texts], dtype=np.int64)
 

@@ -123,6 +123,18 @@ BAD = {
     "text to regress on": ("a,y\n1,u\n2,v\n3,u\n", {"task": "regression"}, "expected a number"),
     "nothing to learn from": ("a,y\n,1.5\n,2.5\n,3.5\n,4.5\n,0.5\n", {}, "a: no values"),
     "infinity": (GOOD + "inf,p,3.5\n", {"held_out": 0}, "expected a finite number"),
+    "squares overflow": (GOOD + "1e160,p,3.5\n", {"held_out": 0}, "got 1e.160, expected a finite"),
+    "a target too large": (
+        "a,y\n1,1.5\n2,-1e160\n3,3.5\n",
+        {"held_out": 0},
+        "got -1e.160, expected a finite number of at most",
+    ),
+    "long name": ("a" * 201 + ",y\n1,2\n", {}, "a column's name has 201 characters"),
+    "long cell": (
+        GOOD + "x" * 900 + ",p,3\n",
+        {"kinds": {"a": "number"}, "held_out": 0},
+        "got 'x{49} … x{19}', expected a number",
+    ),
     "stray text": (
         "a,y\n" + "".join(f"{i}.5,{i}.5\n" for i in range(99)) + "x,1.5\n",
         {"held_out": 0},
