@@ -319,10 +319,10 @@ class Model(Evaluation):
         >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
         >>> _ = model.compile("sgd", "mse")
         >>> print(model.summary())
-        layer  class  output  parameters
-        ─────  ─────  ──────  ──────────
-        0      Dense  B×1              3
-        ─────  ─────  ──────  ──────────
+        layer  class  output  parameters  FLOPs
+        ─────  ─────  ──────  ──────────  ─────
+        0      Dense  B×1              3      5
+        ─────  ─────  ──────  ──────────  ─────
         parameters   3 (3 trainable, 0 frozen)
         ...
         """

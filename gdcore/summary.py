@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gdcore.flops import by_layer, by_name
 from gdcore.graph.ir import Shape, topological
 from gdcore.html import Columns
 from gdcore.layers.base import Layer, Parameter, Variable
@@ -79,6 +80,7 @@ class Row:
     kind: str
     output: str
     variables: list[Variable] = field(default_factory=list)
+    flops: int = 0
 
     @property
     def parameters(self) -> str:
@@ -98,45 +100,47 @@ def summary(model: Model) -> Columns:
     Returns
     -------
     str
-        One row for each layer with its path, class, output shape (B is the batch) and parameters.
-        A model from a file has no layers any more, only a graph: its rows are what its
+        One row for each layer with its path, class, output shape (B is the batch), parameters, and
+        the floating-point operations that it takes to predict one sample; they add up to those of
+        the plan. A model from a file has no layers any more, only a graph: its rows are what its
         parameters' names share. Prompts and notebooks show it as it stands.
 
     Examples
     --------
     >>> import gdcore as gd
     >>> model = gd.Sequential([gd.Input(4), gd.Dense(3, activation="relu"), gd.Dense(2)])
-    >>> print(summary(model))  # doctest: +ELLIPSIS
-    layer  class  output  parameters
-    ─────  ─────  ──────  ──────────
-    0      Dense  B×3             15
-    1      Dense  B×2              8
-    ─────  ─────  ──────  ──────────
+    >>> print(summary(model))
+    layer  class  output  parameters  FLOPs
+    ─────  ─────  ──────  ──────────  ─────
+    0      Dense  B×3             15     30
+    1      Dense  B×2              8     14
+    ─────  ─────  ──────  ──────────  ─────
     parameters   23 (23 trainable, 0 frozen)
     states       0
     memory       ... B of parameters, gradients
     training     not compiled
-    prediction   ... FLOPs a sample
+    prediction   44 FLOPs a sample
     """
     try:
         network = model.network()
     except ValueError as error:  # no data has told the size of the input
-        rows = [Row(path, type(layer).__name__, "?") for path, layer in _own_layers(model)]
         shown = [
-            ("layer", "class", "output", "parameters"),
-            *((r.path, r.kind, "?", "?") for r in rows),
+            ("layer", "class", "output", "parameters", "FLOPs"),
+            *((path, type(layer).__name__, "?", "?", "?") for path, layer in _own_layers(model)),
             (),
         ]
-        return Columns(table(shown, "<<<>") + f"\n{error}")
+        return Columns(table(shown, "<<<>>") + f"\n{error}")
     layers = _layer_rows(model, network)
     if layers:
-        shown = [("layer", "class", "output", "parameters")]
-        shown += [(r.path, r.kind, r.output, r.parameters) for r in layers]
-        text = table([*shown, ()], "<<<>")
+        shown = [("layer", "class", "output", "parameters", "FLOPs")]
+        shown += [(r.path, r.kind, r.output, r.parameters, f"{r.flops:,}") for r in layers]
+        text = table([*shown, ()], "<<<>>")
     else:
-        shown_tensors = [("layer", "tensors", "parameters")]
-        shown_tensors += [(r.path, r.kind, r.parameters) for r in _tensor_rows(network)]
-        text = table([*shown_tensors, ()], "<<>")
+        shown_tensors = [("layer", "tensors", "parameters", "FLOPs")]
+        shown_tensors += [
+            (r.path, r.kind, r.parameters, f"{r.flops:,}") for r in _tensor_rows(network)
+        ]
+        text = table([*shown_tensors, ()], "<<>>")
     return Columns("\n".join([text, *_totals(model, network)]))
 
 
@@ -167,13 +171,25 @@ def _layer_rows(model: Model, network: Network) -> list[Row]:
     """A row for each layer: those that attributes hold, then those met in the graph."""
     if model.variables and model.__dict__.get("_graph_outputs") is not None:  # from a file
         return []
+    flops = {layer or model: n for layer, n in by_layer(network).items()}
+    paths = {layer: path for path, layer in model.walk()}
+    names = layer_names(model, network)
+    for layer in flops:  # one that holds others, and computes something between them
+        if layer not in names:
+            names[layer] = paths.get(layer) or (
+                "(model)" if layer is model else _graph_name(layer, network, [*names.values()])
+            )
+    order = [*paths, *names]
     rows: list[Row] = []
-    for layer, path in layer_names(model, network).items():
+    for layer in sorted(names, key=order.index):
+        path = names[layer]
         own = [v for v in layer.variables.values() if v in network.names]
         output = ", ".join(map(_dims, layer.__dict__.get("_output_shapes", [])))
         if layer is model:
             output = ", ".join(_dims(v.shape) for v in network.outputs)
-        rows.append(Row(path, type(layer).__name__, output or "not called", own))
+        rows.append(
+            Row(path, type(layer).__name__, output or "not called", own, flops.get(layer, 0))
+        )
     return rows
 
 
@@ -193,12 +209,16 @@ def _tensor_rows(network: Network) -> list[Row]:
     groups: dict[str, list[Variable]] = {}
     for v, name in network.names.items():
         groups.setdefault(name.rpartition(".")[0] or "(model)", []).append(v)
+    flops = by_name(network)
+    for path in flops:
+        groups.setdefault(path, [])
     return [
         Row(
             path,
             ", ".join(f"{network.names[v].rpartition('.')[2]} {_dims(v.shape)}" for v in own),
             "",
             own,
+            flops.get(path, 0),
         )
         for path, own in groups.items()
     ]

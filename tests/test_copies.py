@@ -5,6 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
+from test_layers import CASES as LAYERS
+from test_layers import data, network
 
 import gdcore as gd
 
@@ -51,6 +53,19 @@ def same(a, b):
     assert list(a.state_dict()) == list(b.state_dict())
     for name, array in a.state_dict().items():
         np.testing.assert_array_equal(array, b.state_dict()[name], name)
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_can_be_copied(name, way):
+    made = network(LAYERS[name])
+    model = gd.Model(made._graph_inputs, made._graph_outputs)  # its loss is a lambda
+    arrays = data(LAYERS[name], 3)
+    given = tuple(arrays) if len(arrays) > 1 else arrays[0]
+    want = model.predict(given)
+    twin = COPIES[way](model)
+    np.testing.assert_array_equal(twin.predict(given), want)
+    same(model, twin)
 
 
 @pytest.mark.parametrize("way", COPIES)

@@ -78,7 +78,7 @@ STOREYS = [
     ("activations", "losses", "optimizers"),
     ("layers",),
     ("network",),
-    ("memory",),
+    ("memory", "flops"),
     ("updates",),
     ("steps", "copies"),
     ("targets", "examination", "summary", "settings", "callbacks"),

@@ -1,7 +1,12 @@
-"""A model's table: layers, shapes, numbers of parameters, memory."""
+"""A model's table: layers, shapes, numbers of parameters, memory, floating-point operations."""
+
+import copy
+import pickle
 
 import numpy as np
 import pytest
+from test_layers import CASES as LAYERS
+from test_layers import network
 
 import gdcore as gd
 from gdcore.summary import amount, table
@@ -67,56 +72,65 @@ def rows(text):
     return [tuple(line.split()) for line in lines[rules[0] + 1 : rules[1]]]
 
 
+def work(found):
+    """The sum of the rows' FLOPs."""
+    return sum(int(row[-1].replace(",", "")) for row in found)
+
+
 CASES = [
     (
         sequential,
-        [("0", "Dense", "B×5", "35"), ("1", "Dropout", "B×5", "0"), ("2", "Dense", "B×2", "12")],
+        [
+            ("0", "Dense", "B×5", "35", "70"),
+            ("1", "Dropout", "B×5", "0", "0"),
+            ("2", "Dense", "B×2", "12", "22"),
+        ],
     ),
     (
         functional,
         [
-            ("dense", "Dense", "B×5", "35"),
-            ("dropout", "Dropout", "B×5", "0"),
-            ("dense_1", "Dense", "B×5", "30"),
-            ("add", "Add", "B×5", "0"),
-            ("head", "Dense", "B×2", "12"),
+            ("dense", "Dense", "B×5", "35", "65"),
+            ("dropout", "Dropout", "B×5", "0", "0"),
+            ("dense_1", "Dense", "B×5", "30", "55"),
+            ("add", "Add", "B×5", "0", "5"),
+            ("head", "Dense", "B×2", "12", "22"),
         ],
     ),
     (
         several,
         [
-            ("flatten", "Flatten", "B×4", "0"),
-            ("concatenate", "Concatenate", "B×7", "0"),
-            ("p", "Dense", "B×4", "32"),
-            ("q", "Dense", "B×1", "8"),
+            ("flatten", "Flatten", "B×4", "0", "0"),
+            ("concatenate", "Concatenate", "B×7", "0", "0"),
+            ("p", "Dense", "B×4", "32", "60"),
+            ("q", "Dense", "B×1", "8", "15"),
         ],
     ),
-    (shared, [("0", "Dense", "B×6", "42")]),
+    (shared, [("0", "Dense", "B×6", "42", "156")]),
     (
         nested,
         [
-            ("body.0", "Dense", "B×3", "21"),
-            ("body.1", "Dense", "B×2", "8"),
-            ("1", "Dense", "B×1", "3"),
+            ("body.0", "Dense", "B×3", "21", "39"),
+            ("body.1", "Dense", "B×2", "8", "14"),
+            ("1", "Dense", "B×1", "3", "5"),
         ],
     ),
     (
         images,
         [
-            ("0", "Conv2D", "B×6×6×4", "40"),
-            ("1", "MaxPool2D", "B×3×3×4", "0"),
-            ("2", "Flatten", "B×36", "0"),
-            ("3", "Dense", "B×10", "370"),
+            ("0", "Conv2D", "B×6×6×4", "40", "2,736"),
+            ("1", "MaxPool2D", "B×3×3×4", "0", "144"),
+            ("2", "Flatten", "B×36", "0", "0"),
+            ("3", "Dense", "B×10", "370", "730"),
         ],
     ),
     (
         own,
         [
-            ("(model)", "Residual", "B×4", "4"),
-            ("inner.0", "Dense", "B×4", "20"),
-            ("inner.1", "Dense", "B×4", "20"),
-            ("norm", "BatchNorm", "B×4", "8"),
-            ("unused", "Dense", "not", "called", "0"),
+            ("(model)", "Residual", "B×4", "4", "8"),
+            ("inner.0", "Dense", "B×4", "20", "108"),
+            ("inner.1", "Dense", "B×4", "20", "36"),
+            ("norm", "BatchNorm", "B×4", "8", "28"),
+            ("unused", "Dense", "not", "called", "0", "0"),
         ],
     ),
 ]
@@ -133,6 +147,7 @@ def test_a_row_for_each_layer(make, expected):
     assert f"parameters   {count:,} ({count:,} trainable, 0 frozen)" in text
     assert f"states       {sum(s.size for s in model.network().states)}" in text
     assert "not compiled" in text
+    assert f"prediction   {work(expected):,} FLOPs a sample" in text
 
 
 @pytest.mark.parametrize(("make", "expected"), CASES, ids=[make.__name__ for make, _ in CASES])
@@ -140,8 +155,42 @@ def test_a_loaded_model_is_grouped_by_the_names_of_its_parameters(make, expected
     model = make()
     model.save(tmp_path / "m.safetensors")
     found = rows(gd.load(tmp_path / "m.safetensors").summary())
-    parameters = {row[0]: row[-1] for row in expected if row[-1] != "0"}
-    assert {row[0]: row[-1] for row in found} == parameters
+    parameters = {row[0]: row[-2] for row in expected if row[-2] != "0"}
+    assert {row[0]: row[-2] for row in found} == parameters
+    assert work(found) == work(expected)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_layers_work_adds_up_to_the_plan_s(name, tmp_path):
+    traced = network(LAYERS[name])
+    model = gd.Model(traced._graph_inputs, traced._graph_outputs)  # its loss is a lambda
+    model.save(tmp_path / "m.safetensors")
+    planned = model.plan.flops(1)
+    copies = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    for same in (model, *copies, gd.load(tmp_path / "m.safetensors")):
+        assert work(rows(same.summary())) == planned
+        assert f"prediction   {planned:,} FLOPs a sample" in same.summary()
+
+
+def test_work_between_layers_counts_to_the_layer_that_does_it():
+    block = Residual(4)
+    model = gd.Sequential([gd.Input(4), block, gd.Dense(2)])
+    found = {row[0]: row[-1] for row in rows(model.summary())}
+    alone = {row[0]: row[-1] for row in rows(own().summary())}
+    assert found["0"] == alone["(model)"] == "8"  # a sum and a product of four
+    assert found["0.inner.0"] == alone["inner.0"]
+    x = gd.Input(4)
+    text = gd.Model(x, x + 2.0 * gd.Dense(4)(x)).summary()
+    assert rows(text) == [
+        ("(model)", "Model", "B×4", "0", "8"),
+        ("dense", "Dense", "B×4", "20", "36"),
+    ]
+
+
+def test_what_prediction_leaves_out_costs_nothing():
+    layers = [gd.Input(4), gd.Rescaling(1 / 255), gd.Dropout(0.5), gd.GaussianNoise(0.1)]
+    model = gd.Sequential([*layers, gd.Flatten(), gd.Dense(1)])
+    assert [row[-1] for row in rows(model.summary())] == ["0", "0", "0", "0", "9"]
 
 
 def test_looking_leaves_the_weights_to_the_seed():
@@ -159,7 +208,7 @@ def test_looking_leaves_the_weights_to_the_seed():
 def test_before_any_data():
     model = gd.Sequential([gd.Dense(3), gd.Dense(2)])
     text = model.summary()
-    assert rows(text) == [("0", "Dense", "?", "?"), ("1", "Dense", "?", "?")]
+    assert rows(text) == [("0", "Dense", "?", "?", "?"), ("1", "Dense", "?", "?", "?")]
     assert "input is not known yet" in text.splitlines()[-1]
 
 
@@ -168,7 +217,7 @@ def test_frozen_parameters():
     model.layers[0].trainable = False
     text = model.summary()
     assert "parameters   47 (12 trainable, 35 frozen)" in text
-    assert rows(text)[0] == ("0", "Dense", "B×5", "35", "frozen")
+    assert rows(text)[0] == ("0", "Dense", "B×5", "35", "frozen", "70")
 
 
 def test_memory_and_work_of_a_step():

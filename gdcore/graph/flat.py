@@ -8,7 +8,7 @@ from typing import Any
 from gdcore.graph.ir import Value, topological
 from gdcore.graph.registry import OPS
 
-Row = tuple[str, tuple[int, ...], dict[str, Any], Any, str, str, Any]
+Row = tuple[str, tuple[int, ...], dict[str, Any], Any, str, str, Any, Any]
 
 
 def flatten(values: Sequence[Value]) -> tuple[list[Row], list[int]]:
@@ -24,6 +24,7 @@ def flatten(values: Sequence[Value]) -> tuple[list[Row], list[int]]:
             v.dtype,
             v.name,
             v.layer,
+            v.within,
         )
         for v in order
     ]
@@ -33,11 +34,11 @@ def flatten(values: Sequence[Value]) -> tuple[list[Row], list[int]]:
 def unflatten(rows: Sequence[Row], wanted: Sequence[int]) -> list[Value]:
     """The values that `flatten` was given; leaves of variables are those that the variables have."""
     made: list[Value] = []
-    for op, inputs, attrs, shape, dtype, name, layer in rows:
+    for op, inputs, attrs, shape, dtype, name, layer, within in rows:
         if "variable" in attrs:
             made.append(attrs["variable"].leaf)
             continue
         value = Value(OPS[op], tuple(made[i] for i in inputs), attrs, shape, dtype, name)
-        value.layer = layer
+        value.layer, value.within = layer, within
         made.append(value)
     return [made[i] for i in wanted]

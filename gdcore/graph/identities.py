@@ -33,6 +33,7 @@ IDENTITY = register(
             Sample(((7,),), {"shape": (100, 7)}),
             Sample(((1, 7, 1),), {"shape": (3, 7, 5)}),
         ),
+        flops=0,
     )
 )
 

@@ -120,7 +120,7 @@ class Value:
     """
 
     __array_ufunc__ = None  # so that ndarray + Value comes to Value.__radd__
-    __slots__ = ("attrs", "dtype", "inputs", "layer", "name", "op", "shape")
+    __slots__ = ("attrs", "dtype", "inputs", "layer", "name", "op", "shape", "within")
 
     def __init__(
         self,
@@ -138,6 +138,7 @@ class Value:
         self.dtype = dtype
         self.name = name
         self.layer: Any = None  # the layer that put it out, for `summary`
+        self.within: Any = None  # the innermost layer that computes it
 
     @property
     def ndim(self) -> int:
@@ -262,6 +263,20 @@ def topological(
     return order
 
 
+def between(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[Value]:
+    """What the outputs are made from, themselves included, up to the inputs."""
+    seen = set(inputs)
+    found: list[Value] = []
+    stack = list(outputs)
+    while stack:
+        value = stack.pop()
+        if value not in seen:
+            seen.add(value)
+            found.append(value)
+            stack.extend(value.inputs)
+    return found
+
+
 def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Value, Value]:
     """Rebuild a graph from its leaves up.
 
@@ -275,7 +290,7 @@ def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Va
             new[value] = rule(value)
         else:
             copy = Value(value.op, inputs, value.attrs, value.shape, value.dtype, value.name)
-            copy.layer = value.layer
+            copy.layer, copy.within = value.layer, value.within
             new[value] = rule(copy)
     return new
 

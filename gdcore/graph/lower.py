@@ -214,7 +214,7 @@ class Emitter:
     def group(self, group: Group) -> list[Instruction]:
         """All instructions of a group."""
         self.out = []
-        flops = sum((np.array(pair(_flops(v))) for v in group.members), np.zeros(2, int))
+        work = sum((np.array(pair(flops(v))) for v in group.members), np.zeros(2, int))
         if group.root is None:
             self.out = [self.map(group, alone=True)]
         else:
@@ -229,11 +229,12 @@ class Emitter:
                 ins.text = root.op.name
             if group.pass_members:
                 self.out[-1].then = self.map(group, alone=False)
-        self.out[-1].flops = (int(flops[0]), int(flops[1]))
+        self.out[-1].flops = (int(work[0]), int(work[1]))
         return self.out
 
 
-def _flops(v: Value) -> Dim:
+def flops(v: Value) -> Dim:
+    """Floating-point operations of a value that an instruction computes."""
     if callable(v.op.flops):
         return v.op.flops(v)
     return size(v.shape) * v.op.flops if v.op.flops else 0

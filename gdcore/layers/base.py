@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gdcore import initializers
-from gdcore.graph.ir import Batch, Dim, Shape, Value
+from gdcore.graph.ir import Batch, Dim, Shape, Value, between
 from gdcore.graph.registry import PARAM, STATE
 
 ROLES = ("kernel", "bias", "norm", "embedding")
@@ -187,6 +187,7 @@ class Layer:
         )
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
+        given: list[Value] = []
         for x in (*inputs, *named.values()):
             parts = x if isinstance(x, list | tuple) else [x]
             if not all(isinstance(p, Value) for p in parts):
@@ -195,12 +196,13 @@ class Layer:
                     f"{type(self).__name__} was called with {got}: a layer takes traced values. "
                     "To compute with data, put it into a model and call predict"
                 )
+            given.extend(parts)
         result = self.forward(*inputs, **named)
-        self._note(result)
+        self._note(result, given)
         return result
 
-    def _note(self, result: Any) -> None:
-        """Remember what was put out, for `summary`."""
+    def _note(self, result: Any, given: Sequence[Value]) -> None:
+        """Remember what was put out, and computed on the way to it, for `summary`."""
         several = list(result.values()) if isinstance(result, dict) else result
         values = several if isinstance(several, list | tuple) else [several]
         if all(isinstance(v, Value) for v in values):
@@ -208,6 +210,9 @@ class Layer:
             for v in values:
                 if v.layer is None:  # or else a layer within this one was there first
                     v.layer = self
+            for v in between(given, values):
+                if v.within is None:
+                    v.within = self
 
     def sublayers(self) -> Iterator[tuple[str, Layer]]:
         """The layers directly in this one: attributes that are layers, or lists or dicts of them.

@@ -1,0 +1,119 @@
+"""Floating-point operations of a prediction, by the layer that asks for them.
+
+They are counted on the graph that the plan is made of, so that the layers' sum is the plan's own figure:
+what simplification takes away costs nothing, what two layers share counts to the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gdcore.graph.feeds import fold_scales
+from gdcore.graph.ir import Value, at_batch, topological
+from gdcore.graph.lower import flops
+from gdcore.graph.phases import specialize
+from gdcore.graph.registry import INPUT
+from gdcore.graph.simplify import simplify
+from gdcore.layers.base import Layer
+from gdcore.network import Network
+
+__all__ = ["by_layer", "by_name", "by_value"]
+
+
+def by_value(network: Network) -> dict[Value, int]:
+    """What each traced value adds to a prediction of one sample.
+
+    Parameters
+    ----------
+    network : Network
+
+    Returns
+    -------
+    dict
+        In the order of computation.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input(8), gd.Dense(4, activation="relu")])
+    >>> [(v.op.name, n) for v, n in by_value(model.network()).items() if n]
+    [('matmul', 64), ('add', 4), ('relu', 4)]
+    """
+    traced = [v for v in topological(network.outputs) if v.op is not INPUT]
+    folded, _ = fold_scales(traced, network.inputs)
+    phase, _ = specialize(folded, training=False)
+    simple = simplify(phase)
+    planned = {v: simple[p] for v, p in zip(traced, phase, strict=True)}
+    needed = set(topological(planned.get(v, v) for v in network.outputs))
+    asks: dict[Value, Value] = {}  # for a planned value, the first traced one that it stands for
+    for v, x in planned.items():
+        asks.setdefault(x, v)
+    found = dict.fromkeys(traced, 0)
+    cost = 0
+    for x in topological(planned.values()):  # what leads to one of them comes right before it
+        if x in needed and x.op.kind not in ("leaf", "alias"):
+            cost += at_batch(flops(x), 1)
+        if x in asks:
+            found[asks[x]] += cost
+            cost = 0
+    return found
+
+
+def by_layer(network: Network) -> dict[Layer | None, int]:
+    """The same by layer; what no layer computes, the model's own `forward` does, stands under None.
+
+    Parameters
+    ----------
+    network : Network
+        That was traced from layers.
+
+    Returns
+    -------
+    dict
+        Layers without any are left out.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(8)
+    >>> model = gd.Model(x, x + gd.Dense(8)(x))
+    >>> [(type(layer).__name__, n) for layer, n in by_layer(model.network()).items()]
+    [('Dense', 136), ('NoneType', 8)]
+    """
+    found: Counter[Layer | None] = Counter()
+    for v, n in by_value(network).items():
+        if n:
+            found[v.within] += n
+    return dict(found)
+
+
+def by_name(network: Network) -> dict[str, int]:
+    """The same for a graph from a file: by what the names of parameters begin with.
+
+    What is computed of no parameter itself counts to those that were used last on the way to it.
+
+    Parameters
+    ----------
+    network : Network
+
+    Returns
+    -------
+    dict
+        Names without any are left out.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> layers = [gd.Input(8), gd.Dense(4, activation="relu"), gd.Dense(1, name="head")]
+    >>> by_name(gd.Sequential(layers).network())
+    {'0': 72, 'head': 9}
+    """
+    owner: dict[Value, str] = {}
+    found: Counter[str] = Counter()
+    for v, n in by_value(network).items():
+        used = [network.names[x.attrs["variable"]] for x in v.inputs if "variable" in x.attrs]
+        before = [owner[x] for x in v.inputs if x in owner]
+        own = [name.rpartition(".")[0] for name in used]
+        owner[v] = next(filter(None, [*own, *before]), "")
+        found[owner[v] or "(model)"] += n
+    return {name: n for name, n in found.items() if n}
