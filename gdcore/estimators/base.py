@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -178,6 +179,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         weights = {} if validation.weights is None else {"sample_weight": validation.weights}
         if self.scoring is not None:
             scorer = check_scoring(self, scoring=self.scoring)
+            if weights and not _takes_weights(scorer):
+                raise ValueError(
+                    f"scoring={getattr(self.scoring, '__name__', self.scoring)!r} takes no "
+                    "sample_weight, and the validation samples have weights: give X_val and y_val "
+                    "without sample_weight_val, or a scorer that takes sample_weight"
+                )
             return lambda: float(scorer(nameless(self), validation.x, validation.y, **weights))
         function = type(self)._score_function
 
@@ -239,6 +246,17 @@ def _not_all_zero(weights: np.ndarray | None) -> np.ndarray | None:
     if weights is not None and not weights.sum() > 0:
         raise ValueError("sample_weight sums to zero: expected a weight above 0 for some sample")
     return weights
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """Whether a scorer, or the metric that it asks, has a parameter for weights of samples."""
+    try:
+        parameters = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
+    except (TypeError, ValueError):  # one that does not tell
+        return True
+    return "sample_weight" in parameters or any(
+        p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()
+    )
 
 
 def nameless(estimator: Estimator) -> Estimator:

@@ -81,7 +81,8 @@ class MLPClassifier(Classifies, Multilayer):
     optimizer : str, Optimizer or None
         One of gdcore's in place of the solver's. An object brings its own learning rate.
     scoring : str, function of (estimator, X, y), or None
-        The validation score, by any scorer of scikit-learn's; by default that of `score`.
+        The validation score, by any scorer of scikit-learn's; by default that of `score`. It gets
+        the validation samples' weights as `sample_weight`, if they have any.
     callbacks : list of Callback, optional
         Called in training, as by `gdcore.Model.fit`.
 
@@ -273,7 +274,8 @@ class MLPRegressor(Regresses, Multilayer):
     optimizer : str, Optimizer or None
         One of gdcore's in place of the solver's. An object brings its own learning rate.
     scoring : str, function of (estimator, X, y), or None
-        The validation score, by any scorer of scikit-learn's; by default that of `score`.
+        The validation score, by any scorer of scikit-learn's; by default that of `score`. It gets
+        the validation samples' weights as `sample_weight`, if they have any.
     callbacks : list of Callback, optional
         Called in training, as by `gdcore.Model.fit`.
 

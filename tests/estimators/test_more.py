@@ -189,6 +189,36 @@ def test_scorer_may_be_a_function(numbers):
     assert all(s < 0 for s in net.validation_scores_)
 
 
+def farthest(est, X, y):
+    return -abs(est.predict(X) - y).max()
+
+
+def by_weight(est, X, y, sample_weight):
+    return -np.average(abs(est.predict(X) - y), weights=sample_weight)
+
+
+@pytest.mark.parametrize("scoring", ["neg_max_error", farthest])
+def test_scorer_that_takes_no_weights(scoring, numbers):
+    """Weighted samples are not scored as if they were not, unless that was asked for."""
+    X, y = numbers
+    weights = np.linspace(0.5, 1.5, len(X))
+    net = MLPRegressor(**few(early_stopping=True, scoring=scoring))
+    with pytest.raises(ValueError, match=r"takes no sample_weight.*X_val and y_val") as caught:
+        net.fit(X, y, sample_weight=weights)
+    assert "\n" not in str(caught.value)
+    net.fit(X, y, sample_weight=weights, X_val=X[:50], y_val=y[:50])
+    assert len(net.validation_scores_) == net.n_iter_
+
+
+@pytest.mark.parametrize("scoring", ["neg_mean_absolute_error", by_weight])
+def test_scorer_that_takes_weights_gets_them(scoring, numbers):
+    X, y = numbers
+    weights = np.linspace(0.5, 1.5, len(X))
+    net = MLPRegressor(**few(early_stopping=True, scoring=scoring))
+    net.fit(X, y, sample_weight=weights, X_val=X, y_val=y, sample_weight_val=weights)
+    assert max(net.validation_scores_) == pytest.approx(by_weight(net, X, y, weights))
+
+
 def test_callbacks(digits):
     seen = []
     stop = gd.EarlyStopping(monitor="loss", patience=1, min_delta=0.2)
