@@ -1,9 +1,9 @@
 """Loggers: what they write, and that a resumed run leaves the files of one that was not cut off."""
 
 import csv
+import importlib.util
 import json
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -138,73 +138,66 @@ def test_tensorboard(tmp_path):
     assert curves(tmp_path / "cut" / "train", "loss")[1] == loss
 
 
-class FakeClient:
-    """What MLflowLogger asks of MLflow's client, remembered."""
-
-    runs: dict = {}
-    experiments: dict = {}
-
-    def __init__(self, tracking_uri=None):
-        pass
-
-    def get_experiment_by_name(self, name):
-        return self.experiments.get(name)
-
-    def create_experiment(self, name):
-        self.experiments[name] = types.SimpleNamespace(experiment_id=f"of {name}")
-        return self.experiments[name].experiment_id
-
-    def create_run(self, experiment, run_name=None):
-        run_id = f"run{len(self.runs)}"
-        self.runs[run_id] = {"in": experiment, "params": {}, "metrics": {}, "status": "RUNNING"}
-        return types.SimpleNamespace(info=types.SimpleNamespace(run_id=run_id))
-
-    def log_param(self, run_id, key, value):
-        assert key not in self.runs[run_id]["params"]
-        self.runs[run_id]["params"][key] = str(value)
-
-    def log_metric(self, run_id, key, value, step):
-        self.runs[run_id]["metrics"][key, step] = value
-
-    def log_artifact(self, run_id, path):
-        self.runs[run_id]["model"] = gd.load(path).steps_done
-
-    def update_run(self, run_id, status):
-        self.runs[run_id]["status"] = status
-
-    def set_terminated(self, run_id):
-        self.runs[run_id]["status"] = "FINISHED"
+@pytest.fixture
+def mlflow(monkeypatch):
+    """The real one, or the small one of `mlflow-skinny`, which can keep runs in a folder."""
+    found = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # recent ones want to be told
+    return found
 
 
-def test_mlflow(tmp_path, monkeypatch):
-    """Against a stand-in for its client; test_mlflow_itself asks the real one."""
-    tracking = types.SimpleNamespace(MlflowClient=FakeClient)
-    monkeypatch.setitem(sys.modules, "mlflow", types.SimpleNamespace(tracking=tracking))
-    monkeypatch.setitem(sys.modules, "mlflow.tracking", tracking)
-    monkeypatch.setattr(FakeClient, "runs", {})
-    monkeypatch.setattr(FakeClient, "experiments", {})
-    model = train(gd.MLflowLogger("digits", params={"width": 8}, log_model=True))
-    run = FakeClient.runs["run0"]
-    assert run["in"] == "of digits" and run["status"] == "FINISHED"
-    assert run["params"]["optimizer"] == "adam" and run["params"]["lr"] == "0.01"
-    assert run["params"]["width"] == "8" and run["params"]["parameters"] == "58"
-    assert [run["metrics"]["val_loss", e] for e in range(4)] == model.history["val_loss"]
-    assert run["model"] == model.steps_done
-    cut_and_resumed(tmp_path, lambda: gd.MLflowLogger("digits"))
-    assert set(FakeClient.runs) == {"run0", "run1"}  # it went on under the same id
-    assert FakeClient.runs["run1"]["metrics"] == run["metrics"]
+def told_by(logger, uri, mlflow):
+    """What a client of MLflow's own reads of a run: its state, settings and numbers."""
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    run = client.get_run(logger.run_id)
+    numbers = {}
+    for name in run.data.metrics:
+        history = client.get_metric_history(logger.run_id, name)
+        numbers[name] = [m.value for m in sorted(history, key=lambda m: m.step)]
+        assert sorted(m.step for m in history) == list(range(len(history)))
+    return run.info, run.data.params, numbers
 
 
-def test_mlflow_itself(tmp_path):
-    tracking = pytest.importorskip("mlflow.tracking")
-    uri = f"sqlite:///{tmp_path / 'runs.db'}"
-    try:
-        logger = gd.MLflowLogger("digits", run_name="first", tracking_uri=uri)
-    except Exception as error:  # the small MLflow has no data base
-        pytest.skip(f"MLflow cannot keep anything here: {error}")
+def test_mlflow_itself(tmp_path, mlflow):
+    uri = (tmp_path / "runs").as_uri()
+    logger = gd.MLflowLogger(
+        "digits", run_name="first", params={"width": 8}, tracking_uri=uri, log_model=True
+    )
     model = train(logger)
-    read = tracking.MlflowClient(tracking_uri=uri).get_metric_history(logger.run_id, "loss")
-    assert [(m.step, m.value) for m in read] == list(enumerate(model.history["loss"]))
+    info, params, numbers = told_by(logger, uri, mlflow)
+    assert (info.status, info.run_name) == ("FINISHED", "first")
+    assert params["optimizer"] == "adam" and params["lr"] == "0.01"
+    assert params["width"] == "8" and params["parameters"] == "58"
+    assert numbers == {name: model.history[name] for name in numbers}
+    assert {"loss", "val_loss", "accuracy", "val_accuracy", "lr"} == set(numbers)
+    path = logger.client.download_artifacts(logger.run_id, "model.safetensors", str(tmp_path))
+    np.testing.assert_array_equal(gd.load(path).predict(X), model.predict(X))
+
+
+def test_mlflow_itself_goes_on_with_a_run(tmp_path, mlflow):
+    uri = (tmp_path / "runs").as_uri()
+    made = []
+
+    def make():
+        made.append(gd.MLflowLogger("digits", tracking_uri=uri))
+        return made[-1]
+
+    model = cut_and_resumed(tmp_path, make)
+    assert made[0].run_id == made[1].run_id
+    info, _, numbers = told_by(made[1], uri, mlflow)
+    assert info.status == "FINISHED"
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    assert len(client.search_runs([info.experiment_id])) == 1
+    # the epoch that was trained twice stands there once
+    assert numbers == {name: model.history[name] for name in numbers}
+
+
+def test_the_small_mlflow_says_what_it_has_not(monkeypatch, mlflow):
+    if importlib.util.find_spec("sqlalchemy") is not None:
+        pytest.skip("the whole of MLflow is here")
+    with pytest.raises(ImportError, match=r'pip install "gdcore\[mlflow\]"') as caught:
+        gd.MLflowLogger("digits", tracking_uri="sqlite:///runs.db")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

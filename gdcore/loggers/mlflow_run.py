@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ class MLflowLogger(Callback):
     Raises
     ------
     ImportError
-        If MLflow is not installed.
+        If MLflow is not installed; or only its small part, `mlflow-skinny`, which has no data base.
 
     Notes
     -----
@@ -60,17 +61,28 @@ class MLflowLogger(Callback):
         log_model: bool = False,
     ) -> None:
         try:
+            from mlflow import MlflowException
             from mlflow.tracking import MlflowClient
         except ImportError as error:
             raise missing("MLflowLogger needs MLflow", "mlflow", error) from None
-        self.client = MlflowClient(tracking_uri=tracking_uri)
+        try:
+            self.client = MlflowClient(tracking_uri=tracking_uri)
+        except MlflowException:
+            # mlflow-skinny speaks of a "registry" then
+            if importlib.util.find_spec("sqlalchemy") is None and _in_database(tracking_uri):
+                raise missing(
+                    "MLflow keeps runs in a data base only if all of it is installed", "mlflow"
+                ) from None
+            raise
         self.experiment, self.run_name = experiment, run_name
         self.params = dict(params or {})
         self.log_model = log_model
         self.run_id: str | None = None
+        # Epochs after the checkpoint that a resumed run had written: MLflow would keep both.
+        self._written: set[tuple[str, int]] = set()
 
     def on_train_begin(self, logs: Logs) -> None:
-        self.run_id = None
+        self.run_id, self._written = None, set()
 
     def state_dict(self) -> dict[str, Any]:
         return {"run_id": self.run_id}
@@ -82,11 +94,17 @@ class MLflowLogger(Callback):
         self.run_id = run_id
         if run_id is not None:
             self.client.update_run(run_id, status="RUNNING")
+            self._written = {
+                (key, metric.step)
+                for key in self.client.get_run(run_id).data.metrics
+                for metric in self.client.get_metric_history(run_id, key)
+            }
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         run_id = self._run()
         for key, value in scalars(logs).items():
-            self.client.log_metric(run_id, key, value, step=epoch)
+            if (key, epoch) not in self._written:
+                self.client.log_metric(run_id, key, value, step=epoch)
 
     def on_train_end(self, logs: Logs) -> None:
         run_id = self._run()
@@ -123,3 +141,11 @@ class MLflowLogger(Callback):
             "parameters": sum(p.size for p in self.model.memory().network.parameters),
             **self.params,
         }
+
+
+def _in_database(tracking_uri: str | None) -> bool:
+    """Whether MLflow is to keep its runs in a data base, not in a folder or on a server."""
+    import mlflow
+
+    scheme = (tracking_uri or mlflow.get_tracking_uri()).partition(":")[0].partition("+")[0]
+    return scheme in ("sqlite", "postgresql", "mysql", "mssql")
