@@ -190,13 +190,19 @@ class Encoder:
         ValueError
             If a column is not there, or a value does not fit its kind.
         """
-        for column in self.columns:
-            if column.name not in table.columns:
-                raise ValueError(
-                    f"{table.source}: no column {column.name!r}"
-                    f"{did_you_mean(column.name, table.names)}, expected the columns of training: "
-                    "add it"
-                )
+        lacking = [c.name for c in self.columns if c.name not in table.columns]
+        if lacking and len(lacking) == len(self.columns):
+            raise ValueError(
+                f"{table.source}: no column of training, but {some_of(table.names, 4)}: expected "
+                f"{some_of(lacking, 4)} as the names of columns, in a file in its first line"
+            )
+        if lacking:
+            more = f"s {some_of(lacking, 8)}" if len(lacking) > 1 else f" {lacking[0]!r}"
+            spare = [name for name in table.names if name not in self.names]
+            raise ValueError(
+                f"{table.source}: no column{more}{did_you_mean(lacking[0], spare)}, expected the "
+                f"columns of training: add {'it' if len(lacking) == 1 else 'them'}"
+            )
         parts = [np.zeros((len(table), 0), np.float32), *(c.encode(table) for c in self.numeric)]
         return Features(np.concatenate(parts, axis=1), [c.encode(table) for c in self.categories])
 
