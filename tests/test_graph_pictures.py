@@ -50,8 +50,8 @@ CASES = [
     (images, ["x", "Conv2D", "MaxPool2D", "Flatten", "Dense"], [(0, 1), (1, 2), (2, 3), (3, 4)]),
     (
         own,
-        ["x", "inner.0: Dense gelu", "inner.1: Dense", "norm: BatchNorm", "×"],
-        [(0, 1), (0, 3), (1, 2), (2, 3), (3, 4)],
+        ["x", "inner.0: Dense gelu", "inner.1: Dense", "+", "norm: BatchNorm", "×"],
+        [(0, 1), (0, 3), (1, 2), (2, 3), (3, 4), (4, 5)],
     ),
     (
         residual,

@@ -56,7 +56,9 @@ def number_streams(outputs: Sequence[Value]) -> list[Value]:
         if v.op is not RANDOM or isinstance(v.attrs["stream"], int):
             return v
         stream = numbers.setdefault(id(v.attrs["stream"]), OWN_STREAMS + len(numbers))
-        return Value(v.op, (), {**v.attrs, "stream": stream}, v.shape)
+        numbered = Value(v.op, (), {**v.attrs, "stream": stream}, v.shape)
+        numbered.layer, numbered.within = v.layer, v.within
+        return numbered
 
     new = rewrite(outputs, number)
     return [new[v] for v in outputs]

@@ -153,6 +153,12 @@ def _nodes(model: Model, network: Network) -> list[Node]:
     outputs = network.outputs
     order = topological(outputs)
     ends = {v for v in order if v.layer is not None}
+    ends |= {  # what a layer is given that no layer put out
+        x
+        for v in order
+        for x in v.inputs
+        if v.within is not x.within and x.op.kind != "leaf" and x.op.name not in HIDDEN
+    }
     if not ends:  # a model from a file: a layer's output is what the next kernel reads
         outputs, _ = specialize(outputs, training=False)
         order = topological(outputs)
