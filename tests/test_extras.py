@@ -63,7 +63,7 @@ PLAIN = [
 ]
 
 CHILD = """
-import contextlib, importlib, io, json, os, sys, tempfile
+import contextlib, importlib.util, io, json, os, sys, tempfile
 import numpy as np
 
 HIDDEN = set(json.loads(sys.argv[1]))

@@ -6,7 +6,6 @@ without HTML gets one line of text.
 
 from __future__ import annotations
 
-import html
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -90,15 +89,17 @@ class Board:
 
     def page(self, head: str, share: float, numbers: Mapping[str, str], tail: str) -> str:
         """The HTML."""
+        from html import escape  # every import counts at the start
+
         cells = "".join(
             f'<td style="text-align:left;padding:0 1em 0 0"><span style="opacity:.6">'
-            f"{html.escape(k)}</span> <b>{html.escape(v)}</b></td>"
+            f"{escape(k)}</span> <b>{escape(v)}</b></td>"
             for k, v in numbers.items()
         )
         return (
-            f'<div style="font-family:monospace;font-size:90%"><div>{html.escape(head)} '
+            f'<div style="font-family:monospace;font-size:90%"><div>{escape(head)} '
             f'<progress value="{share:.4f}" max="1" style="width:16em;vertical-align:middle">'
-            f"</progress> {html.escape(tail)}</div><table><tr>{cells}</tr></table>"
+            f"</progress> {escape(tail)}</div><table><tr>{cells}</tr></table>"
             f"{self._picture()}</div>"
         )
 
