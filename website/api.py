@@ -19,7 +19,7 @@ from typing import Any
 import gdcore
 
 # Each serves one module of the house; what people need of it is exported by another module.
-INTERNAL = {"callbacks", "cli", "errors", "random", "summary"}
+INTERNAL = {"callbacks", "cli", "errors", "flops", "random", "summary"}
 
 
 @dataclass(frozen=True)
