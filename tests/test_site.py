@@ -57,6 +57,20 @@ def test_guides_are_in_order():
     assert set(reference.GUIDES) <= {p.stem for p in (DOCS / "guides").glob("*.md")}
 
 
+def test_a_guide_is_called_by_its_title():
+    """Not by the name of its file, which knows no capitals."""
+    titles = [next(iter(g)) for g in reference.listed((DOCS / "guides").glob("*.md"))]
+    assert "From scikit-learn" in titles and "From PyTorch" in titles
+
+
+def test_no_page_of_the_reference_is_empty():
+    pytest.importorskip("sklearn")
+    pytest.importorskip("narwhals")
+    for path, text in reference.pages().items():
+        assert text.count("\n| [`") >= 1, f"{path} leads nowhere"
+    assert "[`gdcore.Dense`][gdcore.Dense]" in reference.pages()["reference/gdcore.layers.md"]
+
+
 def test_measured_page_is_made_of_the_benchmarks_tables():
     text = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
     page = comparison.page(text)

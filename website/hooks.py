@@ -36,7 +36,7 @@ def on_config(config: Any) -> Any:
     config["nav"] = [
         {"Home": "index.md"},
         {"Tutorial": "tutorial.md"},
-        {"Guides": [f"guides/{g.name}" for g in reference.in_order(guides)]},
+        {"Guides": reference.listed(guides)},
         {"How it works": "how-it-works.md"},
         {"How it is tested": "how-gdcore-is-tested.md"},
         {"Measured": ["comparison.md", "speed.md"]},

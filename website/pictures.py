@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import gdcore as gd
 
 PICTURES: dict[str, Callable[[], bytes]] = {}
@@ -100,9 +102,19 @@ class Block(gd.Layer):
 # --- the pictures ----------------------------------------------------------------------------------
 
 
+@picture("tutorial.svg")
+def tutorial() -> Any:
+    """The tutorial's first training."""
+    (x, y), held = digits()
+    model = gd.Sequential([gd.Dense(64, activation="relu"), gd.Dense(10)])
+    model.compile(optimizer=gd.Adam(lr=1e-3), loss="cross_entropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=20, batch_size=32, validation_data=held, seed=0, verbose=0)
+    return gd.plots.curves(history)
+
+
 @picture("curves.svg")
 def curves() -> Any:
-    """The tutorial's training."""
+    """The training of the first page."""
     (x, y), held = digits()
     model = gd.Sequential([gd.Dense(128, activation="relu"), gd.Dropout(0.2), gd.Dense(10)])
     model.compile(optimizer=gd.Adam(1e-3), loss="cross_entropy", metrics=["accuracy"])
@@ -167,6 +179,27 @@ def confusion() -> Any:
     """Which digits are taken for which."""
     _, (xt, yt) = digits()
     return gd.plots.confusion_matrix(yt, trained()[0].predict(xt))
+
+
+@picture("table.png")
+def table() -> Any:
+    """The report on the houses of the page on tables."""
+    draw = np.random.default_rng(0)
+    rows = []
+    for _ in range(400):
+        size, garden, place = draw.uniform(40, 200), draw.random() < 0.5, int(draw.integers(3))
+        sold = np.datetime64("2024-01-01") + int(draw.integers(300))
+        price = 3000 * size + 40_000 * garden + 60_000 * place + draw.normal(0, 10_000)
+        rows.append(
+            {
+                "size": round(size, 1) if draw.random() < 0.95 else None,
+                "garden": "yes" if garden else "no",
+                "place": ("vale", "town", "hill")[place],
+                "sold": str(sold),
+                "price": round(price),
+            }
+        )
+    return gd.tabular.fit(rows, target="price", epochs=40, verbose=0).report.plot()
 
 
 @picture("lab.png")

@@ -12,25 +12,34 @@ from website import api
 from website.docstrings import Links, markdown, signature
 
 # Guides in the order in which a newcomer meets the questions; those not named here follow by name.
-GUIDES = [
-    "tables",
-    "training-loops",
-    "custom-layers-and-losses",
-    "diagnostics",
-    "saving-and-resuming",
-    "many-models",
-    "data-larger-than-memory",
-    "from-scikit-learn",
-    "from-keras",
-    "from-pytorch",
-]
+GUIDES = {
+    "tables": "Tables",
+    "training-loops": "Training loops",
+    "custom-layers-and-losses": "Custom layers and losses",
+    "diagnostics": "Diagnostics",
+    "saving-and-resuming": "Saving and resuming",
+    "many-models": "Many models at once",
+    "data-larger-than-memory": "Data larger than memory",
+    "from-scikit-learn": "From scikit-learn",
+    "from-keras": "From Keras",
+    "from-pytorch": "From PyTorch",
+}
 
 
 def in_order(guides: Iterable[Path]) -> list[Path]:
     """Guides as the navigation lists them."""
+    known = list(GUIDES)
     return sorted(
-        guides, key=lambda g: (GUIDES.index(g.stem) if g.stem in GUIDES else len(GUIDES), g.stem)
+        guides, key=lambda g: (known.index(g.stem) if g.stem in GUIDES else len(GUIDES), g.stem)
     )
+
+
+def listed(guides: Iterable[Path]) -> list[str | dict[str, str]]:
+    """The navigation's part with the guides, by title."""
+    return [
+        {GUIDES[g.stem]: f"guides/{g.name}"} if g.stem in GUIDES else f"guides/{g.name}"
+        for g in in_order(guides)
+    ]
 
 
 def there() -> dict[str, ModuleType]:
@@ -57,11 +66,20 @@ def pages() -> dict[str, str]:
         home = max((m for m in modules if item.path.startswith(f"{m}.")), key=len)
         owned[home].append(item)
     made = {
-        f"reference/{name}.md": page(name, module, owned[name], links)
+        f"reference/{name}.md": page(
+            name, module, owned[name], elsewhere(name, module, items), links
+        )
         for name, module in modules.items()
     }
     made["reference/index.md"] = overview(modules, owned, links)
     return made
+
+
+def elsewhere(name: str, module: ModuleType, items: list[api.Item]) -> list[api.Item]:
+    """What a module exports that has its entry on another page."""
+    homes = {id(i.object): i for i in items if i.kind != "value"}
+    found = [homes[id(thing)] for _, thing in api.exported(module) if id(thing) in homes]
+    return [i for i in found if i.path.rpartition(".")[0] != name]
 
 
 def overview(modules: dict[str, ModuleType], owned: dict[str, list[api.Item]], links: Links) -> str:
@@ -99,7 +117,9 @@ def value(item: Any) -> str:
     return f"`{text}`" if len(text) < 90 else f"a {type(item).__name__}"
 
 
-def page(name: str, module: ModuleType, items: list[api.Item], links: Links) -> str:
+def page(
+    name: str, module: ModuleType, items: list[api.Item], others: list[api.Item], links: Links
+) -> str:
     """A module: what it says of itself, a table of its names, and each of them."""
     lines = [f"# {name} {{ #{name} }}", "", markdown(inspect.getdoc(module) or "", name, links), ""]
     own = sorted((i for i in items if i.owner is None), key=lambda i: i.path.lower())
@@ -114,6 +134,11 @@ def page(name: str, module: ModuleType, items: list[api.Item], links: Links) -> 
         ]
         if rows:
             lines += [f"**{title}**{{ .section }}", "", "| name | |", "|---|---|", *rows, ""]
+    if others:
+        rows = [
+            f"| [`{i.path}`][{i.path}] | {first_line(i.object, i.path, links)} |" for i in others
+        ]
+        lines += ["**Documented elsewhere**{ .section }", "", "| name | |", "|---|---|", *rows, ""]
     members: dict[str, list[api.Item]] = {}
     for i in items:
         if i.owner is not None and i.described:
