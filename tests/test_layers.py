@@ -1,5 +1,6 @@
 """Every layer: forward against NumPy, gradients of parameters and inputs against central differences."""
 
+import inspect
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -185,6 +186,15 @@ def set_random_weights(model, seed=1):
 
 
 def test_the_table_has_every_layer():
+    """Tests of layers, of ONNX, of copies and of summaries run over it."""
+    written = {
+        name
+        for part in vars(layers).values()
+        if inspect.ismodule(part) and part.__name__.startswith("gdcore.layers.")
+        for name, item in vars(part).items()
+        if inspect.isclass(item) and issubclass(item, gd.Layer) and item.__module__ == part.__name__
+    }
+    assert written | {"Input"} == set(layers.__all__) <= set(gd.__all__)
     assert {name.split("-")[0] for name in CASES} == set(layers.__all__) - {"Input", "Layer"}
 
 
