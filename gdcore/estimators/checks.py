@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 from gdcore import activations
 from gdcore.callbacks import Callback
@@ -84,6 +85,10 @@ SHARE = number(0, 1)
 NORMALIZATION = either(NONE, one_of(NORMALIZATIONS))
 _PER_LAYER = "one for each hidden layer"
 
+SCORER: Rule = (
+    lambda v: isinstance(v, str) and v in get_scorer_names(),
+    "a scorer's name of sklearn.metrics.get_scorer_names()",
+)
 COMMON: Mapping[str, Rule] = {
     "batch_size": either(one_of(("auto",)), whole(1)),
     "max_iter": whole(1),
@@ -107,7 +112,7 @@ COMMON: Mapping[str, Rule] = {
         ),
         "None or a list of gd.Callback instances",
     ),
-    "scoring": either(NONE, instance(str, "a scorer's name"), FUNCTION),
+    "scoring": either(NONE, SCORER, FUNCTION),
 }
 PERCEPTRON: Mapping[str, Rule] = {
     **COMMON,
@@ -145,7 +150,9 @@ def check_settings(estimator: Any, rules: Mapping[str, Rule]) -> None:
         value = getattr(estimator, name)
         if not holds(value):
             guess = ""
-            if isinstance(value, str) and "one of" in words:
+            if isinstance(value, str) and name == "scoring":
+                guess = did_you_mean(value, get_scorer_names())
+            elif isinstance(value, str) and "one of" in words:
                 guess = did_you_mean(value, re.findall(r"'([^']+)'", words))
             raise ValueError(
                 f"{type(estimator).__name__} {name}={value!r}: expected {words}{guess}"

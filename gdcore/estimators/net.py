@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,18 @@ class Net(Estimator):
                 f"{type(self).__name__} model_fn={source!r}: expected a gdcore model, or a "
                 "function of (features, outputs) that returns one"
             )
-        made = source(features, outputs, **(self.model_args or {}))
+        args = self.model_args or {}
+        try:
+            inspect.signature(source).bind(features, outputs, **args)
+        except TypeError as error:
+            given = "".join(f", {name}" for name in args)
+            raise TypeError(
+                f"{type(self).__name__} model_fn cannot be called with (features, outputs{given}) "
+                f"({error}): expected a function of these that returns a gdcore model"
+            ) from None
+        except ValueError:  # one that does not tell what it takes
+            pass
+        made = source(features, outputs, **args)
         if not isinstance(made, Model):
             raise TypeError(
                 f"{type(self).__name__} model_fn returned {type(made).__name__}: expected a "

@@ -189,6 +189,11 @@ def test_scorer_may_be_a_function(numbers):
     assert all(s < 0 for s in net.validation_scores_)
 
 
+def test_a_mistyped_scorer_is_refused_also_where_none_is_needed(digits):
+    with pytest.raises(ValueError, match=r"scoring='roc_au': .* did you mean 'roc_auc'\?"):
+        MLPClassifier(scoring="roc_au").fit(*digits)
+
+
 def farthest(est, X, y):
     return -abs(est.predict(X) - y).max()
 

@@ -113,6 +113,7 @@ def test_a_model_is_copied():
     [
         (None, "model_fn=None: expected a gdcore model, or a function of"),
         (lambda f, o: 3, "model_fn returned int: expected a gdcore model"),
+        (lambda: 3, r"model_fn cannot be called with \(features, outputs\) \(too many positional"),
     ],
 )
 def test_no_model(model_fn, message, numbers):
