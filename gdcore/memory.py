@@ -99,6 +99,8 @@ class Memory:
         self.states = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
         for i, slot in enumerate(self.slot_names):
             assert optimizer is not None
+            if optimizer.initial(slot) == 0.0:
+                continue  # as they are: pages that nothing was written to are not there yet
             self.slots[i * self.n_trainable : (i + 1) * self.n_trainable] = optimizer.initial(slot)
 
     def _room(self, v: Variable) -> int:
@@ -156,14 +158,12 @@ class Memory:
                 self.view(v)[...] = v.data
             elif isinstance(v, Parameter):
                 name = self.network.names[v]
-                drawn = np.asarray(v.initializer(v.shape, Stream(seed, f"init/{name}")))
-                if drawn.shape != v.shape or not np.isfinite(drawn).all():
+                v.initializer.fill(self.view(v), Stream(seed, f"init/{name}"))
+                if not np.isfinite(self.view(v)).all():
                     raise ValueError(
-                        f"the initializer of {name!r} gave an array of shape {drawn.shape}"
-                        f"{'' if drawn.shape != v.shape else ' that is not finite'}: "
-                        f"expected shape {v.shape}"
+                        f"the initializer of {name!r} gave numbers that are not finite, expected "
+                        f"finite ones of {self.dtype}: mend it"
                     )
-                self.view(v)[...] = drawn
             else:
                 self.view(v)[...] = v.initial  # type: ignore[attr-defined]
         if old is not None and old.optimizer is self.optimizer:
