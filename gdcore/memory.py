@@ -87,16 +87,14 @@ class Memory:
         for p in network.parameters:
             if not p.trainable:
                 self.offsets[p], at = at, at + self._room(p)
-        self.params = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
-        self.grads = aligned(max(1, self.n_trainable) * self.dtype.itemsize).view(self.dtype)
-        self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
-        self.slots = aligned(
-            max(1, len(self.slot_names) * self.n_trainable) * self.dtype.itemsize
-        ).view(self.dtype)
-        at = 0
+        n_params, at = at, 0
         for s in network.states:
             self.offsets[s], at = at, at + self._room(s)
-        self.states = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
+        self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
+        # One piece of memory: a large one comes in huge pages, which are there in a quarter of the time.
+        sizes = n_params, self.n_trainable, len(self.slot_names) * self.n_trainable, at
+        whole = aligned(max(1, sum(sizes)) * self.dtype.itemsize).view(self.dtype)
+        self.params, self.grads, self.slots, self.states = np.split(whole, np.cumsum(sizes[:-1]))
         for i, slot in enumerate(self.slot_names):
             assert optimizer is not None
             if optimizer.initial(slot) == 0.0:
