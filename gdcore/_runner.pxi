@@ -11,7 +11,7 @@ cdef class Kinds:
         the buffer protocol's letter; whole numbers must lie in 0 ... limit - 1 unless it is 0; reals must be
         finite where `finite` says so
     """
-    cdef int isa, bits, n
+    cdef int isa, n
     cdef int64_t least, most
     cdef gd_feed feeds[GD_MAX_BUFFERS]
     cdef char letters[GD_MAX_BUFFERS]
@@ -21,7 +21,7 @@ cdef class Kinds:
 
     def __cinit__(self, int isa, int bits, int64_t least, int64_t most, list kinds):
         cdef int i
-        self.isa, self.bits, self.least, self.most, self.n = isa, bits, least, most, len(kinds)
+        self.isa, self.least, self.most, self.n = isa, least, most, len(kinds)
         if self.n > GD_MAX_BUFFERS:
             raise ValueError(f"{self.n} arrays: at most {GD_MAX_BUFFERS} are possible")
         shapes = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,12 @@ LARGE = 1 << 28  # bytes from which on a copy is worth a warning
 
 
 Rows = np.ndarray | SparseRows
+
+
+def is_masked_array(data: Any) -> bool:
+    """Whether it is one of numpy.ma's, which takes 12 ms to import: unless it was, there is none."""
+    ma = sys.modules.get("numpy.ma")
+    return ma is not None and isinstance(data, ma.MaskedArray)
 
 
 def as_array(data: Any, what: str, by_rows: bool = False) -> np.ndarray:
@@ -40,7 +47,7 @@ def as_array(data: Any, what: str, by_rows: bool = False) -> np.ndarray:
     ValueError
         If it is ragged.
     """
-    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+    if is_masked_array(data) and np.ma.is_masked(data):
         raise ValueError(
             f"{what} has masked elements: fill them (data.filled(value)) or drop their rows"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["NonFiniteError", "did_you_mean", "missing", "unknown"]
+__all__ = ["NonFiniteError", "cut", "did_you_mean", "missing", "unknown"]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
@@ -45,6 +45,28 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     word = _nearest(name, known)
     return f" — did you mean {word!r}?" if word is not None else ""
+
+
+def cut(text: object, most: int = 80) -> str:
+    """Return what a file or a user said, short enough for one line: the middle is left out.
+
+    Parameters
+    ----------
+    text : object
+        Its `str` is shown.
+    most : int
+        How many characters are shown.
+
+    Examples
+    --------
+    >>> cut("short"), cut("a" * 50 + "b" * 50, 10)
+    ('short', 'aaaaa … bb')
+    """
+    shown = str(text)
+    if len(shown) <= most:
+        return shown
+    last = (most - 3) // 3
+    return f"{shown[: most - 3 - last]} … {shown[-last:]}"
 
 
 def missing(what: str, extra: str, error: ImportError | None = None) -> ImportError:

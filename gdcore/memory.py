@@ -87,18 +87,18 @@ class Memory:
         for p in network.parameters:
             if not p.trainable:
                 self.offsets[p], at = at, at + self._room(p)
-        self.params = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
-        self.grads = aligned(max(1, self.n_trainable) * self.dtype.itemsize).view(self.dtype)
-        self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
-        self.slots = aligned(
-            max(1, len(self.slot_names) * self.n_trainable) * self.dtype.itemsize
-        ).view(self.dtype)
-        at = 0
+        n_params, at = at, 0
         for s in network.states:
             self.offsets[s], at = at, at + self._room(s)
-        self.states = aligned(max(1, at) * self.dtype.itemsize).view(self.dtype)
+        self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
+        # One piece of memory: a large one comes in huge pages, which are there in a quarter of the time.
+        sizes = n_params, self.n_trainable, len(self.slot_names) * self.n_trainable, at
+        whole = aligned(max(1, sum(sizes)) * self.dtype.itemsize).view(self.dtype)
+        self.params, self.grads, self.slots, self.states = np.split(whole, np.cumsum(sizes[:-1]))
         for i, slot in enumerate(self.slot_names):
             assert optimizer is not None
+            if optimizer.initial(slot) == 0.0:
+                continue  # as they are: pages that nothing was written to are not there yet
             self.slots[i * self.n_trainable : (i + 1) * self.n_trainable] = optimizer.initial(slot)
 
     def _room(self, v: Variable) -> int:
@@ -156,14 +156,12 @@ class Memory:
                 self.view(v)[...] = v.data
             elif isinstance(v, Parameter):
                 name = self.network.names[v]
-                drawn = np.asarray(v.initializer(v.shape, Stream(seed, f"init/{name}")))
-                if drawn.shape != v.shape or not np.isfinite(drawn).all():
+                v.initializer.fill(self.view(v), Stream(seed, f"init/{name}"))
+                if not np.isfinite(self.view(v)).all():
                     raise ValueError(
-                        f"the initializer of {name!r} gave an array of shape {drawn.shape}"
-                        f"{'' if drawn.shape != v.shape else ' that is not finite'}: "
-                        f"expected shape {v.shape}"
+                        f"the initializer of {name!r} gave numbers that are not finite, expected "
+                        f"finite ones of {self.dtype}: mend it"
                     )
-                self.view(v)[...] = drawn
             else:
                 self.view(v)[...] = v.initial  # type: ignore[attr-defined]
         if old is not None and old.optimizer is self.optimizer:

@@ -7,6 +7,7 @@ and layer states outlive a session and are shared by all sessions of a model; th
 from __future__ import annotations
 
 import math
+import mmap
 import os
 import queue
 import threading
@@ -73,8 +74,23 @@ class _Scratch(threading.local):
     def get(self, threads: int) -> np.ndarray:
         need = threads * _core.SCRATCH
         if self.array is None or len(self.array) < need:
-            self.array = aligned(need)
+            try:
+                self.array = np.frombuffer(_pages(need), np.uint8)
+            except (OSError, ValueError, OverflowError):
+                raise MemoryError(
+                    f"cannot get {need:,} bytes of memory: train on fewer than {threads} threads"
+                ) from None
         return self.array
+
+
+def _pages(nbytes: int) -> mmap.mmap:
+    """Memory straight from the system: NumPy asks for huge pages, and most are never touched.
+
+    A forked child gets a copy of its own.
+    """
+    if os.name == "posix":
+        return mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, nbytes)
 
 
 _scratch = _Scratch()

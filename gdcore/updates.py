@@ -29,7 +29,7 @@ class Numbers:
         self.names = [*shared, *(f"{n}/{i}" for i in range(len(groups)) for n in ("lr", "decay"))]
         self.leaves = {n: leaf((), f"h:{n}") for n in self.names}
         self.buffer = aligned(max(64, len(self.names) * dtype.itemsize))
-        self._kept: tuple[object, int, np.ndarray] | None = None
+        self._kept: tuple[int, int, np.ndarray] | None = None
 
     def place(self, value: Value) -> Place | None:
         for i, v in enumerate(self.leaves.values()):
@@ -52,15 +52,15 @@ class Numbers:
 
     def one(self, step: int) -> tuple[np.ndarray, int]:
         """Rows among which is this step's, and its place: of some steps at once, where that will do."""
-        schedule, settings = self.optimizer.schedule, self.optimizer.changes
-        if not schedule.steady:
+        if not self.optimizer.schedule.steady:
             return self.rows(step, 1), 0
+        changes = self.optimizer.changes
         if (
             self._kept is None
-            or self._kept[0] != (schedule, settings)
+            or self._kept[0] != changes
             or not 0 <= step - self._kept[1] < len(self._kept[2])
         ):
-            self._kept = (schedule, settings), step, self.rows(step, AHEAD)
+            self._kept = changes, step, self.rows(step, AHEAD)
         return self._kept[2], step - self._kept[1]
 
 

@@ -196,9 +196,8 @@ def kill_training(kills, rng, log=print):
     return counts
 
 
-def rewrite(path, begun, times=10_000):
+def rewrite(model, path, begun, times=10_000):
     """Save again and again, a model whose weights all are the number of the time."""
-    model = gd.Sequential([gd.Input(300), gd.Dense(300), gd.Dense(50)]).compile("adam", "mse")
     for number in range(begun, begun + times):
         model.set_weights([np.full_like(w, number) for w in model.get_weights()])
         model.save(path)
@@ -209,12 +208,13 @@ def kill_saving(kills, rng, log=print):
     """Kills of processes that save to one file: it is always one of those that were written."""
     counts = {"kills": 0, "seen": 0}
     with tempfile.TemporaryDirectory() as folder:
-        path, last = Path(folder, "model.safetensors"), 1
+        path, last, times = Path(folder, "model.safetensors"), 1, 20
+        model = gd.Sequential([gd.Input(300), gd.Dense(300), gd.Dense(50)]).compile("adam", "mse")
         begun = time.monotonic()
-        ended(*child(rewrite, path, last, 1))
-        long = min(0.5, 3.0 * (time.monotonic() - begun))  # of a machine that others use, too
+        ended(*child(rewrite, model, path, last, times))
+        long = 3.0 * (time.monotonic() - begun) / times  # some three files
         while counts["kills"] < kills:
-            assert ended(*child(rewrite, path, last + 1), rng.uniform(0.0, long)) is None
+            assert ended(*child(rewrite, model, path, last + 1), rng.uniform(0.0, long)) is None
             counts["kills"] += 1
             assert path.exists(), "the file is gone"
             weights = gd.load(path).get_weights()

@@ -65,7 +65,7 @@ SETTINGS = {
     "initializer shape": (
         lambda: built(gd.Dense(3, kernel_initializer=lambda shape, _: np.ones(7))),
         ValueError,
-        "initializer function returned shape (7,), expected (5, 3)",
+        "initializer returned shape (7,), expected (5, 3)",
     ),
     "initializer NaN": (
         lambda: built(gd.Dense(3, kernel_initializer=lambda shape, _: np.full(shape, np.nan))),

@@ -122,6 +122,15 @@ def test_orthogonal(shape):
     assert np.allclose(small, 4 * np.eye(len(small)), atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", sorted(ini._NAMED))
+def test_filling_an_array_gives_the_same_values(name, dtype):
+    rule, shape = ini.get(name), (150, 301)  # several pieces, the last one cut short
+    out = np.empty(shape, dtype)
+    rule.fill(out, Stream(3, "w"))
+    assert np.array_equal(out, rule(shape, Stream(3, "w")).astype(dtype))
+
+
 def test_orthogonal_needs_a_matrix():
     with pytest.raises(ValueError, match=r"at least 2 dimensions, got shape \(3,\)"):
         ini.Orthogonal()((3,), Stream(0, 0))

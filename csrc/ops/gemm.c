@@ -27,8 +27,9 @@ enum { MR = 6 };
 /* Packed are blocks of A, MC x KC, which stay in L2, and of B, KC x NC, of which a panel of NR columns at a
  * time is in L1. bench/products.py chose the sizes. */
 enum { NR = 2 * VL, KC = 256, MC = 1064 / sizeof(real) / MR * MR, NC = 16384 / sizeof(real), CHUNK = 2048 / sizeof(real), MAX_NV = 4 };
-enum { PANEL = KC * NR + VL, STRIP = KC * MR + VL }; /* apart by a line more than a multiple of 4 KB */
-enum { A_SIZE = (MC / MR * STRIP + 16 * VL) * sizeof(real), B_SIZE = NC / NR * PANEL * sizeof(real) };
+/* Panels and strips of k rows lie a line further apart than they are long: not a multiple of 4 KB. */
+#define APART(k, width) ((k) * (width) + VL)
+enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real), B_SIZE = NC / NR * APART(KC, NR) * sizeof(real) };
 /* A matrix of at most so many columns is computed the other way round, TURNED rows at a time: turning over
  * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
 enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
@@ -147,11 +148,11 @@ INLINE void load_square(vec square[VL], const real *x, int64_t row, int64_t n, i
 /* Panels of b: k rows of NR columns each, the missing ones zero. */
 static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
   if (col == 1) { /* rows lie far apart: a good piece of each is copied */
-    for (; n > CHUNK; n -= CHUNK, b += CHUNK, to += CHUNK / NR * PANEL) pack_panels(to, b, row, col, k, CHUNK);
+    for (; n > CHUNK; n -= CHUNK, b += CHUNK, to += CHUNK / NR * APART(k, NR)) pack_panels(to, b, row, col, k, CHUNK);
     for (int64_t i = 0; i < k; ++i, to += NR, b += row) {
       real *at = to;
       int64_t j = 0;
-      for (; j + NR <= n; j += NR, at += PANEL)
+      for (; j + NR <= n; j += NR, at += APART(k, NR))
         for (int v = 0; v < NR; v += VL) v_store(at + v, v_load(b + j + v));
       if (j < n)
         for (int v = 0; v < NR; v += VL) {
@@ -168,7 +169,7 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
       vec square[VL];
       load_square(square, b + (j < n ? j * col : 0) + i, col, gd_max(0, gd_min(VL, n - j)), rows);
       v_transpose(square);
-      real *at = to + j / NR * PANEL + i * NR + j % NR;
+      real *at = to + j / NR * APART(k, NR) + i * NR + j % NR;
       for (int64_t r = 0; r < rows; ++r) v_store(at + r * NR, square[r]);
     }
 }
@@ -271,14 +272,14 @@ static void gemm_window_of(const gemm_sizes *g, const gemm_window *w, real *c, c
         const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
         if (pack_a)
           for (int64_t s = 0, r = ic; s < strips; r += base + (s < more), ++s)
-            pack_strip(strip + s * STRIP, a + r * g->a_row + kb * g->a_col, g->a_row, g->a_col, base + (s < more), k);
+            pack_strip(strip + s * APART(k, MR), a + r * g->a_row + kb * g->a_col, g->a_row, g->a_col, base + (s < more), k);
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
-          const real *bp = pack_b ? panel + (j - jc) / NR * PANEL : b + kb * g->b_row + j;
+          const real *bp = pack_b ? panel + (j - jc) / NR * APART(k, NR) : b + kb * g->b_row + j;
           for (int64_t s = 0, r = ic; s < strips; r += base + (s < more), ++s) {
             const int64_t m = base + (s < more);
-            tile_args t = {c + r * g->c_row + j, pack_a ? strip + s * STRIP : a + r * g->a_row + kb * g->a_col, bp,
+            tile_args t = {c + r * g->c_row + j, pack_a ? strip + s * APART(k, MR) : a + r * g->a_row + kb * g->a_col, bp,
                            g->c_row, g->a_row, g->a_col, pack_b ? NR : g->b_row, k, n, kb == 0};
             tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
           }

@@ -16,7 +16,6 @@
 #include "map_functions.h"
 #include "../map_ops.h"
 #include "../ops.h"
-#include "../rng.h"
 
 enum { DIRECT = 0, SPREAD = 1, SCALAR = 2, COUNT = 3 };
 enum { BLOCK = 2048 / sizeof(real), MAX_DIMS = 8, MAX_REGS = 128 };
@@ -99,18 +98,12 @@ HEAD(where) {
   LOOP(c = NEXT(0); a = NEXT(1); b = NEXT(2), c = LAST(0); a = LAST(1); b = LAST(2), e_where(c, a, b))
 }
 
-/* Uniform on [0, 1): the top 24 (float32) or 53 (float64) bits of the counter's draw. */
+/* The counter of a draw is the element's number. */
 HEAD(random_uniform) {
   (void)x;
   const uint64_t key = gd_rng_key(at->run->seed, (uint64_t)par[0], at->run->step);
-  for (int64_t i = 0; i < n; ++i) {
-    uint64_t bits = gd_philox((uint64_t)(at->first + i), key);
-#if GD_REAL_BITS == 32
-    y[i] = (real)((uint32_t)bits >> 8) * (real)0x1p-24;
-#else
-    y[i] = (real)(bits >> 11) * (real)0x1p-53;
-#endif
-  }
+  vec a;
+  LOOP(a = v_uniform((uint64_t)(at->first + i), key), a = v_uniform((uint64_t)(at->first + i), key), a)
 }
 
 #define ROW(name) map_##name,

@@ -37,6 +37,22 @@ int64_t GD_NAME(gd_copy_units)(const gd_ins *ins, int64_t batch) {
 MOVE(real)
 MOVE(int32_t)
 
+/* Some rows of y, at most VL, from as many neighbours in the rows of x: turned over a square at a time. */
+static void turn_rows(real *y, int64_t y_row, const real *x, int64_t x_row, int64_t rows, int64_t n) {
+  for (int64_t c = 0; c < n; c += VL) {
+    const int64_t columns = gd_min(VL, n - c);
+    vec square[VL];
+    if (rows == VL && columns == VL) {
+#pragma GCC unroll 16
+      for (int j = 0; j < VL; ++j) square[j] = v_load(x + (c + j) * x_row);
+    } else {
+      for (int j = 0; j < VL; ++j) square[j] = j < columns ? v_load_n(x + (c + j) * x_row, rows) : v_zero();
+    }
+    v_transpose(square);
+    for (int64_t i = 0; i < rows; ++i) v_store_n(y + i * y_row + c, square[i], columns);
+  }
+}
+
 void GD_NAME(gd_copy)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const int64_t nd = ins->attr[0], rows = rows_in_unit(ins, run->batch);
   int64_t shape[MAX_DIMS] = {1}, ys[MAX_DIMS] = {0}, xs[MAX_DIMS] = {0};
@@ -46,13 +62,18 @@ void GD_NAME(gd_copy)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
     xs[d] = gd_size(ins->dim[2 * nd + d], run->batch);
   }
   const int64_t last = nd > 0 ? nd - 1 : 0, end = gd_min(outer_size(ins, run->batch), hi * rows);
-  for (int64_t r = lo * rows; r < end; ++r) {
+  const int turns = last > 0 && ins->ref[0].type != GD_INT32 && ys[last] == 1 && xs[last] != 1 && xs[last - 1] == 1;
+  for (int64_t r = lo * rows, taken; r < end; r += taken) {
     int64_t yo = gd_size(ins->dim[3 * nd], run->batch), xo = gd_size(ins->dim[3 * nd + 1], run->batch);
     for (int64_t d = last - 1, left = r; d >= 0; --d) {
       yo += left % shape[d] * ys[d], xo += left % shape[d] * xs[d];
       left /= shape[d];
     }
-    if (ins->ref[0].type == GD_INT32)
+    taken = 1;
+    if (turns) {
+      taken = gd_min(gd_min(VL, end - r), shape[last - 1] - r % shape[last - 1]);
+      turn_rows((real *)gd_at(run, ins, 0) + yo, ys[last - 1], (real *)gd_at(run, ins, 1) + xo, xs[last], taken, shape[last]);
+    } else if (ins->ref[0].type == GD_INT32)
       move_int32_t((int32_t *)gd_at(run, ins, 0) + yo, ys[last], (int32_t *)gd_at(run, ins, 1) + xo, xs[last], shape[last]);
     else move_real((real *)gd_at(run, ins, 0) + yo, ys[last], (real *)gd_at(run, ins, 1) + xo, xs[last], shape[last]);
   }

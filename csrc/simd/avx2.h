@@ -15,6 +15,7 @@ typedef __m256d vec;
 typedef int64_t vmask __attribute__((vector_size(32)));
 #define I_(op) _mm256_##op##_pd
 #endif
+typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
 
 /* lanes below n all ones */
 VFN __m256i m_first(int64_t n)
@@ -25,6 +26,8 @@ VFN __m256i m_first(int64_t n)
 	return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 #endif
 }
+
+VFN wide w_mul32(wide a, wide b) { return (wide)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 
 VFN vec v_set1(real a) { return I_(set1)(a); }
 

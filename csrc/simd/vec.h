@@ -11,8 +11,9 @@
  *   transpose.h  a square of VL x VL
  *   vmath.h   exp, expm1, log, log1p, tanh, sigmoid, erf
  *   vmath2.h  sin, cos, pow
+ *   vrandom.h uniform random numbers
  *
- * Types: `real`, `vec` (VL reals), `vmask` (a truth value per lane).
+ * Types: `real`, `vec` (VL reals), `vmask` (a truth value per lane), `wide` (64-bit lanes).
  *
  *   v_load_n, v_store_n     the first n lanes, 0 <= n <= VL; memory beyond is not
  *                           touched, lanes beyond load as 0
@@ -158,5 +159,6 @@ VFN vec v_split(vec x, vec *e)
 #include "transpose.h"
 #include "vmath.h"
 #include "vmath2.h"
+#include "vrandom.h"
 
 #endif

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.errors import cut
 from gdcore.io import FileFormatError
 
 PREFIX = "fit:"  # of the tensors' names
@@ -72,7 +73,9 @@ def unpack(text: str, tensors: Mapping[str, np.ndarray]) -> Any:
     try:
         return _lively(json.loads(text, parse_constant=_no_constant), tensors, DEPTH)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FileFormatError(f"the state of training does not make sense ({error})") from None
+        raise FileFormatError(
+            f"the state of training does not make sense ({cut(error, 200)})"
+        ) from None
 
 
 def _no_constant(name: str) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.datasets.idx_files import MOST_INFLATION
+from gdcore.errors import cut
 
 __all__ = ["npz"]
 
@@ -143,7 +144,7 @@ def _archive(path: Path) -> Iterator[tuple[IO[bytes], int, zipfile.ZipFile | Non
                 yield file, size, archive
         except _DAMAGE as error:
             raise ValueError(
-                f"{path}: not a sound .npz file ({error or type(error).__name__}), got {size} "
+                f"{path}: not a sound .npz file ({cut(error, 200) or type(error).__name__}), got {size} "
                 "bytes, expected what numpy.savez writes: write it again"
             ) from None
 
@@ -238,7 +239,7 @@ def _body(file: IO[bytes], size: int, what: str) -> NDArray[Any]:
         shape, fortran, dtype = _header(file)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{what} has no sound array header ({error}), expected what numpy.savez "
+            f"{what} has no sound array header ({cut(error, 200)}), expected what numpy.savez "
             "writes: write it again"
         ) from None
     if dtype.hasobject:

@@ -69,6 +69,30 @@ class Initializer:
         """Return values of the given shape, drawn from `stream` where they are random."""
         raise NotImplementedError
 
+    def fill(self, out: NDArray[Any], stream: Stream) -> None:
+        """Write the values into an array, without a copy where they can be drawn in pieces.
+
+        Parameters
+        ----------
+        out : ndarray of float32 or float64
+            Its shape is that of the values.
+        stream : Stream
+            What they are drawn from.
+
+        Raises
+        ------
+        ValueError
+            If the rule gives another shape.
+
+        Examples
+        --------
+        >>> out = np.empty((2, 2), np.float32)
+        >>> Constant(1.5).fill(out, Stream(0, "w"))
+        >>> out.tolist()
+        [[1.5, 1.5], [1.5, 1.5]]
+        """
+        out[...] = _shaped(self(out.shape, stream), out.shape)
+
 
 @dataclass(frozen=True)
 class Constant(Initializer):
@@ -111,6 +135,9 @@ class Uniform(Initializer):
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return uniform values."""
         return stream.uniform(shape, self.low, self.high)
+
+    def fill(self, out: NDArray[Any], stream: Stream) -> None:
+        stream.fill_uniform(out, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -193,12 +220,18 @@ class VarianceScaling(Initializer):
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return uniform or truncated normal values of variance ``scale / fan``."""
+        return self._rule(shape)(shape, stream)
+
+    def fill(self, out: NDArray[Any], stream: Stream) -> None:
+        self._rule(out.shape).fill(out, stream)
+
+    def _rule(self, shape: tuple[int, ...]) -> Uniform | TruncatedNormal:
         fan_in, fan_out = fans(shape)
         fan = {"in": fan_in, "out": fan_out, "mean": (fan_in + fan_out) / 2}[self.fan]
         std = math.sqrt(self.scale / max(1.0, fan))
         if self.distribution == "uniform":
-            return stream.uniform(shape, -math.sqrt(3.0) * std, math.sqrt(3.0) * std)
-        return stream.truncated_normal(shape, 0.0, std / TRUNCATED_STD)
+            return Uniform(-math.sqrt(3.0) * std, math.sqrt(3.0) * std)
+        return TruncatedNormal(std / TRUNCATED_STD)
 
 
 @dataclass(frozen=True)
@@ -272,10 +305,13 @@ class Custom(Initializer):
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return what the function returns, as float64."""
-        values = np.array(self.function(shape, stream), dtype=np.float64)
-        if values.shape != tuple(shape):
-            raise ValueError(
-                f"the initializer function returned shape {values.shape}, expected "
-                f"{tuple(shape)}: build the array from the shape that it is given"
-            )
-        return values
+        return _shaped(np.array(self.function(shape, stream), dtype=np.float64), shape)
+
+
+def _shaped(values: Values, shape: tuple[int, ...]) -> Values:
+    if np.shape(values) != tuple(shape):
+        raise ValueError(
+            f"the initializer returned shape {np.shape(values)}, expected {tuple(shape)}: build "
+            "the array from the shape that it is given"
+        )
+    return values

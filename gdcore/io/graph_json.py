@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gdcore import initializers
+from gdcore.errors import cut
 from gdcore.graph.identities import COUNT
 from gdcore.graph.ir import INT, REAL, Batch, Value, topological
 from gdcore.graph.registry import CONSTANT, INPUT, OPS, PARAM, RANGE, STATE, Op, apply, input_value
@@ -156,7 +157,9 @@ def from_json(
             AssertionError,
             OverflowError,
         ) as error:
-            raise FileFormatError(f"model graph: node {i} does not make sense ({error})") from None
+            raise FileFormatError(
+                f"model graph: node {i} does not make sense ({cut(error, 200)})"
+            ) from None
         if value.shape != shape(_get(node, "shape", list)):
             raise bad(
                 f"the shape of node {i} ({value.op.name})", node["shape"], str(encoded(value.shape))

@@ -12,6 +12,7 @@ import numpy as np
 from gdcore import losses as loss_functions
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
+from gdcore.errors import cut
 from gdcore.graph.ir import Value
 from gdcore.io import safetensors
 from gdcore.io.graph_json import from_json, to_json
@@ -192,7 +193,7 @@ def load_network(path: str | PathLike[str]) -> Model:
         RecursionError,
     ) as error:
         raise FileFormatError(
-            f"{path}: the model's description does not make sense ({error})"
+            f"{path}: the model's description does not make sense ({cut(error, 200)})"
         ) from None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdcore.arrays import is_masked_array
 from gdcore.io.atomic import array_chunks, fill_array, write_atomically
 from gdcore.io.header import (
     FROM_FILE,
@@ -169,7 +170,7 @@ def _checked(where: str, name: object, value: object) -> tuple[str, npt.NDArray[
         raise TypeError(f"{where}: got a name of {type(name).__name__}, expected a str")
     if name in ("", METADATA) or not is_text(name):
         raise ValueError(f"{where}: expected a name of valid Unicode, not '' or {METADATA!r}")
-    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+    if not isinstance(value, np.ndarray) or is_masked_array(value):
         raise TypeError(f"{where}: got a {type(value).__name__}, expected a numpy.ndarray")
     code = f"{value.dtype.kind}{value.dtype.itemsize}"
     if code not in TO_FILE or value.dtype.newbyteorder("=") != np.dtype(code):

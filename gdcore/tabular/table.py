@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore.errors import did_you_mean
+from gdcore.errors import cut, did_you_mean
 
 __all__ = ["MISSING", "Raw", "SettingError", "Table", "number", "quoted", "some_of"]
 
@@ -192,8 +192,7 @@ def check_names(source: str, names: Sequence[str]) -> None:
 
 def quoted(text: object) -> str:
     """A cell as an error shows it: the middle of a long one is left out."""
-    shown = repr(text)
-    return shown if len(shown) <= 80 else f"{shown[:50]} … {shown[-20:]}"
+    return cut(repr(text))
 
 
 def some_of(texts: Sequence[str], most: int) -> str:
