@@ -191,6 +191,7 @@ def serve(answer: Callable[[Any], Any]) -> None:
 def limited(threads: int, isa: str | None) -> dict[str, str]:
     """The environment of a process that may use so many threads, and this instruction set."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an import that compiles takes thrice as long
     if isa is not None:
         environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
     return environment
