@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,13 @@ def test_import_takes_nothing_optional(child):
         "csv",
         "difflib",
     }
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="Python with a GIL")
+def test_import_leaves_the_gil_off():
+    code = "import sys, gdcore; print(sys._is_gil_enabled())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_import_starts_no_thread(child):
