@@ -9,7 +9,8 @@
  *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then)
  *
  * Every element of C is summed over k = 0 ... K-1 in that order, in blocks of KC, whatever tile it
- * falls in: so the bits do not depend on how the work is dealt out.
+ * falls in, but for a single column, which is made of dot products: so the bits depend neither on how
+ * the work is dealt out nor on the number of rows.
  */
 #include "../ops.h"
 #include "../simd/vec.h"
@@ -18,15 +19,15 @@
 
 /* Register tiles: MR rows of 2 vectors fill the registers; with few rows, wider ones hide the latency. */
 #if defined(GD_ISA_avx512)
-enum { MR = 14 };
+enum { MR = 14, KC = 512 }; /* its second caches are large, and deep blocks pass over C less often */
 #elif defined(GD_ISA_neon)
-enum { MR = 12 };
+enum { MR = 12, KC = 256 };
 #else
-enum { MR = 6 };
+enum { MR = 6, KC = 256 };
 #endif
 /* Packed are blocks of A, MC x KC, which stay in L2, and of B, KC x NC, of which a panel of NR columns at a
- * time is in L1. bench/products.py chose the sizes. */
-enum { NR = 2 * VL, KC = 256, MC = 1064 / sizeof(real) / MR * MR, NC = 16384 / sizeof(real), CHUNK = 2048 / sizeof(real), MAX_NV = 4 };
+ * time is in L1, or on its way there. bench/products.py chose the sizes. */
+enum { NR = 2 * VL, MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)), CHUNK = 2048 / sizeof(real), MAX_NV = 4 };
 /* Panels and strips of k rows lie a line further apart than they are long: not a multiple of 4 KB. */
 #define APART(k, width) ((k) * (width) + VL)
 enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real), B_SIZE = NC / NR * APART(KC, NR) * sizeof(real) };
@@ -199,19 +200,75 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
 
-/* Few rows: the rows of B are streamed once, four vectors wide. */
+/* Few rows: the rows of B are streamed once, four vectors wide; of a large B a few at a time, so that each is
+ * read on where it was left. bench/products.py chose how many. */
 static void gemm_few_rows(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  for (int64_t kb = 0; kb < g->k || kb == 0; kb += KC)
+  const int64_t depth = g->k * g->n > 1 << 18 ? 16 : KC;
+  for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth)
     for (int64_t j = w->c0; j < w->c1;) {
       const int64_t left = w->c1 - j;
       const int nv = left >= 4 * VL ? 4 : left > VL ? 2 : 1;
       const int64_t n = gd_min(left, nv * VL);
       tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a_row + kb * g->a_col, b + kb * g->b_row + j,
-                     g->c_row, g->a_row, g->a_col, g->b_row, gd_min(KC, g->k - kb), n, kb == 0};
+                     g->c_row, g->a_row, g->a_col, g->b_row, gd_min(depth, g->k - kb), n, kb == 0};
       const int64_t m = w->r1 - w->r0;
       (nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
       j += n;
     }
+}
+
+/* Few rows, and columns of B that lie along k: squares of B are turned over in registers. */
+static void gemm_few_rows_turned(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  const int two = w->r1 - w->r0 == 2;
+  const real *a0 = a + w->r0 * g->a_row, *a1 = a0 + two * g->a_row;
+  real *c0 = c + w->r0 * g->c_row;
+  for (int64_t j = w->c0; j < w->c1; j += VL) {
+    const int64_t n = gd_min(VL, w->c1 - j);
+    vec sum0 = v_zero(), sum1 = v_zero();
+    for (int64_t k = 0; k < g->k; k += VL) {
+      const int64_t deep = gd_min(VL, g->k - k);
+      vec square[VL];
+      load_square(square, b + j * g->b_col + k, g->b_col, n, deep);
+      v_transpose(square);
+      if (deep == VL && !two) {
+#pragma GCC unroll 16
+        for (int i = 0; i < VL; ++i) sum0 = v_fma(v_set1(a0[(k + i) * g->a_col]), square[i], sum0);
+      } else {
+        for (int64_t i = 0; i < deep; ++i) {
+          sum0 = v_fma(v_set1(a0[(k + i) * g->a_col]), square[i], sum0);
+          sum1 = v_fma(v_set1(a1[(k + i) * g->a_col]), square[i], sum1);
+        }
+      }
+    }
+    v_store_n(c0 + j, sum0, n);
+    if (two) v_store_n(c0 + g->c_row + j, sum1, n);
+  }
+}
+
+/* One column, and rows of A that lie along k: dot products, four rows at a time. Each is summed lane by
+ * lane in two turns, and then the lanes, which depends on K alone. */
+static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  enum { AT_ONCE = 4 };
+  for (int64_t r = w->r0; r < w->r1; r += AT_ONCE) {
+    const real *x[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; ++i) x[i] = a + gd_min(r + i, w->r1 - 1) * g->a_row;
+    vec even[AT_ONCE], odd[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; ++i) even[i] = odd[i] = v_zero();
+    int64_t k = 0;
+    for (; k + 2 * VL <= g->k; k += 2 * VL) {
+      const vec b0 = v_load(b + k), b1 = v_load(b + k + VL);
+#pragma GCC unroll 4
+      for (int i = 0; i < AT_ONCE; ++i) {
+        even[i] = v_fma(v_load(x[i] + k), b0, even[i]);
+        odd[i] = v_fma(v_load(x[i] + k + VL), b1, odd[i]);
+      }
+    }
+    for (; k < g->k; k += VL) {
+      const int64_t n = gd_min(VL, g->k - k);
+      for (int i = 0; i < AT_ONCE; ++i) even[i] = v_fma(v_load_n(x[i] + k, n), v_load_n(b + k, n), even[i]);
+    }
+    for (int i = 0; i < gd_min(AT_ONCE, w->r1 - r); ++i) c[(r + i) * g->c_row] = v_hsum(v_add(even[i], odd[i]));
+  }
 }
 
 /* The elementwise pass on what is finished, if there is one. */
@@ -245,13 +302,13 @@ static void gemm_narrow(const gemm_sizes *g, const gemm_window *w, real *c, cons
 static void gemm_window_of(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b,
                            char *scratch, const gemm_then *then) {
   const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
-  if (g->n <= (g->a_row == 1 ? NARROW_COLUMNS : NARROW) && rows >= VL) {
-    gemm_narrow(g, w, c, a, b, scratch);
+  if (rows <= 2 && g->b_col == 1) {
+    gemm_few_rows(g, w, c, a, b);
     finish(then, g, w);
     return;
   }
-  if (rows <= 2 && g->b_col == 1) {
-    gemm_few_rows(g, w, c, a, b);
+  if (rows <= 2 && g->b_row == 1) {
+    gemm_few_rows_turned(g, w, c, a, b);
     finish(then, g, w);
     return;
   }
@@ -321,7 +378,14 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
     const int64_t from = first * cut.width, to = gd_min(last * cut.width, cut.by_rows ? g.m : g.n);
     const gemm_window w = cut.by_rows ? (gemm_window){from, to, 0, g.n} : (gemm_window){0, g.m, from, to};
     then.row = matrix * g.m;
-    gemm_window_of(&g, &w, c + matrix * g.c_batch, a + matrix * g.a_batch, b + matrix * g.b_batch, run->scratch, &then);
+    real *cm = c + matrix * g.c_batch;
+    const real *am = a + matrix * g.a_batch, *bm = b + matrix * g.b_batch;
+    const int dots = g.n == 1 && g.a_col == 1 && g.b_row == 1;
+    if (dots || (g.n <= (g.a_row == 1 ? NARROW_COLUMNS : NARROW) && w.r1 - w.r0 >= VL)) {
+      if (dots) gemm_dots(&g, &w, cm, am, bm);
+      else gemm_narrow(&g, &w, cm, am, bm, run->scratch);
+      finish(&then, &g, &w);
+    } else gemm_window_of(&g, &w, cm, am, bm, run->scratch, &then);
     if (ins->attr[0] && w.r0 == 0) column_sums(&g, w.c0, w.c1, (real *)gd_at(run, ins, 3), b);
     lo += last - first;
   }
