@@ -15,7 +15,7 @@ typedef __m256d vec;
 typedef int64_t vmask __attribute__((vector_size(32)));
 #define I_(op) _mm256_##op##_pd
 #endif
-typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
+typedef uint64_t vwide __attribute__((vector_size(sizeof(vec))));
 
 /* lanes below n all ones */
 VFN __m256i m_first(int64_t n)
@@ -27,7 +27,7 @@ VFN __m256i m_first(int64_t n)
 #endif
 }
 
-VFN wide w_mul32(wide a, wide b) { return (wide)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+VFN vwide w_mul32(vwide a, vwide b) { return (vwide)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 
 VFN vec v_set1(real a) { return I_(set1)(a); }
 

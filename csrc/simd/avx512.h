@@ -18,12 +18,12 @@ typedef __mmask8 vmask;
 #define I_(op) _mm512_##op##_pd
 #define I_CMP _mm512_cmp_pd_mask
 #endif
-typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
+typedef uint64_t vwide __attribute__((vector_size(sizeof(vec))));
 
 /* n lanes on, 0 <= n <= VL */
 VFN vmask m_first(int64_t n) { return (vmask)((1u << n) - 1); }
 
-VFN wide w_mul32(wide a, wide b) { return (wide)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+VFN vwide w_mul32(vwide a, vwide b) { return (vwide)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
 
 VFN vec v_set1(real a) { return I_(set1)(a); }
 

@@ -16,9 +16,9 @@ typedef __m128d vec;
 typedef int64_t vmask __attribute__((vector_size(16)));
 #define I_(op) _mm_##op##_pd
 #endif
-typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
+typedef uint64_t vwide __attribute__((vector_size(sizeof(vec))));
 
-VFN wide w_mul32(wide a, wide b) { return (wide)_mm_mul_epu32((__m128i)a, (__m128i)b); }
+VFN vwide w_mul32(vwide a, vwide b) { return (vwide)_mm_mul_epu32((__m128i)a, (__m128i)b); }
 
 VFN vec v_set1(real a) { return I_(set1)(a); }
 

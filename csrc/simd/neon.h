@@ -15,9 +15,9 @@ typedef float64x2_t vec;
 typedef uint64x2_t vmask;
 #define I_(op) op##_f64
 #endif
-typedef uint64_t wide __attribute__((vector_size(sizeof(vec))));
+typedef uint64_t vwide __attribute__((vector_size(sizeof(vec))));
 
-VFN wide w_mul32(wide a, wide b) { return (wide)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b)); }
+VFN vwide w_mul32(vwide a, vwide b) { return (vwide)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b)); }
 
 VFN vec v_set1(real a) { return I_(vdupq_n)(a); }
 

@@ -13,7 +13,7 @@
  *   vmath2.h  sin, cos, pow
  *   vrandom.h uniform random numbers
  *
- * Types: `real`, `vec` (VL reals), `vmask` (a truth value per lane), `wide` (64-bit lanes).
+ * Types: `real`, `vec` (VL reals), `vmask` (a truth value per lane), `vwide` (64-bit lanes).
  *
  *   v_load_n, v_store_n     the first n lanes, 0 <= n <= VL; memory beyond is not
  *                           touched, lanes beyond load as 0

@@ -11,22 +11,22 @@ enum { WIDE = sizeof(vec) / sizeof(uint64_t) };
 typedef double vdouble __attribute__((vector_size(sizeof(vec))));
 
 /* Whole numbers below 2^52 as doubles: put under the exponent of 2^52. */
-VFN vdouble w_to_double(wide v)
+VFN vdouble w_to_double(vwide v)
 {
-	const wide exponent = (wide){0} + 0x4330000000000000u;
+	const vwide exponent = (vwide){0} + 0x4330000000000000u;
 	return (vdouble)(v | exponent) - 0x1p52;
 }
 
 /* The two halves of the draws; *x0 has its own in the low half of each lane, and anything in the high one. */
-VFN void w_philox(uint64_t counter, uint64_t key, wide *x0, wide *x1)
+VFN void w_philox(uint64_t counter, uint64_t key, vwide *x0, vwide *x1)
 {
-	wide low = {0}, high, keys = (wide){0} + (uint32_t)key;
-	const wide factor = (wide){0} + 0xD256D193u;
+	vwide low = {0}, high, keys = (vwide){0} + (uint32_t)key;
+	const vwide factor = (vwide){0} + 0xD256D193u;
 	for (int i = 0; i < WIDE; ++i) low[i] = counter + (uint64_t)i;
 	high = (low >> 32) ^ (key >> 32);
 #pragma GCC unroll 10
 	for (int round = 0; round < 10; ++round) {
-		const wide product = w_mul32(low, factor);
+		const vwide product = w_mul32(low, factor);
 		low = (product >> 32) ^ keys ^ high;
 		high = product;
 		keys += 0x9E3779B9u;
@@ -36,7 +36,7 @@ VFN void w_philox(uint64_t counter, uint64_t key, wide *x0, wide *x1)
 
 VFN vec v_uniform(uint64_t counter, uint64_t key)
 {
-	wide x0, x1;
+	vwide x0, x1;
 #if GD_REAL_BITS == 32
 	typedef float half __attribute__((vector_size(sizeof(vec) / 2)));
 	union { half h[2]; vec v; } out;
