@@ -302,12 +302,13 @@ static void gemm_narrow(const gemm_sizes *g, const gemm_window *w, real *c, cons
 static void gemm_window_of(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b,
                            char *scratch, const gemm_then *then) {
   const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
-  if (rows <= 2 && g->b_col == 1) {
+  const int few = rows == 1 || rows == 2;
+  if (few && g->b_col == 1) {
     gemm_few_rows(g, w, c, a, b);
     finish(then, g, w);
     return;
   }
-  if (rows <= 2 && g->b_row == 1) {
+  if (few && g->b_row == 1) {
     gemm_few_rows_turned(g, w, c, a, b);
     finish(then, g, w);
     return;

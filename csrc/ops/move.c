@@ -49,7 +49,7 @@ static void turn_rows(real *y, int64_t y_row, const real *x, int64_t x_row, int6
       for (int j = 0; j < VL; ++j) square[j] = j < columns ? v_load_n(x + (c + j) * x_row, rows) : v_zero();
     }
     v_transpose(square);
-    for (int64_t i = 0; i < rows; ++i) v_store_n(y + i * y_row + c, square[i], columns);
+    for (int64_t i = 0; i < gd_min(VL, rows); ++i) v_store_n(y + i * y_row + c, square[i], columns);
   }
 }
 

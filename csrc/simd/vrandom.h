@@ -39,7 +39,7 @@ VFN vec v_uniform(uint64_t counter, uint64_t key)
 	vwide x0, x1;
 #if GD_REAL_BITS == 32
 	typedef float half __attribute__((vector_size(sizeof(vec) / 2)));
-	union { half h[2]; vec v; } out;
+	union { vec v; half h[2]; } out = {v_zero()};
 	for (int i = 0; i < 2; ++i) {
 		w_philox(counter + (uint64_t)(i * WIDE), key, &x0, &x1);
 		out.h[i] = __builtin_convertvector(w_to_double((x0 & 0xffffffffu) >> 8) * 0x1p-24, half);
