@@ -91,15 +91,15 @@ class Memory:
         for s in network.states:
             self.offsets[s], at = at, at + self._room(s)
         self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
-        # One piece of memory: a large one comes in huge pages, which are there in a quarter of the time.
+        # One piece of memory: a large one comes in huge pages, which are there in a third of the time.
         sizes = n_params, self.n_trainable, len(self.slot_names) * self.n_trainable, at
         whole = aligned(max(1, sum(sizes)) * self.dtype.itemsize).view(self.dtype)
         self.params, self.grads, self.slots, self.states = np.split(whole, np.cumsum(sizes[:-1]))
         for i, slot in enumerate(self.slot_names):
             assert optimizer is not None
-            if optimizer.initial(slot) == 0.0:
-                continue  # as they are: pages that nothing was written to are not there yet
-            self.slots[i * self.n_trainable : (i + 1) * self.n_trainable] = optimizer.initial(slot)
+            first = optimizer.initial(slot)
+            if first:  # zeros are there: pages that nothing is written to take no memory yet
+                self.slots[i * self.n_trainable : (i + 1) * self.n_trainable] = first
 
     def _room(self, v: Variable) -> int:
         return -(-v.size // self.step) * self.step

@@ -78,7 +78,7 @@ class _Scratch(threading.local):
                 self.array = np.frombuffer(_pages(need), np.uint8)
             except (OSError, ValueError, OverflowError):
                 raise MemoryError(
-                    f"cannot get {need:,} bytes of memory: train on fewer than {threads} threads"
+                    f"cannot get {need:,} bytes of memory for {threads} threads: free some, or use fewer"
                 ) from None
         return self.array
 
