@@ -110,17 +110,17 @@ def networks() -> Iterator[gd.Model]:
         yield dense("relu", norm).compile("sgd", "mse")
 
 
-def passes(model: gd.Model) -> Iterator[Instruction]:
+def passes(model: gd.Model, batch: int) -> Iterator[Instruction]:
     """The elementwise passes of a training and of a prediction plan."""
-    x = np.zeros((48, 33), np.float32)
+    x = np.zeros((batch, 33), np.float32)
     classes = model._losses[0].config()["name"] == "cross_entropy"
     y = (
-        np.zeros(48, np.int32)
+        np.zeros(batch, np.int32)
         if classes
-        else np.zeros((48, *model.predict(x).shape[1:]), np.float32)
+        else np.zeros((batch, *model.predict(x).shape[1:]), np.float32)
     )
     data = model._prepare(x, y)
-    steps = [model.train_step(48, data, False), model._builder(data.inputs).predict(48)]
+    steps = [model.train_step(batch, data, False), model._builder(data.inputs).predict(batch)]
     for step in steps:
         for ins in step.session.plan.instructions:
             for part in (ins, ins.then):
@@ -143,8 +143,9 @@ def key_of(ins: Instruction) -> str:
 def text() -> str:
     """The whole file."""
     found: dict[str, str] = {}
-    for model in networks():
-        for ins in passes(model):
+    # The updates of a single sample are others; the rest is the same.
+    for model, batch in [(m, 48) for m in networks()] + [(m, 1) for m in networks()]:
+        for ins in passes(model, batch):
             key = key_of(ins)
             # what is done with numbers alone, or once for a whole tensor, needs no loop
             if key in found or "v" not in key.split(">")[0]:

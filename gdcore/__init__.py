@@ -11,12 +11,12 @@ True
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gdcore import activations, initializers, layers, losses, metrics, ops, optimizers, schedules
 from gdcore.callbacks import Callback, EarlyStopping, History, LambdaCallback
 from gdcore.errors import NonFiniteError
+from gdcore.later import later
 from gdcore.layers import (
     LSTM,
     Activation,
@@ -37,17 +37,7 @@ from gdcore.layers import (
     Reshape,
 )
 from gdcore.model import Model
-from gdcore.optimizers import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    AMSGrad,
-    Nadam,
-    Optimizer,
-    RMSprop,
-)
+from gdcore.optimizers import Optimizer
 from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
@@ -58,41 +48,10 @@ if TYPE_CHECKING:
     from gdcore.io.model_file import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
+    from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Nadam, RMSprop
     from gdcore.quasi_newton import lbfgs
 
 __version__ = "0.1.0"
-
-# What not every program needs is imported when it is first asked for.
-_LATER = {
-    "CSVLogger": ("gdcore.loggers", "CSVLogger"),
-    "Checkpoint": ("gdcore.checkpoints", "Checkpoint"),
-    "JSONLinesLogger": ("gdcore.loggers", "JSONLinesLogger"),
-    "MLflowLogger": ("gdcore.loggers", "MLflowLogger"),
-    "TensorBoardLogger": ("gdcore.loggers", "TensorBoardLogger"),
-    "datasets": ("gdcore.datasets", None),
-    "diagnostics": ("gdcore.diagnostics", None),
-    "estimators": ("gdcore.estimators", None),
-    "fit_many": ("gdcore.many", "fit_many"),
-    "interop": ("gdcore.interop", None),
-    "lab": ("gdcore.lab", None),
-    "lbfgs": ("gdcore.quasi_newton", "lbfgs"),
-    "load": ("gdcore.io.model_file", "load"),
-    "lr_find": ("gdcore.diagnostics.learning_rate", "lr_find"),
-    "onnx": ("gdcore.onnx", None),
-    "plots": ("gdcore.plots", None),
-    "tabular": ("gdcore.tabular", None),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'gdcore' has no attribute {name!r}")
-    module, attribute = _LATER[name]
-    found = importlib.import_module(module)
-    value = found if attribute is None else getattr(found, attribute)
-    globals()[name] = value
-    return value
-
 
 __all__ = [
     "LSTM",
@@ -155,3 +114,36 @@ __all__ = [
     "set_num_threads",
     "tabular",
 ]
+
+# What not every program needs is imported when it is first asked for.
+__getattr__, __dir__ = later(
+    __name__,
+    __all__,
+    {
+        "AMSGrad": "gdcore.optimizers",
+        "Adadelta": "gdcore.optimizers",
+        "Adagrad": "gdcore.optimizers",
+        "Adam": "gdcore.optimizers",
+        "AdamW": "gdcore.optimizers",
+        "Nadam": "gdcore.optimizers",
+        "RMSprop": "gdcore.optimizers",
+        "SGD": "gdcore.optimizers",
+        "CSVLogger": "gdcore.loggers",
+        "Checkpoint": "gdcore.checkpoints",
+        "JSONLinesLogger": "gdcore.loggers",
+        "MLflowLogger": "gdcore.loggers",
+        "TensorBoardLogger": "gdcore.loggers",
+        "datasets": "gdcore.datasets",
+        "diagnostics": "gdcore.diagnostics",
+        "estimators": "gdcore.estimators",
+        "fit_many": "gdcore.many",
+        "interop": "gdcore.interop",
+        "lab": "gdcore.lab",
+        "lbfgs": "gdcore.quasi_newton",
+        "load": "gdcore.io.model_file",
+        "lr_find": "gdcore.diagnostics.learning_rate",
+        "onnx": "gdcore.onnx",
+        "plots": "gdcore.plots",
+        "tabular": "gdcore.tabular",
+    },
+)

@@ -37,7 +37,9 @@ def _every_tensor(
     parameters = builder.memory.trainable()
     grads = []
     for p, g in zip(parameters, gradients(loss, [p.leaf for p in parameters]), strict=True):
-        grads.append(own_value(g, f"{GRADIENT} {builder.network.names[p]}"))
+        name = f"{GRADIENT} {builder.network.names[p]}"
+        g.name = g.name or name
+        grads.append(own_value(g, name))
     values = [v for v in topological([loss, *grads]) if v.op.kind not in ("leaf", "composite")]
     return builder.study(batch, inputs, values), values
 

@@ -19,7 +19,6 @@ from gdcore.order import epoch_order, given_order
 from gdcore.progress import Progress
 from gdcore.readahead import ReadAhead
 from gdcore.runtime import check_stop
-from gdcore.schedules import ReduceOnPlateau
 from gdcore.turns import training
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ VALIDATION_BATCH = 256  # at least so many samples a step: nothing is updated be
 KEPT_BYTES = 32 << 20  # outputs kept for metrics between two calls into C
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Data:
     """Arrays of a data set, ready for a session.
 
@@ -72,7 +71,7 @@ class Data:
         )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Tally:
     """Loss and metrics over an epoch.
 
@@ -300,9 +299,7 @@ class Fit:
                 logs = self.epoch(epoch)
                 self._tell("on_epoch_end", epoch, logs)
                 self.progress.end_epoch(epoch, logs)
-                schedule = model.optimizer.schedule
-                if isinstance(schedule, ReduceOnPlateau):
-                    schedule.update(logs)
+                model.optimizer.schedule.update(logs)
                 over = model.stop_training
                 self.at_epoch, self.at_step, self.held = epoch + 1, 0, []
                 self._save_point(logs, over or epoch + 1 == self.epochs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from gdcore.session import GRADS, PARAMS, SLOTS, STATES, Gate, aligned
 LINE = 64
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What one group of parameters is updated with; lr None is the optimizer's own."""
 
     lr: float | None
@@ -124,6 +123,10 @@ class Memory:
         """A trainable parameter's gradient, as a view."""
         at = self.offsets[p]
         return self.grads[at : at + p.size].reshape(p.shape)
+
+    def end(self, p: Parameter) -> int:
+        """The element of the vectors at which the next parameter begins."""
+        return self.offsets[p] + self._room(p)
 
     def slot(self, p: Parameter, slot: str) -> np.ndarray:
         """What the optimizer remembers of a trainable parameter, as a writable view."""

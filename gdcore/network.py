@@ -21,7 +21,7 @@ from gdcore.layers.base import Layer, Parameter, State, Variable
 INT32 = np.iinfo(np.int32)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Network:
     """A traced model.
 

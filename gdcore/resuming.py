@@ -74,7 +74,6 @@ def state_of(fit: Fit) -> dict[str, Any]:
     Of whole numbers, floats, text, None, arrays, and lists and dicts of them. Nothing is copied:
     write it down before training goes on.
     """
-    schedule = fit.model.optimizer.schedule
     return {
         "epoch": fit.at_epoch,
         "step": fit.at_step,
@@ -84,7 +83,7 @@ def state_of(fit: Fit) -> dict[str, Any]:
         "lr": fit.lr,
         "held": list(fit.held),
         "metrics": [[m.name, m.state_dict()] for m in fit.metrics] if fit.at_step else [],
-        "schedule": schedule.state_dict() if hasattr(schedule, "state_dict") else None,
+        "schedule": fit.model.optimizer.schedule.state_dict(),
         "callbacks": [[type(c).__name__, c.state_dict(), c in fit.savers] for c in fit.callbacks],
         "data": fingerprint(fit.data),
         "batch": fit.batch,
@@ -172,9 +171,8 @@ def restore(fit: Fit, state: Mapping[str, Any]) -> None:
     fit.model.stop_training = bool(state.get("stopped"))
     for metric, (_, own) in zip(fit.metrics, state["metrics"], strict=False):
         _take(f"metric {metric.name!r}", metric.load_state_dict, own)
-    schedule = fit.model.optimizer.schedule
-    if state.get("schedule") is not None and hasattr(schedule, "load_state_dict"):
-        _take("the schedule", schedule.load_state_dict, state["schedule"])
+    if state.get("schedule"):
+        _take("the schedule", fit.model.optimizer.schedule.load_state_dict, state["schedule"])
     waiting = list(fit.callbacks)
     for name, own, saves in state["callbacks"]:
         # The first of its kind that has not got a state yet: callbacks of one kind keep their order.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
@@ -13,9 +14,10 @@ from gdcore.graph.ir import Batch, Value
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan
+from gdcore.graph.rank_one import column_and_row, largest
 from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans, structure
-from gdcore.layers.base import fixed_shape
+from gdcore.layers.base import Parameter, fixed_shape
 from gdcore.losses import Loss
 from gdcore.memory import Memory
 from gdcore.network import Network
@@ -29,18 +31,17 @@ from gdcore.session import (
     Session,
     aligned,
 )
-from gdcore.updates import Numbers, Places, own_value, updates_of
+from gdcore.updates import Numbers, Places, element_by_element, own_value, updates_of
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What the targets of one output look like."""
 
     shape: tuple[int, ...]
     dtype: str
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Step:
     """A session and what its plan was made of.
 
@@ -97,6 +98,16 @@ def total_loss(
     return total
 
 
+def joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in order, those that touch as one."""
+    out: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if out and out[-1][1] == start:
+            start = out.pop()[0]
+        out.append((start, end))
+    return out
+
+
 class Builder:
     """Makes the sessions of one model.
 
@@ -130,29 +141,30 @@ class Builder:
         pinned: dict[Value, Place],
         places: Places,
         batch: int,
-        checked: int = 0,
+        checked: Sequence[tuple[int, int]] = (),
         squared: bool = False,
     ) -> Plan:
-        """The plan of a step; between computation and update so many gradients are `checked`, and
-        their squares if they are `squared`."""
+        """The plan of a step; between computation and update these ranges of the gradients are
+        `checked`, and their squares if they are `squared`."""
         roots = [*compute, *update]
         key = None
         if self.plans is not None:
-            key = structure(compute, update, pinned, places), batch, self.bits, checked, squared
+            checks = tuple(checked), squared
+            key = structure(compute, update, pinned, places), batch, self.bits, checks
             found = self.plans.find(key, roots)
             if found is not None:
                 return found
         plan = make_plan(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES)
-        if checked:
+        for start, end in checked:
             plan.instructions.insert(
                 plan.n_compute,
                 Instruction(
                     "all_finite",
-                    [(FLAG, 1, 0), (GRADS, 0, 0)],
-                    [(checked, 0)],
+                    [(FLAG, 1, 0), (GRADS, 0, start * self.memory.dtype.itemsize)],
+                    [(end - start, 0)],
                     attrs=[int(squared)],
                     text="all_finite",
-                    flops=(2 * checked, 0),
+                    flops=(2 * (end - start), 0),
                 ),
             )
             plan.n_compute += 1
@@ -189,35 +201,56 @@ class Builder:
         weighted: bool,
         optimizer: Optimizer | None,
         outputs_kept: bool,
+        gradients_kept: bool = False,
     ) -> Step:
-        """Loss, gradients and update. Without an optimizer the gradients are the result."""
+        """Loss, gradients and update.
+
+        Without an optimizer the gradients are the result. With one, those of a single sample need
+        not all be written, unless they are to be kept.
+        """
         inputs, values = self._graph(targets, weighted)
         folded, scales = fold_scales(values, inputs)
         (loss, *outputs), updates = specialize(folded, training=True)
         places = Places(self.memory, inputs)
         parameters = self.memory.trainable()
         grads = gradients(loss, [p.leaf for p in parameters])
+        numbers = None
+        in_pieces = False
+        if optimizer is not None:
+            numbers = Numbers(optimizer, [g for g, _, _ in self.memory.groups], self.memory.dtype)
+            in_pieces = (
+                batch == 1
+                and not gradients_kept
+                and element_by_element(optimizer, numbers, self.memory)
+            )
         pinned: dict[Value, Place] = {}
         wanted: list[Value] = []
+        rank_one: dict[Parameter, Value] = {}
+        checked: list[tuple[int, int]] = []
         for p, g in zip(parameters, grads, strict=True):
+            start, end = self.memory.offsets[p], self.memory.end(p)
+            parts = column_and_row(g) if in_pieces else None
+            if parts is not None:
+                rank_one[p] = parts[0] * parts[1]
+                g, end = largest(*parts), start + 1
             own = own_value(g, f"d {self.network.names[p]}")
             pinned[own] = self.memory.grad_place(p)
             wanted.append(own)
+            checked.append((start, end))
         kept = outputs if outputs_kept else []
         update: list[Value] = []
-        numbers = None
         if optimizer is not None:
+            assert numbers is not None
             for state, new in updates:
                 at = self.memory.place(state)
                 assert at is not None
                 own = own_value(new)
                 pinned[own] = at
                 update.append(own)
-            numbers = Numbers(optimizer, [g for g, _, _ in self.memory.groups], self.memory.dtype)
-            for own, at in updates_of(optimizer, numbers, self.memory, places):
+            for own, at in updates_of(optimizer, numbers, self.memory, places, rank_one):
                 pinned[own] = at
                 update.append(own)
-        checked = self.memory.n_trainable
+        checked = joined(checked)
         squared = optimizer is not None and (optimizer.squares or optimizer.clip_norm is not None)
         plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch, checked, squared)
         buffers = self.memory.buffers | {FLAG: aligned(64)}

@@ -10,7 +10,7 @@ import numpy as np
 from gdcore.arrays import Rows, as_array, check_finite, same_length
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.layers.base import fixed_shape
-from gdcore.losses import Custom, Loss, class_numbers
+from gdcore.losses.base import Loss, class_numbers
 from gdcore.network import Network
 from gdcore.steps import Target
 
@@ -66,9 +66,7 @@ def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarra
         y = y[:, 0]
     elif y.ndim == 1 and want == (1,):
         y = y[:, None]
-    if y.shape[1:] != want and not isinstance(
-        loss, Custom
-    ):  # a loss of one's own may compare what it likes
+    if y.shape[1:] != want and not loss.any_shape:
         raise ValueError(
             f"{what} has the shape {y.shape} and the network puts out (n, "
             f"{', '.join(map(str, want))}): "

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 
 from gdcore import ops
 from gdcore.graph.identities import IDENTITY
-from gdcore.graph.ir import Value
+from gdcore.graph.ir import Shape, Value, topological
 from gdcore.graph.place import Place
 from gdcore.graph.registry import INPUT, RANGE, apply
+from gdcore.layers.base import Parameter
 from gdcore.memory import Memory, Settings
 from gdcore.optimizers import Optimizer
 from gdcore.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
@@ -64,7 +66,7 @@ class Numbers:
         return self._kept[2], step - self._kept[1]
 
 
-def leaf(shape: tuple[int, ...], name: str) -> Value:
+def leaf(shape: Shape, name: str) -> Value:
     """A stretch of a buffer as a value."""
     return apply(RANGE, shape=shape, label=name)
 
@@ -92,10 +94,32 @@ class Places:
         return self.memory.place(value)
 
 
+def element_by_element(optimizer: Optimizer, numbers: Numbers, memory: Memory) -> bool:
+    """Whether an update depends on a weight's own numbers alone, so that it may be made in pieces."""
+    if optimizer.clip_norm is not None:
+        return False
+    slots = {s: leaf((4,), s) for s in memory.slot_names}
+    shared = {n: v for n, v in numbers.leaves.items() if "/" not in n} | {"lr": leaf((), "lr")}
+    new, new_slots = optimizer.update(leaf((4,), "p"), leaf((4,), "g"), slots, shared)
+    return all(
+        v.op.kind in ("leaf", "map") or not any(x.shape for x in v.inputs)
+        for v in topological([new, *new_slots.values()])
+    )
+
+
 def updates_of(
-    optimizer: Optimizer, numbers: Numbers, memory: Memory, places: Places
+    optimizer: Optimizer,
+    numbers: Numbers,
+    memory: Memory,
+    places: Places,
+    rank_one: Mapping[Parameter, Value],
 ) -> list[tuple[Value, Place]]:
     """The optimizer's update of each group, over ranges of the vectors.
+
+    Parameters
+    ----------
+    rank_one : parameters that are updated by themselves, and their gradients
+        The others' gradients are read where they were written.
 
     Returns
     -------
@@ -108,22 +132,23 @@ def updates_of(
         assert at is not None
         places.more[v] = at
 
-    def stretch(buffer: int, start: int, end: int, name: str) -> Value:
-        value = leaf((end - start,), name)
+    def stretch(buffer: int, start: int, shape: Shape, name: str) -> Value:
+        value = leaf(shape, name)
         value.name = name
         places.more[value] = Place(buffer, start * width)
         return value
 
     scale: Value | None = None
     if optimizer.clip_norm is not None:
-        every = stretch(GRADS, 0, total, "g")
+        every = stretch(GRADS, 0, (total,), "g")
         norm = ops.sqrt(ops.sum(ops.square(every)))
         scale = ops.minimum(optimizer.clip_norm / (norm + 1e-6), 1.0)
-    for i, (settings, start, end) in enumerate(memory.groups):
-        p, g = stretch(PARAMS, start, end, "p"), stretch(GRADS, start, end, "g")
+    for i, start, shape, gradient in _pieces(memory, rank_one):
+        settings = memory.groups[i][0]
+        p = stretch(PARAMS, start, shape, "p")
+        g = stretch(GRADS, start, shape, "g") if gradient is None else gradient
         slots = {
-            s: stretch(SLOTS, k * total + start, k * total + end, s)
-            for k, s in enumerate(memory.slot_names)
+            s: stretch(SLOTS, k * total + start, shape, s) for k, s in enumerate(memory.slot_names)
         }
         if scale is not None:
             g = g * scale
@@ -142,3 +167,20 @@ def updates_of(
         for value, source in ((new_p, p), *((new_slots[s], slots[s]) for s in slots)):
             out.append((own_value(value), places.more[source]))
     return out
+
+
+def _pieces(
+    memory: Memory, rank_one: Mapping[Parameter, Value]
+) -> Iterator[tuple[int, int, Shape, Value | None]]:
+    """What is updated at once: its group, where it begins, its shape, and its gradient if it is not in
+    its place."""
+    alone = sorted(((memory.offsets[p], p) for p in rank_one), key=itemgetter(0))
+    for i, (_, start, end) in enumerate(memory.groups):
+        for at, p in alone:
+            if start <= at < end:
+                if start < at:
+                    yield i, start, (at - start,), None
+                yield i, at, p.shape, rank_one[p]
+                start = memory.end(p)
+        if start < end:
+            yield i, start, (end - start,), None

@@ -90,13 +90,12 @@ def evaluate(
             y = np.asarray(v.op.reference(*[found[x] for x in v.inputs], **attrs), np.float64)
         assert y.shape == shape_at(v, rows), f"{name}: shape {y.shape} and {v.shape}"
         if noise is not None and name not in EXACT:
-            scale = np.abs(y)
-            if name in CANCELLING:
-                scale = scale + np.abs(found[v.inputs[0]])
+            scale = np.abs(y) + (np.abs(found[v.inputs[0]]) if name in CANCELLING else 0.0)
             if name in SUMS:
                 scale = v.op.reference(*[np.abs(found[x]) for x in v.inputs], **attrs)
-            with np.errstate(all="ignore"):  # a jump to where the result is not finite
-                y = y + scale * noise[1] * noise[0].standard_normal(y.shape)
+            with np.errstate(all="ignore"):  # it may jump to where nothing is finite
+                off = scale * noise[1] * noise[0].standard_normal(y.shape)
+                y = np.where(np.abs(y) < np.abs(off), 0.0, y + off)  # `where` takes 0 for false
         found[v] = y
     return found
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,9 +81,9 @@ def test_a_chain_has_the_bits_of_its_operations(isa, bits, columns, repeated, mo
         leaves, outputs = graph_of(key, 6, columns, repeated)
         rng = np.random.default_rng(1)
         arrays = [rng.uniform(0.1, 2.0, v.shape) * rng.choice([1, 1, 1, -1]) for v in leaves]
-        monkeypatch.setattr(plan, "CODES", replace(known, chains=Watched(known.chains)))
+        monkeypatch.setattr(plan, "CODES", known._replace(chains=Watched(known.chains)))
         looped = run_graph(leaves, arrays, outputs, bits, isa)
-        monkeypatch.setattr(plan, "CODES", replace(known, chains={}))
+        monkeypatch.setattr(plan, "CODES", known._replace(chains={}))
         for a, b in zip(looped, run_graph(leaves, arrays, outputs, bits, isa), strict=True):
             np.testing.assert_array_equal(a, b, err_msg=key)
     assert len(ran & set(known.chains)) > len(known.chains) / 2  # and not something else

@@ -62,7 +62,7 @@ def within(name, *rooms):
 
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
-    ("errors", "random", "sparse", "turns", "_core"),
+    ("errors", "later", "random", "sparse", "turns", "_core"),
     (
         "runtime",
         "arrays",

@@ -70,6 +70,7 @@ REPEATED = {
 }
 
 
+@pytest.mark.bounds_memory
 @pytest.mark.slow
 @pytest.mark.parametrize("what", REPEATED)
 def test_resident_memory_is_flat(what):
@@ -114,6 +115,7 @@ print(model.summary())
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
+@pytest.mark.bounds_memory
 @pytest.mark.slow
 def test_the_peak_is_what_summary_says():
     done = subprocess.run(
@@ -166,6 +168,7 @@ print("done")
 """
 
 
+@pytest.mark.bounds_memory
 def test_what_the_system_refuses_is_a_memory_error():
     done = subprocess.run(
         [sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=120, check=False
@@ -215,6 +218,7 @@ def recurrent(n):
 ABSURD = [dense, two_dense, embedding, wide_embedding, input_size, image, filters, recurrent]
 
 
+@pytest.mark.bounds_memory
 @pytest.mark.parametrize("size", HUGE)
 @pytest.mark.parametrize("make", ABSURD, ids=lambda f: f.__name__)
 def test_absurd_sizes_are_refused_in_one_line(make, size):
@@ -233,6 +237,7 @@ def test_absurd_sizes_are_refused_in_one_line(make, size):
     assert np.isfinite(MODEL.predict(X)).all()
 
 
+@pytest.mark.bounds_memory
 @pytest.mark.parametrize("size", HUGE)
 def test_absurd_batches_are_as_good_as_all(size):
     assert np.array_equal(MODEL.predict(X, batch_size=size), MODEL.predict(X))

@@ -194,7 +194,7 @@ def check(graph, isa):
 
 
 @given(graph=graphs(), isa=st.sampled_from(ISAS))
-@settings(CALM, max_examples=40)
+@settings(CALM, max_examples=40, derandomize=True)  # the long runs below try others every time
 def test_random_graphs(graph, isa):
     check(graph, isa)
 
@@ -262,6 +262,7 @@ def test_every_op_is_tried():
     out_of_reach = {
         *("param", "input", "state", "range", "constant"),  # leaves
         *("when_training", "with_update", "random_uniform"),  # see test_noise_and_norms.py
+        *("single", "outer_peak"),  # see test_rank_one.py
     }
     assert set(OPS) - used - out_of_reach == set()
     assert {name for name, _ in MAKERS} - used - {"min", "var"} == set()

@@ -3,6 +3,11 @@
  *   all_finite  ref flag (int32), x;  dim n;  attr 1 if squares are asked, too: most optimizers take them
  *               the flag is cleared where an element (or its square) is Inf or NaN
  *
+ *   outer_peak  ref y, a, b;  dim n, m
+ *               y = max |a| max |b|: the largest magnitude of a column times a row, which is finite if and
+ *               only if all of it is (rounding keeps order; NaN, and Inf times 0, make it NaN, as they make
+ *               an element)
+ *
  * The executor sets the flag before each step; units only ever clear it, so they need no order.
  */
 #include "../ops.h"
@@ -32,4 +37,23 @@ void GD_NAME(gd_all_finite)(const gd_ins *ins, const gd_run *run, int64_t lo, in
   }
   a = v_add(a, b);
   if (m_any(v_ne(a, a))) __atomic_store_n((int32_t *)gd_at(run, ins, 0), 0, __ATOMIC_RELAXED);
+}
+
+/* A maximum may lose a NaN; the sum of x * 0 does not. */
+static real peak(const real *x, int64_t n) {
+  vec most = v_zero(), sum = v_zero();
+  for (int64_t i = 0; i < n; i += VL) {
+    const vec a = v_load_n(x + i, gd_min(VL, n - i));
+    most = v_max(v_abs(a), most);
+    sum = v_fma(a, v_zero(), sum);
+  }
+  return v_hmax(most) + v_hsum(sum);
+}
+
+int64_t GD_NAME(gd_outer_peak_units)(const gd_ins *ins, int64_t batch) { return (void)ins, (void)batch, 1; }
+
+void GD_NAME(gd_outer_peak)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
+  if (lo < hi)
+    *(real *)gd_at(run, ins, 0) = peak((const real *)gd_at(run, ins, 1), gd_size(ins->dim[0], run->batch)) *
+                                  peak((const real *)gd_at(run, ins, 2), gd_size(ins->dim[1], run->batch));
 }

@@ -71,7 +71,20 @@
   X("vs>1:mul 2 0 1") \
   X("vsvss>2:mul 7 0 1;mul 8 2 3;mul 9 4 8;add 5 7 9;neg 6 5") \
   X("svvs>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
-  X("vsvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3")
+  X("vsvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3") \
+  X("vssvssvssssv>3:mul 15 0 1;mul 16 2 3;mul 17 16 4;add 12 15 17;mul 17 12 5;mul 15 6 7;square 18 16;mul 16 18 8;add 13 15 16;sqrt 16 13;mul 15 16 9;add 16 15 10;div 15 17 16;sub 14 11 15") \
+  X("svsv>1:mul 5 0 1;mul 6 2 5;sub 4 3 6") \
+  X("vssvsv>2:mul 8 0 1;mul 9 2 3;add 6 8 9;mul 9 4 6;sub 7 5 9") \
+  X("svvssv>2:mul 8 0 1;mul 9 2 3;add 6 9 8;mul 9 6 3;add 10 8 9;mul 9 4 10;sub 7 5 9") \
+  X("vssvs>1:mul 6 0 1;mul 7 2 3;mul 8 4 7;sub 5 6 8") \
+  X("vsvssvs>2:mul 9 0 1;mul 10 2 3;mul 11 4 5;add 7 10 11;mul 11 6 7;sub 8 9 11") \
+  X("vsvssvssvssss>3:mul 16 0 1;mul 17 2 3;mul 18 4 5;mul 19 18 6;add 13 17 19;mul 19 13 7;mul 17 8 9;square 20 18;mul 18 20 10;add 14 17 18;sqrt 18 14;mul 17 18 11;add 18 17 12;div 17 19 18;sub 15 16 17") \
+  X("vssvssvssvssv>4:mul 17 0 1;mul 18 2 3;mul 19 18 4;add 13 17 19;mul 19 13 5;mul 17 6 7;square 20 18;mul 18 20 8;add 14 17 18;maximum 15 9 14;sqrt 18 15;mul 17 18 10;add 18 17 11;div 17 19 18;sub 16 12 17") \
+  X("svsvssssvssssv>3:mul 17 0 1;mul 18 17 2;mul 19 3 4;mul 20 17 5;add 14 19 20;mul 20 14 6;add 19 18 20;mul 20 7 19;mul 19 8 9;square 18 17;mul 17 18 10;add 15 19 17;sqrt 17 15;mul 19 17 11;add 17 19 12;div 19 20 17;sub 16 13 19") \
+  X("svvssssv>2:mul 10 0 1;mul 11 2 3;square 12 10;mul 13 12 4;add 8 11 13;sqrt 13 8;add 11 13 5;div 13 10 11;mul 11 6 13;sub 9 7 11") \
+  X("svsvsv>2:mul 8 0 1;mul 9 2 8;square 10 8;add 6 3 10;sqrt 10 6;add 8 10 4;div 10 9 8;sub 7 5 10") \
+  X("vsvssvssv>3:add 12 0 1;sqrt 13 12;mul 12 2 3;mul 14 4 5;square 15 14;mul 16 15 6;add 9 12 16;add 16 9 1;sqrt 12 16;div 16 13 12;mul 12 16 14;mul 14 7 12;sub 10 8 14;mul 14 0 3;square 16 12;mul 12 16 6;add 11 14 12") \
+  X("vssv>1:mul 5 0 1;mul 6 2 5;sub 4 3 6")
 
 #ifdef GD_PRECISION
 #define CHAIN(i) static void chain_##i(const map_region *t)
@@ -1041,7 +1054,265 @@ CHAIN(63) { /* mul·mul·add */
   }
 }
 
-static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, 0};
+CHAIN(64) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) VECTOR(11) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(s2, LOAD(3));
+      const vec t2 = e_mul(t1, s4);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_mul(t3, s5);
+      const vec t5 = e_mul(LOAD(6), s7);
+      const vec t6 = e_square(t1);
+      const vec t7 = e_mul(t6, s8);
+      const vec t8 = e_add(t5, t7);
+      const vec t9 = e_sqrt(t8);
+      const vec t10 = e_mul(t9, s9);
+      const vec t11 = e_add(t10, s10);
+      const vec t12 = e_div(t4, t11);
+      const vec t13 = e_sub(LOAD(11), t12);
+      STORE(0, t3);
+      STORE(1, t8);
+      STORE(2, t13);
+    )
+  }
+}
+
+CHAIN(65) { /* mul·mul·sub */
+  EACH_ROW {
+    ROW(0) VECTOR(1) ROW(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(s2, t0);
+      const vec t2 = e_sub(LOAD(3), t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(66) { /* mul·mul·add·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(s2, LOAD(3));
+      const vec t2 = e_add(t0, t1);
+      const vec t3 = e_mul(s4, t2);
+      const vec t4 = e_sub(LOAD(5), t3);
+      STORE(0, t2);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(67) { /* mul·mul·add·mul·add·mul·sub */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_add(t1, t0);
+      const vec t3 = e_mul(t2, s3);
+      const vec t4 = e_add(t0, t3);
+      const vec t5 = e_mul(s4, t4);
+      const vec t6 = e_sub(LOAD(5), t5);
+      STORE(0, t2);
+      STORE(1, t6);
+    )
+  }
+}
+
+CHAIN(68) { /* mul·mul·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(s2, LOAD(3));
+      const vec t2 = e_mul(s4, t1);
+      const vec t3 = e_sub(t0, t2);
+      STORE(0, t3);
+    )
+  }
+}
+
+CHAIN(69) { /* mul·mul·mul·add·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(s4, LOAD(5));
+      const vec t3 = e_add(t1, t2);
+      const vec t4 = e_mul(s6, t3);
+      const vec t5 = e_sub(t0, t4);
+      STORE(0, t3);
+      STORE(1, t5);
+    )
+  }
+}
+
+CHAIN(70) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(s4, LOAD(5));
+      const vec t3 = e_mul(t2, s6);
+      const vec t4 = e_add(t1, t3);
+      const vec t5 = e_mul(t4, s7);
+      const vec t6 = e_mul(LOAD(8), s9);
+      const vec t7 = e_square(t2);
+      const vec t8 = e_mul(t7, s10);
+      const vec t9 = e_add(t6, t8);
+      const vec t10 = e_sqrt(t9);
+      const vec t11 = e_mul(t10, s11);
+      const vec t12 = e_add(t11, s12);
+      const vec t13 = e_div(t5, t12);
+      const vec t14 = e_sub(t0, t13);
+      STORE(0, t4);
+      STORE(1, t9);
+      STORE(2, t14);
+    )
+  }
+}
+
+CHAIN(71) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) VECTOR(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(s2, LOAD(3));
+      const vec t2 = e_mul(t1, s4);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_mul(t3, s5);
+      const vec t5 = e_mul(LOAD(6), s7);
+      const vec t6 = e_square(t1);
+      const vec t7 = e_mul(t6, s8);
+      const vec t8 = e_add(t5, t7);
+      const vec t9 = e_maximum(LOAD(9), t8);
+      const vec t10 = e_sqrt(t9);
+      const vec t11 = e_mul(t10, s10);
+      const vec t12 = e_add(t11, s11);
+      const vec t13 = e_div(t4, t12);
+      const vec t14 = e_sub(LOAD(12), t13);
+      STORE(0, t3);
+      STORE(1, t8);
+      STORE(2, t9);
+      STORE(3, t14);
+    )
+  }
+}
+
+CHAIN(72) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+  EACH_ROW {
+    ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) VECTOR(13) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(t0, s2);
+      const vec t2 = e_mul(LOAD(3), s4);
+      const vec t3 = e_mul(t0, s5);
+      const vec t4 = e_add(t2, t3);
+      const vec t5 = e_mul(t4, s6);
+      const vec t6 = e_add(t1, t5);
+      const vec t7 = e_mul(s7, t6);
+      const vec t8 = e_mul(LOAD(8), s9);
+      const vec t9 = e_square(t0);
+      const vec t10 = e_mul(t9, s10);
+      const vec t11 = e_add(t8, t10);
+      const vec t12 = e_sqrt(t11);
+      const vec t13 = e_mul(t12, s11);
+      const vec t14 = e_add(t13, s12);
+      const vec t15 = e_div(t7, t14);
+      const vec t16 = e_sub(LOAD(13), t15);
+      STORE(0, t4);
+      STORE(1, t11);
+      STORE(2, t16);
+    )
+  }
+}
+
+CHAIN(73) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_square(t0);
+      const vec t3 = e_mul(t2, s4);
+      const vec t4 = e_add(t1, t3);
+      const vec t5 = e_sqrt(t4);
+      const vec t6 = e_add(t5, s5);
+      const vec t7 = e_div(t0, t6);
+      const vec t8 = e_mul(s6, t7);
+      const vec t9 = e_sub(LOAD(7), t8);
+      STORE(0, t4);
+      STORE(1, t9);
+    )
+  }
+}
+
+CHAIN(74) { /* mul·mul·square·add·sqrt·add·div·sub */
+  EACH_ROW {
+    ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(s2, t0);
+      const vec t2 = e_square(t0);
+      const vec t3 = e_add(LOAD(3), t2);
+      const vec t4 = e_sqrt(t3);
+      const vec t5 = e_add(t4, s4);
+      const vec t6 = e_div(t1, t5);
+      const vec t7 = e_sub(LOAD(5), t6);
+      STORE(0, t3);
+      STORE(1, t7);
+    )
+  }
+}
+
+CHAIN(75) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_add(x0, s1);
+      const vec t1 = e_sqrt(t0);
+      const vec t2 = e_mul(LOAD(2), s3);
+      const vec t3 = e_mul(s4, LOAD(5));
+      const vec t4 = e_square(t3);
+      const vec t5 = e_mul(t4, s6);
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_add(t6, s1);
+      const vec t8 = e_sqrt(t7);
+      const vec t9 = e_div(t1, t8);
+      const vec t10 = e_mul(t9, t3);
+      const vec t11 = e_mul(s7, t10);
+      const vec t12 = e_sub(LOAD(8), t11);
+      const vec t13 = e_mul(x0, s3);
+      const vec t14 = e_square(t10);
+      const vec t15 = e_mul(t14, s6);
+      const vec t16 = e_add(t13, t15);
+      STORE(0, t6);
+      STORE(1, t12);
+      STORE(2, t16);
+    )
+  }
+}
+
+CHAIN(76) { /* mul·mul·sub */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(s2, t0);
+      const vec t2 = e_sub(LOAD(3), t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, 0};
 
 #undef CHAIN
 #undef NUMBER

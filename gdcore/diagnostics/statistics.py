@@ -178,7 +178,9 @@ class Probe:
         values = [p.value for p in self.points]
         self.slopes = gradients(self.loss, values)
         self.session = builder.study(data.rows, inputs, [self.loss, *values, *self.slopes])
-        self.step = builder.train(data.rows, data.spec, weighted, shadow.optimizer, False)
+        self.step = builder.train(
+            data.rows, data.spec, weighted, shadow.optimizer, False, gradients_kept=True
+        )
 
     def take(self, step: int) -> Snapshot:
         """A snapshot of the numbers in the shadow's memory, which take a step by it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,15 +20,14 @@ def pair(dim: Dim) -> Pair:
     return (0, dim.rows) if isinstance(dim, Batch) else (int(dim), 0)
 
 
-@dataclass(frozen=True)
-class Codes:
+class Codes(NamedTuple):
     """The numbers under which C knows elementwise operations, and chains of them."""
 
     ops: Mapping[str, int]
     chains: Mapping[str, int]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Instruction:
     """One instruction, and what people want to know of it."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gdcore.graph.fuse import Group, base
 from gdcore.graph.ir import INT, Dim, Value, at_batch, size
@@ -19,15 +20,14 @@ ALIGN = 64
 ARENA = 0  # its buffer number in every plan
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A byte offset into one of the plan's buffers."""
 
     buffer: int
     offset: int
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Placement:
     """Where the values of a plan lie, and how large the arena is."""
 

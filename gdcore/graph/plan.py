@@ -28,7 +28,7 @@ CODES = Codes(
 )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Plan:
     """A step as instructions over a few buffers.
 

@@ -7,8 +7,8 @@ checked on every instruction set, in both precisions, and timed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ GradRule = Callable[[Value, Value], "Sequence[Value | None]"]
 Reference = Callable[..., np.ndarray]
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One way to try an op: shapes of its inputs, its attributes, and where inputs come from.
 
     `low`, `high` bound the random inputs; `ints[i]`, where given, makes input i integers below it;
@@ -31,15 +30,14 @@ class Sample:
     """
 
     shapes: tuple[tuple[int, ...], ...]
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = MappingProxyType({})
     low: float = -2.0
     high: float = 2.0
-    ints: Mapping[int, int] = field(default_factory=dict)
+    ints: Mapping[int, int] = MappingProxyType({})
     kink: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """What is known about an op.
 
     Attributes

@@ -22,7 +22,6 @@ from gdcore.layers.base import Variable
 from gdcore.losses import Custom, Loss
 from gdcore.memory import Memory
 from gdcore.model import Model
-from gdcore.schedules import ReduceOnPlateau
 
 FORMAT = "gdcore model"
 VERSION = 1
@@ -108,15 +107,12 @@ def _compiled(model: Model) -> dict[str, Any] | None:
         described = optimizer.config() if known else None
     except (TypeError, ValueError):  # a schedule of one's own
         described = None
-    plateau = (
-        optimizer.schedule.state_dict() if isinstance(optimizer.schedule, ReduceOnPlateau) else None
-    )
     return {
         "losses": [f.config() for f in model.losses],
         "loss_weights": list(model.loss_weights),
         "metrics": metrics,
         "optimizer": described,
-        "schedule_state": plateau,
+        "schedule_state": optimizer.schedule.state_dict() or None,
     }
 
 
@@ -267,7 +263,9 @@ def _compile(model: Model, compiled: Any, dtype: str, outputs: int) -> None:
     described = compiled.get("optimizer")
     optimizer = optimizers.from_config(described) if described is not None else optimizers.SGD(0.0)
     state = compiled.get("schedule_state")
-    if state is not None and isinstance(optimizer.schedule, ReduceOnPlateau):
+    if state is not None and not isinstance(state, dict):
+        raise bad("'schedule_state'", state, "an object")
+    if state:
         optimizer.schedule.load_state_dict(state)
     model.compile(
         optimizer,

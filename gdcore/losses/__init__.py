@@ -10,84 +10,83 @@ The graph is looked at, so that nobody passes `from_logits`: `cross_entropy` and
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gdcore.errors import unknown
-from gdcore.graph.ir import Value
-from gdcore.losses.base import Loss, before
-from gdcore.losses.classification import (
-    BinaryCrossEntropy,
-    CrossEntropy,
-    Hinge,
-    KLDivergence,
-    SquaredHinge,
-    class_numbers,
-)
-from gdcore.losses.regression import (
-    CosineSimilarity,
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    Poisson,
-)
+from gdcore.later import Table, later
+from gdcore.losses.base import Loss, class_numbers
 
-
-@dataclass(frozen=True)
-class Custom(Loss):
-    """A function of traced values as a loss.
-
-    Parameters
-    ----------
-    function : callable
-        Of (prediction, target), two values; returns a scalar, or one number for each sample, (B,).
-
-    Examples
-    --------
-    `Model.compile` makes one of any function:
-
-    >>> import gdcore as gd
-    >>> def halved(pred, target):
-    ...     return gd.ops.mean(gd.ops.square(pred - target)) / 2
-    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, kernel_initializer="ones")])
-    >>> model.compile("sgd", halved).evaluate([[3.0]], [1.0])["loss"]
-    2.0
-    """
-
-    function: Callable[[Value, Value], Value]
-
-    def __call__(self, pred: Value, target: Value) -> Value:
-        return self.function(pred, target)
-
-    def link(self, pred: Value) -> str:
-        if before(pred, "softmax") is not None:
-            return "multiclass_probs"
-        if before(pred, "sigmoid") is not None:
-            return BinaryCrossEntropy().link(pred)
-        return "regression"
-
-    def config(self) -> dict[str, Any]:
-        return {"name": getattr(self.function, "__name__", "custom"), "custom": True}
-
-
-LOSSES: dict[str, type[Loss]] = {
-    c.name: c
-    for c in (
-        MeanSquaredError,
-        MeanAbsoluteError,
+if TYPE_CHECKING:
+    from gdcore.losses.classification import (
+        BinaryCrossEntropy,
+        CrossEntropy,
+        Hinge,
+        KLDivergence,
+        SquaredHinge,
+    )
+    from gdcore.losses.custom import Custom
+    from gdcore.losses.regression import (
+        CosineSimilarity,
         Huber,
         LogCosh,
-        CrossEntropy,
-        BinaryCrossEntropy,
-        Hinge,
-        SquaredHinge,
+        MeanAbsoluteError,
+        MeanSquaredError,
         Poisson,
-        KLDivergence,
-        CosineSimilarity,
     )
-}
+
+LOSSES: Table[type[Loss]] = Table(
+    {
+        "mse": "gdcore.losses.regression:MeanSquaredError",
+        "mae": "gdcore.losses.regression:MeanAbsoluteError",
+        "huber": "gdcore.losses.regression:Huber",
+        "log_cosh": "gdcore.losses.regression:LogCosh",
+        "cross_entropy": "gdcore.losses.classification:CrossEntropy",
+        "binary_cross_entropy": "gdcore.losses.classification:BinaryCrossEntropy",
+        "hinge": "gdcore.losses.classification:Hinge",
+        "squared_hinge": "gdcore.losses.classification:SquaredHinge",
+        "poisson": "gdcore.losses.regression:Poisson",
+        "kl_divergence": "gdcore.losses.classification:KLDivergence",
+        "cosine_similarity": "gdcore.losses.regression:CosineSimilarity",
+    }
+)
+
+__all__ = [
+    "LOSSES",
+    "BinaryCrossEntropy",
+    "CosineSimilarity",
+    "CrossEntropy",
+    "Custom",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Poisson",
+    "SquaredHinge",
+    "class_numbers",
+    "get",
+]
+
+__getattr__, __dir__ = later(
+    __name__,
+    __all__,
+    {
+        "BinaryCrossEntropy": "gdcore.losses.classification",
+        "CrossEntropy": "gdcore.losses.classification",
+        "Hinge": "gdcore.losses.classification",
+        "KLDivergence": "gdcore.losses.classification",
+        "SquaredHinge": "gdcore.losses.classification",
+        "Custom": "gdcore.losses.custom",
+        "CosineSimilarity": "gdcore.losses.regression",
+        "Huber": "gdcore.losses.regression",
+        "LogCosh": "gdcore.losses.regression",
+        "MeanAbsoluteError": "gdcore.losses.regression",
+        "MeanSquaredError": "gdcore.losses.regression",
+        "Poisson": "gdcore.losses.regression",
+    },
+)
 
 
 def get(spec: Any) -> Loss:
@@ -123,27 +122,9 @@ def get(spec: Any) -> Loss:
     if isinstance(spec, type) and issubclass(spec, Loss):
         return spec()
     if callable(spec):
+        from gdcore.losses.custom import Custom
+
         return Custom(spec)
     raise TypeError(
         f"loss {spec!r}: expected a name, a loss, or a function of (prediction, target)"
     )
-
-
-__all__ = [
-    "LOSSES",
-    "BinaryCrossEntropy",
-    "CosineSimilarity",
-    "CrossEntropy",
-    "Custom",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCosh",
-    "Loss",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "Poisson",
-    "SquaredHinge",
-    "class_numbers",
-    "get",
-]

@@ -38,6 +38,8 @@ class Loss:
     ----------
     classes : bool
         Whether targets may be class numbers.
+    any_shape : bool
+        Whether targets of another shape than the output's are its own business.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Loss:
 
     name: ClassVar[str] = ""
     classes: ClassVar[bool] = False
+    any_shape: ClassVar[bool] = False
 
     def __call__(self, pred: Value, target: Value) -> Value:
         """One number for each sample, shape (B,)."""
@@ -180,3 +183,47 @@ class Loss:
         {'name': 'huber', 'delta': 0.5}
         """
         return {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}
+
+
+def class_numbers(y: np.ndarray, classes: int, who: str) -> np.ndarray:
+    """Class numbers 0 ... classes-1 as int32, or one line that says what is wrong.
+
+    Parameters
+    ----------
+    y : ndarray
+        Targets as they were given.
+    classes : int
+        How many classes the network puts out.
+    who : str
+        What an error begins with.
+
+    Returns
+    -------
+    ndarray of int32
+
+    Raises
+    ------
+    ValueError
+        If there are fractions, or numbers out of range; it begins with `who`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gdcore.losses import class_numbers
+    >>> class_numbers(np.array([0.0, 2.0]), 3, "cross_entropy")
+    array([0, 2], dtype=int32)
+    """
+    if y.dtype.kind == "f" and not (np.floor(y) == y).all():
+        raise ValueError(
+            f"{who} targets of shape {y.shape} are taken for class numbers, "
+            "but hold fractions such "
+            f"as {y[np.floor(y) != y].flat[0]:g}: expected whole numbers 0 to {classes - 1}"
+        )
+    if y.size and (y.min() < 0 or y.max() >= classes):
+        bad = y.min() if y.min() < 0 else y.max()
+        more = f", or give the last layer {int(bad) + 1} units" if bad > 0 else ""
+        raise ValueError(
+            f"{who} got the class number {bad:g}, and the network puts out {classes} classes: "
+            f"expected 0 to {classes - 1}; number the classes from 0{more}"
+        )
+    return y.astype(np.int32)

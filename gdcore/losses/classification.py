@@ -9,7 +9,7 @@ import numpy as np
 
 from gdcore import ops
 from gdcore.graph.ir import INT, Value
-from gdcore.losses.base import EPSILON, Loss, along_last, before, rows
+from gdcore.losses.base import EPSILON, Loss, along_last, before, class_numbers, rows
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,6 @@ def _signs(y: np.ndarray, name: str) -> np.ndarray:
     return y
 
 
-@dataclass(frozen=True)
 class Hinge(Loss):
     """max(1 - target · prediction, 0), averaged over all dimensions but the batch.
 
@@ -205,7 +204,6 @@ class Hinge(Loss):
         return _signs(y, self.name)
 
 
-@dataclass(frozen=True)
 class SquaredHinge(Loss):
     """max(1 - target · prediction, 0)², averaged over all dimensions but the batch.
 
@@ -235,7 +233,6 @@ class SquaredHinge(Loss):
         return _signs(y, self.name)
 
 
-@dataclass(frozen=True)
 class KLDivergence(Loss):
     """Σ target log(target / p) over the last axis, p being the output, a distribution.
 
@@ -281,47 +278,3 @@ class KLDivergence(Loss):
                 "expected probabilities, 0 to 1"
             )
         return y
-
-
-def class_numbers(y: np.ndarray, classes: int, who: str) -> np.ndarray:
-    """Class numbers 0 ... classes-1 as int32, or one line that says what is wrong.
-
-    Parameters
-    ----------
-    y : ndarray
-        Targets as they were given.
-    classes : int
-        How many classes the network puts out.
-    who : str
-        What an error begins with.
-
-    Returns
-    -------
-    ndarray of int32
-
-    Raises
-    ------
-    ValueError
-        If there are fractions, or numbers out of range; it begins with `who`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from gdcore.losses import class_numbers
-    >>> class_numbers(np.array([0.0, 2.0]), 3, "cross_entropy")
-    array([0, 2], dtype=int32)
-    """
-    if y.dtype.kind == "f" and not (np.floor(y) == y).all():
-        raise ValueError(
-            f"{who} targets of shape {y.shape} are taken for class numbers, "
-            "but hold fractions such "
-            f"as {y[np.floor(y) != y].flat[0]:g}: expected whole numbers 0 to {classes - 1}"
-        )
-    if y.size and (y.min() < 0 or y.max() >= classes):
-        bad = y.min() if y.min() < 0 else y.max()
-        more = f", or give the last layer {int(bad) + 1} units" if bad > 0 else ""
-        raise ValueError(
-            f"{who} got the class number {bad:g}, and the network puts out {classes} classes: "
-            f"expected 0 to {classes - 1}; number the classes from 0{more}"
-        )
-    return y.astype(np.int32)

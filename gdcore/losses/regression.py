@@ -12,7 +12,6 @@ from gdcore.graph.ir import Value
 from gdcore.losses.base import EPSILON, Loss, rows
 
 
-@dataclass(frozen=True)
 class MeanSquaredError(Loss):
     """Mean squared error: (prediction - target)², averaged over all dimensions but the batch.
 
@@ -37,7 +36,6 @@ class MeanSquaredError(Loss):
         return rows(ops.square(pred - target))
 
 
-@dataclass(frozen=True)
 class MeanAbsoluteError(Loss):
     """Mean absolute error: |prediction - target|, averaged over all dimensions but the batch.
 
@@ -97,7 +95,6 @@ class Huber(Loss):
         return rows(near * (off - 0.5 * near))
 
 
-@dataclass(frozen=True)
 class LogCosh(Loss):
     """log cosh(prediction - target), averaged over all dimensions but the batch; without overflow.
 
@@ -124,7 +121,6 @@ class LogCosh(Loss):
         return rows(off + ops.softplus(-2.0 * off) - 0.6931471805599453)
 
 
-@dataclass(frozen=True)
 class Poisson(Loss):
     """Poisson loss: prediction - target log prediction, averaged over all dimensions but the batch.
 
@@ -161,7 +157,6 @@ class Poisson(Loss):
         return y
 
 
-@dataclass(frozen=True)
 class CosineSimilarity(Loss):
     """-cos of the angle between prediction and target along the last axis; -1 is the best.
 

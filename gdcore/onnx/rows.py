@@ -162,4 +162,7 @@ ROWS: dict[str, Row] = {
 }
 # What never stands in a prediction graph: leaves that have their name already, the two phases,
 # which `specialize` resolves, and the ranges of an optimizer's vectors.
-ELSEWHERE = {"input", "param", "state", "when_training", "with_update", "range"}
+ELSEWHERE = {
+    *("input", "param", "state", "range", "when_training", "with_update"),
+    *("single", "outer_peak"),  # of training steps alone
+}

@@ -10,18 +10,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gdcore import schedules
 from gdcore.errors import unknown
-from gdcore.optimizers.adam import Adam, AdamW, AMSGrad, Nadam
-from gdcore.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from gdcore.later import Table, later
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
-from gdcore.optimizers.sgd import SGD
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    c.name: c for c in (SGD, Adam, AdamW, AMSGrad, Nadam, RMSprop, Adagrad, Adadelta)
-}
+if TYPE_CHECKING:
+    from gdcore.optimizers.adam import Adam, AdamW, AMSGrad, Nadam
+    from gdcore.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+    from gdcore.optimizers.sgd import SGD
+
+OPTIMIZERS: Table[type[Optimizer]] = Table(
+    {
+        "sgd": "gdcore.optimizers.sgd:SGD",
+        "adam": "gdcore.optimizers.adam:Adam",
+        "adamw": "gdcore.optimizers.adam:AdamW",
+        "amsgrad": "gdcore.optimizers.adam:AMSGrad",
+        "nadam": "gdcore.optimizers.adam:Nadam",
+        "rmsprop": "gdcore.optimizers.adaptive:RMSprop",
+        "adagrad": "gdcore.optimizers.adaptive:Adagrad",
+        "adadelta": "gdcore.optimizers.adaptive:Adadelta",
+    }
+)
+
+__all__ = [
+    "NO_DECAY",
+    "OPTIMIZERS",
+    "SGD",
+    "AMSGrad",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Nadam",
+    "Numbers",
+    "Optimizer",
+    "RMSprop",
+    "from_config",
+    "get",
+]
+
+__getattr__, __dir__ = later(
+    __name__,
+    __all__,
+    {
+        "AMSGrad": "gdcore.optimizers.adam",
+        "Adam": "gdcore.optimizers.adam",
+        "AdamW": "gdcore.optimizers.adam",
+        "Nadam": "gdcore.optimizers.adam",
+        "Adadelta": "gdcore.optimizers.adaptive",
+        "Adagrad": "gdcore.optimizers.adaptive",
+        "RMSprop": "gdcore.optimizers.adaptive",
+        "SGD": "gdcore.optimizers.sgd",
+    },
+)
 
 
 def get(spec: Any, **settings: Any) -> Optimizer:
@@ -99,21 +143,3 @@ def from_config(config: Mapping[str, Any]) -> Optimizer:
             f"optimizer {cls.name} has no setting {sorted(set(settings) - known)[0]!r}"
         )
     return cls(**settings)
-
-
-__all__ = [
-    "NO_DECAY",
-    "OPTIMIZERS",
-    "SGD",
-    "AMSGrad",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Nadam",
-    "Numbers",
-    "Optimizer",
-    "RMSprop",
-    "from_config",
-    "get",
-]

@@ -2,118 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias, overload
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = [
-    "Constant",
-    "Exponential",
-    "MultiStep",
-    "Polynomial",
-    "Schedule",
-    "Step",
-]
+from gdcore.schedules.base import Schedule, Steps, require
 
-Steps: TypeAlias = NDArray[np.float64]
-
-
-def require(schedule: object, name: str, condition: bool, expected: str) -> None:
-    """Raise the one-line ValueError for an option out of range."""
-    if not condition:
-        value = getattr(schedule, name)
-        raise ValueError(
-            f"{type(schedule).__name__}: {name} must be {expected}, got {value!r}: "
-            f"pass another {name}"
-        )
-
-
-class Schedule:
-    """What all schedules are: called with global steps, returns learning rates.
-
-    Subclasses give `at`; one for your own use needs nothing else.
-
-    Examples
-    --------
-    >>> class Halving(Schedule):
-    ...     def at(self, t):
-    ...         return 0.5**t
-    >>> Halving()(3), Halving()(np.arange(3)).tolist()
-    (0.125, [1.0, 0.5, 0.25])
-    """
-
-    steady: ClassVar[bool] = False  # whether a step's rate stays what it is, whatever happens
-
-    @overload
-    def __call__(self, step: int) -> float: ...
-    @overload
-    def __call__(self, step: NDArray[np.integer]) -> Steps: ...
-    def __call__(self, step: int | NDArray[np.integer]) -> float | Steps:
-        """Return the learning rate of a step, or of every step in an array of any shape.
-
-        Parameters
-        ----------
-        step : int or ndarray of int
-            Global optimizer steps; the first update is step 0.
-
-        Returns
-        -------
-        float or ndarray of float64
-            As many as `step`.
-
-        Raises
-        ------
-        ValueError
-            If a step is negative.
-        """
-        t = np.asarray(step, dtype=np.float64)
-        if t.size and t.min() < 0:
-            raise ValueError(f"steps must be 0 or more, got {t.min():g}: count from the first step")
-        rates = np.broadcast_to(np.asarray(self.at(t.reshape(-1)), np.float64), (t.size,))
-        return float(rates[0]) if t.ndim == 0 else np.array(rates).reshape(t.shape)
-
-    def at(self, t: Steps) -> Steps:
-        """Learning rates for steps; written by a subclass.
-
-        Parameters
-        ----------
-        t : ndarray of float64
-            Steps, the first of which is 0.
-
-        Returns
-        -------
-        ndarray
-            Of t's shape.
-        """
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class Constant(Schedule):
-    """``lr``, always.
-
-    Parameters
-    ----------
-    lr : float
-        Learning rate.
-
-    Examples
-    --------
-    >>> Constant(0.1)(1000)
-    0.1
-    """
-
-    steady: ClassVar[bool] = True
-    lr: float
-
-    def __post_init__(self) -> None:
-        require(self, "lr", 0 <= self.lr < math.inf, "finite and not negative")
-
-    def at(self, t: Steps) -> Steps:
-        return np.full_like(t, self.lr)
+__all__ = ["Exponential", "MultiStep", "Polynomial", "Step"]
 
 
 @dataclass(frozen=True)

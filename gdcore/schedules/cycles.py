@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore.schedules.curves import Constant, Schedule, Steps, require
+from gdcore.schedules.base import Constant, Schedule, Steps, require
 
 __all__ = ["Cosine", "CosineRestarts", "OneCycle", "Warmup"]
 
@@ -192,7 +192,8 @@ class Warmup(Schedule):
     def __post_init__(self) -> None:
         if isinstance(self.schedule, (int, float)):
             object.__setattr__(self, "schedule", Constant(float(self.schedule)))
-        if not isinstance(self.schedule, Schedule) or hasattr(self.schedule, "update"):
+        given = self.schedule
+        if not isinstance(given, Schedule) or type(given).update is not Schedule.update:
             raise TypeError(
                 "Warmup: schedule must be a number or a schedule of the step, got "
                 f"{type(self.schedule).__name__}: pass for example Cosine(0.1, 1000)"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.errors import unknown
-from gdcore.schedules.curves import Schedule, Steps, require
+from gdcore.schedules.base import Schedule, Steps, require
 
 __all__ = ["ReduceOnPlateau"]
 

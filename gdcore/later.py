@@ -1,0 +1,66 @@
+"""What is imported when it is first asked for: names of a package (PEP 562), rows of a table.
+
+`import gdcore` then costs what every program needs, and no more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def later(
+    package: str, names: Iterable[str], homes: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and the `__dir__` of a package.
+
+    Parameters
+    ----------
+    package : str
+        Its `__name__`.
+    names : iterable of str
+        Its `__all__`.
+    homes : mapping of str to str
+        The module in which each name is found; a module of the package stands for itself.
+    """
+
+    def get(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = importlib.import_module(homes[name])
+        value = home if homes[name] == f"{package}.{name}" else getattr(home, name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def listed() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *names})
+
+    return get, listed
+
+
+class Table(Mapping[str, T]):
+    """What a name stands for, as a dict that need not have everything yet.
+
+    Parameters
+    ----------
+    homes : mapping of str to str
+        For each name, ``"module:attribute"``.
+    """
+
+    def __init__(self, homes: Mapping[str, str]) -> None:
+        self._homes = dict(homes)
+
+    def __getitem__(self, name: str) -> T:
+        module, attribute = self._homes[name].split(":")
+        found: T = getattr(importlib.import_module(module), attribute)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._homes)
+
+    def __len__(self) -> int:
+        return len(self._homes)

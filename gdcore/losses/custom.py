@@ -1,0 +1,49 @@
+"""A function of traced values as a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gdcore.graph.ir import Value
+from gdcore.losses.base import Loss, before
+from gdcore.losses.classification import BinaryCrossEntropy
+
+
+@dataclass(frozen=True)
+class Custom(Loss):
+    """A function of traced values as a loss.
+
+    Parameters
+    ----------
+    function : callable
+        Of (prediction, target), two values; returns a scalar, or one number for each sample, (B,).
+
+    Examples
+    --------
+    `Model.compile` makes one of any function:
+
+    >>> import gdcore as gd
+    >>> def halved(pred, target):
+    ...     return gd.ops.mean(gd.ops.square(pred - target)) / 2
+    >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, kernel_initializer="ones")])
+    >>> model.compile("sgd", halved).evaluate([[3.0]], [1.0])["loss"]
+    2.0
+    """
+
+    any_shape: ClassVar[bool] = True
+    function: Callable[[Value, Value], Value]
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        return self.function(pred, target)
+
+    def link(self, pred: Value) -> str:
+        if before(pred, "softmax") is not None:
+            return "multiclass_probs"
+        if before(pred, "sigmoid") is not None:
+            return BinaryCrossEntropy().link(pred)
+        return "regression"
+
+    def config(self) -> dict[str, Any]:
+        return {"name": getattr(self.function, "__name__", "custom"), "custom": True}
