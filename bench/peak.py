@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,23 +29,21 @@ class Peak(NamedTuple):
     bandwidth: float
 
 
-def program(folder: str, isa: str) -> str | None:
-    """Compile peak.c; None, after one line to stderr, where there is no C compiler."""
+def compiled(source: str, folder: str, flags: Sequence[str]) -> str | None:
+    """A program or library of bench/; None, after one line to stderr, where there is no C compiler."""
     compiler = (
         os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     )
     if compiler is None:
-        print(
-            "no C compiler (cc, gcc or clang): the machine's peak is not measured", file=sys.stderr
-        )
+        print(f"no C compiler (cc, gcc or clang): bench/{source} does not run", file=sys.stderr)
         return None
-    made, source = str(Path(folder) / "peak"), str(Path(__file__).with_name("peak.c"))
-    flags = ["-O3", "-ffp-contract=fast", *FLAGS[isa], "-o", made, source, "-pthread"]
-    built = subprocess.run([*compiler.split(), *flags], capture_output=True, text=True)
+    made = str(Path(folder) / Path(source).stem)
+    command = [*compiler.split(), "-O3", *flags, "-o", made, str(Path(__file__).with_name(source))]
+    built = subprocess.run(command, capture_output=True, text=True)
     if built.returncode:
         print(
-            f"{compiler} cannot compile bench/peak.c ({(built.stderr.splitlines() or ['no message'])[0]}): "
-            "the machine's peak is not measured",
+            f"{compiler} cannot compile bench/{source} "
+            f"({(built.stderr.splitlines() or ['no message'])[0]}): it does not run",
             file=sys.stderr,
         )
         return None
@@ -62,7 +61,7 @@ def one(made: str, threads: int, kilobytes: int) -> Peak:
 def peak(threads: tuple[int, ...], isa: str) -> dict[int, Peak]:
     """Measured peaks by thread count; empty, after one line to stderr, where there is no C compiler."""
     with tempfile.TemporaryDirectory() as folder:
-        made = program(folder, isa)
+        made = compiled("peak.c", folder, ["-ffp-contract=fast", *FLAGS[isa], "-pthread"])
         return {} if made is None else {n: one(made, n, MEMORY) for n in threads}
 
 
@@ -84,7 +83,7 @@ def bandwidths(threads: tuple[int, ...], isa: str) -> dict[int, dict[str, float]
     """GB/s by thread count and level, over data that fill half of a cache; empty as `peak` is."""
     sizes = caches()
     with tempfile.TemporaryDirectory() as folder:
-        made = program(folder, isa)
+        made = compiled("peak.c", folder, ["-ffp-contract=fast", *FLAGS[isa], "-pthread"])
         if made is None:
             return {}
         return {

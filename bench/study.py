@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -118,6 +119,16 @@ class Study:
         return titles
 
 
+def commit() -> str:
+    """The commit of the sources that are measured, with a + if they were changed since; or nothing."""
+    git = ["git", "-C", str(ROOT)]
+    found = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    if found.returncode:
+        return ""
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "gdcore", "csrc"])
+    return found.stdout.strip() + "+" * changed.returncode
+
+
 def setting(**more: str) -> Record:
     """On what this is measured, and when."""
     from gdcore import __version__, runtime
@@ -127,6 +138,7 @@ def setting(**more: str) -> Record:
         "processor": processor(),
         "processors": processors(),
         "gdcore": __version__,
+        "commit": commit(),
         "isa": runtime.ISA_NAME,
         **more,
     }
@@ -134,14 +146,15 @@ def setting(**more: str) -> Record:
 
 def told(where: Record) -> str:
     """A setting in words."""
-    known = ("date", "processor", "processors", "gdcore", "isa", "others")
+    known = ("date", "processor", "processors", "gdcore", "commit", "isa", "others")
     more = "".join(f", {k} {v}" for k, v in where.items() if k not in known)
     beside = (
         f" Other work took {where['others']:.1%} of the processors." if "others" in where else ""
     )
     return (
         f"{where['date']}, {where['processor']}, {where['processors']} processors, "
-        f"gdcore {where['gdcore']} ({where['isa']}){more}.{beside}"
+        f"gdcore {' '.join(filter(None, (where['gdcore'], where.get('commit'))))} "
+        f"({where['isa']}){more}.{beside}"
     )
 
 
@@ -167,7 +180,8 @@ def read(path: Path) -> Record:
 def write(path: Path, record: Record) -> None:
     """Write a record."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    lines = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in record.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def write_into(path: Path, mark: str, text: str) -> None:

@@ -151,3 +151,14 @@ def test_a_number_is_repeated_over_the_batch():
     np.testing.assert_array_equal(
         gd.Model(x, x * 0 + gd.ops.exp(ones - 1.0)).predict(data), data * 0 + 1
     )
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 7, 10, 33])
+@pytest.mark.parametrize("inputs", [5, 64, 130])
+def test_a_row_is_predicted_alike_among_any_others(inputs, outputs, isa):
+    """Few columns are computed the other way round, one by dot products, few rows without packing."""
+    x = np.random.default_rng(6).normal(size=(70, inputs)).astype(np.float32)
+    model = gd.Sequential([gd.Input(inputs), gd.Dense(19, "tanh"), gd.Dense(outputs)])
+    want = model.predict(x, batch_size=70)
+    for batch in (1, 2, 3, 6, 13, 14, 16, 17, 40):
+        assert model.predict(x, batch_size=batch).tobytes() == want.tobytes(), batch

@@ -236,7 +236,7 @@ static void gemm_few_rows_turned(const gemm_sizes *g, const gemm_window *w, real
       } else {
         for (int64_t i = 0; i < deep; ++i) {
           sum0 = v_fma(v_set1(a0[(k + i) * g->a_col]), square[i], sum0);
-          sum1 = v_fma(v_set1(a1[(k + i) * g->a_col]), square[i], sum1);
+          if (two) sum1 = v_fma(v_set1(a1[(k + i) * g->a_col]), square[i], sum1);
         }
       }
     }
