@@ -92,11 +92,12 @@ static void listen(team *t, int instruction, int64_t work) {
  * which tells how many units go by between two questions, for every piece costs some packing anew. */
 static void take_share(team *t, const gd_run *run, int instruction, int may_leave, int id, int threads) {
   const gd_ins *ins = &t->job->plan->ins[instruction];
-  const int64_t units = ins->op->units(ins, run->batch);
-  const int64_t hi = units * (id + 1) / threads;
-  int64_t lo = units * id / threads;
+  int64_t lo = 0, hi = ins->op->units(ins, run->batch), work = ins->work.fixed + ins->work.per_row * run->batch;
+  if (threads > 1) { /* three divisions take as long as a small instruction's loop */
+    lo = hi * id / threads, hi = hi * (id + 1) / threads;
+    work /= threads;
+  }
   if (lo == hi) return;
-  const int64_t work = (ins->work.fixed + ins->work.per_row * run->batch) / threads;
   if (!may_leave || work <= GD_PIECE) {
     ins->op->kernel(ins, run, lo, hi);
     if (may_leave && id == 0) listen(t, instruction, work);

@@ -9,7 +9,9 @@ import numpy as np
 
 from gdcore.graph.identities import IDENTITY
 from gdcore.graph.ir import REAL, Value, broadcast, constant_array, rewrite, size, topological
+from gdcore.graph.reductions import MAX, MEAN, SUM
 from gdcore.graph.registry import apply, lift
+from gdcore.graph.shapes import RESHAPE
 
 
 def simplify(outputs: Sequence[Value]) -> dict[Value, Value]:
@@ -47,6 +49,8 @@ def _reduce(v: Value) -> Value:
             number = _reduce(Value(v.op, (inner.inputs[0],), {"shape": ()}, ()))
             return apply(IDENTITY, number, shape=v.shape)
         return v if inner is x else Value(v.op, (inner,), v.attrs, v.shape, v.dtype)
+    if v.op in (SUM, MEAN, MAX) and size(v.inputs[0].shape[slice(*v.attrs["axes"])]) == 1:
+        return _reduce(apply(RESHAPE, v.inputs[0], shape=v.shape))  # of one number each
     if v.op.kind != "map":
         return v
     if v.op is IDENTITY and v.inputs[0].op is IDENTITY:  # repeated twice is repeated once
