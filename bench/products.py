@@ -77,7 +77,7 @@ def of_gdcore(product: str, shape: Shape, threads: int) -> tuple[Any, Any]:
     from gdcore.graph.registry import Sample
 
     shapes, ta, tb = PRODUCTS[product]
-    alone = Alone("matmul", Sample(shapes(*shape), {"ta": ta, "tb": tb}))
+    alone = Alone("matmul", Sample(shapes(*shape), {"ta": ta, "tb": tb, "loose": ta or tb}))
     used = min(threads, alone.session.threads(1))  # as few as it thinks right, like its peers
     return lambda count: alone.run(count, used), alone.output
 

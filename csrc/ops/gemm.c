@@ -6,11 +6,12 @@
  *
  *   ref   c, a, b [, column sums of b]
  *   dim   batch, M, N, K, strides of c: batch, row; of a: batch, row, column; of b: batch, row, column
- *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then)
+ *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then);
+ *         1 if rows may be summed otherwise when they are few (in a gradient)
  *
  * Every element of C is summed over k = 0 ... K-1 in that order, in blocks of KC, whatever tile it
  * falls in, but for a single column, which is made of dot products: so the bits depend neither on how
- * the work is dealt out nor on the number of rows.
+ * the work is dealt out nor (but in a gradient) on the number of rows.
  */
 #include "../ops.h"
 #include "../simd/vec.h"
@@ -271,6 +272,13 @@ static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const 
   }
 }
 
+/* Few rows in a gradient, and columns of B that lie along k: each row is a column of dot products. */
+static void gemm_few_rows_dotted(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  const gemm_sizes other = {1, g->n, 1, g->k, 0, 1, 0, g->b_col, 1, 0, 1, 1};
+  for (int64_t r = w->r0; r < w->r1; ++r)
+    gemm_dots(&other, &(gemm_window){w->c0, w->c1, 0, 1}, c + r * g->c_row, b, a + r * g->a_row);
+}
+
 /* The elementwise pass on what is finished, if there is one. */
 typedef struct { const gd_ins *ins; char *state; int64_t row; /* of the matrix at hand */ } gemm_then;
 
@@ -385,6 +393,9 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
     if (dots || (g.n <= (g.a_row == 1 ? NARROW_COLUMNS : NARROW) && w.r1 - w.r0 >= VL)) {
       if (dots) gemm_dots(&g, &w, cm, am, bm);
       else gemm_narrow(&g, &w, cm, am, bm, run->scratch);
+      finish(&then, &g, &w);
+    } else if (ins->attr[1] && w.r1 - w.r0 <= 2 && g.a_col == 1 && g.b_row == 1 && g.k >= 4 * VL) {
+      gemm_few_rows_dotted(&g, &w, cm, am, bm);
       finish(&then, &g, &w);
     } else gemm_window_of(&g, &w, cm, am, bm, run->scratch, &then);
     if (ins->attr[0] && w.r0 == 0) column_sums(&g, w.c0, w.c1, (real *)gd_at(run, ins, 3), b);

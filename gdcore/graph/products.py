@@ -36,9 +36,15 @@ def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 def _grad(y: Value, d: Value) -> list[Value | None]:
     a, b = y.inputs
     ta, tb = y.attrs["ta"], y.attrs["tb"]
-    da = _product(b, d, tb, True) if ta else _product(d, b, False, not tb)
-    db = _product(d, a, True, ta) if tb else _product(a, d, not ta, False)
+    da = _loose(b, d, tb, True) if ta else _loose(d, b, False, not tb)
+    db = _loose(d, a, True, ta) if tb else _loose(a, d, not ta, False)
     return [da, db]
+
+
+def _loose(a: Value, b: Value, ta: bool, tb: bool) -> Value:
+    """A product in a gradient: unlike a prediction, a row of it may be summed in another order if it comes
+    with others."""
+    return apply(MATMUL, a, b, ta=ta, tb=tb, loose=True)
 
 
 def _emit(y: Value, e: Emitter) -> None:
@@ -65,7 +71,7 @@ def _emit(y: Value, e: Emitter) -> None:
             b_row,
             b_col,
         ],
-        attrs=[int(sums is not None)],
+        attrs=[int(sums is not None), int(y.attrs.get("loose", False))],
     )
 
 
@@ -99,6 +105,10 @@ def _samples() -> tuple[Sample, ...]:
                 Sample(((k, m) if ta else (m, k), (n, k) if tb else (k, n)), {"ta": ta, "tb": tb})
             )
     out += [
+        Sample(((m, k), (n, k)), {"ta": False, "tb": True, "loose": True})
+        for m, n, k in ((1, 65, 130), (2, 33, 64), (2, 5, 200), (3, 9, 100), (1, 4, 31))
+    ]
+    out += [
         Sample(((3, 4, 5), (3, 5, 6)), {"ta": False, "tb": False}),
         Sample(((2, 3, 5, 4), (2, 3, 5, 6)), {"ta": True, "tb": False}),
         Sample(((0, 5), (5, 3)), {"ta": False, "tb": False}),
@@ -118,7 +128,7 @@ MATMUL = register(
         "kernel",
         _shape,
         _grad,
-        lambda a, b, ta, tb: _swap(a, ta) @ _swap(b, tb),
+        lambda a, b, ta, tb, loose=False: _swap(a, ta) @ _swap(b, tb),
         _samples(),
         emit=_emit,
         flops=_flops,
