@@ -28,7 +28,7 @@ enum { MR = 6, KC = 256 };
 #endif
 /* Packed are blocks of A, MC x KC, which stay in L2, and of B, KC x NC, of which a panel of NR columns at a
  * time is in L1, or on its way there. bench/products.py chose the sizes. */
-enum { NR = 2 * VL, MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)), CHUNK = 2048 / sizeof(real), MAX_NV = 4 };
+enum { NR = 2 * VL, MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)), CHUNK = 2048 / sizeof(real), MAX_NV = 8 };
 /* Panels and strips of k rows lie a line further apart than they are long: not a multiple of 4 KB. */
 #define APART(k, width) ((k) * (width) + VL)
 enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real), B_SIZE = NC / NR * APART(KC, NR) * sizeof(real) };
@@ -50,7 +50,7 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int p
   const int64_t last = t->n - (nv - 1) * VL; /* columns in the last vector */
 #pragma GCC unroll 16
   for (int i = 0; i < m; ++i)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int j = 0; j < nv; ++j)
       acc[i][j] = t->first                  ? v_zero()
                   : tail && j == nv - 1 ? v_load_n(t->c + i * t->ldc + j * VL, last)
@@ -59,19 +59,19 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int p
   const int64_t a_row = packed_rows ? 1 : t->a_row, a_col = packed_rows ? packed_rows : t->a_col;
   for (int64_t k = 0; k < t->k; ++k, a += a_col, b += t->ldb) {
     vec bv[MAX_NV];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int j = 0; j < nv; ++j)
       bv[j] = tail && j == nv - 1 ? v_load_n(b + j * VL, last) : v_load(b + j * VL);
 #pragma GCC unroll 16
     for (int i = 0; i < m; ++i) {
       const vec av = v_set1(a[i * a_row]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int j = 0; j < nv; ++j) acc[i][j] = v_fma(av, bv[j], acc[i][j]);
     }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < m; ++i)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int j = 0; j < nv; ++j) {
       if (tail && j == nv - 1) v_store_n(t->c + i * t->ldc + j * VL, acc[i][j], last);
       else v_store(t->c + i * t->ldc + j * VL, acc[i][j]);
@@ -90,7 +90,7 @@ typedef void (*tile_fn)(const tile_args *);
 #define TILE_ROWS(nv) TILE_ROW(1, nv), TILE_ROW(2, nv), TILE_ROW(3, nv), TILE_ROW(4, nv), TILE_ROW(5, nv), TILE_ROW(6, nv)
 TILES(1)
 TILES(2)
-TILE(1, 4) TILE(2, 4)
+TILE(1, 4) TILE(2, 4) TILE(1, 8)
 #if defined(GD_ISA_avx512) || defined(GD_ISA_neon)
 #define MORE(nv) TILE(7, nv) TILE(8, nv) TILE(9, nv) TILE(10, nv) TILE(11, nv) TILE(12, nv)
 #define MORE_ROWS(nv) , TILE_ROW(7, nv), TILE_ROW(8, nv), TILE_ROW(9, nv), TILE_ROW(10, nv), TILE_ROW(11, nv), TILE_ROW(12, nv)
@@ -110,6 +110,7 @@ TILE(13, 1) TILE(14, 1) TILE(13, 2) TILE(14, 2)
 static const tile_fn tiles[2][MR][2][2] = {{TILE_ROWS(1) MORE_ROWS(1) LAST_ROWS(1)},
                                            {TILE_ROWS(2) MORE_ROWS(2) LAST_ROWS(2)}};
 static const tile_fn wide_tiles[2][2][2] = {TILE_ROW(1, 4), TILE_ROW(2, 4)};
+static const tile_fn widest_tile[2][2] = TILE_ROW(1, 8);
 
 typedef struct {
   int64_t batch, m, n, k, c_batch, c_row, a_batch, a_row, a_col, b_batch, b_row, b_col;
@@ -201,21 +202,32 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
 
-/* Few rows: the rows of B are streamed once, four vectors wide; of a large B a few at a time, so that each is
+/* Few rows: the rows of B are streamed once, eight or four vectors wide; of a large B a few at a time, so that each is
  * read on where it was left. bench/products.py chose how many. */
 static void gemm_few_rows(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
   const int64_t depth = g->k * g->n > 1 << 18 ? 16 : KC;
   for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth)
     for (int64_t j = w->c0; j < w->c1;) {
       const int64_t left = w->c1 - j;
-      const int nv = left >= 4 * VL ? 4 : left > VL ? 2 : 1;
+      const int nv = left >= 8 * VL && w->r1 - w->r0 == 1 ? 8 : left >= 4 * VL ? 4 : left > VL ? 2 : 1;
       const int64_t n = gd_min(left, nv * VL);
       tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a_row + kb * g->a_col, b + kb * g->b_row + j,
                      g->c_row, g->a_row, g->a_col, g->b_row, gd_min(depth, g->k - kb), n, kb == 0};
       const int64_t m = w->r1 - w->r0;
-      (nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
+      (nv == 8 ? widest_tile[0][0] : nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
       j += n;
     }
+}
+
+/* K = 1, a column times a row: each row of C is written whole. The sum begins with +0, as in the tiles. */
+static void gemm_outer(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  for (int64_t r = w->r0; r < w->r1; ++r) {
+    const vec x = v_set1(a[r * g->a_row]);
+    real *to = c + r * g->c_row;
+    int64_t j = w->c0;
+    for (; j + VL <= w->c1; j += VL) v_store(to + j, v_fma(x, v_load(b + j), v_zero()));
+    if (j < w->c1) v_store_n(to + j, v_fma(x, v_load_n(b + j, w->c1 - j), v_zero()), w->c1 - j);
+  }
 }
 
 /* Few rows, and columns of B that lie along k: squares of B are turned over in registers. */
@@ -272,11 +284,35 @@ static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const 
   }
 }
 
-/* Few rows in a gradient, and columns of B that lie along k: each row is a column of dot products. */
+/* Few rows in a gradient, and columns of B that lie along k: dot products, which two rows share the loads of. */
+INLINE void dotted(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
+  enum { MOST = 8 };
+  const int at_once = MOST / m;
+  const real *x = a + w->r0 * g->a_row;
+  for (int64_t j = w->c0; j < w->c1; j += at_once) {
+    const real *y[MOST];
+    vec sum[2][MOST];
+#pragma GCC unroll 8
+    for (int i = 0; i < at_once; ++i) y[i] = b + gd_min(j + i, w->c1 - 1) * g->b_col, sum[0][i] = sum[1][i] = v_zero();
+    for (int64_t k = 0; k < g->k; k += VL) {
+      const int64_t n = gd_min(VL, g->k - k);
+      const vec first = n == VL ? v_load(x + k) : v_load_n(x + k, n);
+      const vec second = m == 1 ? v_zero() : n == VL ? v_load(x + g->a_row + k) : v_load_n(x + g->a_row + k, n);
+#pragma GCC unroll 8
+      for (int i = 0; i < at_once; ++i) {
+        const vec of_b = n == VL ? v_load(y[i] + k) : v_load_n(y[i] + k, n);
+        sum[0][i] = v_fma(first, of_b, sum[0][i]);
+        if (m == 2) sum[1][i] = v_fma(second, of_b, sum[1][i]);
+      }
+    }
+    for (int r = 0; r < m; ++r)
+      for (int i = 0; i < gd_min(at_once, w->c1 - j); ++i) c[(w->r0 + r) * g->c_row + j + i] = v_hsum(sum[r][i]);
+  }
+}
+
 static void gemm_few_rows_dotted(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  const gemm_sizes other = {1, g->n, 1, g->k, 0, 1, 0, g->b_col, 1, 0, 1, 1};
-  for (int64_t r = w->r0; r < w->r1; ++r)
-    gemm_dots(&other, &(gemm_window){w->c0, w->c1, 0, 1}, c + r * g->c_row, b, a + r * g->a_row);
+  if (w->r1 - w->r0 == 2) dotted(g, w, c, a, b, 2);
+  else dotted(g, w, c, a, b, 1);
 }
 
 /* The elementwise pass on what is finished, if there is one. */
@@ -311,6 +347,11 @@ static void gemm_window_of(const gemm_sizes *g, const gemm_window *w, real *c, c
                            char *scratch, const gemm_then *then) {
   const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
   const int few = rows == 1 || rows == 2;
+  if (g->k == 1 && g->b_col == 1) {
+    gemm_outer(g, w, c, a, b);
+    finish(then, g, w);
+    return;
+  }
   if (few && g->b_col == 1) {
     gemm_few_rows(g, w, c, a, b);
     finish(then, g, w);
