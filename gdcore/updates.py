@@ -95,16 +95,27 @@ class Places:
 
 
 def element_by_element(optimizer: Optimizer, numbers: Numbers, memory: Memory) -> bool:
-    """Whether an update depends on a weight's own numbers alone, so that it may be made in pieces."""
+    """Whether an update depends on a weight's own numbers alone, so that it may be made in pieces.
+
+    It is the same formula for a vector and for a matrix then, and made of elementwise ops.
+    """
     if optimizer.clip_norm is not None:
         return False
-    slots = {s: leaf((4,), s) for s in memory.slot_names}
     shared = {n: v for n, v in numbers.leaves.items() if "/" not in n} | {"lr": leaf((), "lr")}
-    new, new_slots = optimizer.update(leaf((4,), "p"), leaf((4,), "g"), slots, shared)
-    return all(
-        v.op.kind in ("leaf", "map") or not any(x.shape for x in v.inputs)
-        for v in topological([new, *new_slots.values()])
-    )
+
+    def formula(shape: Shape) -> list[tuple[str, str]] | None:
+        slots = {s: leaf(shape, s) for s in memory.slot_names}
+        new, new_slots = optimizer.update(leaf(shape, "p"), leaf(shape, "g"), slots, shared)
+        values = topological([new, *new_slots.values()])
+        if any(v.op.kind not in ("leaf", "map") and any(x.shape for x in v.inputs) for v in values):
+            return None
+        return [(v.op.name, "" if v.op is RANGE else repr(v.attrs)) for v in values]
+
+    try:
+        vector, matrix = formula((4,)), formula((3, 2))
+    except Exception:  # an update of one's own that takes nothing but a vector
+        return False
+    return vector is not None and vector == matrix
 
 
 def updates_of(

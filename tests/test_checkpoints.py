@@ -88,12 +88,32 @@ def interrupted(folder, make, after, *, every, **more):
     return model
 
 
+class Easing(gd.schedules.Schedule):
+    """A schedule of one's own that depends on what epochs came to."""
+
+    def __init__(self):
+        self.rate = 0.1
+
+    def at(self, t):
+        return self.rate + 0 * t
+
+    def update(self, logs):
+        self.rate *= 0.5 + 0.1 * min(1.0, logs["loss"])
+
+    def state_dict(self):
+        return {"rate": self.rate}
+
+    def load_state_dict(self, state):
+        self.rate = state["rate"]
+
+
 OPTIMIZERS = {
     "sgd": lambda: gd.SGD(0.05),
     "momentum": lambda: gd.SGD(0.05, momentum=0.9),
     "adam": lambda: gd.Adam(0.01, clip_norm=0.5),
     "cosine": lambda: gd.AdamW(gd.schedules.Cosine(0.02, 25)),
     "plateau": lambda: gd.SGD(gd.schedules.ReduceOnPlateau(0.5, patience=1, threshold=0.5)),
+    "own": lambda: gd.SGD(Easing()),
     "groups": lambda: gd.RMSprop(0.01, groups=[{"match": "*.bias", "lr": 0.1}]),
 }
 
@@ -107,6 +127,13 @@ def test_resumed_is_the_same_as_never_cut(tmp_path, optimizer, after):
     whole = make()
     train(whole)
     assert_same(interrupted(tmp_path, make, after, every=2), whole)
+
+
+def test_a_model_with_a_schedule_of_ones_own_is_saved_without_it(tmp_path):
+    model = net(gd.SGD(Easing()))
+    train(model)
+    model.save(tmp_path / "m")
+    assert gd.load(tmp_path / "m").compiled
 
 
 METRICS = [("accuracy",), ("f1", "roc_auc"), ("confusion_matrix", "precision", "recall"), ()]

@@ -112,7 +112,7 @@ def _compiled(model: Model) -> dict[str, Any] | None:
         "loss_weights": list(model.loss_weights),
         "metrics": metrics,
         "optimizer": described,
-        "schedule_state": optimizer.schedule.state_dict() or None,
+        "schedule_state": (described and optimizer.schedule.state_dict()) or None,
     }
 
 

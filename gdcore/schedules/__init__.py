@@ -5,7 +5,8 @@ an array of steps: a whole epoch's learning rates are computed in one call. Step
 unit. With ``n`` rows in batches of ``b``, an epoch has ``math.ceil(n / b)`` steps, so "every 30
 epochs" is ``30 * math.ceil(n / b)``.
 
-`ReduceOnPlateau` alone depends on what happened, and is told so after every epoch.
+Every schedule is told after each epoch what it came to (`Schedule.update`); of those here, `ReduceOnPlateau`
+alone depends on it.
 """
 
 from __future__ import annotations
