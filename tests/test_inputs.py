@@ -82,7 +82,8 @@ def test_converters(kind, scale, isa, monkeypatch):
                 RNG.integers(0, 2**31, 4096).astype(kind),
             ]
         )
-    x = x[np.isfinite(x.astype(np.float64))].reshape(1, -1)
+    with np.errstate(invalid="ignore"):  # some processors signal a NaN that is converted
+        x = x[np.isfinite(x.astype(np.float64))].reshape(1, -1)
     for dtype in ("float32", "float64"):
         net = gd.Sequential([gd.Input(x.shape[1]), gd.Rescaling(scale)])
         net.set_dtype(dtype)
