@@ -1,5 +1,5 @@
 /* blas.c: calls another library's sgemm or sgemv many times, so that its time is that of the product alone.
- * Matrices are row-major: C' = B' A' is what a library of columns is asked for. bench/products.py loads it. */
+ * Matrices are row-major: C' = B' A' is what a library of columns is asked for. bench/blas.py loads it. */
 #include <stdint.h>
 
 #define CALLS(suffix, integer)                                                                                      \

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -121,12 +122,15 @@ class Study:
 
 def commit() -> str:
     """The commit of the sources that are measured, with a + if they were changed since; or nothing."""
-    git = ["git", "-C", str(ROOT)]
-    found = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    if found.returncode:
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(ROOT), *words]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+    if shutil.which("git") is None:
         return ""
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "gdcore", "csrc"])
-    return found.stdout.strip() + "+" * changed.returncode
+    changed = git("status", "--porcelain", "--", "gdcore", "csrc")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
 def setting(**more: str) -> Record:

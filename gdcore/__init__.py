@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gdcore import activations, initializers, layers, losses, metrics, ops, optimizers, schedules
 from gdcore.callbacks import Callback, EarlyStopping, History, LambdaCallback
 from gdcore.errors import NonFiniteError
-from gdcore.later import later
+from gdcore.later import lazy_names
 from gdcore.layers import (
     LSTM,
     Activation,
@@ -116,7 +116,7 @@ __all__ = [
 ]
 
 # What not every program needs is imported when it is first asked for.
-__getattr__, __dir__ = later(
+__getattr__, __dir__ = lazy_names(
     __name__,
     __all__,
     {

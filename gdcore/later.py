@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def later(
+def lazy_names(
     package: str, names: Iterable[str], homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and the `__dir__` of a package.
@@ -61,6 +61,9 @@ class Table(Mapping[str, T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._homes)
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(self)}>"
 
     def __len__(self) -> int:
         return len(self._homes)

@@ -14,6 +14,7 @@ from gdcore.graph.ir import Batch, Value
 from gdcore.graph.phases import specialize
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan, make_plan
+from gdcore.graph.products import loosened
 from gdcore.graph.rank_one import column_and_row, largest
 from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans, structure
@@ -213,7 +214,7 @@ class Builder:
         (loss, *outputs), updates = specialize(folded, training=True)
         places = Places(self.memory, inputs)
         parameters = self.memory.trainable()
-        grads = gradients(loss, [p.leaf for p in parameters])
+        grads = loosened(gradients(loss, [p.leaf for p in parameters]), [loss, *outputs])
         numbers = None
         in_pieces = False
         if optimizer is not None:

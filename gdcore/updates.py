@@ -103,13 +103,21 @@ def element_by_element(optimizer: Optimizer, numbers: Numbers, memory: Memory) -
         return False
     shared = {n: v for n, v in numbers.leaves.items() if "/" not in n} | {"lr": leaf((), "lr")}
 
-    def formula(shape: Shape) -> list[tuple[str, str]] | None:
+    def formula(shape: Shape) -> list[tuple[str, str, list[int]]] | None:
         slots = {s: leaf(shape, s) for s in memory.slot_names}
         new, new_slots = optimizer.update(leaf(shape, "p"), leaf(shape, "g"), slots, shared)
         values = topological([new, *new_slots.values()])
         if any(v.op.kind not in ("leaf", "map") and any(x.shape for x in v.inputs) for v in values):
             return None
-        return [(v.op.name, "" if v.op is RANGE else repr(v.attrs)) for v in values]
+        number = {v: i for i, v in enumerate(values)}
+        return [
+            (
+                v.op.name,
+                v.attrs["label"] if v.op is RANGE else repr(v.attrs),
+                [number[x] for x in v.inputs],
+            )
+            for v in values
+        ]
 
     try:
         vector, matrix = formula((4,)), formula((3, 2))

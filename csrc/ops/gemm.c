@@ -7,7 +7,7 @@
  *   ref   c, a, b [, column sums of b]
  *   dim   batch, M, N, K, strides of c: batch, row; of a: batch, row, column; of b: batch, row, column
  *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then);
- *         1 if rows may be summed otherwise when they are few (in a gradient)
+ *         1 if the rows may be summed otherwise when there are one or two in all (in a gradient)
  *
  * Every element of C is summed over k = 0 ... K-1 in that order, in blocks of KC, whatever tile it
  * falls in, but for a single column, which is made of dot products: so the bits depend neither on how
@@ -202,118 +202,7 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
 
-/* Few rows: the rows of B are streamed once, eight or four vectors wide; of a large B a few at a time, so that each is
- * read on where it was left. bench/products.py chose how many. */
-static void gemm_few_rows(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  const int64_t depth = g->k * g->n > 1 << 18 ? 16 : KC;
-  for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth)
-    for (int64_t j = w->c0; j < w->c1;) {
-      const int64_t left = w->c1 - j;
-      const int nv = left >= 8 * VL && w->r1 - w->r0 == 1 ? 8 : left >= 4 * VL ? 4 : left > VL ? 2 : 1;
-      const int64_t n = gd_min(left, nv * VL);
-      tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a_row + kb * g->a_col, b + kb * g->b_row + j,
-                     g->c_row, g->a_row, g->a_col, g->b_row, gd_min(depth, g->k - kb), n, kb == 0};
-      const int64_t m = w->r1 - w->r0;
-      (nv == 8 ? widest_tile[0][0] : nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
-      j += n;
-    }
-}
-
-/* K = 1, a column times a row: each row of C is written whole. The sum begins with +0, as in the tiles. */
-static void gemm_outer(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  for (int64_t r = w->r0; r < w->r1; ++r) {
-    const vec x = v_set1(a[r * g->a_row]);
-    real *to = c + r * g->c_row;
-    int64_t j = w->c0;
-    for (; j + VL <= w->c1; j += VL) v_store(to + j, v_fma(x, v_load(b + j), v_zero()));
-    if (j < w->c1) v_store_n(to + j, v_fma(x, v_load_n(b + j, w->c1 - j), v_zero()), w->c1 - j);
-  }
-}
-
-/* Few rows, and columns of B that lie along k: squares of B are turned over in registers. */
-static void gemm_few_rows_turned(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  const int two = w->r1 - w->r0 == 2;
-  const real *a0 = a + w->r0 * g->a_row, *a1 = a0 + two * g->a_row;
-  real *c0 = c + w->r0 * g->c_row;
-  for (int64_t j = w->c0; j < w->c1; j += VL) {
-    const int64_t n = gd_min(VL, w->c1 - j);
-    vec sum0 = v_zero(), sum1 = v_zero();
-    for (int64_t k = 0; k < g->k; k += VL) {
-      const int64_t deep = gd_min(VL, g->k - k);
-      vec square[VL];
-      load_square(square, b + j * g->b_col + k, g->b_col, n, deep);
-      v_transpose(square);
-      if (deep == VL && !two) {
-#pragma GCC unroll 16
-        for (int i = 0; i < VL; ++i) sum0 = v_fma(v_set1(a0[(k + i) * g->a_col]), square[i], sum0);
-      } else {
-        for (int64_t i = 0; i < deep; ++i) {
-          sum0 = v_fma(v_set1(a0[(k + i) * g->a_col]), square[i], sum0);
-          if (two) sum1 = v_fma(v_set1(a1[(k + i) * g->a_col]), square[i], sum1);
-        }
-      }
-    }
-    v_store_n(c0 + j, sum0, n);
-    if (two) v_store_n(c0 + g->c_row + j, sum1, n);
-  }
-}
-
-/* One column, and rows of A that lie along k: dot products, four rows at a time. Each is summed lane by
- * lane in two turns, and then the lanes, which depends on K alone. */
-static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  enum { AT_ONCE = 4 };
-  for (int64_t r = w->r0; r < w->r1; r += AT_ONCE) {
-    const real *x[AT_ONCE];
-    for (int i = 0; i < AT_ONCE; ++i) x[i] = a + gd_min(r + i, w->r1 - 1) * g->a_row;
-    vec even[AT_ONCE], odd[AT_ONCE];
-    for (int i = 0; i < AT_ONCE; ++i) even[i] = odd[i] = v_zero();
-    int64_t k = 0;
-    for (; k + 2 * VL <= g->k; k += 2 * VL) {
-      const vec b0 = v_load(b + k), b1 = v_load(b + k + VL);
-#pragma GCC unroll 4
-      for (int i = 0; i < AT_ONCE; ++i) {
-        even[i] = v_fma(v_load(x[i] + k), b0, even[i]);
-        odd[i] = v_fma(v_load(x[i] + k + VL), b1, odd[i]);
-      }
-    }
-    for (; k < g->k; k += VL) {
-      const int64_t n = gd_min(VL, g->k - k);
-      for (int i = 0; i < AT_ONCE; ++i) even[i] = v_fma(v_load_n(x[i] + k, n), v_load_n(b + k, n), even[i]);
-    }
-    for (int i = 0; i < gd_min(AT_ONCE, w->r1 - r); ++i) c[(r + i) * g->c_row] = v_hsum(v_add(even[i], odd[i]));
-  }
-}
-
-/* Few rows in a gradient, and columns of B that lie along k: dot products, which two rows share the loads of. */
-INLINE void dotted(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
-  enum { MOST = 8 };
-  const int at_once = MOST / m;
-  const real *x = a + w->r0 * g->a_row;
-  for (int64_t j = w->c0; j < w->c1; j += at_once) {
-    const real *y[MOST];
-    vec sum[2][MOST];
-#pragma GCC unroll 8
-    for (int i = 0; i < at_once; ++i) y[i] = b + gd_min(j + i, w->c1 - 1) * g->b_col, sum[0][i] = sum[1][i] = v_zero();
-    for (int64_t k = 0; k < g->k; k += VL) {
-      const int64_t n = gd_min(VL, g->k - k);
-      const vec first = n == VL ? v_load(x + k) : v_load_n(x + k, n);
-      const vec second = m == 1 ? v_zero() : n == VL ? v_load(x + g->a_row + k) : v_load_n(x + g->a_row + k, n);
-#pragma GCC unroll 8
-      for (int i = 0; i < at_once; ++i) {
-        const vec of_b = n == VL ? v_load(y[i] + k) : v_load_n(y[i] + k, n);
-        sum[0][i] = v_fma(first, of_b, sum[0][i]);
-        if (m == 2) sum[1][i] = v_fma(second, of_b, sum[1][i]);
-      }
-    }
-    for (int r = 0; r < m; ++r)
-      for (int i = 0; i < gd_min(at_once, w->c1 - j); ++i) c[(w->r0 + r) * g->c_row + j + i] = v_hsum(sum[r][i]);
-  }
-}
-
-static void gemm_few_rows_dotted(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  if (w->r1 - w->r0 == 2) dotted(g, w, c, a, b, 2);
-  else dotted(g, w, c, a, b, 1);
-}
+#include "gemm_few.h"
 
 /* The elementwise pass on what is finished, if there is one. */
 typedef struct { const gd_ins *ins; char *state; int64_t row; /* of the matrix at hand */ } gemm_then;
@@ -435,7 +324,7 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
       if (dots) gemm_dots(&g, &w, cm, am, bm);
       else gemm_narrow(&g, &w, cm, am, bm, run->scratch);
       finish(&then, &g, &w);
-    } else if (ins->attr[1] && w.r1 - w.r0 <= 2 && g.a_col == 1 && g.b_row == 1 && g.k >= 4 * VL) {
+    } else if (ins->attr[1] && g.m <= 2 && g.a_col == 1 && g.b_row == 1 && g.k >= 4 * VL) {
       gemm_few_rows_dotted(&g, &w, cm, am, bm);
       finish(&then, &g, &w);
     } else gemm_window_of(&g, &w, cm, am, bm, run->scratch, &then);

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.graph.ir import Dim, Shape, Value, size
+from gdcore.graph.ir import Dim, Shape, Value, rewrite, size, topological
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 from gdcore.graph.shapes import reshape
 
@@ -36,15 +36,9 @@ def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 def _grad(y: Value, d: Value) -> list[Value | None]:
     a, b = y.inputs
     ta, tb = y.attrs["ta"], y.attrs["tb"]
-    da = _loose(b, d, tb, True) if ta else _loose(d, b, False, not tb)
-    db = _loose(d, a, True, ta) if tb else _loose(a, d, not ta, False)
+    da = _product(b, d, tb, True) if ta else _product(d, b, False, not tb)
+    db = _product(d, a, True, ta) if tb else _product(a, d, not ta, False)
     return [da, db]
-
-
-def _loose(a: Value, b: Value, ta: bool, tb: bool) -> Value:
-    """A product in a gradient: unlike a prediction, a row of it may be summed in another order if it comes
-    with others."""
-    return apply(MATMUL, a, b, ta=ta, tb=tb, loose=True)
 
 
 def _emit(y: Value, e: Emitter) -> None:
@@ -138,6 +132,27 @@ MATMUL = register(
 
 def _product(a: Value, b: Value, ta: bool, tb: bool) -> Value:
     return apply(MATMUL, a, b, ta=ta, tb=tb)
+
+
+def loosened(gradients: Sequence[Value], forward: Sequence[Value]) -> list[Value]:
+    """Gradients whose products may sum a row in another order if it comes alone, which is faster.
+
+    Parameters
+    ----------
+    gradients : values of a training step
+    forward : what the step predicts; a row of that is the same among any others, and stays so
+    """
+    kept = set(topological(forward))
+
+    def loose(v: Value) -> Value:
+        return (
+            apply(MATMUL, *v.inputs, **v.attrs, loose=True)
+            if v.op is MATMUL and v not in kept
+            else v
+        )
+
+    found = rewrite(gradients, loose)
+    return [found[v] for v in gradients]
 
 
 def matmul(a: Any, b: Any) -> Value:

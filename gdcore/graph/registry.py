@@ -7,7 +7,6 @@ checked on every instruction set, in both precisions, and timed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -30,10 +29,10 @@ class Sample(NamedTuple):
     """
 
     shapes: tuple[tuple[int, ...], ...]
-    attrs: Mapping[str, Any] = MappingProxyType({})
+    attrs: Mapping[str, Any] = {}
     low: float = -2.0
     high: float = 2.0
-    ints: Mapping[int, int] = MappingProxyType({})
+    ints: Mapping[int, int] = {}
     kink: tuple[float, ...] = ()
 
 

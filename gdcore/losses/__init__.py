@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gdcore.errors import unknown
-from gdcore.later import Table, later
+from gdcore.later import Table, lazy_names
 from gdcore.losses.base import Loss, class_numbers
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ __all__ = [
     "get",
 ]
 
-__getattr__, __dir__ = later(
+__getattr__, __dir__ = lazy_names(
     __name__,
     __all__,
     {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdcore import schedules
 from gdcore.errors import unknown
-from gdcore.later import Table, later
+from gdcore.later import Table, lazy_names
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ __all__ = [
     "get",
 ]
 
-__getattr__, __dir__ = later(
+__getattr__, __dir__ = lazy_names(
     __name__,
     __all__,
     {

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING
 
-from gdcore.later import later
+from gdcore.later import lazy_names
 from gdcore.schedules.base import Constant, Schedule
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ __all__ = [
     "to_config",
 ]
 
-__getattr__, __dir__ = later(
+__getattr__, __dir__ = lazy_names(
     __name__,
     __all__,
     {
