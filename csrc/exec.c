@@ -93,7 +93,7 @@ static void listen(team *t, int instruction, int64_t work) {
 static void take_share(team *t, const gd_run *run, int instruction, int may_leave, int id, int threads) {
   const gd_ins *ins = &t->job->plan->ins[instruction];
   int64_t lo = 0, hi = ins->op->units(ins, run->batch), work = ins->work.fixed + ins->work.per_row * run->batch;
-  if (threads > 1) { /* three divisions take as long as a small instruction's loop */
+  if (threads > 1) { /* on one, three divisions less: 2 % of a step of 14 small instructions */
     lo = hi * id / threads, hi = hi * (id + 1) / threads;
     work /= threads;
   }

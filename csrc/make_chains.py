@@ -143,17 +143,17 @@ def key_of(ins: Instruction) -> str:
 def text() -> str:
     """The whole file."""
     found: dict[str, str] = {}
-    # The updates of a single sample are others; the rest is the same.
-    for model, batch in [(m, 48) for m in networks()] + [(m, 1) for m in networks()]:
-        for ins in passes(model, batch):
-            key = key_of(ins)
-            # what is done with numbers alone, or once for a whole tensor, needs no loop
-            if key in found or "v" not in key.split(">")[0]:
-                continue
-            try:
-                found[key] = chains.as_c(key, len(found))
-            except ValueError:
-                continue
+    for batch in (48, 1):  # the updates of a single sample are others
+        for model in networks():
+            for ins in passes(model, batch):
+                key = key_of(ins)
+                # what is done with numbers alone, or once for a whole tensor, needs no loop
+                if key in found or "v" not in key.split(">")[0]:
+                    continue
+                try:
+                    found[key] = chains.as_c(key, len(found))
+                except ValueError:
+                    continue
     keys = " \\\n".join(["#define GD_CHAIN_KEYS(X)", *(f'  X("{key}")' for key in found)])
     table = "".join(f"chain_{i}, " for i in range(len(found)))
     loops = "\n\n".join(found.values())

@@ -93,7 +93,7 @@ def evaluate(
             scale = np.abs(y) + (np.abs(found[v.inputs[0]]) if name in CANCELLING else 0.0)
             if name in SUMS:
                 scale = v.op.reference(*[np.abs(found[x]) for x in v.inputs], **attrs)
-            with np.errstate(all="ignore"):  # it may jump to where nothing is finite
+            with np.errstate(all="ignore"):  # a jump to where the result is not finite
                 off = scale * noise[1] * noise[0].standard_normal(y.shape)
                 y = np.where(np.abs(y) < np.abs(off), 0.0, y + off)  # `where` takes 0 for false
         found[v] = y
