@@ -32,6 +32,17 @@ class Gate:
     ) -> None: ...
 
 @disjoint_base
+class Turn:
+    def check(self) -> int: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+@disjoint_base
 class Plan:
     def __new__(
         cls,

@@ -70,6 +70,7 @@ cdef class Runner:
     cdef Gate gate
     cdef bint writes
     cdef readonly int64_t taken  # steps completed since the plan was made
+    cdef object __weakref__
 
     def __cinit__(self, Plan plan, list buffers, list feeds, list taps, loss, int hyper_buffer,
                   Gate gate, bint writes):

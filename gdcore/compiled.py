@@ -18,7 +18,7 @@ from gdcore.memory import Memory
 from gdcore.network import Network, check_input, trace
 from gdcore.settings import Settings
 from gdcore.steps import Builder, Step, Target
-from gdcore.turns import MAKING
+from gdcore.turns import making
 
 if TYPE_CHECKING:
     from gdcore.fitting import Data
@@ -72,7 +72,7 @@ class Compiled(Settings):
         >>> model.predict([[1.0, 2.0]]).shape
         (1, 1)
         """
-        with MAKING:
+        with making():
             if self._memory is not None:  # another thread's data has settled them
                 return
             self._network = None
@@ -155,7 +155,7 @@ class Compiled(Settings):
         (['0.kernel', '0.bias'], (B, 2))
         """
         if self._network is None or self._seen_freezes != Layer.freezes:
-            with MAKING:
+            with making():
                 self._trace(arrays)
         assert self._network is not None
         if arrays is not None:
@@ -202,7 +202,7 @@ class Compiled(Settings):
         old = self._memory
         if old is not None and old.network is network and self.__dict__.get("_trained") == trained:
             return old
-        with MAKING:
+        with making():
             if self._memory is not old:  # another thread was here first
                 return self.memory(arrays)
             self._keep_data()
@@ -227,7 +227,7 @@ class Compiled(Settings):
     def _step(self, key: tuple[Any, ...], make: Any) -> Step:
         step: Step | None = self._steps.get(key)
         if step is None:
-            with MAKING:
+            with making():
                 step = self._steps.get(key)
                 if step is None:
                     step = self._steps[key] = make()

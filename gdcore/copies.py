@@ -20,6 +20,7 @@ MADE_ANEW = {
     "_trained_before",
     "_frozen",
     "_trained",
+    "_turn",
     "_seen_freezes",
     "_graph_inputs",
     "_graph_outputs",

@@ -1,4 +1,7 @@
-# gate.pxi: who may touch a model's numbers. Part of _core.pyx.
+# gate.pxi: who may touch a model's numbers, and who may train it. Part of _core.pyx.
+#
+# Python hears Ctrl-C between two of its own instructions, so that what takes and gives back in Python loses
+# a lock now and then. Within these classes it is heard only where a lock is waited for.
 
 cdef unsigned long forks = 0  # of this process and its ancestors: a child has none of its parent's other threads
 
@@ -88,3 +91,30 @@ cdef class Gate:
         self.leave()
 
 
+@cython.auto_pickle(False)
+cdef class Turn:
+    """Training a model, which one thread may do at a time; ``with turn:``, within another one if need be."""
+    cdef unsigned long owner, born
+    cdef Py_ssize_t depth
+
+    cpdef int check(self) except -1:
+        """Raises RuntimeError if it is another thread's turn."""
+        if self.depth and self.born == forks and self.owner != PyThread_get_thread_ident():
+            raise RuntimeError(
+                "the model is being trained by another thread: wait until it is done, or give each "
+                "thread a model of its own"
+            )
+        return 0
+
+    def __enter__(self):
+        with cython.critical_section(self):
+            self.check()
+            if self.born != forks:  # the thread whose turn it was stayed in the parent
+                self.depth, self.born = 0, forks
+            self.owner = PyThread_get_thread_ident()
+            self.depth += 1
+        return self
+
+    def __exit__(self, *error):
+        with cython.critical_section(self):
+            self.depth = max(self.depth - 1, 0)

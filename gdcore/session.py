@@ -11,6 +11,7 @@ import mmap
 import os
 import queue
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from gdcore.graph.ir import INT, Value, at_batch, size
 from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import Plan
 from gdcore.sparse import SparseRows
+from gdcore.turns import making
 
 PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, INPUTS = range(1, 9)
 BUFFER_NAMES = {
@@ -170,7 +172,8 @@ class Session:
         self._bind = bind
         self.runner, self.arena = bind()
         self.writes = writes
-        self._made, self._process = 1, os.getpid()
+        # Those that somebody has: Ctrl-C may lose one on its way to or from the queue.
+        self._runners, self._process = weakref.WeakSet([self.runner]), os.getpid()
         self._idle: queue.SimpleQueue[_core.Runner] = queue.SimpleQueue()
         self._idle.put(self.runner)
         self.empty_losses = np.zeros(1)
@@ -195,16 +198,18 @@ class Session:
 
     def _another(self) -> _core.Runner:
         """A runner for one more thread: a new one, or, where there are enough, the next that is idle."""
-        if self._process != os.getpid():  # those that are out are with threads of our parent
-            self._process, self._made = os.getpid(), 0
-        self._made += 1
-        if self._made <= max(runtime.processors(), ARENAS // (self.arena.nbytes + 1)):
-            try:
-                return self._bind()[0]
-            except MemoryError:
-                if self._made == 1:
-                    raise
-        self._made -= 1
+        with making():
+            if self._process != os.getpid():  # those that are out are with threads of our parent
+                self._process, self._runners = os.getpid(), weakref.WeakSet()
+            if len(self._runners) < max(runtime.processors(), ARENAS // (self.arena.nbytes + 1)):
+                try:
+                    runner = self._bind()[0]
+                except MemoryError:
+                    if not self._runners:
+                        raise
+                else:
+                    self._runners.add(runner)
+                    return runner
         return self._idle.get()
 
     @property

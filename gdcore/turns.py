@@ -8,60 +8,40 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from gdcore import _core
 
-class Making:
-    """Held by the one thread of the process that traces a model, gives it memory or plans it."""
-
-    def __init__(self) -> None:
-        self.renew()
-        if hasattr(os, "register_at_fork"):  # a child would wait for a thread that it does not have
-            os.register_at_fork(after_in_child=self.renew)
-
-    def renew(self) -> None:
-        """Begin with nobody inside."""
-        self.lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self.lock.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        self.lock.release()
+_making = threading.RLock()
 
 
-MAKING = Making()
+def making() -> threading.RLock:
+    """For the one thread of the process that traces a model, gives it memory or plans it.
+
+    It is C that takes this lock and gives it back: Ctrl-C between the two steps of an ``__enter__`` in
+    Python would leave it taken for ever, and every other thread waiting.
+    """
+    return _making
 
 
-def me() -> tuple[int, int]:
-    """This thread of this process."""
-    return os.getpid(), threading.get_ident()
+def _renew() -> None:
+    """A forked child would wait for a thread that it does not have."""
+    global _making
+    _making = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
+def training(model: Any) -> _core.Turn:
+    """For the one thread that is within `fit` of the model; others get a RuntimeError."""
+    turn: _core.Turn = model.__dict__.setdefault("_turn", _core.Turn())
+    return turn
 
 
 def check_trainer(model: Any) -> None:
     """Raises RuntimeError if another thread is within `fit` of the model."""
-    trainer = model.__dict__.get("_trainer")
-    if trainer is not None and trainer != me() and trainer[0] == os.getpid():
-        raise RuntimeError(
-            "the model is being trained by another thread: wait until it is done, or give each "
-            "thread a model of its own"
-        )
-
-
-@contextmanager
-def training(model: Any) -> Iterator[None]:
-    """This thread trains the model, and no other does until it is done."""
-    check_trainer(model)
-    before = model.__dict__.get("_trainer")
-    if before is not None and before != me():  # of the process that we were forked from
-        del model.__dict__["_trainer"]
-        before = None
-    if model.__dict__.setdefault("_trainer", me()) != me():
-        check_trainer(model)
-    try:
-        yield
-    finally:
-        if before is None:
-            del model.__dict__["_trainer"]
+    turn = model.__dict__.get("_turn")
+    if turn is not None:
+        turn.check()

@@ -62,8 +62,9 @@ def within(name, *rooms):
 
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
-    ("errors", "later", "random", "sparse", "turns", "_core"),
+    ("errors", "later", "random", "sparse", "_core"),
     (
+        "turns",
         "runtime",
         "arrays",
         "order",
@@ -107,6 +108,7 @@ EDGE = (
     "lab",
 )
 DOORKEEPERS = {
+    "gdcore.turns",
     "gdcore.graph.plan",
     "gdcore.session",
     "gdcore.runtime",

@@ -1,12 +1,15 @@
 """Ctrl-C anywhere: at any call of any function, the model stays whole and training goes on.
 
-The interrupt is raised as the n-th function, of Python or C, is called or returns, for many n: no
-clock decides what is tested. `GDCORE_LONG=3600` tries random ones for an hour.
+The interrupt is raised as the n-th function begins, or as one of C's comes back, which is where Python
+hears a signal, for many n: no clock decides what is tested. `GDCORE_LONG=3600` tries random ones for an
+hour.
 """
 
 import os
+import queue
 import random
 import sys
+import threading
 import time
 import traceback
 
@@ -19,6 +22,8 @@ from gdcore.checkpoints.folder import checkpoints
 from gdcore.io import safetensors
 
 LONG = float(os.environ.get("GDCORE_LONG", "0"))
+CASES = 11
+HOME = os.path.dirname(gd.__file__)
 POINTS, LAST = 24, 12  # moments tried for each case, spread over all of it and at its very end
 
 # What is interrupted between open() and the variable is closed by the garbage collector, and says so.
@@ -71,13 +76,20 @@ def reference():
 
 
 class Interrupt:
-    """Raises KeyboardInterrupt at the n-th call or return within; counts them if n is None."""
+    """Raises KeyboardInterrupt at the n-th moment within; counts them if n is None.
+
+    `places` has the first moment at each place of gdcore's own modules, but for those of packages.
+    """
 
     def __init__(self, n=None):
-        self.n, self.events = n, 0
+        self.n, self.events, self.places = n, 0, {}
 
     def _see(self, frame, event, argument):
+        if event not in ("call", "c_return"):
+            return
         self.events += 1
+        if self.n is None and os.path.dirname(frame.f_code.co_filename) == HOME:
+            self.places.setdefault((frame.f_code, frame.f_lasti, event), self.events)
         if self.events == self.n:
             sys.setprofile(None)
             raise KeyboardInterrupt
@@ -96,9 +108,9 @@ def moments(action):
     with Interrupt() as counted:
         action()
     total = counted.events - 2  # but for the end of the counting itself
-    assert total > POINTS
+    assert total > LAST
     if LONG:
-        return for_seconds(LONG / 11, total)  # there are 11 cases
+        return for_seconds(LONG / CASES, total)
     return sorted({*np.linspace(1, total, POINTS, dtype=int).tolist(), *range(total - LAST, total)})
 
 
@@ -212,6 +224,49 @@ def test_asking(reference, ask):
             interrupted(lambda: asked(fresh), n)
             assert repr(asked(model)) == want, n
             assert bits(model) == reference[EPOCHS * STEPS], n
+
+
+def in_another_thread(work):
+    """What work() returns there, within half a minute."""
+    answer = queue.SimpleQueue()
+    threading.Thread(target=lambda: answer.put(work()), daemon=True).start()
+    try:
+        return answer.get(timeout=30)
+    except queue.Empty:
+        raise AssertionError("the other thread still waits") from None
+
+
+@pytest.mark.parametrize("ask", ["predict", "evaluate", "train_on_batch", "get_weights", "fit"])
+def test_nothing_stays_locked(ask):
+    """Wherever a thread was interrupted, each place once, another may ask the model and train it.
+
+    Packages of gdcore (`graph`, `layers`, ...) know nothing of threads: the places are those of the modules.
+    """
+    given = {"predict": (X,), "get_weights": ()}.get(ask, (X, Y))
+    model = net()
+    train(model, epochs=1)
+
+    def asked():
+        if ask != "fit":
+            getattr(model, ask)(*given)
+        else:
+            model.fit(X, Y, batch_size=64)
+
+    def planned_and_asked():
+        model._steps = {}
+        asked()
+
+    def others():
+        model.predict(X)
+        return model.train_on_batch(X, Y)
+
+    for action in (planned_and_asked, asked):
+        action()
+        with Interrupt() as counted:
+            action()
+        for n in list(counted.places.values()):
+            interrupted(action, n)
+            assert np.isfinite(in_another_thread(others)), n
 
 
 def test_saving(tmp_path):
