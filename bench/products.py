@@ -78,7 +78,7 @@ def of_gdcore(product: str, shape: Shape, threads: int) -> tuple[Any, Any]:
 
     shapes, ta, tb = PRODUCTS[product]
     alone = Alone("matmul", Sample(shapes(*shape), {"ta": ta, "tb": tb, "loose": ta or tb}))
-    used = min(threads, alone.session.threads(1))  # as few as it thinks right, like its peers
+    used = min(threads, alone.session.pace.most())  # as few as it thinks right, like its peers
     return lambda count: alone.run(count, used), alone.output
 
 

@@ -3,8 +3,8 @@
     python -m bench.threads [--threads 2] [--widths 8,64] [--batches 1,32] [--most 2e10] [--forced]
 
 A step that gdcore leaves on one thread, although it may use more, cannot lose by them and is not timed.
-With --forced every step runs on all threads, and what is printed besides is from how many FLOPs a step on
-every larger one gains: gdcore.session.THREAD_FLOPS is chosen by that.
+With --forced every step runs on all threads, and what is printed besides is from how many microseconds of
+work between two meetings of the threads on every step gains: gdcore.pace.MEETING is chosen by that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import gdcore as gd
 from bench.cases import Case
 from bench.measure import clock, progress, spread, table
 from bench.study import Record, Study, figure, numbers, run, setting, told
-from gdcore import session
+from gdcore import pace
+from gdcore.session import Session
 
 WIDTHS = (8, 16, 32, 45, 46, 64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 8, 32, 128, 512, 4096)
@@ -43,10 +44,9 @@ def stepper(case: Case) -> tuple[Any, Any]:
     return model, take
 
 
-def given(model: Any, case: Case) -> int:
-    """How many threads a training step is given."""
-    data = model._prepare(*case.data(1))
-    return int(model.train_step(case.batch, data, False).session.threads(case.batch))
+def session_of(model: Any, case: Case) -> Session:
+    """What runs its training step."""
+    return model.train_step(case.batch, model._prepare(*case.data(1)), False).session  # type: ignore[no-any-return]
 
 
 def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> Record:
@@ -55,7 +55,8 @@ def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> R
     model, take = stepper(case)
     take(UNIT)
     gd.set_num_threads(threads)
-    used = given(model, case)
+    step = session_of(model, case)
+    used = step.pace.most()
     ones, ratios = [], []
     for _ in range(rounds if used > 1 else 0):
         gd.set_num_threads(1)
@@ -66,6 +67,7 @@ def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> R
         "width": width,
         "batch": batch,
         "flops": model.plan.flops(batch),
+        "between": round(step.pace.between, 2),
         "threads": used,
         "seconds": ones,
         "ratios": ratios,
@@ -75,12 +77,12 @@ def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> R
 @contextmanager
 def all_on_all(forced: bool) -> Any:
     """Every step on as many threads as it is told, if so wished."""
-    rule = session.THREAD_FLOPS
-    session.THREAD_FLOPS = 0 if forced else rule
+    rule = pace.MEETING
+    pace.MEETING = 0.0 if forced else rule
     try:
         yield
     finally:
-        session.THREAD_FLOPS = rule
+        pace.MEETING = rule
 
 
 def measure(options: argparse.Namespace) -> Record:
@@ -95,7 +97,7 @@ def measure(options: argparse.Namespace) -> Record:
                     cells.append(cell(w, b, options.threads, options.rounds, options.seconds))
     progress("")
     gd.set_num_threads(before)
-    rule = {"threads": options.threads, "forced": options.forced, "rule": session.THREAD_FLOPS}
+    rule = {"threads": options.threads, "forced": options.forced, "rule": pace.MEETING}
     return {"setting": setting(), **rule, "cells": cells}
 
 
@@ -104,13 +106,13 @@ def ratio(one: Record) -> float:
     return spread(one["ratios"]).median if one["ratios"] else 1.0
 
 
-def threshold(cells: list[Record]) -> int | None:
-    """The fewest FLOPs from which on every step gains; None if the largest does not."""
+def threshold(cells: list[Record]) -> float | None:
+    """The least work between two meetings from which on every step gains; None if the most does not."""
     best = None
-    for one in sorted(cells, key=lambda c: -c["flops"]):
+    for one in sorted(cells, key=lambda c: -c["between"]):
         if ratio(one) < 1:
             break
-        best = int(one["flops"])
+        best = float(one["between"])
     return best
 
 
@@ -137,8 +139,8 @@ def show(record: Record) -> str:
     text += f".\n\n{table(head, body)}"
     if record["forced"]:
         found = threshold(record["cells"])
-        where = "nowhere" if found is None else f"from {found:,} FLOPs a step on"
-        text += f"\n\nMore threads pay {where}; THREAD_FLOPS is {record['rule']:,}."
+        where = "nowhere" if found is None else f"from {found:.1f} µs between meetings on"
+        text += f"\n\nMore threads pay {where}; MEETING is {record['rule']}."
     return text
 
 
@@ -147,7 +149,7 @@ def missed(record: Record) -> list[str]:
     return [
         f"width {c['width']}, batch {c['batch']}, {c['flops']:,} FLOPs: {ratio(c):.2f} with {c['threads']} threads"
         for c in record["cells"]
-        if ratio(c) < NOISE and (not record["forced"] or c["flops"] >= record["rule"])
+        if ratio(c) < NOISE and (not record["forced"] or c["between"] >= record["rule"])
     ]
 
 

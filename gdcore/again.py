@@ -15,7 +15,7 @@ import numpy as np
 from gdcore import runtime
 from gdcore.graph.ir import INT, Value
 from gdcore.layers.base import Layer, fixed_shape
-from gdcore.session import SOURCES, THREAD_FLOPS, Kinds
+from gdcore.session import SOURCES, Kinds
 from gdcore.steps import Step
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ class Again:
                 )
             ],
         )
-        self.parallel = plan.flops(batches[1]) >= THREAD_FLOPS
         self.real = self.session.real
         self.shapes = step.output_shapes
 
@@ -87,23 +86,17 @@ class Again:
             and Layer.freezes == self.freezes
         )
 
-    def threads(self) -> int:
-        """How many threads the step is given."""
-        return runtime.get_num_threads() if self.parallel else 1
-
     def train(self, model: Compiled, arrays: tuple[Any, ...]) -> float | None:
         """One training step: its loss, or None where the long way is to be gone."""
         numbers = self.step.numbers
         assert numbers is not None
         rows, row = numbers.one(model.steps_done)
-        return self.session.again(
-            self.kinds, arrays, (), rows, row, model.seed, model.steps_done, self.threads()
-        )
+        return self.session.again(self.kinds, arrays, (), rows, row, model.seed, model.steps_done)
 
     def predict(self, x: np.ndarray) -> np.ndarray | None:
         """The one output for the samples of the one input, or None."""
         out = np.empty((len(x), *self.shapes[0]), self.real)
-        done = self.session.again(self.kinds, (x,), (out,), None, 0, 0, 0, self.threads())
+        done = self.session.again(self.kinds, (x,), (out,), None, 0, 0, 0)
         return out if done is not None else None
 
 

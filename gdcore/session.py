@@ -13,6 +13,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from gdcore.arrays import Rows
 from gdcore.graph.ir import INT, Value, at_batch, size
 from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import Plan
+from gdcore.pace import Pace
 from gdcore.sparse import SparseRows
 from gdcore.turns import making
 
@@ -36,10 +38,6 @@ BUFFER_NAMES = {
     HYPER: "hyper",
     FLAG: "flag",
 } | {INPUTS + i: f"in{i}" for i in range(56)}
-
-# A step of fewer floating-point operations runs on one thread: the others would be in the way.
-# bench/threads.py measures where a second thread begins to pay.
-THREAD_FLOPS = 10_000_000
 
 # A plan may have so many bytes of arenas, so that none of many threads waits for one of a small plan.
 ARENAS = 16 << 20
@@ -178,6 +176,7 @@ class Session:
         self._idle.put(self.runner)
         self.empty_losses = np.zeros(1)
         self.has_loss = loss is not None
+        self.pace = Pace(plan)
 
     def _stages(self) -> list[tuple[int, int, int, np.ndarray]]:
         """For each input: its buffer, its type, the elements of a row, and room for a batch."""
@@ -228,11 +227,6 @@ class Session:
         kind = np.dtype(np.int32) if value.dtype == INT else self.real
         return self.arena[at.offset : at.offset + count * kind.itemsize].view(kind).reshape(shape)
 
-    def threads(self, batch: int) -> int:
-        """How many threads a step of this batch is given."""
-        count = runtime.get_num_threads()
-        return count if count > 1 and self.plan.flops(batch) >= THREAD_FLOPS else 1
-
     def run(
         self,
         data: Sequence[tuple[Rows, float]],
@@ -274,17 +268,16 @@ class Session:
             steps = -(-rows // batch) - first
         if batch > self.plan.batch:
             raise ValueError(f"a batch of {batch} for a plan of at most {self.plan.batch}")
-        if threads is None:
-            threads = self.threads(min(batch, rows))
+        given = self.pace.pick() if threads is None else threads
         feeds: tuple[Any, ...] = tuple(
             (a.parts if isinstance(a, SparseRows) else a, SOURCES[a.dtype.name], scale * own)
             for (a, scale), own in zip(data, self.scales, strict=True)
         )
         if losses is None and self.has_loss:
             losses = np.empty(steps) if steps > 1 else self.empty_losses
-        runner = self.runner if self.writes else self._take()
+        runner, begun = self.runner if self.writes else self._take(), perf_counter()
         try:
-            return runner.run(
+            done, status = runner.run(
                 feeds,
                 order,
                 rows,
@@ -296,14 +289,17 @@ class Session:
                 hyper,
                 losses,
                 tuple(outputs),
-                threads,
-                _scratch.get(threads),
+                given,
+                _scratch.get(given),
                 seconds,
                 spent,
             )
         finally:
             if not self.writes:
                 self._idle.put(runner)
+        if threads is None:
+            self.pace.note(given, begun, done)
+        return done, status
 
     def again(
         self,
@@ -314,14 +310,16 @@ class Session:
         row: int,
         seed: int,
         counter: int,
-        threads: int,
     ) -> float | None:
         """One step over all samples of some arrays, if they are of these kinds: see `_core.Runner`."""
-        runner = self.runner if self.writes else self._take()
+        threads = self.pace.pick()
+        runner, begun = self.runner if self.writes else self._take(), perf_counter()
         try:
-            return runner.again(
+            loss = runner.again(
                 kinds, arrays, outputs, hyper, row, seed, counter, threads, _scratch.get(threads)
             )
         finally:
             if not self.writes:
                 self._idle.put(runner)
+        self.pace.note(threads, begun, loss is not None)
+        return loss

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import gdcore as gd
-from gdcore import order, session
+from gdcore import order, pace
 from gdcore.callbacks import EarlyStopping
 from gdcore.checkpoints import files
 from gdcore.checkpoints.folder import checkpoints
@@ -90,7 +90,7 @@ def digest(model):
 
 def train(name, folder, threads=1, every=None):
     """The same training run, however often it is begun."""
-    session.THREAD_FLOPS = 0
+    pace.MEETING = 0
     gd.set_num_threads(threads)
     model = MODELS[name]()
     callbacks = [EarlyStopping("val_loss", patience=50)]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import fitting, runtime, session
+from gdcore import fitting, pace, runtime, session
 from gdcore.losses import LOSSES
 from gdcore.optimizers import OPTIMIZERS
 
@@ -173,7 +173,7 @@ CASES = dict(cases())
 
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch):
-    monkeypatch.setattr(session, "THREAD_FLOPS", 0)  # threads for small networks too
+    monkeypatch.setattr(pace, "MEETING", 0)  # threads for small networks too
     before = gd.get_num_threads()
     yield
     gd.set_num_threads(before)
@@ -205,7 +205,7 @@ def test_threads_really_run(monkeypatch):
     run = session.Session.run
 
     def spy(self, *args, **options):
-        seen.append(self.threads(BATCH))
+        seen.append(self.pace.pick())
         return run(self, *args, **options)
 
     monkeypatch.setattr(session.Session, "run", spy)
@@ -404,6 +404,6 @@ def test_prediction_does_not_depend_on_threads_or_length(batch):
 
 
 if __name__ == "__main__":
-    session.THREAD_FLOPS = 0
+    pace.MEETING = 0
     chosen = FEW if sys.argv[1:] == ["few"] else set(CASES)
     print(runtime.ISA_NAME, *[digest(n, chosen) for n in THREADS])

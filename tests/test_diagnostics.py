@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import session
+from gdcore import pace
 from gdcore.diagnostics import THRESHOLDS, Monitor, Report, diagnose
 from gdcore.diagnostics.statistics import LayerStatistics, ParameterStatistics, Snapshot
 
@@ -315,7 +315,7 @@ def fitted(digits, callbacks, epochs=2, threads=1):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("every", [None, 1, 10])
 def test_training_computes_the_same_bits(digits, monkeypatch, threads, every):
-    monkeypatch.setattr(session, "THREAD_FLOPS", 0)
+    monkeypatch.setattr(pace, "MEETING", 0)
     plain, history = fitted(digits, [])
     watch = Monitor(every=every, rows=40)
     watched, seen = fitted(digits, [watch], threads=threads)

@@ -73,9 +73,9 @@ def test_loss_falls_at_every_iteration_and_calls_back():
 
 @pytest.mark.parametrize("threads", [2, 7])
 def test_same_bits_on_any_number_of_threads(threads, monkeypatch):
-    from gdcore import session
+    from gdcore import pace
 
-    monkeypatch.setattr(session, "THREAD_FLOPS", 0)
+    monkeypatch.setattr(pace, "MEETING", 0)
     losses = []
     for n in (1, threads):
         gd.set_num_threads(n)

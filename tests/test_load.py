@@ -15,7 +15,7 @@ import pytest
 from long_runs import resident_bytes, until_tired
 
 import gdcore as gd
-from gdcore import runtime, session
+from gdcore import pace, runtime, session
 
 N_THREADS = 64
 WIDTH, CLASSES = 24, 5
@@ -25,7 +25,7 @@ LINUX = platform.system() == "Linux"
 @pytest.fixture(autouse=True, params=[1, 2])
 def threads(request, monkeypatch):
     """Every test on one thread a call, and on two."""
-    monkeypatch.setattr(session, "THREAD_FLOPS", 0)
+    monkeypatch.setattr(pace, "MEETING", 0)
     gd.set_num_threads(request.param)
     return request.param
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import runtime, session
+from gdcore import pace, runtime, session
 from gdcore.many import Interrupted, Results
 from gdcore.many.settings import expand
 
@@ -122,15 +122,15 @@ def test_what_is_baked_into_a_plan_is_not_shared():
 
 def test_large_models_share_the_threads(monkeypatch):
     """Two models on seven threads take three each, and give the same bits."""
-    monkeypatch.setattr(session, "THREAD_FLOPS", 0)
+    monkeypatch.setattr(pace, "MEETING", 0)
     seen = set()
-    threads = session.Session.threads
+    pick = pace.Pace.pick
 
-    def spy(self, batch):
-        seen.add(threads(self, batch))
-        return threads(self, batch)
+    def spy(self):
+        seen.add(pick(self))
+        return pick(self)
 
-    monkeypatch.setattr(session.Session, "threads", spy)
+    monkeypatch.setattr(pace.Pace, "pick", spy)
     gd.set_num_threads(7)
     got = gd.fit_many(make, {"seed": [1, 2]}, X, Y, epochs=2)
     assert seen == {3}

@@ -17,8 +17,8 @@ TRAIN = """
 import os, sys
 import numpy as np
 import gdcore as gd
-from gdcore import session
-session.THREAD_FLOPS = 0
+from gdcore import pace
+pace.MEETING = 0
 
 def train(i=0):
     x = np.random.default_rng(0).normal(size=(256, 64)).astype("f")

@@ -15,10 +15,10 @@ import hashlib, os, sys, tempfile, threading
 import numpy as np
 
 def load():
-    global gd, session
+    global gd, pace
     import gdcore as gd
-    from gdcore import session
-    session.THREAD_FLOPS = 0   # threads for this small network too
+    from gdcore import pace
+    pace.MEETING = 0   # threads for this small network too
 
 def make(width=96):
     return gd.Sequential([

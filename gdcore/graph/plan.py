@@ -28,6 +28,10 @@ CODES = Codes(
 )
 
 
+# What one core of today does in a microsecond, about. No more hangs on it than how many threads a step gets.
+FLOPS, BYTES = 80_000, 50_000
+
+
 @dataclass(eq=False, repr=False)
 class Plan:
     """A step as instructions over a few buffers.
@@ -70,6 +74,13 @@ class Plan:
         return sum(
             at_batch(size(v.shape), batch) * element_bytes(v, self.bits)
             for v in {id(v): v for v in parts}.values()
+        )
+
+    def microseconds(self, batch: int) -> float:
+        """About what a step takes one thread: its arithmetic or its memory, whichever is slower."""
+        return sum(
+            max((i.flops[0] + i.flops[1] * batch) / FLOPS, self.traffic(i, batch) / BYTES)
+            for i in self.instructions
         )
 
     def where(self, value: Value) -> str:

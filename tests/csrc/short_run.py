@@ -5,9 +5,9 @@ import sys
 import numpy as np
 
 import gdcore as gd
-from gdcore import runtime, session
+from gdcore import pace, runtime
 
-session.THREAD_FLOPS = 0
+pace.MEETING = 0
 gd.set_num_threads(2)
 rng = np.random.default_rng(0)
 x = rng.normal(size=(53, 12))
