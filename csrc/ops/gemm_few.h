@@ -65,26 +65,34 @@ static void gemm_few_rows_turned(const gemm_sizes *g, const gemm_window *w, real
 /* One column, and rows of A that lie along k: dot products, four rows at a time. Each is summed lane by
  * lane in two turns, and then the lanes, which depends on K alone. */
 static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  enum { AT_ONCE = 4 };
-  for (int64_t r = w->r0; r < w->r1; r += AT_ONCE) {
-    const real *x[AT_ONCE];
-    for (int i = 0; i < AT_ONCE; ++i) x[i] = a + gd_min(r + i, w->r1 - 1) * g->a_row;
-    vec even[AT_ONCE], odd[AT_ONCE];
-    for (int i = 0; i < AT_ONCE; ++i) even[i] = odd[i] = v_zero();
-    int64_t k = 0;
-    for (; k + 2 * VL <= g->k; k += 2 * VL) {
-      const vec b0 = v_load(b + k), b1 = v_load(b + k + VL);
+  enum { AT_ONCE = VL < 4 ? VL : 4 };
+  for (int64_t r = w->r0; r < w->r1; r += VL) {
+    const int64_t rows = gd_min(VL, w->r1 - r);
+    vec sum[VL];
+    for (int64_t s = 0; s < VL; s += AT_ONCE) {
+      const real *x[AT_ONCE];
+      for (int i = 0; i < AT_ONCE; ++i) x[i] = a + gd_min(r + s + i, w->r1 - 1) * g->a_row;
+      vec even[AT_ONCE], odd[AT_ONCE];
+      for (int i = 0; i < AT_ONCE; ++i) even[i] = odd[i] = v_zero();
+      int64_t k = s < rows ? 0 : g->k; /* rows that are not there have nothing to sum */
+      for (; k + 2 * VL <= g->k; k += 2 * VL) {
+        const vec b0 = v_load(b + k), b1 = v_load(b + k + VL);
 #pragma GCC unroll 4
-      for (int i = 0; i < AT_ONCE; ++i) {
-        even[i] = v_fma(v_load(x[i] + k), b0, even[i]);
-        odd[i] = v_fma(v_load(x[i] + k + VL), b1, odd[i]);
+        for (int i = 0; i < AT_ONCE; ++i) {
+          even[i] = v_fma(v_load(x[i] + k), b0, even[i]);
+          odd[i] = v_fma(v_load(x[i] + k + VL), b1, odd[i]);
+        }
       }
+      for (; k < g->k; k += VL) {
+        const int64_t n = gd_min(VL, g->k - k);
+        for (int i = 0; i < AT_ONCE; ++i) even[i] = v_fma(v_load_n(x[i] + k, n), v_load_n(b + k, n), even[i]);
+      }
+      for (int i = 0; i < AT_ONCE; ++i) sum[s + i] = v_add(even[i], odd[i]);
     }
-    for (; k < g->k; k += VL) {
-      const int64_t n = gd_min(VL, g->k - k);
-      for (int i = 0; i < AT_ONCE; ++i) even[i] = v_fma(v_load_n(x[i] + k, n), v_load_n(b + k, n), even[i]);
-    }
-    for (int i = 0; i < gd_min(AT_ONCE, w->r1 - r); ++i) c[(r + i) * g->c_row] = v_hsum(v_add(even[i], odd[i]));
+    const vec all = v_hsums(sum);
+    if (g->c_row == 1) v_store_n(c + r, all, rows);
+    else
+      for (int i = 0; i < rows; ++i) c[(r + i) * g->c_row] = all[i];
   }
 }
 

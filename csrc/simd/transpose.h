@@ -1,4 +1,4 @@
-/* transpose.h: a square of VL x VL reals, turned over in registers. Included by vec.h.
+/* transpose.h: a square of VL x VL reals, turned over or summed up in registers. Included by vec.h.
  *
  * log2(VL) rounds; in the round of width w, rows i and i + w exchange the lanes whose number has bit w:
  * row i keeps its own where the bit is clear, row i + w where it is set. Written once for every
@@ -41,6 +41,28 @@ static inline __attribute__((always_inline)) void v_transpose(vec row[VL]) {
 #endif
 }
 
+#define FOLD_(w)                                                                                      \
+  _Pragma("GCC unroll 16") for (int i = 0; i < (w); ++i) {                                            \
+    const vec a = row[i], b = row[i + (w)];                                                           \
+    row[i] = v_add(__builtin_shufflevector(a, b, LANES_(LOW_, w)), __builtin_shufflevector(a, b, LANES_(HIGH_, w))); \
+  }
+
+/* Lane i: v_hsum(row[i]), to the bit; the rows are lost. */
+static inline __attribute__((always_inline)) vec v_hsums(vec row[VL]) {
+#if VL >= 16
+  FOLD_(8)
+#endif
+#if VL >= 8
+  FOLD_(4)
+#endif
+#if VL >= 4
+  FOLD_(2)
+#endif
+  FOLD_(1)
+  return row[0];
+}
+
+#undef FOLD_
 #undef ROUND_
 #undef LANES_
 #undef LOW_

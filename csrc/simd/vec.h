@@ -8,7 +8,7 @@
  *             select, horizontal folds, and `v_ldexp`/`v_split` on AVX-512
  *   vec.h     what does not: arithmetic and bit tricks through the compiler's
  *             vector operators
- *   transpose.h  a square of VL x VL
+ *   transpose.h  a square of VL x VL, turned over or summed up
  *   vmath.h   exp, expm1, log, log1p, tanh, sigmoid, erf
  *   vmath2.h  sin, cos, pow
  *   vrandom.h uniform random numbers
@@ -23,7 +23,7 @@
  *   v_min, v_max            a < b ? a : b, a > b ? a : b; so b if either is nan
  *   v_lt .. v_ne            IEEE: nan compares false, v_ne true
  *   v_select(m, a, b)       m ? a : b
- *   v_hsum, v_hmax, v_hmin  lane i with lane i + VL/2, and so on by halves
+ *   v_hsum, v_hmax, v_hmin  lane i with lane i + VL/2, and so on by halves; v_hsums of VL vectors at once
  *
  * Compile with -ffp-contract=off: v_mul then v_add must round twice where it
  * says so.  Round-to-nearest is assumed.  Flush-to-zero and denormals-are-zero
