@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import pace, runtime, session
+from gdcore import pace, runtime
 from gdcore.many import Interrupted, Results
 from gdcore.many.settings import expand
 
