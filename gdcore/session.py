@@ -275,7 +275,8 @@ class Session:
         )
         if losses is None and self.has_loss:
             losses = np.empty(steps) if steps > 1 else self.empty_losses
-        runner, begun = self.runner if self.writes else self._take(), perf_counter()
+        begun = perf_counter()
+        runner = self.runner if self.writes else self._take()
         try:
             done, status = runner.run(
                 feeds,
@@ -313,7 +314,8 @@ class Session:
     ) -> float | None:
         """One step over all samples of some arrays, if they are of these kinds: see `_core.Runner`."""
         threads = self.pace.pick()
-        runner, begun = self.runner if self.writes else self._take(), perf_counter()
+        begun = perf_counter()
+        runner = self.runner if self.writes else self._take()
         try:
             loss = runner.again(
                 kinds, arrays, outputs, hyper, row, seed, counter, threads, _scratch.get(threads)
