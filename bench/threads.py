@@ -75,21 +75,21 @@ def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> R
 
 
 @contextmanager
-def all_on_all(forced: bool) -> Any:
-    """Every step on as many threads as it is told, if so wished."""
-    rule = pace.MEETING
-    pace.MEETING = 0.0 if forced else rule
+def ruled(**rules: float) -> Any:
+    """Other numbers in gdcore.pace for a while."""
+    before = {name: getattr(pace, name) for name in rules}
+    vars(pace).update(rules)
     try:
         yield
     finally:
-        pace.MEETING = rule
+        vars(pace).update(before)
 
 
 def measure(options: argparse.Namespace) -> Record:
     """All widths and batches."""
     cells = []
     before = gd.get_num_threads()
-    with all_on_all(options.forced):
+    with ruled(**({"MEETING": 0.0} if options.forced else {})):
         for w in options.widths:
             for b in options.batches:
                 if 10 * b * w * w <= options.most:

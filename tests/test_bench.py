@@ -171,8 +171,8 @@ def test_unknown_case():
 
 
 def test_threshold():
-    def cell(flops, ratio):
-        return {"flops": flops, "ratios": [ratio]}
+    def cell(between, ratio):
+        return {"between": between, "ratios": [ratio]}
 
     some = [(10, 0.5), (20, 1.1), (30, 0.9), (40, 1.2), (50, 1.5)]
     assert threads.threshold([cell(*c) for c in some]) == 40
