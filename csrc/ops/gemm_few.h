@@ -65,7 +65,7 @@ static void gemm_few_rows_turned(const gemm_sizes *g, const gemm_window *w, real
 /* One column, and rows of A that lie along k: dot products, four rows at a time. Each is summed lane by
  * lane in two turns, and then the lanes, which depends on K alone. */
 static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  enum { AT_ONCE = VL < 4 ? VL : 4 };
+  enum { AT_ONCE = VL > 2 ? 4 : 2 }; /* not more than a vector holds */
   for (int64_t r = w->r0; r < w->r1; r += VL) {
     const int64_t rows = gd_min(VL, w->r1 - r);
     vec sum[VL];
