@@ -20,7 +20,8 @@ BEGINNING = 7
 CLEAR = 100
 
 TRIED = 2  # times that count: of two, the lower one is not the chance of a moment
-AGAIN = 64  # calls, after one of which the slower number of threads is tried again
+# The slower number is tried again after so many calls: soon at first, twice as late each time.
+SOON, AGAIN = 4, 64
 
 
 class Pace:
@@ -33,7 +34,7 @@ class Pace:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.calls = 0
+        self.better, self.calls, self.wait = 0, 0, SOON
         self.took: dict[int, list[float]] = {}
 
     @cached_property
@@ -54,9 +55,14 @@ class Pace:
         shared, alone = self.took.get(most, []), self.took.get(1, [])
         if len(shared) < TRIED or len(alone) < TRIED:
             return most if len(shared) <= len(alone) else 1
-        self.calls += 1
         better, other = (most, 1) if min(shared) <= min(alone) else (1, most)
-        return better if self.calls % AGAIN else other
+        if better != self.better:  # it may be by chance
+            self.better, self.calls, self.wait = better, 0, SOON
+        self.calls += 1
+        if self.calls < self.wait:
+            return better
+        self.calls, self.wait = 0, min(2 * self.wait, AGAIN)
+        return other
 
     def note(self, threads: int, begun: float, steps: int) -> None:
         """So many steps were taken since `begun`, of `perf_counter`."""

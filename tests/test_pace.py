@@ -51,15 +51,15 @@ def test_small_steps_have_one_thread_and_large_ones_all(clock):
 
 @pytest.mark.parametrize("better, other", [(1, THREADS), (THREADS, 1)])
 def test_what_was_faster_is_taken_and_the_other_tried_now_and_then(clock, better, other):
-    given = taken(middling(), clock, {better: 1.0, other: 2.0}, 4 + 10 * pace.AGAIN)
+    given = taken(middling(), clock, {better: 1.0, other: 2.0}, 4 + 60 + 10 * pace.AGAIN)
     assert given[:4] == [THREADS, 1, THREADS, 1]
-    assert given[4:].count(other) == 10
-    assert given[4:].count(better) == 10 * (pace.AGAIN - 1)
+    tries = [i - 3 for i, threads in enumerate(given) if threads == other and i > 3]
+    assert tries == [4, 12, 28, 60, *(60 + pace.AGAIN * n for n in range(1, 11))]
 
 
 def test_one_slow_call_changes_nothing_and_two_do(clock):
     at = middling()
-    taken(at, clock, {1: 2.0, THREADS: 1.0}, 5)
+    taken(at, clock, {1: 2.0, THREADS: 1.0}, 4 + 6)  # just after a try
     assert taken(at, clock, {1: 2.0, THREADS: 9.0}, 1) == [THREADS]
     assert taken(at, clock, {1: 2.0, THREADS: 1.0}, 1) == [THREADS]
     assert taken(at, clock, {1: 2.0, THREADS: 9.0}, 3) == [THREADS, THREADS, 1]
