@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.measure import drawn
+from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, PARAMS, Session, aligned
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import make_plan
 from gdcore.graph.registry import OPS, RANGE, Op, Sample, apply
-from gdcore.session import BUFFER_NAMES, CONSTANTS, PARAMS, Session, aligned
 
 LARGE_SIDE = 1024
 _WINDOW = {

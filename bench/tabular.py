@@ -227,7 +227,7 @@ def main(words: list[str] | None = None) -> int:
         lines = [HEAD, ["---"] * len(HEAD), *cells]
         print("\n".join(f"| {' | '.join(line)} |" for line in lines))
     else:
-        from gdcore.summary import table
+        from gdcore.show.summary import table
 
         print(table([HEAD, *cells], "<>><<<<<"))
     return 0 if all(result.holds for result in results) else 1

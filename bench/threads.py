@@ -4,7 +4,7 @@
 
 A step that gdcore leaves on one thread, although it may use more, cannot lose by them and is not timed.
 With --forced every step runs on all threads, and what is printed besides is from how many microseconds of
-work between two meetings of the threads on every step gains: gdcore.pace.MEETING is chosen by that.
+work between two meetings of the threads on every step gains: gdcore.engine.thread_count.MEETING is chosen by that.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import gdcore as gd
 from bench.cases import Case
 from bench.measure import clock, progress, spread, table
 from bench.study import Record, Study, figure, numbers, run, setting, told
-from gdcore import pace
-from gdcore.session import Session
+from gdcore.engine import thread_count as pace
+from gdcore.engine.session import Session
 
 WIDTHS = (8, 16, 32, 45, 46, 64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 8, 32, 128, 512, 4096)
@@ -76,7 +76,7 @@ def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> R
 
 @contextmanager
 def ruled(**rules: float) -> Any:
-    """Other numbers in gdcore.pace for a while."""
+    """Other numbers in gdcore.engine.thread_count for a while."""
     before = {name: getattr(pace, name) for name in rules}
     vars(pace).update(rules)
     try:

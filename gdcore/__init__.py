@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from gdcore import activations, initializers, layers, losses, metrics, ops, optimizers, schedules
 from gdcore.callbacks import Callback, EarlyStopping, History, LambdaCallback
 from gdcore.errors import NonFiniteError
-from gdcore.later import lazy_names
 from gdcore.layers import (
     LSTM,
     Activation,
@@ -36,6 +35,7 @@ from gdcore.layers import (
     Rescaling,
     Reshape,
 )
+from gdcore.lazy import lazy_names
 from gdcore.model import Model
 from gdcore.optimizers import Optimizer
 from gdcore.runtime import get_num_threads, set_num_threads
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
     from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Nadam, RMSprop
-    from gdcore.quasi_newton import lbfgs
+    from gdcore.training.lbfgs import lbfgs
 
 __version__ = "0.1.0"
 
@@ -139,7 +139,7 @@ __getattr__, __dir__ = lazy_names(
         "fit_many": "gdcore.many",
         "interop": "gdcore.interop",
         "lab": "gdcore.lab",
-        "lbfgs": "gdcore.quasi_newton",
+        "lbfgs": "gdcore.training.lbfgs",
         "load": "gdcore.io.model_file",
         "lr_find": "gdcore.diagnostics.learning_rate",
         "onnx": "gdcore.onnx",

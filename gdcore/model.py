@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.again import Again, class_limit, plain
 from gdcore.callbacks import Callback, History
+from gdcore.engine.fast_path import Again, class_limit, plain
+from gdcore.engine.locks import check_trainer
 from gdcore.errors import NonFiniteError
-from gdcore.evaluation import Evaluation
-from gdcore.fitting import Data, Fit, Tally, sweep
 from gdcore.graph.ir import INT, Value, rewrite
-from gdcore.inference import check_batch_size
 from gdcore.losses import Loss
-from gdcore.turns import check_trainer
+from gdcore.training.evaluate import Evaluation
+from gdcore.training.fit import Data, Fit, Tally, sweep
+from gdcore.training.predict import check_batch_size
 
 if TYPE_CHECKING:
-    from gdcore.html import Columns
+    from gdcore.show.html import Columns
 
 
 class Model(Evaluation):
@@ -326,7 +326,7 @@ class Model(Evaluation):
         parameters   3 (3 trainable, 0 frozen)
         ...
         """
-        from gdcore.summary import summary
+        from gdcore.show.summary import summary
 
         return summary(self)
 

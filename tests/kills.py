@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 
 import gdcore as gd
-from gdcore import order, pace
 from gdcore.callbacks import EarlyStopping
 from gdcore.checkpoints import files
 from gdcore.checkpoints.folder import checkpoints
+from gdcore.data import shuffle as order
+from gdcore.engine import thread_count as pace
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(600, 24)).astype(np.float32)

@@ -46,7 +46,7 @@ def short_ways(monkeypatch):
 
     for name in counts:
         monkeypatch.setattr(
-            f"gdcore.again.Again.{name}", counted(name, getattr(gd.again.Again, name))
+            f"gdcore.engine.fast_path.Again.{name}", counted(name, getattr(gd.again.Again, name))
         )
     return counts
 

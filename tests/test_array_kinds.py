@@ -143,7 +143,7 @@ def test_data_is_never_written_to():
 
 
 def test_large_copies_are_told(monkeypatch):
-    from gdcore import arrays
+    from gdcore.data import arrays
 
     monkeypatch.setattr(arrays, "LARGE", 100)
     with pytest.warns(

@@ -15,9 +15,12 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import fitting, pace, runtime, session
+from gdcore import runtime
+from gdcore.engine import session
+from gdcore.engine import thread_count as pace
 from gdcore.losses import LOSSES
 from gdcore.optimizers import OPTIMIZERS
+from gdcore.training import fit as fitting
 
 THREADS = (1, 2, 3, 7)
 CLASSES = 4

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import fitting, order
 from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.checkpoints.folder import BEST, checkpoints
+from gdcore.data import shuffle as order
+from gdcore.training import fit as fitting
 
 ROWS, BATCH, EPOCHS = 200, 32, 4
 STEPS = -(-ROWS // BATCH)  # of an epoch

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import pace
 from gdcore.diagnostics import THRESHOLDS, Monitor, Report, diagnose
 from gdcore.diagnostics.statistics import LayerStatistics, ParameterStatistics, Snapshot
+from gdcore.engine import thread_count as pace
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import time
 import pytest
 from test_fit import X, Y, compiled
 
-from gdcore import progress
+from gdcore.show import progress
 
 # --- what is shown -----------------------------------------------------------------
 

@@ -7,8 +7,8 @@ import pytest
 from test_summary import functional, images, nested, own, sequential, several, shared
 
 import gdcore as gd
-from gdcore.html import escape, sparkline, table_html
 from gdcore.plots.layered import arrange
+from gdcore.show.html import escape, sparkline, table_html
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -109,12 +109,12 @@ EDGE = (
     "lab",
 )
 DOORKEEPERS = {
-    "gdcore.turns",
+    "gdcore.engine.locks",
     "gdcore.graph.plan",
-    "gdcore.session",
+    "gdcore.engine.session",
     "gdcore.runtime",
-    "gdcore.fitting",
-    "gdcore.order",
+    "gdcore.training.fit",
+    "gdcore.data.shuffle",
     "gdcore.cli.info",  # tells how the door was built
 }
 LATE_EDGE = {  # methods by which people reach the edge; nobody else does

@@ -42,7 +42,7 @@ known = set(sys.modules)
 import gdcore
 out["imported"] = state()
 out["modules"] = sorted(set(sys.modules) - known)
-from gdcore import pace
+from gdcore.engine import thread_count as pace
 pace.MEETING = 0
 gdcore.set_num_threads(2)
 x = np.random.default_rng(0).normal(size=(64, 8)).astype("f")

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import _core, arrays, order, readahead, runtime, session
-from gdcore.arrays import GATHERED, as_rows
-from gdcore.sparse import SparseRows
+from gdcore import _core, runtime
+from gdcore.data import arrays
+from gdcore.data import read_ahead as readahead
+from gdcore.data import shuffle as order
+from gdcore.data.arrays import GATHERED, as_rows
+from gdcore.data.sparse import SparseRows
+from gdcore.engine import session
 
 ROWS, WIDTH, CLASSES, BATCH = 150, 37, 3, 16
 RNG = np.random.default_rng(4)

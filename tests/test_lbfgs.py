@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import quasi_newton
+from gdcore.training import lbfgs as quasi_newton
 
 pytest.importorskip("scipy")
 
@@ -73,7 +73,7 @@ def test_loss_falls_at_every_iteration_and_calls_back():
 
 @pytest.mark.parametrize("threads", [2, 7])
 def test_same_bits_on_any_number_of_threads(threads, monkeypatch):
-    from gdcore import pace
+    from gdcore.engine import thread_count as pace
 
     monkeypatch.setattr(pace, "MEETING", 0)
     losses = []

@@ -15,7 +15,9 @@ import pytest
 from long_runs import resident_bytes, until_tired
 
 import gdcore as gd
-from gdcore import pace, runtime, session
+from gdcore import runtime
+from gdcore.engine import session
+from gdcore.engine import thread_count as pace
 
 N_THREADS = 64
 WIDTH, CLASSES = 24, 5

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import pace, runtime
+from gdcore import runtime
+from gdcore.engine import thread_count as pace
 from gdcore.many import Interrupted, Results
 from gdcore.many.settings import expand
 
@@ -86,7 +87,7 @@ def test_same_bits_with_options(options):
 
 def test_models_share_plans_and_nothing_else(monkeypatch):
     """Networks of one structure are planned once, and trained on they are as if trained alone."""
-    from gdcore import steps
+    from gdcore.engine import steps
 
     made = []
     plan = steps.make_plan

@@ -94,7 +94,7 @@ PEAK = """
 import sys
 import numpy as np
 import gdcore as gd
-from gdcore.summary import amount
+from gdcore.show.summary import amount
 
 def peak():
     with open("/proc/self/status") as file:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import pace
+from gdcore.engine import thread_count as pace
 
 THREADS = 4
 
@@ -95,7 +95,7 @@ def test_training_and_asking_take_the_faster_one(seconds, monkeypatch):
 
     monkeypatch.setattr(pace.Pace, "pick", picked)
     monkeypatch.setattr(pace.Pace, "note", noted)
-    monkeypatch.setattr("gdcore.session.perf_counter", lambda: now[0])
+    monkeypatch.setattr("gdcore.engine.session.perf_counter", lambda: now[0])
     x = np.random.default_rng(0).normal(size=(8, 3)).astype("f")
     y = x[:, :1].copy()
 

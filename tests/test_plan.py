@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import gdcore as gd
+from gdcore.engine.steps import Target
 from gdcore.graph.ir import at_batch, size
 from gdcore.graph.plan import check
-from gdcore.steps import Target
 
 GOLDEN = Path(__file__).parent / "golden"
 

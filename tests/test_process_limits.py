@@ -17,7 +17,7 @@ TRAIN = """
 import os, sys
 import numpy as np
 import gdcore as gd
-from gdcore import pace
+from gdcore.engine import thread_count as pace
 pace.MEETING = 0
 
 def train(i=0):

@@ -15,7 +15,7 @@ TRAIN = """
 import os, sys, time
 import numpy as np
 import gdcore as gd
-from gdcore import pace
+from gdcore.engine import thread_count as pace
 pace.MEETING = 0
 
 def train(epochs=3):

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gdcore import progress
-from gdcore.progress import Progress, as_line, duration, number, rate
+from gdcore.show import progress
+from gdcore.show.progress import Progress, as_line, duration, number, rate
 
 
 class Terminal(io.StringIO):
@@ -292,6 +292,6 @@ def test_a_long_run_has_a_short_picture(notebook, clock):
 
 
 def test_no_notebook_here():
-    from gdcore.progress.notebook import kernel_display
+    from gdcore.show.progress.notebook import kernel_display
 
     assert kernel_display() is None

@@ -13,13 +13,13 @@ from random_graphs import MAKERS, Graph, evaluate, graph_of, graphs, shape_at
 
 import gdcore.graph.fuse as fuse
 from gdcore import runtime
+from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, GRADS, INPUTS, PARAMS, Session, aligned
+from gdcore.engine.updates import own_value
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import INT, topological
 from gdcore.graph.place import Place
 from gdcore.graph.plan import make_plan
 from gdcore.graph.registry import OPS
-from gdcore.session import BUFFER_NAMES, CONSTANTS, GRADS, INPUTS, PARAMS, Session, aligned
-from gdcore.updates import own_value
 
 LINE = 64
 CALM = settings(  # to make a failing graph smaller, add Phase.shrink: that takes minutes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import steps
+from gdcore.engine import steps
 from gdcore.optimizers import OPTIMIZERS
 
 RNG = np.random.default_rng(0)

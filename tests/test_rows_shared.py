@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore import pace
+from gdcore.engine import thread_count as pace
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 9, 10, 13, 14])

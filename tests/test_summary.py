@@ -9,7 +9,7 @@ from test_layers import CASES as LAYERS
 from test_layers import network
 
 import gdcore as gd
-from gdcore.summary import amount, table
+from gdcore.show.summary import amount, table
 
 
 class Residual(gd.Model):

@@ -17,7 +17,7 @@ import numpy as np
 def load():
     global gd, pace
     import gdcore as gd
-    from gdcore import pace
+    from gdcore.engine import thread_count as pace
     pace.MEETING = 0   # threads for this small network too
 
 def make(width=96):

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gdcore.fitting import Data
     from gdcore.model import Model
+    from gdcore.training.fit import Data
 
 Logs = dict[str, Any]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from gdcore.callbacks.base import Callback, Logs, wrong_state
 from gdcore.callbacks.monitored import better
-from gdcore.html import sparkline, table_html
+from gdcore.show.html import sparkline, table_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,9 +14,9 @@ import numpy as np
 
 from gdcore.checkpoints.folder import checkpoints
 from gdcore.checkpoints.plain import pack, unpack
-from gdcore.fitting import Fit
 from gdcore.io import FileFormatError, model_file, safetensors
 from gdcore.model import Model
+from gdcore.training.fit import Fit
 
 FORMAT = "1"
 _BESIDE = re.compile(r"(fit|constant):\d+")  # tensors of a file that are no part of the memory

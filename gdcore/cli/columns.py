@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import as_array, check_finite
+from gdcore.data.arrays import as_array, check_finite
 from gdcore.errors import did_you_mean
 from gdcore.tabular.table import number
 

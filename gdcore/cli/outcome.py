@@ -8,8 +8,8 @@ from typing import Any
 
 import gdcore as gd
 from gdcore.callbacks import History
-from gdcore.progress import duration, rate
 from gdcore.runtime import ISA_NAME
+from gdcore.show.progress import duration, rate
 
 __all__ = ["Outcome"]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from gdcore import datasets
-from gdcore.arrays import as_array, check_finite
 from gdcore.cli.columns import class_name, class_numbers, features_of, look_like_classes, targets_of
 from gdcore.cli.usage import UsageError
+from gdcore.data.arrays import as_array, check_finite
 from gdcore.errors import did_you_mean
 from gdcore.tabular.heads import CLASS_LOSSES
 from gdcore.tabular.reading import PARQUET

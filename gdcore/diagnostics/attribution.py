@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.arrays import Rows, as_array
 from gdcore.callbacks import better, monitored
+from gdcore.data.arrays import Rows, as_array
 from gdcore.diagnostics.shadow import Shadow
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import REAL
@@ -19,7 +19,7 @@ from gdcore.graph.registry import input_value
 from gdcore.layers.base import fixed_shape
 from gdcore.layers.dense import positive
 from gdcore.random import Stream
-from gdcore.summary import table
+from gdcore.show.summary import table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from gdcore import losses, ops
-from gdcore.arrays import as_array
+from gdcore.data.arrays import as_array
+from gdcore.engine.parameters import Memory
+from gdcore.engine.session import Session
+from gdcore.engine.steps import Builder
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.phases import specialize
@@ -17,12 +20,9 @@ from gdcore.graph.registry import input_value
 from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
 from gdcore.losses import Loss
-from gdcore.memory import Memory
 from gdcore.model import Model
 from gdcore.random import Stream
-from gdcore.session import Session
-from gdcore.steps import Builder
-from gdcore.summary import table
+from gdcore.show.summary import table
 
 __all__ = ["GradientCheck", "TensorCheck", "check_gradient"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.arrays import as_array
+from gdcore.data.arrays import as_array
 from gdcore.diagnostics.shadow import Shadow
-from gdcore.fitting import Tally, sweep
 from gdcore.layers.base import Parameter
 from gdcore.layers.dense import positive
 from gdcore.random import Stream
+from gdcore.training.fit import Tally, sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.diagnostics.shadow import Shadow
-from gdcore.fitting import Tally, sweep
 from gdcore.layers.dense import positive
 from gdcore.random import Stream
 from gdcore.schedules import Exponential
+from gdcore.training.fit import Tally, sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

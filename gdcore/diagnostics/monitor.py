@@ -15,8 +15,8 @@ from gdcore.layers.dense import positive
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gdcore.fitting import Data
     from gdcore.model import Model
+    from gdcore.training.fit import Data
 
 __all__ = ["Monitor", "diagnose"]
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.arrays import as_inputs
-from gdcore.fitting import Data
-from gdcore.memory import Memory
-from gdcore.network import check_indices
+from gdcore.data.arrays import as_inputs
+from gdcore.engine.network import check_indices
+from gdcore.engine.parameters import Memory
+from gdcore.engine.steps import Builder
 from gdcore.random import fresh_seed
-from gdcore.steps import Builder
+from gdcore.training.fit import Data
 
 if TYPE_CHECKING:
+    from gdcore.engine.network import Network
     from gdcore.model import Model
-    from gdcore.network import Network
     from gdcore.optimizers import Optimizer
 
 __all__ = ["Shadow", "sample"]

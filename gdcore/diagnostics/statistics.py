@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gdcore.fitting import Tally, sweep
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.fuse import base
 from gdcore.graph.ir import REAL, Batch, Value, topological
 from gdcore.layers.base import Layer
-from gdcore.summary import layer_names
+from gdcore.show.summary import layer_names
+from gdcore.training.fit import Tally, sweep
 
 if TYPE_CHECKING:
     from gdcore.diagnostics.shadow import Shadow

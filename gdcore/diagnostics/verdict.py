@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.diagnostics.statistics import LayerStatistics, Snapshot
-from gdcore.summary import table
+from gdcore.show.summary import table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,7 +137,7 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from gdcore.html import preformatted, table_html
+        from gdcore.show.html import preformatted, table_html
 
         words, _, _ = str(self).partition("\n\n")
         return preformatted(words) + table_html(_rows(self.last), "<<>>>>>>")

@@ -20,7 +20,7 @@ from gdcore.estimators.solvers import EpochRate, optimizer_of
 from gdcore.estimators.training import NOT_FINITE, Samples
 from gdcore.layers.base import Parameter
 from gdcore.losses import Loss
-from gdcore.quasi_newton import lbfgs
+from gdcore.training.lbfgs import lbfgs
 
 
 def steps_through_samples(estimator: Any) -> bool:

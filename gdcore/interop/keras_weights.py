@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import as_array
+from gdcore.data.arrays import as_array
 from gdcore.interop.groups import Group, groups
 from gdcore.model import Model
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import as_array
+from gdcore.data.arrays import as_array
 from gdcore.errors import missing
 from gdcore.interop.groups import Group, groups, image_before
 from gdcore.interop.layouts import (

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gdcore import initializers
+from gdcore.engine.network import Network
 from gdcore.errors import cut
 from gdcore.graph.identities import COUNT
 from gdcore.graph.ir import INT, REAL, Batch, Value, topological
@@ -21,7 +22,6 @@ from gdcore.graph.registry import CONSTANT, INPUT, OPS, PARAM, RANGE, STATE, Op,
 from gdcore.io.graph_kinds import ARITY, ATTRS, bad, dim, encoded, real, shape, truth, whole, wholes
 from gdcore.io.safetensors import FileFormatError
 from gdcore.layers.base import Layer, Parameter, State, Variable
-from gdcore.network import Network
 
 Json = dict[str, Any]
 MAX_NODES = 1_000_000

@@ -12,6 +12,7 @@ import numpy as np
 from gdcore import losses as loss_functions
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
+from gdcore.engine.parameters import Memory
 from gdcore.errors import cut
 from gdcore.graph.ir import Value
 from gdcore.io import safetensors
@@ -20,7 +21,6 @@ from gdcore.io.graph_kinds import bad, real, whole
 from gdcore.io.safetensors import FileFormatError
 from gdcore.layers.base import Variable
 from gdcore.losses import Custom, Loss
-from gdcore.memory import Memory
 from gdcore.model import Model
 
 FORMAT = "gdcore model"

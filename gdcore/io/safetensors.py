@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.arrays import is_masked_array
+from gdcore.data.arrays import is_masked_array
 from gdcore.io.atomic import array_chunks, fill_array, write_atomically
 from gdcore.io.header import (
     FROM_FILE,

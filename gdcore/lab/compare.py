@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from gdcore import optimizers
-from gdcore.arrays import as_array
 from gdcore.callbacks import Callback, Logs
+from gdcore.data.arrays import as_array
 from gdcore.errors import NonFiniteError, unknown
 from gdcore.lab.networks import mlp
 from gdcore.lab.results import Comparison, Run

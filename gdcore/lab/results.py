@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.callbacks import better
-from gdcore.summary import table
+from gdcore.show.summary import table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -204,7 +204,7 @@ class Comparison:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from gdcore.html import table_html
+        from gdcore.show.html import table_html
 
         rows = self._text()
         align = "<" * len(self.settings) + ">" * (len(rows[0]) - len(self.settings))

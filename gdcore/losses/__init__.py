@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gdcore.errors import unknown
-from gdcore.later import Table, lazy_names
+from gdcore.lazy import Table, lazy_names
 from gdcore.losses.base import Loss, class_numbers
 
 if TYPE_CHECKING:

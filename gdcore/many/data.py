@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import Rows
+from gdcore.data.arrays import Rows
 from gdcore.many.settings import Fold, Job
 
 

@@ -7,7 +7,7 @@ import time
 from typing import TextIO
 
 from gdcore.many.results import Run
-from gdcore.progress import _is_terminal, duration, number
+from gdcore.show.progress import _is_terminal, duration, number
 
 
 class Watch:
@@ -17,7 +17,7 @@ class Watch:
     ----------
     total : int
     verbose : {"auto", 0, 1, 2}
-        As in `gdcore.progress.Progress`: nothing, one line that is drawn over, a line for each.
+        As in `gdcore.show.progress.Progress`: nothing, one line that is drawn over, a line for each.
     stream : file
         Standard error if None.
 

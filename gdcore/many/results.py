@@ -14,7 +14,7 @@ import numpy as np
 from gdcore.callbacks import History, better
 from gdcore.errors import missing
 from gdcore.model import Model
-from gdcore.progress import number
+from gdcore.show.progress import number
 
 SHOWN = 20  # rows of a printed table, from the best down
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
-from gdcore.arrays import as_inputs
 from gdcore.callbacks import Callback
+from gdcore.data.arrays import as_inputs
 from gdcore.many.data import Folded, Plain
 from gdcore.many.keeping import folders
 from gdcore.many.progress import Watch

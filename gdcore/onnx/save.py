@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.engine.network import Network
 from gdcore.graph.ir import INT, Value, topological
 from gdcore.graph.phases import specialize
 from gdcore.graph.registry import PARAM, STATE
 from gdcore.io import write_atomically
 from gdcore.model import Model
-from gdcore.network import Network
 from gdcore.onnx.library import IR_VERSION, OPSET, require_onnx
 from gdcore.onnx.patterns import Match, recognise
 from gdcore.onnx.rows import ROWS

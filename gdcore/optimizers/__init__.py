@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdcore import schedules
 from gdcore.errors import unknown
-from gdcore.later import Table, lazy_names
+from gdcore.lazy import Table, lazy_names
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
 
 if TYPE_CHECKING:

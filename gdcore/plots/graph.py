@@ -19,11 +19,11 @@ from gdcore.graph.registry import INPUT
 from gdcore.io import write_atomically
 from gdcore.layers.base import Parameter
 from gdcore.plots.layered import Layout, arrange
-from gdcore.summary import layer_names
+from gdcore.show.summary import layer_names
 
 if TYPE_CHECKING:
+    from gdcore.engine.network import Network
     from gdcore.model import Model
-    from gdcore.network import Network
 
 __all__ = ["Drawing", "graph"]
 
@@ -218,7 +218,7 @@ def _between(v: Value, made: dict[Value, Node]) -> tuple[list[Value], list[Node]
 
 def _svg(nodes: list[Node], layout: Layout) -> str:
     """The picture."""
-    from gdcore.html import escape
+    from gdcore.show.html import escape
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{layout.width:.0f}" '

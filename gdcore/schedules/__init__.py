@@ -14,7 +14,7 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING
 
-from gdcore.later import lazy_names
+from gdcore.lazy import lazy_names
 from gdcore.schedules.base import Constant, Schedule
 
 if TYPE_CHECKING:

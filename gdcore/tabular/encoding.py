@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean, unknown
-from gdcore.summary import table as text_table
+from gdcore.show.summary import table as text_table
 from gdcore.tabular.columns import COLUMNS, Boolean, Category, Date, Number
 from gdcore.tabular.kinds import KINDS, choose
 from gdcore.tabular.reading import read

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore import metrics as metric_functions
-from gdcore.progress import number
-from gdcore.summary import table as text_table
+from gdcore.show.progress import number
+from gdcore.show.summary import table as text_table
 from gdcore.tabular.encoding import Features
 from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.scoring import classes_of, measure

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 
 import gdcore as gd
-from gdcore import pace, runtime
+from gdcore import runtime
+from gdcore.engine import thread_count as pace
 
 pace.MEETING = 0
 gd.set_num_threads(2)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from gdcore.errors import NonFiniteError, missing
-from gdcore.fitting import Data, Tally, sweep
 from gdcore.graph.draws import RANDOM
 from gdcore.graph.ir import topological
 from gdcore.graph.phases import specialize
 from gdcore.model import Model
+from gdcore.training.fit import Data, Tally, sweep
 
 STRETCH = 2048  # rows of one evaluation of the plan: more do not make it faster
 STILL = 1e7 * float(np.finfo(np.float64).eps)  # SciPy's own

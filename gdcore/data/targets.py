@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import Rows, as_array, check_finite, same_length
+from gdcore.data.arrays import Rows, as_array, check_finite, same_length
+from gdcore.engine.network import Network
+from gdcore.engine.steps import Target
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.layers.base import fixed_shape
 from gdcore.losses.base import Loss, class_numbers
-from gdcore.network import Network
-from gdcore.steps import Target
 
 
 def as_targets(

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from gdcore import _core, runtime
-from gdcore.arrays import Rows
+from gdcore.data.arrays import Rows
+from gdcore.data.sparse import SparseRows
+from gdcore.engine.locks import making
+from gdcore.engine.thread_count import Pace
 from gdcore.graph.ir import INT, Value, at_batch, size
 from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import Plan
-from gdcore.pace import Pace
-from gdcore.sparse import SparseRows
-from gdcore.turns import making
 
 PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, INPUTS = range(1, 9)
 BUFFER_NAMES = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gdcore.graph.flat import flatten, unflatten
 
 if TYPE_CHECKING:
-    from gdcore.compiled import Compiled
+    from gdcore.engine.engine import Compiled
 
 MADE_ANEW = {
     "_network",

@@ -1,7 +1,7 @@
 """Several Python threads and one model: who may make its plans, and who may train it.
 
 Predicting and evaluating may be done by any number of threads at once, and while one thread trains;
-the numbers themselves are guarded by the gate of the model's memory, see `gdcore.session`.
+the numbers themselves are guarded by the gate of the model's memory, see `gdcore.engine.session`.
 """
 
 from __future__ import annotations

@@ -8,14 +8,14 @@ from operator import itemgetter
 import numpy as np
 
 from gdcore import ops
+from gdcore.engine.parameters import Memory, Settings
+from gdcore.engine.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
 from gdcore.graph.identities import IDENTITY
 from gdcore.graph.ir import Shape, Value, topological
 from gdcore.graph.place import Place
 from gdcore.graph.registry import INPUT, RANGE, apply
 from gdcore.layers.base import Parameter
-from gdcore.memory import Memory, Settings
 from gdcore.optimizers import Optimizer
-from gdcore.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
 
 AHEAD = 256  # steps whose numbers are computed together, for those who take one at a time
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.arrays import Rows
-from gdcore.copies import restore, state_of
+from gdcore.data.arrays import Rows
+from gdcore.engine.locks import making
+from gdcore.engine.network import Network, check_input, trace
+from gdcore.engine.parameters import Memory
+from gdcore.engine.pickling import restore, state_of
+from gdcore.engine.steps import Builder, Step, Target
 from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans
 from gdcore.layers.base import Layer
-from gdcore.memory import Memory
-from gdcore.network import Network, check_input, trace
-from gdcore.settings import Settings
-from gdcore.steps import Builder, Step, Target
-from gdcore.turns import making
+from gdcore.training.compile_settings import Settings
 
 if TYPE_CHECKING:
-    from gdcore.fitting import Data
+    from gdcore.training.fit import Data
 
 
 class Compiled(Settings):

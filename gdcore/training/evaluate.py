@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import as_inputs, check_finite
-from gdcore.examination import first_bad_tensor
-from gdcore.fitting import Data, Tally, sweep
-from gdcore.inference import PREDICT_BATCH, Inference, check_batch_size
+from gdcore.data.arrays import as_inputs, check_finite
+from gdcore.data.targets import as_targets, class_weights, sample_weights
+from gdcore.engine.network import check_indices
 from gdcore.metrics import Metric
-from gdcore.network import check_indices
-from gdcore.targets import as_targets, class_weights, sample_weights
+from gdcore.training.fit import Data, Tally, sweep
+from gdcore.training.non_finite import first_bad_tensor
+from gdcore.training.predict import PREDICT_BATCH, Inference, check_batch_size
 
 
 class Evaluation(Inference):
@@ -90,7 +90,7 @@ class Evaluation(Inference):
         >>> import gdcore as gd
         >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
         >>> _ = model.compile("sgd", "mse")
-        >>> from gdcore.fitting import Data
+        >>> from gdcore.training.fit import Data
         >>> import numpy as np
         >>> _ = model.evaluate([[1.0, 2.0]], [1.0])
         >>> data = Data([np.ones((1, 2), "f")], [np.ones((1, 1), "f")], spec=model._target_spec)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from gdcore.arrays import Rows, mapping_of
+from gdcore.data.arrays import Rows, mapping_of
 
 try:
     import resource

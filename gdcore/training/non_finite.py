@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gdcore.engine.session import Session
+from gdcore.engine.steps import Builder, Target
+from gdcore.engine.updates import own_value
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import REAL, Value, topological
-from gdcore.session import Session
-from gdcore.steps import Builder, Target
-from gdcore.updates import own_value
 
 if TYPE_CHECKING:
-    from gdcore.fitting import Data
+    from gdcore.training.fit import Data
 
 GRADIENT = "gradient of"
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore import runtime
+from gdcore.engine.session import SOURCES, Kinds
+from gdcore.engine.steps import Step
 from gdcore.graph.ir import INT, Value
 from gdcore.layers.base import Layer, fixed_shape
-from gdcore.session import SOURCES, Kinds
-from gdcore.steps import Step
 
 if TYPE_CHECKING:
-    from gdcore.compiled import Compiled
+    from gdcore.engine.engine import Compiled
 
 # Letters of the buffer protocol by the names of the types that need no conversion beforehand.
 LETTERS = {n: np.empty(0, n).data.format for n in ("float32", "float64", "int32", "int64", "uint8")}

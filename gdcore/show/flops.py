@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from gdcore.engine.network import Network
 from gdcore.graph.feeds import fold_scales
 from gdcore.graph.ir import Value, at_batch, topological
 from gdcore.graph.lower import flops
@@ -15,7 +16,6 @@ from gdcore.graph.phases import specialize
 from gdcore.graph.registry import INPUT
 from gdcore.graph.simplify import simplify
 from gdcore.layers.base import Layer
-from gdcore.network import Network
 
 __all__ = ["by_layer", "by_name", "by_value"]
 

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore import _core, resuming
-from gdcore.arrays import Rows
+from gdcore import _core
 from gdcore.callbacks import Callback, History, Saver, wants_batches
+from gdcore.data.arrays import Rows
+from gdcore.data.read_ahead import ReadAhead
+from gdcore.data.shuffle import epoch_order, given_order
+from gdcore.engine.locks import training
 from gdcore.errors import NonFiniteError
 from gdcore.metrics import Metric
-from gdcore.order import epoch_order, given_order
-from gdcore.progress import Progress
-from gdcore.readahead import ReadAhead
 from gdcore.runtime import check_stop
-from gdcore.turns import training
+from gdcore.show.progress import Progress
+from gdcore.training import resume as resuming
 
 if TYPE_CHECKING:
+    from gdcore.engine.steps import Step, Target
     from gdcore.model import Model
-    from gdcore.steps import Step, Target
 
 VALIDATION_BATCH = 256  # at least so many samples a step: nothing is updated between them
 KEPT_BYTES = 32 << 20  # outputs kept for metrics between two calls into C

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.sparse import SparseRows, is_sparse
+from gdcore.data.sparse import SparseRows, is_sparse
 
 READABLE = {"uint8", "int32", "int64", "float32", "float64"}
 # What is gathered from as it lies, and converted batch by batch.

@@ -1,6 +1,6 @@
 """What a person sees of training: a line that is drawn over on a terminal, plain lines in a log.
 
-In a notebook it is a table and a curve; see `gdcore.progress.notebook`.
+In a notebook it is a table and a curve; see `gdcore.show.progress.notebook`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from gdcore.progress.notebook import Board, kernel_display
+from gdcore.show.progress.notebook import Board, kernel_display
 
 WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
 EVERY = 0.1  # seconds between two drawings

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gdcore.engine.network import Network
+from gdcore.engine.session import GRADS, PARAMS, SLOTS, STATES, Gate, aligned
 from gdcore.graph.ir import Value
 from gdcore.graph.place import Place
 from gdcore.layers.base import Parameter, Variable
-from gdcore.network import Network
 from gdcore.optimizers import NO_DECAY, Optimizer
 from gdcore.random import Stream
-from gdcore.session import GRADS, PARAMS, SLOTS, STATES, Gate, aligned
 
 LINE = 64
 

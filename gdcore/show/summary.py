@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gdcore.flops import by_layer, by_name
+from gdcore.engine.network import Network
+from gdcore.engine.parameters import Memory
+from gdcore.engine.steps import Builder
 from gdcore.graph.ir import Shape, topological
-from gdcore.html import Columns
 from gdcore.layers.base import Layer, Parameter, Variable
-from gdcore.memory import Memory
-from gdcore.network import Network
-from gdcore.steps import Builder
+from gdcore.show.flops import by_layer, by_name
+from gdcore.show.html import Columns
 
 if TYPE_CHECKING:
     from gdcore.model import Model

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import as_array
-from gdcore.compiled import Compiled
+from gdcore.data.arrays import as_array
+from gdcore.engine.engine import Compiled
 from gdcore.layers.base import Layer, Variable
 
 

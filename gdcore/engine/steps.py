@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gdcore import ops
+from gdcore.engine.network import Network
+from gdcore.engine.parameters import Memory
+from gdcore.engine.session import (
+    BUFFER_NAMES,
+    CONSTANTS,
+    FLAG,
+    GRADS,
+    HYPER,
+    Session,
+    aligned,
+)
+from gdcore.engine.updates import Numbers, Places, element_by_element, own_value, updates_of
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.feeds import fold_scales
 from gdcore.graph.instructions import Instruction
@@ -20,19 +32,7 @@ from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import Parameter, fixed_shape
 from gdcore.losses import Loss
-from gdcore.memory import Memory
-from gdcore.network import Network
 from gdcore.optimizers import Optimizer
-from gdcore.session import (
-    BUFFER_NAMES,
-    CONSTANTS,
-    FLAG,
-    GRADS,
-    HYPER,
-    Session,
-    aligned,
-)
-from gdcore.updates import Numbers, Places, element_by_element, own_value, updates_of
 
 
 class Target(NamedTuple):

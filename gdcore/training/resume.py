@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.sparse import SparseRows
+from gdcore.data.sparse import SparseRows
 
 if TYPE_CHECKING:
-    from gdcore.fitting import Data, Fit
+    from gdcore.training.fit import Data, Fit
 
 SAMPLES = 64  # rows of each array by which data is told from other data
 
@@ -26,7 +26,7 @@ def fingerprint(data: Data) -> list[str]:
 
     Examples
     --------
-    >>> from gdcore.fitting import Data
+    >>> from gdcore.training.fit import Data
     >>> x = np.zeros((4, 2), np.float32)
     >>> fingerprint(Data([x], [x[:, 0]]))
     ['(4, 2) float32 190a55ad', '(4,) float32 ecbb4b55']

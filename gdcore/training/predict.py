@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.again import Again, plain
-from gdcore.arrays import as_inputs
-from gdcore.network import check_indices
-from gdcore.weights import Weights
+from gdcore.data.arrays import as_inputs
+from gdcore.engine.fast_path import Again, plain
+from gdcore.engine.network import check_indices
+from gdcore.engine.weights import Weights
 
 PREDICT_BATCH = 256
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.arrays import Rows
+from gdcore.data.arrays import Rows
 from gdcore.graph.draws import number_streams
 from gdcore.graph.fuse import base
 from gdcore.graph.identities import IDENTITY

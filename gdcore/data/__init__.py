@@ -1,0 +1,1 @@
+"""Data as the engine takes it: arrays, sparse rows, targets, order of samples, reading ahead."""
