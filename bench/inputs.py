@@ -27,6 +27,8 @@ import numpy as np
 from bench.cases import CASES, Case, chosen
 from bench.measure import Worker, clock, keep_to, progress, serve, spread, table
 from bench.study import Record, Study, numbers, run, setting, told
+from gdcore.training.evaluate import training_step
+from gdcore.training.prepare import prepare
 
 HELD_BACK = 0.05  # at most
 KINDS = ("float32", "float64", "uint8")
@@ -67,8 +69,8 @@ def alone(case: Case) -> Any:
     """What takes steps over one batch that stays where it is."""
     model = model_for(case, "float32")
     x, y = case.data(4)
-    prepared = model._prepare(x, y)
-    step = model.train_step(case.batch, prepared, keep_outputs=False)
+    prepared = prepare(model._engine, x, y)
+    step = training_step(model._engine, prepared, case.batch, keep_outputs=False)
     order = np.tile(np.arange(case.batch), 4)
     hyper = step.numbers.rows(0, 4)
 

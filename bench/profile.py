@@ -13,6 +13,8 @@ import numpy as np
 
 from bench.cases import Case, chosen
 from bench.measure import table
+from gdcore.training.evaluate import training_step
+from gdcore.training.prepare import prepare
 
 
 def spent_in(case: Case, steps: int) -> tuple[Any, np.ndarray, float]:
@@ -26,12 +28,12 @@ def spent_by(
     """The same of a model over some data."""
     order, hyper, outputs = None, None, []
     if trains:
-        data = model._prepare(x, y)
-        step = model.train_step(batch, data, keep_outputs=False)
+        data = prepare(model._engine, x, y)
+        step = training_step(model._engine, data, batch, keep_outputs=False)
         feeds = data.feeds()
         order = np.random.default_rng(0).permutation(len(x))
     else:
-        step = model._builder([x]).predict(batch)
+        step = model._engine.builder([x]).predict(batch)
         feeds = [(x, 1.0)]
         outputs = [np.empty((len(x), *shape), np.float32) for shape in step.output_shapes]
     session = step.session

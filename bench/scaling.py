@@ -31,6 +31,8 @@ from bench.peak import LEVELS, bandwidths, caches, peak
 from bench.study import Record, Study, figure, numbers, run, setting, told
 from bench.threads import UNIT, network, ruled, stepper
 from gdcore import runtime
+from gdcore.training.evaluate import training_step
+from gdcore.training.prepare import prepare
 
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 BATCHES = (8, 32, 128, 512, 2048)
@@ -51,8 +53,8 @@ def point(width: int, batch: int, depth: int, threads: int, seconds: float) -> R
     model, take = stepper(case)
     with ruled(CLEAR=0):  # as many threads as are asked for, were they in the way
         took = clock(take, seconds, UNIT, blocks=5)
-    data = model._prepare(*case.data(UNIT))
-    step = model.train_step(batch, data, False)
+    data = prepare(model._engine, *case.data(UNIT))
+    step = training_step(model._engine, data, batch, False)
     plan = step.session.plan
     return {
         "width": width,

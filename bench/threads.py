@@ -21,6 +21,8 @@ from bench.measure import clock, progress, spread, table
 from bench.study import Record, Study, figure, numbers, run, setting, told
 from gdcore.engine import thread_count as pace
 from gdcore.engine.session import Session
+from gdcore.training.evaluate import training_step
+from gdcore.training.prepare import prepare
 
 WIDTHS = (8, 16, 32, 45, 46, 64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 8, 32, 128, 512, 4096)
@@ -46,7 +48,9 @@ def stepper(case: Case) -> tuple[Any, Any]:
 
 def session_of(model: Any, case: Case) -> Session:
     """What runs its training step."""
-    return model.train_step(case.batch, model._prepare(*case.data(1)), False).session  # type: ignore[no-any-return]
+    return training_step(
+        model._engine, prepare(model._engine, *case.data(1)), case.batch, False
+    ).session  # type: ignore[no-any-return]
 
 
 def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> Record:

@@ -33,6 +33,8 @@ class Gate:
 
 @disjoint_base
 class Turn:
+    @property
+    def taken(self) -> bool: ...
     def check(self) -> int: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -41,6 +43,10 @@ class Turn:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+@disjoint_base
+class StepCount:
+    done: int
 
 @disjoint_base
 class Plan:
@@ -66,7 +72,6 @@ class Kinds:
 
 @disjoint_base
 class Runner:
-    taken: int
     def __new__(
         cls,
         plan: Plan,
@@ -77,6 +82,7 @@ class Runner:
         hyper_buffer: int,
         gate: Gate | None,
         writes: bool,
+        count: StepCount | None,
     ) -> Self: ...
     def run(
         self,
@@ -96,7 +102,7 @@ class Runner:
         seconds: float,
         spent: Any = None,
     ) -> tuple[int, int]: ...
-    def again(
+    def repeat(
         self,
         kinds: Kinds,
         arrays: tuple[Any, ...],

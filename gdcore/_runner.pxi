@@ -3,7 +3,7 @@
 
 @cython.final
 cdef class Kinds:
-    """What the arrays of a call look like that `Runner.again` repeats.
+    """What the arrays of a call look like that `Runner.repeat` takes.
 
     isa, bits : of the plan
     least, most : samples that they may have
@@ -62,6 +62,7 @@ cdef class Runner:
     hyper_buffer : int, or -1
     gate : Gate of the memory that models share, or None
     writes : whether a run writes to that memory
+    count : StepCount that the steps add to, or None
     """
     cdef gd_job job
     cdef Plan plan
@@ -69,14 +70,14 @@ cdef class Runner:
     cdef int n_held
     cdef Gate gate
     cdef bint writes
-    cdef readonly int64_t taken  # steps completed since the plan was made
+    cdef StepCount count
     cdef object __weakref__
 
     def __cinit__(self, Plan plan, list buffers, list feeds, list taps, loss, int hyper_buffer,
-                  Gate gate, bint writes):
+                  Gate gate, bint writes, StepCount count):
         cdef int i
         self.plan = plan
-        self.gate, self.writes = gate, writes
+        self.gate, self.writes, self.count = gate, writes, count
         self.job.plan = &plan.plan
         if len(buffers) > GD_MAX_BUFFERS:
             raise ValueError(f"a plan with {len(buffers)} buffers: at most {GD_MAX_BUFFERS} are possible")
@@ -113,8 +114,8 @@ cdef class Runner:
         free(self.job.feeds)
         free(self.job.taps)
 
-    def again(self, Kinds kinds, tuple arrays, tuple outputs, hyper, int64_t row, uint64_t seed, uint64_t counter,
-              int threads, scratch):
+    def repeat(self, Kinds kinds, tuple arrays, tuple outputs, hyper, int64_t row, uint64_t seed, uint64_t counter,
+               int threads, scratch):
         """One step over arrays that are as `kinds` has it, with little asked. Returns its loss (0 where there is
         none), or None, and nothing is changed, if they are something else or a number is not finite.
 
@@ -134,7 +135,7 @@ cdef class Runner:
         if <Py_ssize_t>len(arrays) != kinds.n or kinds.n != job.n_feeds or kinds.isa != self.plan.isa:
             return None
         if self.gate is not None:  # now, for whoever runs this plan meanwhile has its feeds
-            self.gate.enter(self.writes)
+            self.gate.enter(self.writes, True)
         try:
             for i in range(job.n_feeds):
                 PyObject_GetBuffer(arrays[i], &views[n], PyBUF_STRIDES | PyBUF_FORMAT)
@@ -167,12 +168,13 @@ cdef class Runner:
             job.threads, job.seconds = threads, 1.0
             with nogil:
                 done = gd_run_job(&job, &status)
-            self.taken += done
+            if self.count is not None:
+                self.count.done += done
         finally:
             for i in range(n):
                 PyBuffer_Release(&views[i])
             if self.gate is not None:
-                self.gate.leave()
+                self.gate.leave(self.writes)
         if caught:
             raise caught[0]
         return loss if done else None
@@ -253,14 +255,15 @@ cdef class Runner:
             job.seed, job.counter = seed, counter
             job.threads, job.seconds = threads, seconds
             if self.gate is not None:
-                self.gate.enter(self.writes)
+                self.gate.enter(self.writes, True)
             try:
                 with nogil:
                     done = gd_run_job(&job, &status)
-                self.taken += done
+                if self.count is not None:
+                    self.count.done += done
             finally:
                 if self.gate is not None:
-                    self.gate.leave()
+                    self.gate.leave(self.writes)
         finally:
             for i in range(n):
                 PyBuffer_Release(&views[i])

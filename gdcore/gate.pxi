@@ -16,37 +16,50 @@ if hasattr(os, "register_at_fork"):
 
 
 cdef class Gate:
-    """Lets in any number of those who read, or one who writes: first come, first served.
+    """A readers-writer lock, first come, first served, that a thread may take again.
 
-    Whoever leaves hands over to those at the head of the queue, so that nobody waits for ever. Runs
-    pass it in C's way (`enter` and `leave`); ``with gate:`` is a writer's turn in Python, within
-    which runs of the same thread pass.
+    Runs pass it in C (`enter` and `leave`); ``with gate:`` is a writer's turn in Python, within which runs
+    of the same thread pass. A signal handler interrupts a run between two pieces of its work: it may read
+    then, and is refused where it would change what the run works on.
     """
-    cdef Py_ssize_t readers, depth
+    cdef Py_ssize_t depth
     cdef unsigned long owner  # the thread that writes, or 0
+    cdef bint running  # whether it is within a run
+    cdef dict reading  # how often each thread has entered to read
     cdef unsigned long born
-    cdef object queue  # of (thread that wants to write or 0, lock to be released when it may)
+    cdef object queue  # of (thread, whether it wants to write, lock to be released when it may)
 
     def __cinit__(self):
         self.queue = collections.deque()
+        self.reading = {}
         self.born = forks
 
-    cdef int enter(self, bint write) except -1:
+    cdef int enter(self, bint write, bint run) except -1:
         cdef unsigned long me = PyThread_get_thread_ident()
         lock = None
         with cython.critical_section(self):
             if self.born != forks:  # those who were inside stayed in the parent
-                self.readers = self.owner = self.depth = 0
+                self.owner = self.depth = self.running = 0
+                self.reading.clear()
                 self.queue.clear()
                 self.born = forks
-            if self.owner == me:
+            if self.owner == me and not (write and self.running):
                 self.depth += 1
-            elif self.owner == 0 and not self.queue and not (write and self.readers):
-                self.admit(me if write else 0)
+                self.running = self.running or (write and run)
+            elif self.owner == me or (write and me in self.reading):
+                raise RuntimeError(
+                    "a signal handler cannot train a model or set its weights while a step of it runs: note "
+                    "in the handler what is to be done, and do it after the call that was interrupted"
+                )
+            elif me in self.reading:
+                self.reading[me] += 1
+            elif self.owner == 0 and not self.queue and not (write and self.reading):
+                self.admit(me, write)
+                self.running = write and run
             else:
                 lock = threading.Lock()
                 lock.acquire()
-                turn = (me if write else 0, lock)
+                turn = (me, write, lock)
                 self.queue.append(turn)
         if lock is None:
             return 0
@@ -56,39 +69,46 @@ cdef class Gate:
             try:
                 self.queue.remove(turn)
             except ValueError:  # it was our turn already
-                self.leave()
+                self.leave(False)
             raise
+        if write:
+            self.running = run
         return 0
 
-    cdef void admit(self, unsigned long writer) noexcept:
-        if writer:
-            self.owner, self.depth = writer, 1
+    cdef void admit(self, unsigned long thread, bint write) noexcept:
+        if write:
+            self.owner, self.depth = thread, 1
         else:
-            self.readers += 1
+            self.reading[thread] = 1
 
-    cdef int leave(self) except -1:
+    cdef int leave(self, bint ran) except -1:
+        """Give back what `enter` took; `ran` says whether it was for a run that writes."""
+        cdef unsigned long me = PyThread_get_thread_ident()
         with cython.critical_section(self):
-            if self.owner:
+            if self.owner == me:
+                self.running = self.running and not ran
                 self.depth -= 1
                 if self.depth == 0:
                     self.owner = 0
-            elif self.readers:
-                self.readers -= 1
+            elif self.reading.get(me, 0) > 1:
+                self.reading[me] -= 1
+            else:
+                self.reading.pop(me, None)
             while self.queue and self.owner == 0:
-                writer, lock = self.queue[0]
-                if writer and self.readers:
+                thread, write, lock = self.queue[0]
+                if write and self.reading:
                     break
                 self.queue.popleft()
-                self.admit(writer)
+                self.admit(thread, write)
                 lock.release()
         return 0
 
     def __enter__(self):
-        self.enter(True)
+        self.enter(True, False)
         return self
 
     def __exit__(self, *error):
-        self.leave()
+        self.leave(False)
 
 
 @cython.auto_pickle(False)
@@ -96,6 +116,11 @@ cdef class Turn:
     """Training a model, which one thread may do at a time; ``with turn:``, within another one if need be."""
     cdef unsigned long owner, born
     cdef Py_ssize_t depth
+
+    @property
+    def taken(self):
+        """Whether it is a thread's turn, this one's or another's."""
+        return self.depth > 0 and self.born == forks
 
     cpdef int check(self) except -1:
         """Raises RuntimeError if it is another thread's turn."""
@@ -118,3 +143,9 @@ cdef class Turn:
     def __exit__(self, *error):
         with cython.critical_section(self):
             self.depth = max(self.depth - 1, 0)
+
+
+@cython.auto_pickle(False)
+cdef class StepCount:
+    """Training steps of a model, counted where they are taken: an interrupt that comes after a run loses none."""
+    cdef public int64_t done

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 
 from gdcore.callbacks import Callback, History
-from gdcore.engine.fast_path import Again, class_limit, plain
-from gdcore.engine.locks import check_trainer
-from gdcore.errors import NonFiniteError
-from gdcore.graph.ir import INT, Value, rewrite
+from gdcore.data.arrays import Rows, as_inputs
+from gdcore.engine import pickling
+from gdcore.engine import weights as learned
+from gdcore.engine.engine import Engine
+from gdcore.engine.freezing import layers_of
+from gdcore.engine.network import Network
+from gdcore.engine.parameters import Parameters
+from gdcore.graph.ir import Value, rewrite
+from gdcore.layers.base import Layer
 from gdcore.losses import Loss
-from gdcore.training.evaluate import Evaluation
-from gdcore.training.fit import Data, Fit, Tally, sweep
-from gdcore.training.predict import check_batch_size
+from gdcore.metrics import Metric
+from gdcore.optimizers import Optimizer
+from gdcore.show.html import Columns
+from gdcore.show.summary import summary
+from gdcore.training import evaluate as evaluation
+from gdcore.training import predict as asking
+from gdcore.training.compile_settings import compile_settings
+from gdcore.training.fit import Fit
+from gdcore.training.fit_arguments import check_fit, validation_of
+from gdcore.training.one_batch import train_on_batch
+from gdcore.training.predict import PREDICT_BATCH, check_batch_size
+from gdcore.training.prepare import prepare
 
-if TYPE_CHECKING:
-    from gdcore.show.html import Columns
+T = TypeVar("T")
 
 
-class Model(Evaluation):
+class Shown(Generic[T]):
+    """A property that can be read; a subclass may use its name for an attribute of its own."""
+
+    def __init__(self, read: Callable[[Any], T]) -> None:
+        self.read, self.__doc__ = read, read.__doc__
+
+    @overload
+    def __get__(self, model: None, owner: Any) -> Self: ...
+
+    @overload
+    def __get__(self, model: object, owner: Any) -> T: ...
+
+    def __get__(self, model: Any, owner: Any) -> Any:
+        return self if model is None else self.read(model)
+
+
+class Model(Layer):
     """A network that can be trained.
 
     Write a subclass with a `forward`, or give the inputs and outputs of a graph.
@@ -59,6 +89,12 @@ class Model(Evaluation):
     """
 
     history: History | None = None
+    _engine: Engine
+
+    def __new__(cls, *args: Any, **named: Any) -> Self:
+        self = super().__new__(cls)
+        self._engine = Engine(self)
+        return self
 
     def __init__(
         self,
@@ -66,8 +102,8 @@ class Model(Evaluation):
         outputs: Any = None,
         name: str | None = None,
     ) -> None:
+        self.name = name  # a subclass needs no __init__ of its own, and may call this one
         if inputs is None and outputs is None and type(self).forward is not Model.forward:
-            self.name = name  # a subclass needs no __init__ of its own, and may call this one
             return
         if inputs is None or outputs is None:
             raise TypeError(
@@ -75,28 +111,76 @@ class Model(Evaluation):
                 "or write a "
                 "subclass with a forward(self, x)"
             )
-        self._graph_inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
-        self._graph_outputs = outputs
-        self.name = name
+        self._engine.graph_inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
+        self._engine.graph_outputs = outputs
 
     def forward(self, *inputs: Value) -> Any:
-        if self._graph_inputs is None:
+        """What the graph that the model was given computes; or written by a subclass."""
+        engine = self._engine
+        if engine.graph_inputs is None:
             return super().forward(*inputs)
-        outputs = self._graph_outputs
-        several = (
-            outputs
-            if isinstance(outputs, list | tuple)
-            else list(outputs.values())
-            if isinstance(outputs, dict)
-            else [outputs]
-        )
-        given = dict(zip(self._graph_inputs, inputs, strict=True))
+        outputs, several = engine.graph_outputs, engine.graph_ends()
+        given = dict(zip(engine.graph_inputs, inputs, strict=True))
         new = rewrite(several, lambda v: given.get(v, v))
         if isinstance(outputs, dict):
             return {k: new[v] for k, v in outputs.items()}
         return tuple(new[v] for v in several) if isinstance(outputs, list | tuple) else new[outputs]
 
+    def parts(self) -> Iterator[Layer]:
+        """The layers that are frozen and set free with this one: attributes, and those of its graph."""
+        return chain(super().parts(), layers_of(self._engine.graph_ends()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return state | {"_engine": pickling.state_of(self._engine)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        kept = state.pop("_engine")
+        vars(self).update(state)
+        pickling.restore(self._engine, kept)
+
     # --- training ------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Sequence[Any] = (),
+        dtype: str = "float32",
+        loss_weights: Sequence[float] | None = None,
+    ) -> Self:
+        """Say how to train.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str, Loss or function of (prediction, target); a list of them for several outputs
+        metrics : sequence of str, Metric or function of (y_true, y_pred)
+            Of the first output.
+        dtype : {"float32", "float64"}
+        loss_weights : sequence of float, optional
+            Factors of the losses of several outputs.
+
+        Returns
+        -------
+        Model
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For unknown names, or another dtype.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Dense(8, activation="relu"), gd.Dense(1)])
+        >>> model.compile(gd.Adam(1e-3), loss="huber", metrics=["mae"]).compiled
+        True
+        """
+        settings = compile_settings(optimizer, loss, metrics, dtype, loss_weights)
+        self._engine.compile(settings, dtype)
+        return self
 
     def fit(
         self,
@@ -169,56 +253,21 @@ class Model(Evaluation):
         >>> sorted(history.history)
         ['accuracy', 'loss', 'lr', 'val_accuracy', 'val_loss']
         """
-        if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
-            raise ValueError(f"fit epochs={epochs!r}: expected a whole number of at least 0")
-        if batch_size is not None:
-            check_batch_size("fit", batch_size, ", or None for all samples")
-        if (
-            not isinstance(validation_split, int | float | np.number)
-            or not 0 <= validation_split < 1
-        ):
-            raise ValueError(
-                f"fit validation_split={validation_split!r}: expected at least 0 and below 1"
-            )
-        if not callable(shuffle) and shuffle not in (True, False, "blocks"):
-            raise ValueError(
-                f"fit shuffle={shuffle!r}: expected True, False, 'blocks' or a function"
-            )
+        check_fit(batch_size, epochs, validation_split, shuffle, callbacks, seed)
+        engine = self._engine
         if seed is not None:
-            if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
-                raise ValueError(f"fit seed={seed!r}: expected a whole number from 0 to 2**64 - 1")
-            self._seed = int(seed)
-        if not isinstance(callbacks, list | tuple) or not all(
-            isinstance(c, Callback) for c in callbacks
-        ):
-            raise TypeError(
-                f"fit callbacks={callbacks!r}: expected a list of gd.Callback instances"
-            )
-        data = self._prepare(x, y, sample_weight, class_weight)
-        validation = None
-        if validation_data is not None:
-            if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):
-                raise ValueError("fit validation_data: expected (x, y) or (x, y, sample_weight)")
-            vx, vy, *vw = validation_data
-            validation = self._prepare(vx, vy, vw[0] if vw else None, what="validation_data")
-            if validation.spec != data.spec:
-                raise ValueError(
-                    f"validation targets of shape {validation.spec[0].shape} for training "
-                    f"targets of shape {data.spec[0].shape}: "
-                    "expected the same kind"
-                )
-        elif validation_split:
-            held = round(data.rows * validation_split)
-            if held == 0 or held == data.rows:
-                raise ValueError(
-                    f"fit validation_split={validation_split} of {data.rows} samples leaves a "
-                    "part empty"
-                )
-            validation = data.take(slice(data.rows - held, None))
-            data = data.take(slice(0, data.rows - held))
-        self.memory(data.inputs)
+            engine.known_seed = int(seed)
+        data = prepare(engine, x, y, sample_weight, class_weight)
+        data, validation = validation_of(engine, data, validation_data, validation_split)
+        engine.parameters(data.inputs)
+        engine.tell_of_freezing()
+        history = History()
+        for c in (history, *callbacks):
+            c.model = self
         batch = data.rows if batch_size is None else int(batch_size)
-        run = Fit(self, data, validation, batch, int(epochs), shuffle, callbacks, verbose)
+        run = Fit(
+            engine, data, validation, batch, int(epochs), shuffle, history, callbacks, verbose
+        )
         if resume_from is not None:
             from gdcore.checkpoints import resume
 
@@ -251,59 +300,261 @@ class Model(Evaluation):
         >>> [round(model.train_on_batch([[1.0, 1.0]], [1.0]), 3) for _ in range(3)]
         [1.0, 0.884, 0.781]
         """
-        check_trainer(self)
-        again: Again | None = self.__dict__.get("_trained_before")
-        if again is not None and sample_weight is None and again.holds(self):
-            with again.gate:
-                loss = again.train(self, (x, y)) if type(x) is type(y) is np.ndarray else None
-                if loss is not None:
-                    self.steps_done += 1
-                    return loss
-        data = self._prepare(x, y, sample_weight)
-        step = self.train_step(data.rows, data, keep_outputs=False)
-        if sample_weight is None and self._repeatable(x, y, data):
-            limit = class_limit(self.network().outputs[0]) if data.spec[0].dtype == INT else 0
-            self.__dict__["_trained_before"] = Again(
-                self, step, (data.rows, data.rows), (x, y), (0, limit), finite=True
-            )
-        tally = Tally(())
-        with self.memory().gate:
-            done, _ = sweep(
-                step,
-                data,
-                data.rows,
-                tally,
-                seed=self.seed,
-                counter=self.steps_done,
-                hyper_from=self.steps_done,
-            )
-            if done:
-                self.steps_done += 1
-                return tally.mean
-            tensor = self.first_bad_tensor(data, np.arange(data.rows))
-            raise NonFiniteError(self.epochs_done, self.steps_done, tensor)
+        return train_on_batch(self._engine, x, y, sample_weight)
 
-    def _repeatable(self, x: Any, y: Any, data: Data) -> bool:
-        """Whether arrays like these go into the step as they are, checked for no more than their numbers."""
-        if not (plain(x) and plain(y)) or self.network().index_limits or len(data.targets) != 1:
-            return False
-        if data.spec[0].dtype == INT:
-            return y.shape == data.targets[0].shape and class_limit(self.network().outputs[0]) > 0
-        return y.dtype.kind == "f" and type(self._losses[0]).check is Loss.check
+    def evaluate(
+        self, x: Any, y: Any, batch_size: int = PREDICT_BATCH, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Loss and metrics on data.
 
-    # --- looking -------------------------------------------------------------------------------
+        Parameters
+        ----------
+        x, y : as for `fit`
+        batch_size : int
+        sample_weight : array of shape (n,), optional
 
-    @property
+        Returns
+        -------
+        dict
+            "loss" and each metric by name, over all samples.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data does not fit, or the model is not compiled.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> (x, y), (xt, yt) = gd.datasets.digits()
+        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
+        >>> _ = model.fit(x, y, epochs=5, seed=0)
+        >>> model.evaluate(xt, yt)["accuracy"] > 0.9
+        True
+        """
+        check_batch_size("evaluate", batch_size)
+        data = prepare(self._engine, x, y, sample_weight)
+        metrics = evaluation.bound_metrics(self._engine)
+        return evaluation.measure(self._engine, data, batch_size, metrics).logs()
+
+    def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
+        """The gradient of the loss on one batch with respect to every parameter.
+
+        Parameters
+        ----------
+        x, y : as for `fit`, one batch of them
+        sample_weight : array of shape (n,), optional
+
+        Returns
+        -------
+        dict of str to ndarray
+            In the order of `get_weights`; frozen parameters have none.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.gradients([[1.0, 3.0]], [3.0])["0.kernel"].tolist()
+        [[2.0], [6.0]]
+        """
+        return evaluation.gradients(self._engine, x, y, sample_weight)
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def predict(self, x: Any, batch_size: int = PREDICT_BATCH) -> Any:
+        """What the network puts out.
+
+        Parameters
+        ----------
+        x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
+        batch_size : int
+
+        Returns
+        -------
+        ndarray of shape (n, ...), or a list or dict of them for several outputs
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data does not fit the model's inputs.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.predict([[1.0, 2.0], [3.0, 4.0]]).tolist()
+        [[3.0], [7.0]]
+        """
+        return asking.predict(self._engine, x, batch_size)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """`predict` with all samples in one step.
+
+        Parameters
+        ----------
+        x : as for `predict`
+
+        Returns
+        -------
+        ndarray of shape (n, ...), or a list or dict of them for several outputs
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.predict_on_batch([[1.0, 2.0]]).tolist()
+        [[3.0]]
+        """
+        rows = len(as_inputs(x, self._engine.input_names)[0])
+        return self.predict(x, batch_size=max(1, rows))
+
+    def predict_proba(self, x: Any, batch_size: int = PREDICT_BATCH) -> np.ndarray:
+        """Probabilities: what the loss takes the (first) output for.
+
+        Parameters
+        ----------
+        x : as for `predict`
+        batch_size : int
+
+        Returns
+        -------
+        ndarray of shape (n, classes), or of the output's shape for binary and multi-label losses
+
+        Raises
+        ------
+        ValueError
+            If the loss does not speak of probabilities.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> (x, y), (xt, yt) = gd.datasets.digits()
+        >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
+        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
+        >>> _ = model.fit(x, y, epochs=5, seed=0)
+        >>> sure = model.predict_proba(xt)
+        >>> sure.shape, bool((abs(sure.sum(1) - 1) < 1e-5).all())
+        ((355, 10), True)
+        """
+        return asking.predict_proba(self._engine, x, batch_size)
+
+    # --- what was learned ------------------------------------------------------------------------
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all parameters in the order of the layers, then of all states.
+
+        Returns
+        -------
+        list of ndarray
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> [w.shape for w in model.get_weights()]
+        [(3, 2), (2,)]
+        """
+        return list(learned.state_dict(self._engine).values())
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set what `get_weights` gives.
+
+        Parameters
+        ----------
+        weights : sequence of array
+            In the order of `get_weights`.
+
+        Raises
+        ------
+        ValueError
+            If the number or a shape differs; nothing is changed then.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> model.set_weights([[[1, 0], [0, 1], [0, 0]], [10, 20]])
+        >>> model.predict([[1.0, 2.0, 3.0]])
+        array([[11., 22.]], dtype=float32)
+        """
+        learned.set_weights(self._engine, weights)
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and states by name.
+
+        Returns
+        -------
+        dict of str to ndarray
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> list(model.state_dict())
+        ['0.kernel', '0.bias']
+        """
+        return learned.state_dict(self._engine)
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Set parameters and states by name.
+
+        Parameters
+        ----------
+        state : mapping of name to array
+        strict : bool
+            Whether names must be the same on both sides.
+
+        Raises
+        ------
+        ValueError
+            If names or shapes do not fit; nothing is changed then.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> model.load_state_dict({"0.bias": [1.0, 2.0]}, strict=False)
+        >>> model.state_dict()["0.bias"]
+        array([1., 2.], dtype=float32)
+        """
+        learned.load_state_dict(self._engine, state, strict)
+
+    def freeze(self, pattern: str = "*", frozen: bool = True) -> None:
+        """Keep parameters whose names fit a pattern from being trained, or set them free again.
+
+        Parameters
+        ----------
+        pattern : str
+            As of a shell: ``"0.*"``, ``"*.bias"``.
+        frozen : bool
+
+        Raises
+        ------
+        ValueError
+            If no parameter's name fits.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2)])
+        >>> model.freeze("*.kernel")
+        >>> _ = model.compile("sgd", "mse")
+        >>> list(model.gradients([[1.0, 2.0, 3.0]], [[0.0, 0.0]]))
+        ['0.bias']
+        """
+        learned.freeze(self._engine, pattern, frozen)
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    @Shown
     def plan(self) -> Any:
         """The plan of the last training step that was made, or else of prediction: print it."""
-        made = (
-            [s for k, s in self._steps.items() if k[0] == "train"]
-            if self.__dict__.get("_steps")
-            else []
-        )
-        if made:
-            return made[-1].session.plan
-        return self._builder().predict(1).session.plan
+        steps = self._engine.train_steps()
+        return (steps[-1] if steps else self._engine.builder().predict(1)).session.plan
 
     def summary(self) -> Columns:
         """A table of layers, shapes and parameters, and the memory that training takes.
@@ -326,8 +577,6 @@ class Model(Evaluation):
         parameters   3 (3 trainable, 0 frozen)
         ...
         """
-        from gdcore.show.summary import summary
-
         return summary(self)
 
     def draw(self, path: str | PathLike[str] | None = None) -> Any:
@@ -382,3 +631,164 @@ class Model(Evaluation):
         from gdcore.io.model_file import save
 
         save(self, path)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What you want to keep with the model: numbers, text, lists, dicts; saved in its file."""
+        return self._engine.info
+
+    @info.setter
+    def info(self, value: dict[str, Any]) -> None:
+        self._engine.info = dict(value)
+
+    @property
+    def stop_training(self) -> bool:
+        """Set it in a callback to end `fit` after the epoch, or after the batch."""
+        return self._engine.stop_training
+
+    @stop_training.setter
+    def stop_training(self, stop: bool) -> None:
+        self._engine.stop_training = stop
+
+    @Shown
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._engine.settings.optimizer is not None
+
+    @Shown
+    def optimizer(self) -> Optimizer:
+        """The optimizer that the model was compiled with; ValueError if it was not."""
+        return self._engine.optimizer
+
+    @Shown
+    def losses(self) -> Sequence[Loss]:
+        """The loss of each output."""
+        return self._engine.settings.losses
+
+    @Shown
+    def loss_weights(self) -> Sequence[float]:
+        """The factor of each loss."""
+        return self._engine.settings.loss_weights
+
+    @Shown
+    def metrics(self) -> Sequence[Metric]:
+        """The metrics, as they were given to `compile`."""
+        return self._engine.settings.metrics
+
+    @Shown
+    def seed(self) -> int:
+        """The seed of everything random: drawn afresh unless `fit` was given one."""
+        return self._engine.seed
+
+    @Shown
+    def steps_done(self) -> int:
+        """Training steps since `compile`."""
+        return self._engine.steps_done
+
+    @Shown
+    def epochs_done(self) -> int:
+        """Epochs since `compile`."""
+        return self._engine.epochs_done
+
+    @Shown
+    def input_names(self) -> list[str]:
+        """Names by which `fit` and `predict` take several inputs."""
+        return self._engine.input_names
+
+    def resume(self, seed: int, steps_done: int, epochs_done: int) -> None:
+        """Go on as a model that has already taken so many steps.
+
+        Parameters
+        ----------
+        seed : int
+        steps_done, epochs_done : int
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> _ = model.compile("sgd", "mse")
+        >>> model.resume(seed=7, steps_done=100, epochs_done=10)
+        >>> _ = model.train_on_batch([[1.0, 2.0]], [1.0])
+        >>> model.steps_done
+        101
+        """
+        self._engine.resume(seed, steps_done, epochs_done)
+
+    def set_dtype(self, dtype: str) -> None:
+        """Compute in another precision from now on, without compiling for training.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1)])
+        >>> model.set_dtype("float64")
+        >>> model.predict([[1.0, 2.0]]).dtype
+        dtype('float64')
+        """
+        self._engine.set_dtype(dtype)
+
+    def release(self) -> None:
+        """Give back the memory of all plans; they are made anew when they are needed.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
+        >>> before = model.predict([[1.0, 2.0]])
+        >>> model.release()
+        >>> bool((model.predict([[1.0, 2.0]]) == before).all())
+        True
+        """
+        self._engine.release()
+
+    def network(self, arrays: Sequence[Rows] | None = None) -> Network:
+        """The traced network; traced at the first call.
+
+        Parameters
+        ----------
+        arrays : sequence of arrays or sparse rows, optional
+            Data, which settles the sizes of inputs and is checked against them.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ValueError
+            If the inputs are not known yet, or the data does not fit them.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> network = gd.Sequential([gd.Input(3), gd.Dense(2)]).network()
+        >>> [network.names[p] for p in network.parameters], network.outputs[0].shape
+        (['0.kernel', '0.bias'], (B, 2))
+        """
+        return self._engine.network(arrays)
+
+    def memory(self, arrays: Sequence[Rows] | None = None) -> Parameters:
+        """All parameters and what belongs to them, made if they are not there yet.
+
+        Parameters
+        ----------
+        arrays : sequence of arrays or sparse rows, optional
+            Data, as for `network`.
+
+        Returns
+        -------
+        Memory
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2, kernel_initializer="ones")])
+        >>> model.memory().view(model.network().parameters[0]).tolist()
+        [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+        """
+        return self._engine.parameters(arrays)

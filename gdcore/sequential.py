@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import Value
 from gdcore.graph.registry import INPUT
 from gdcore.layers.base import Layer
@@ -16,7 +17,8 @@ class Sequential(Model):
 
     Parameters
     ----------
-    layers : sequence of layers, the first of which may be a `gd.Input`
+    layers : sequence of layers, the first of which may be a `gd.Input`, or a model
+        that begins with one
     name : str, optional
 
     Raises
@@ -44,7 +46,9 @@ class Sequential(Model):
                 raise TypeError(
                     "Sequential begins with a traced value: expected a layer or gd.Input(...)"
                 )
-            self._graph_inputs = [items.pop(0)]
+            self._engine.graph_inputs = [items.pop(0)]
+        elif items and isinstance(items[0], Model):  # which may know its own input
+            self._engine.graph_inputs = engine_of(items[0]).graph_inputs
         for i, layer in enumerate(items):
             if not isinstance(layer, Layer):
                 hint = (

@@ -20,7 +20,7 @@ from gdcore.engine import session
 from gdcore.engine import thread_count as pace
 from gdcore.losses import LOSSES
 from gdcore.optimizers import OPTIMIZERS
-from gdcore.training import fit as fitting
+from gdcore.training import sweep
 
 THREADS = (1, 2, 3, 7)
 CLASSES = 4
@@ -294,7 +294,7 @@ def test_small_room_for_outputs(monkeypatch):
     x, y = data()
     model = compiled(metrics=["accuracy"])
     history = model.fit(x, y, batch_size=BATCH, epochs=2, seed=3)
-    monkeypatch.setattr(fitting, "KEPT_BYTES", 1)
+    monkeypatch.setattr(sweep, "KEPT_BYTES", 1)
     other = compiled(metrics=["accuracy"])
     again = other.fit(x, y, batch_size=BATCH, epochs=2, seed=3)
     same(bits(other, again), bits(model, history))

@@ -9,7 +9,7 @@ import gdcore as gd
 from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.checkpoints.folder import BEST, checkpoints
 from gdcore.data import shuffle as order
-from gdcore.training import fit as fitting
+from gdcore.training import sweep
 
 ROWS, BATCH, EPOCHS = 200, 32, 4
 STEPS = -(-ROWS // BATCH)  # of an epoch
@@ -144,7 +144,7 @@ METRICS = [("accuracy",), ("f1", "roc_auc"), ("confusion_matrix", "precision", "
 @pytest.mark.parametrize("metrics", METRICS, ids=lambda m: "+".join(m) or "none")
 def test_metrics_of_an_epoch_that_was_cut(tmp_path, monkeypatch, metrics, kept):
     """They have seen part of the outputs, and part lies ready for them."""
-    monkeypatch.setattr(fitting, "KEPT_BYTES", kept)
+    monkeypatch.setattr(sweep, "KEPT_BYTES", kept)
 
     def make():
         return net(metrics=metrics)

@@ -59,7 +59,7 @@ def same(a, b):
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_can_be_copied(name, way):
     made = network(LAYERS[name])
-    model = gd.Model(made._graph_inputs, made._graph_outputs)  # its loss is a lambda
+    model = gd.Model(made._engine.graph_inputs, made._engine.graph_outputs)  # its loss is a lambda
     arrays = data(LAYERS[name], 3)
     given = tuple(arrays) if len(arrays) > 1 else arrays[0]
     want = model.predict(given)
@@ -113,6 +113,7 @@ def test_frozen_stays_frozen():
     model = compiled(MODELS["sequential"])
     trained(model, 1)
     model.freeze("0.*")
+    model.compile(model.optimizer, "mse")
     twin = pickle.loads(pickle.dumps(model))
     before = twin.state_dict()["0.kernel"]
     trained(twin, 1)

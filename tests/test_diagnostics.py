@@ -344,7 +344,7 @@ def test_looking_at_a_fresh_model_leaves_it_fresh(digits, seeded):
         model.compile("adam", "cross_entropy")
     diagnose(looked, x, y, seed=7 if seeded else None)
     gd.lr_find(looked, x, y, steps=10)
-    assert looked._network is None
+    assert looked._engine.traced is False
     for model in (plain, looked):
         model.fit(x, y, epochs=2, seed=5, verbose=0)
     for name, weights in plain.state_dict().items():

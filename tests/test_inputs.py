@@ -260,7 +260,7 @@ def test_sparse_that_is_changed_while_it_is_used():
     given = SparseRows(np.ones(3, "f"), np.array([0, 1, 2]), np.array([0, 3]), (1, 4))
     net = gd.Sequential([gd.Input(4), gd.Rescaling(1.0)])
     net.predict(np.zeros((1, 4)))
-    step = next(iter(net._steps.values()))
+    step = next(iter(net._engine.steps.values()))
     out = np.empty((1, 4), "f")
     given.columns[1:] = [10**6, -1]
     step.session.run([(given, 1.0)], 1, 1, outputs=[out])

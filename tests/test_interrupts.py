@@ -24,6 +24,7 @@ from gdcore.io import safetensors
 LONG = float(os.environ.get("GDCORE_LONG", "0"))
 CASES = 11
 HOME = os.path.dirname(gd.__file__)
+ROOMS = {HOME, *(os.path.join(HOME, room) for room in ("engine", "training", "data"))}
 POINTS, LAST = 24, 12  # moments tried for each case, spread over all of it and at its very end
 
 # What is interrupted between open() and the variable is closed by the garbage collector, and says so.
@@ -78,7 +79,7 @@ def reference():
 class Interrupt:
     """Raises KeyboardInterrupt at the n-th moment within; counts them if n is None.
 
-    `places` has the first moment at each place of gdcore's own modules, but for those of packages.
+    `places` has the first moment at each place of gdcore's own modules, but for those at the edge.
     """
 
     def __init__(self, n=None):
@@ -88,7 +89,7 @@ class Interrupt:
         if event not in ("call", "c_return"):
             return
         self.events += 1
-        if self.n is None and os.path.dirname(frame.f_code.co_filename) == HOME:
+        if self.n is None and os.path.dirname(frame.f_code.co_filename) in ROOMS:
             self.places.setdefault((frame.f_code, frame.f_lasti, event), self.events)
         if self.events == self.n:
             sys.setprofile(None)
@@ -138,8 +139,8 @@ def test_fit(reference):
         model = net()
         interrupted(lambda model=model: train(model, EarlyStopping()), n)
         seen.add(model.steps_done)
-        if model._seed is None:  # it had not begun: there are no weights yet
-            model._seed = 1
+        if model._engine.known_seed is None:  # it had not begun: there are no weights yet
+            model._engine.known_seed = 1
         assert bits(model) == reference[model.steps_done], n
         assert np.isfinite(model.predict(X)).all()
         assert np.isfinite(model.evaluate(X, Y)["loss"])
@@ -160,8 +161,8 @@ def test_fit_step_by_step(reference):
     for n in moments(lambda: train(net(), EachStep())):
         model = net()
         interrupted(lambda model=model: train(model, EachStep()), n)
-        if model._seed is None:
-            model._seed = 1
+        if model._engine.known_seed is None:
+            model._engine.known_seed = 1
         assert bits(model) == reference[model.steps_done], n
 
 
@@ -178,8 +179,8 @@ def test_fit_with_checkpoints(reference, tmp_path):
     for n in moments(lambda: run(tmp_path / f"whole{next(whole)}")):
         folder, model = tmp_path / str(n), net()
         interrupted(lambda model=model, folder=folder: run(folder, model), n)
-        if model._seed is None:
-            model._seed = 1
+        if model._engine.known_seed is None:
+            model._engine.known_seed = 1
         assert bits(model) == reference[model.steps_done], n
         if folder.exists():
             assert not [f for f in os.listdir(folder) if f.endswith(".tmp")], n
@@ -215,12 +216,12 @@ def test_asking(reference, ask):
 
     want = repr(asked(trained()))
     fresh = trained()
-    fresh._steps = {}
+    fresh._engine.steps = {}
     for n in moments(lambda: asked(fresh)):
         for planned in (False, True):
             model = fresh
             if not planned:
-                model._steps = {}
+                model._engine.steps = {}
             interrupted(lambda: asked(fresh), n)
             assert repr(asked(model)) == want, n
             assert bits(model) == reference[EPOCHS * STEPS], n
@@ -253,7 +254,7 @@ def test_nothing_stays_locked(ask):
             model.fit(X, Y, batch_size=64)
 
     def planned_and_asked():
-        model._steps = {}
+        model._engine.steps = {}
         asked()
 
     def others():

@@ -5,6 +5,7 @@ import pytest
 
 import gdcore as gd
 from gdcore.training import lbfgs as quasi_newton
+from gdcore.training.prepare import prepare
 
 pytest.importorskip("scipy")
 
@@ -38,10 +39,10 @@ def test_linear_regression_is_solved_exactly():
 
 @pytest.mark.parametrize("rows", [7, 100, 299])
 def test_stretches_of_rows_give_the_whole_gradient(rows, monkeypatch):
-    whole = quasi_newton._Task(m := network(), m._prepare(X, Y))
+    whole = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
     loss, gradient = whole(whole.read())
     monkeypatch.setattr(quasi_newton, "STRETCH", rows)
-    cut = quasi_newton._Task(m := network(), m._prepare(X, Y))
+    cut = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
     assert len(cut.parts) > 1
     again, pieces = cut(cut.read())
     assert again == pytest.approx(loss, rel=1e-12)
@@ -49,7 +50,7 @@ def test_stretches_of_rows_give_the_whole_gradient(rows, monkeypatch):
 
 
 def test_gradient_is_that_of_the_loss():
-    task = quasi_newton._Task(m := network(), m._prepare(X, Y))
+    task = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
     at = task.read()
     _, gradient = task(at)
     for i in range(0, len(at), 5):
@@ -110,7 +111,7 @@ def test_a_step_too_far_is_taken_back():
     """Where the loss overflows on the way, the weights are the best ones seen, and finite."""
     model = gd.Sequential([gd.Input(5), gd.Dense(2, activation="exp")])
     model.compile("sgd", "mse")
-    first = model._prepare(X * 20, Y) and model.evaluate(X * 3, Y)["loss"]
+    first = prepare(model._engine, X * 20, Y) and model.evaluate(X * 3, Y)["loss"]
     result = gd.lbfgs(model, X * 3, Y)
     assert np.isfinite(result.loss) and result.loss <= first
     assert all(np.isfinite(w).all() for w in model.get_weights())

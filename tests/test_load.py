@@ -218,11 +218,11 @@ def test_arenas_are_as_many_as_processors_or_as_fit_into_what_is_kept(kept, monk
     monkeypatch.setattr(runtime, "processors", lambda: 3)
     model = trained()
     model.predict(data()[0])
-    arena = max(s.session.arena.nbytes for k, s in model._steps.items() if k[0] == "predict")
+    arena = max(s.session.arena.nbytes for k, s in model._engine.steps.items() if k[0] == "predict")
     monkeypatch.setattr(session, "ARENAS", kept * (arena + 1))
     x, _ = data()
     at_once(lambda _: [model.predict(x) for _ in range(10)], 16)
-    made = [len(s.session._runners) for k, s in model._steps.items() if k[0] == "predict"]
+    made = [len(s.session._runners) for k, s in model._engine.steps.items() if k[0] == "predict"]
     assert made and max(made) <= max(3, kept)
 
 

@@ -42,7 +42,7 @@ def test_steps_are_those_of_training(digits):
     model = network("sgd")
     model.fit(x, y, epochs=0, seed=4)
     for rate, loss in zip(found.rates, found.losses, strict=True):
-        model._optimizer.schedule = gd.schedules.Constant(float(rate))
+        model.optimizer.schedule = gd.schedules.Constant(float(rate))
         assert model.train_on_batch(x, y) == pytest.approx(loss, rel=1e-5)
 
 

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore.engine.steps import Target
+from gdcore.data.dataset import TargetSpec as Target
 from gdcore.graph.ir import at_batch, size
 from gdcore.graph.plan import check
+from gdcore.training.evaluate import training_step
+from gdcore.training.prepare import prepare
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -101,7 +103,7 @@ PRINTED = ["mlp_adam", "noisy_momentum", "regression_adamw"]
 def builder(name, dtype="float32"):
     make, optimizer, loss, target = TRAINED[name]
     model = make().compile(optimizer(), loss, dtype=dtype)
-    return model._builder(), model.optimizer, (target,)
+    return model._engine.builder(), model.optimizer, (target,)
 
 
 def train_plan(name, batch=32, dtype="float32", weighted=False, kept=False):
@@ -140,7 +142,7 @@ def test_golden(name):
                 gd.Dense(4, activation="softmax"),
             ]
         )
-        plan = model._builder().predict(8).session.plan
+        plan = model._engine.builder().predict(8).session.plan
     else:
         plan = train_plan(name)
     path = GOLDEN / f"{name}.txt"
@@ -235,9 +237,10 @@ def test_optimizer_and_decay_are_one_pass(name):
 def test_gradient_of_the_input_is_not_computed():
     """Three layers: three forward products, three for weights, two for what lies between."""
     assert len(products(train_plan("mlp_adam"))) == 8
-    model = mlp().compile("sgd", "cross_entropy")
+    model = mlp()
     model.layers[0].trainable = False  # then nobody needs the gradient of its output either
-    step = model._builder().train(32, (CLASSES,), False, model.optimizer, False)
+    model.compile("sgd", "cross_entropy")
+    step = model._engine.builder().train(32, (CLASSES,), False, model.optimizer, False)
     assert len(products(step.session.plan)) == 6
 
 
@@ -252,7 +255,7 @@ def test_softmax_with_cross_entropy_is_never_computed():
     bare = gd.Sequential([gd.Input(12), gd.Dense(16, activation="tanh"), gd.Dense(4)]).compile(
         gd.SGD(), "cross_entropy"
     )
-    other = bare._builder().train(32, (CLASSES,), False, bare.optimizer, False).session.plan
+    other = bare._engine.builder().train(32, (CLASSES,), False, bare.optimizer, False).session.plan
     assert texts == [t for i in other.instructions for t in [i.text, i.then.text if i.then else ""]]
 
 
@@ -266,7 +269,7 @@ def test_sigmoid_with_binary_cross_entropy_sees_the_logits():
 def test_elementwise_chains_are_one_pass():
     x = gd.Input(64)
     model = gd.Model(x, gd.ops.tanh(gd.ops.exp(-gd.ops.square(x) * 0.5 + 1.0)) * gd.ops.sigmoid(x))
-    plan = model._builder().predict(4).session.plan
+    plan = model._engine.builder().predict(4).session.plan
     assert len(plan.instructions) == 1
     assert plan.placement.arena_bytes == 4 * 64 * 4  # the result, and nothing between
 
@@ -288,11 +291,13 @@ def test_one_plan_serves_every_smaller_batch(name):
     y = rng.integers(0, 4, 32) if target is CLASSES else rng.integers(0, 2, (32, 1)).astype(float)
     for m in (large, exact):
         m.fit(x, y, epochs=1, seed=1)
-    step = large.train_step(32, large._prepare(x, y), False, update=False).session
+    step = training_step(
+        large._engine, prepare(large._engine, x, y), 32, False, update=False
+    ).session
     for n in range(1, 33):
         want = exact.gradients(x[:n], y[:n])
-        exact._steps.clear()
-        step.run(large._prepare(x[:n], y[:n]).feeds(), n, n, seed=1, counter=1)
+        exact._engine.steps.clear()
+        step.run(prepare(large._engine, x[:n], y[:n]).feeds(), n, n, seed=1, counter=1)
         memory = large.memory()
         for p in memory.network.parameters:
             assert np.array_equal(memory.gradient(p), want[memory.network.names[p]]), (
@@ -304,9 +309,9 @@ def test_one_plan_serves_every_smaller_batch(name):
 def test_a_larger_batch_is_refused():
     model = mlp().compile("sgd", "cross_entropy")
     x, y = np.zeros((40, 12), "f"), np.zeros(40, int)
-    session = model.train_step(32, model._prepare(x, y), False).session
+    session = training_step(model._engine, prepare(model._engine, x, y), 32, False).session
     with pytest.raises(ValueError, match="a batch of 40 for a plan of at most 32"):
-        session.run(model._prepare(x, y).feeds(), 40, 40)
+        session.run(prepare(model._engine, x, y).feeds(), 40, 40)
 
 
 # --- size --------------------------------------------------------------------------

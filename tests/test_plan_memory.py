@@ -95,7 +95,7 @@ def test_no_two_live_values_overlap(name, batch, dtype, weighted):
 def test_memory_is_used_again():
     """Ten layers deep in prediction: two layers' worth of activations at most."""
     model = gd.Sequential([gd.Input(256), *[gd.Dense(256, activation="relu") for _ in range(10)]])
-    plan = model._builder().predict(64).session.plan
+    plan = model._engine.builder().predict(64).session.plan
     assert plan.placement.arena_bytes <= 2 * 64 * 256 * 4
 
 

@@ -62,7 +62,7 @@ def trained(make, dtype="float32", **layer):
 
 def written(model):
     """The parameters whose gradients a step on one sample writes."""
-    step = next(s for key, s in model._steps.items() if key[:2] == ("train", 1))
+    step = next(s for key, s in model._engine.steps.items() if key[:2] == ("train", 1))
     plan = step.session.plan
     return {v.name for v in plan.values.values() if v.name.startswith("d ") and v.shape != ()}
 

@@ -163,7 +163,9 @@ def test_a_loaded_model_is_grouped_by_the_names_of_its_parameters(make, expected
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_layers_work_adds_up_to_the_plan_s(name, tmp_path):
     traced = network(LAYERS[name])
-    model = gd.Model(traced._graph_inputs, traced._graph_outputs)  # its loss is a lambda
+    model = gd.Model(
+        traced._engine.graph_inputs, traced._engine.graph_outputs
+    )  # its loss is a lambda
     model.save(tmp_path / "m.safetensors")
     planned = model.plan.flops(1)
     copies = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
@@ -226,7 +228,7 @@ def test_memory_and_work_of_a_step():
     assert "known once fit has seen the targets" in model.summary()
     model.fit(np.ones((20, 6), np.float32), np.ones((20, 2), np.float32), batch_size=10)
     text = model.summary()
-    session = next(step.session for key, step in model._steps.items() if key[0] == "train")
+    session = next(step.session for key, step in model._engine.steps.items() if key[0] == "train")
     assert f"{amount(session.nbytes)} of activations and staged data" in text
     assert f"{model.plan.flops(10):,} FLOPs for a step of 10 samples" in text
     assert f"{amount(model.memory().nbytes)} of parameters, gradients, optimizer" in text

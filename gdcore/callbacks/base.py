@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gdcore.model import Model
-    from gdcore.training.fit import Data
+    from gdcore.data.dataset import Data
 
 Logs = dict[str, Any]
 
@@ -17,7 +16,7 @@ class Callback:
 
     Attributes
     ----------
-    model : Model
+    model : gd.Model
         Set before training begins. Setting ``model.stop_training = True`` ends it after the epoch,
         or after the batch if `on_batch_end` set it.
 
@@ -71,7 +70,7 @@ class Callback:
     training ends
     """
 
-    model: Model
+    model: Any
 
     def on_data(self, data: Data) -> None:
         """Before training begins: what is trained on, checked; keep no more of it than you need.

@@ -39,6 +39,9 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
+    def on_train_begin(self, logs: Logs) -> None:
+        self.model.history = self  # there too when Ctrl-C ends the loop
+
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.epoch.append(epoch)
         for key, value in logs.items():

@@ -129,7 +129,7 @@ def resume(source: str | os.PathLike[str], fit: Fit, seed: int | None = None) ->
 def _set(
     fit: Fit, seed: int | None, tensors: dict[str, Any], model: dict[str, Any], state: Any
 ) -> None:
-    fit.resume(state)
+    fit.go_on(state)
     numbers = {}
     for key in ("seed", "steps_done", "epochs_done"):
         text = str(model.get(key))
@@ -146,9 +146,9 @@ def _set(
             f"the checkpoint's seed is {numbers['seed']} and fit got seed={seed}: "
             "give the same, or none"
         )
-    memory = fit.model.memory()
+    memory = fit.engine.parameters()
     names = memory.network.names
-    own = {names[v]: memory.view(v) for v in model_file.variables_of(memory)}
+    own = {names[v]: memory.view(v) for v in memory.variables}
     own |= model_file.slots_of(memory)
     # Whatever training has made is there, under the same name, of the same shape and type.
     theirs = {k for k in tensors if not _BESIDE.fullmatch(k)}
@@ -173,4 +173,4 @@ def _set(
             raise ValueError(f"{name!r} holds NaN or infinity: damaged")
     for name, view in own.items():
         view[...] = tensors[name]
-    fit.model.resume(numbers["seed"], numbers["steps_done"], numbers["epochs_done"])
+    fit.engine.resume(numbers["seed"], numbers["steps_done"], numbers["epochs_done"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from gdcore import losses, ops
 from gdcore.data.arrays import as_array
-from gdcore.engine.parameters import Memory
+from gdcore.engine.engine import engine_of
 from gdcore.engine.session import Session
 from gdcore.engine.steps import Builder
 from gdcore.graph.differentiate import gradients
@@ -273,11 +273,11 @@ class _Setting:
             several = list(output.values())
         if any(isinstance(v, Value) and v.shape == () for v in several):  # a loss that is a scalar
             several = [ops.broadcast_to(v, (Batch(1),)) if v.shape == () else v for v in several]
-        model = Model(leaves, several)
-        model.set_dtype("float64")
-        self.network = model.network()
-        self.memory = Memory(self.network, None, np.dtype(np.float64))
-        self.memory.draw(seed, None)
+        engine = engine_of(Model(leaves, several))
+        engine.set_dtype("float64")
+        self.network = engine.network()
+        self.memory = engine.detached()
+        self.memory.store.draw(self.network.names, seed)
         for p in self.network.parameters:
             if p.data is None:  # away from the zeros and ones that layers begin with
                 name = f"check/{self.network.names[p]}"

@@ -13,7 +13,7 @@ from gdcore.diagnostics.shadow import Shadow
 from gdcore.layers.base import Parameter
 from gdcore.layers.dense import positive
 from gdcore.random import Stream
-from gdcore.training.fit import Tally, sweep
+from gdcore.training.sweep import Tally, sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -306,7 +306,7 @@ def _direction(shadow: Shadow, seed: int, which: str) -> np.ndarray:
         name = f"landscape/{which}/{shadow.network.names[p]}"
         drawn = Stream(seed, name).normal(p.shape)
         length, own = (_filter_norms(t, p) for t in (drawn, weights))
-        at = memory.offsets[p]
+        at = memory.store.offsets[p]
         direction[at : at + p.size] = (drawn * (own / np.maximum(length, 1e-30))).ravel()
     return direction
 

@@ -12,7 +12,7 @@ from gdcore.diagnostics.shadow import Shadow
 from gdcore.layers.dense import positive
 from gdcore.random import Stream
 from gdcore.schedules import Exponential
-from gdcore.training.fit import Tally, sweep
+from gdcore.training.sweep import Tally, sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -189,7 +189,6 @@ def _train(shadow: Shadow, batch: int, steps: int, stop: float) -> np.ndarray:
         return len(losses) == steps or not mean <= stop * abs(lowest)
 
     for epoch in range(steps):  # at most: an epoch has at least one step
-        done = len(losses)
         taken, _ = sweep(
             step,
             data,
@@ -197,8 +196,7 @@ def _train(shadow: Shadow, batch: int, steps: int, stop: float) -> np.ndarray:
             Tally(()),
             order=Stream(shadow.seed, f"lr_find/{epoch}").permutation(data.rows),
             seed=shadow.seed,
-            counter=done,
-            hyper_from=done,
+            clock=lambda: len(losses),
             one_by_one=True,
             after=after,
         )

@@ -10,13 +10,15 @@ from gdcore.callbacks import Callback, Logs
 from gdcore.diagnostics.shadow import Shadow, sample
 from gdcore.diagnostics.statistics import Probe, Snapshot
 from gdcore.diagnostics.verdict import Report
+from gdcore.engine.engine import engine_of
 from gdcore.layers.dense import positive
+from gdcore.training.prepare import prepare
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from gdcore.data.dataset import Data
     from gdcore.model import Model
-    from gdcore.training.fit import Data
 
 __all__ = ["Monitor", "diagnose"]
 
@@ -122,7 +124,7 @@ class Monitor(Callback):
             self.on_batch_end = self._after_batch  # type: ignore[method-assign]
 
     def on_data(self, data: Data) -> None:
-        given = data if self.x is None else self.model._prepare(self.x, self.y)
+        given = data if self.x is None else prepare(engine_of(self.model), self.x, self.y)
         self._data = sample(given, self.rows if self.x is None else given.rows)
 
     def on_train_begin(self, logs: Logs) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.data.arrays import as_inputs
+from gdcore.data.dataset import Data
+from gdcore.engine.engine import engine_of
 from gdcore.engine.network import check_indices
-from gdcore.engine.parameters import Memory
 from gdcore.engine.steps import Builder
 from gdcore.random import fresh_seed
-from gdcore.training.fit import Data
+from gdcore.training.prepare import prepare
 
 if TYPE_CHECKING:
     from gdcore.engine.network import Network
@@ -44,7 +45,7 @@ class Shadow:
     ----------
     data : Data
     network : Network
-    memory : Memory
+    memory : Parameters
     builder : Builder
         Of steps over this memory.
     """
@@ -60,27 +61,31 @@ class Shadow:
         seed: int | None = None,
         supervised: bool = False,
     ) -> None:
-        first, spec = model._network is None, model._target_spec
+        engine = engine_of(model)
+        first, spec = not engine.traced, engine.target_spec
         try:
             if isinstance(x, Data):
                 self.data = x
             elif supervised or y is not None:
-                self.data = model._prepare(x, y, sample_weight)
+                self.data = prepare(engine, x, y, sample_weight)
             else:
-                self.data = Data(as_inputs(x, model.input_names), [])
-            self.network: Network = model.network(self.data.inputs)
+                self.data = Data(as_inputs(x, engine.input_names), [])
+            self.network: Network = engine.network(self.data.inputs)
             check_indices(self.data.inputs, self.network)
+            self.memory = engine.detached(optimizer)
         finally:
-            model._target_spec = spec
+            engine.target_spec = spec
             if first:
-                model.forget_trace()
-        self.optimizer = optimizer if optimizer is not None else model._optimizer
-        seed = model._seed if seed is None else seed
+                engine.forget_trace()
+        self.optimizer = optimizer if optimizer is not None else engine.settings.optimizer
+        seed = engine.known_seed if seed is None else seed
         self.seed = fresh_seed() if seed is None else seed
-        self.counter = model.steps_done
-        self.memory = Memory(self.network, self.optimizer, model._dtype)
-        self.memory.draw(self.seed, model._memory)
-        self.builder = Builder(self.network, self.memory, model.losses, model.loss_weights)
+        self.counter = engine.steps_done
+        self.memory.store.draw(self.network.names, self.seed)
+        if engine.bound is not None:
+            self.memory.take_slots(engine.bound)
+        settings = engine.settings
+        self.builder = Builder(self.network, self.memory, settings.losses, settings.loss_weights)
 
 
 def sample(data: Data, rows: int) -> Data:

@@ -14,7 +14,7 @@ from gdcore.graph.fuse import base
 from gdcore.graph.ir import REAL, Batch, Value, topological
 from gdcore.layers.base import Layer
 from gdcore.show.summary import layer_names
-from gdcore.training.fit import Tally, sweep
+from gdcore.training.sweep import Tally, sweep
 
 if TYPE_CHECKING:
     from gdcore.diagnostics.shadow import Shadow
@@ -189,7 +189,7 @@ class Probe:
             loss = self._look(step)
             layers = tuple(map(self._layer, self.points, self.slopes))
             before = self.shadow.memory.params.astype(np.float64)
-            sweep(self.step, self.data, rows, Tally(()), seed=seed, counter=step, hyper_from=step)
+            sweep(self.step, self.data, rows, Tally(()), seed=seed, clock=lambda: step)
             parameters = self._parameters(before)
             return Snapshot(step, rows, loss, self._look(step), layers, parameters)
 
@@ -223,7 +223,8 @@ class Probe:
     def _parameters(self, before: np.ndarray) -> tuple[ParameterStatistics, ...]:
         memory, names, out = self.shadow.memory, self.shadow.network.names, []
         for p in memory.trainable():
-            at = slice(memory.offsets[p], memory.offsets[p] + p.size)
+            begin = memory.store.offsets[p]
+            at = slice(begin, begin + p.size)
             gradient = memory.gradient(p).astype(np.float64)
             norms = (before[at], gradient.ravel(), memory.params[at] - before[at])
             out.append(ParameterStatistics(names[p], p.role, *(map(_norm, norms))))

@@ -1,111 +1,226 @@
-"""What stands behind a model: its network, its memory and the steps that were planned for it."""
+"""What stands behind a model: its traced network, its parameters, and the steps that were planned for it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from gdcore._core import StepCount, Turn
 from gdcore.data.arrays import Rows
+from gdcore.data.dataset import TargetSpec
+from gdcore.engine.fast_path import FastPath
+from gdcore.engine.freezing import Freezing, every_layer, layers_of
 from gdcore.engine.locks import making
 from gdcore.engine.network import Network, check_input, trace
-from gdcore.engine.parameters import Memory
-from gdcore.engine.pickling import restore, state_of
-from gdcore.engine.steps import Builder, Step, Target
+from gdcore.engine.parameters import Layout, Parameters, detached
+from gdcore.engine.steps import Builder, Step
+from gdcore.engine.store import Store, move
 from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans
-from gdcore.layers.base import Layer
-from gdcore.training.compile_settings import Settings
+from gdcore.layers.base import Layer, Parameter, State
+from gdcore.losses import Loss
+from gdcore.metrics import Metric
+from gdcore.optimizers import Optimizer
+from gdcore.random import fresh_seed
 
-if TYPE_CHECKING:
-    from gdcore.training.fit import Data
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CompileSettings:
+    """What `compile` settles.
+
+    Attributes
+    ----------
+    optimizer : Optimizer or None
+    losses : sequence of Loss
+        One for each output; none where the model was not compiled.
+    loss_weights : sequence of float
+        The factor of each.
+    metrics : sequence of Metric
+        Of the first output.
+    """
+
+    optimizer: Optimizer | None = None
+    losses: Sequence[Loss] = ()
+    loss_weights: Sequence[float] = ()
+    metrics: Sequence[Metric] = ()
 
 
-class Compiled(Settings):
-    """A layer with a memory, and plans to compute it by. `gdcore.Model` is what people use."""
+class Engine:
+    """Runs a model: traces it, gives its variables a place, plans steps and keeps them.
 
-    # Class attributes, as in Settings.
-    _graph_inputs: Sequence[Value] | None = None
-    _graph_outputs: Any = None
-    _network: Network | None = None
-    _memory: Memory | None = None
-    _steps: dict[Any, Step]
-    _plans: Plans | None = None
-    _target_spec: tuple[Target, ...] = ()
-    _seen_freezes: int = -1
+    Parameters
+    ----------
+    layer : Layer
+        The model.
 
-    def _forget(self) -> None:
-        """Plans no longer hold: they are made anew when they are needed."""
-        self._keep_data()
-        self._memory = None
-        self._steps = {}
+    Attributes
+    ----------
+    graph_inputs, graph_outputs
+        Of a model that is given as a graph; the inputs also where the model begins with `gd.Input`.
+    settings : CompileSettings
+    steps : dict
+        The steps that were made, by what they are for.
+    target_spec : tuple of TargetSpec
+        What the last targets looked like.
+    count : StepCount
+    epochs_done : int
+        How far training has come.
+    stop_training : bool
+        Set by a callback to end `fit`.
+    turn : Turn
+        Of the one thread that is within `fit`.
+    trained, predicted : FastPath or None
+        What the last `train_on_batch` and `predict` looked like.
+    """
 
-    def lend_data(self) -> None:
-        """Let the variables hold this model's numbers: they may be shared with another model.
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.graph_inputs: list[Value] | None = None
+        self.graph_outputs: Any = None
+        self.settings = CompileSettings()
+        self.freezing = Freezing()
+        self.steps: dict[Any, Step] = {}
+        self.target_spec: tuple[TargetSpec, ...] = ()
+        self.info: dict[str, Any] = {}
+        self.known_seed: int | None = None
+        self.epochs_done = 0
+        self.count = StepCount()
+        self.stop_training = False
+        self.turn = Turn()
+        self.trained: FastPath | None = None
+        self.predicted: FastPath | None = None
+        self._asked_dtype: np.dtype | None = None
+        self._network: Network | None = None
+        self._traced: Freezing | None = None  # as the network was traced
+        self._parameters: Parameters | None = None
+        self._plans: Plans | None = None
+        self._told = False  # that layers were frozen since `compile`
 
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> inner = gd.Dense(1, kernel_initializer="ones")
-        >>> model = gd.Sequential([gd.Input(2), inner])
-        >>> _ = model.memory()
-        >>> model.lend_data()
-        >>> gd.Sequential([gd.Input(2), inner]).predict([[1.0, 2.0]]).tolist()
-        [[3.0]]
+    # --- settings --------------------------------------------------------------------------------
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer that the model was compiled with.
+
+        Raises
+        ------
+        ValueError
+            If it was not compiled.
         """
-        if self._memory is not None:
-            for v in (*self._memory.network.parameters, *self._memory.network.states):
-                v.data = self._memory.view(v)
+        if self.settings.optimizer is None:
+            raise ValueError(
+                "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
+            )
+        return self.settings.optimizer
 
-    def forget_trace(self) -> None:
-        """The next data settles the sizes of inputs; variables that have numbers stay.
+    @property
+    def seed(self) -> int:
+        """The seed of everything random: drawn afresh unless `fit` was given one."""
+        if self.known_seed is None:
+            self.known_seed = fresh_seed()
+        return self.known_seed
 
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Dense(1)])
-        >>> _ = model.network([np.zeros((1, 3), np.float32)])
-        >>> model.forget_trace()
-        >>> model.predict([[1.0, 2.0]]).shape
-        (1, 1)
+    @property
+    def steps_done(self) -> int:
+        """Training steps since `compile`."""
+        return self.count.done
+
+    def resume(self, seed: int, steps_done: int, epochs_done: int) -> None:
+        """Go on as a model that has already taken so many steps."""
+        self.known_seed, self.count.done, self.epochs_done = seed, steps_done, epochs_done
+
+    @property
+    def dtype(self) -> np.dtype:
+        """What is computed in: as `compile` asked, or as the layers are computed already."""
+        if self._asked_dtype is not None:
+            return self._asked_dtype
+        if self._parameters is not None:
+            return self._parameters.dtype
+        return np.dtype(np.float32)
+
+    def compile(self, settings: CompileSettings, dtype: str) -> None:
+        """Train by these settings from now on, and as the layers are frozen now.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is within `fit`.
         """
-        with making():
-            if self._memory is not None:  # another thread's data has settled them
-                return
-            self._network = None
-            for _, layer in self.walk():
-                for name in [n for n, v in layer.variables.items() if v.data is None]:
-                    del layer.variables[name]
+        self._change("compile")
+        self.settings, self._asked_dtype = settings, np.dtype(dtype)
+        self.freezing, self._told = Freezing(self.layers()), False
+        self.freezing.note()
+        self.count.done = self.epochs_done = 0
+        self._parameters, self.steps = None, {}
 
-    def _keep_data(self) -> None:
-        if self._memory is not None:
-            for v in (*self._memory.network.parameters, *self._memory.network.states):
-                v.data = self._memory.view(v).copy()
+    def set_dtype(self, dtype: str) -> None:
+        """Compute in another precision from now on.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is within `fit`.
+        """
+        self._change("set_dtype")
+        self._asked_dtype = np.dtype(dtype)
+        self._parameters, self.steps = None, {}
+
+    def _change(self, what: str) -> None:
+        self.turn.check()
+        if self.turn.taken:
+            raise RuntimeError(
+                f"{what} was called within fit of the same model: expected a call before or after it"
+            )
+
+    # --- which layers are trained ------------------------------------------------------------------
+
+    def layers(self) -> list[Layer]:
+        """The model's layers, itself included."""
+        found = {id(layer): layer for layer in every_layer(self.layer)}
+        if self._network is not None:
+            for layer in layers_of(self._network.outputs):
+                found.setdefault(id(layer), layer)
+        return list(found.values())
+
+    def trains(self, p: Parameter) -> bool:
+        """Whether training changes a parameter: as it was when the model was compiled."""
+        return self._as_compiled().trains(p)
+
+    def _as_compiled(self) -> Freezing:
+        return Freezing(self.layers()) if self.settings.optimizer is None else self.freezing
+
+    def tell_of_freezing(self) -> None:
+        """Warn, once for each `compile`, if layers were frozen or set free since."""
+        if not self._told and self.freezing.outdated():
+            self._told = True
+            warnings.warn(
+                "layers were frozen or set free since compile: fit trains what was to be trained then; "
+                "call compile again to change that",
+                stacklevel=4,
+            )
+
+    # --- network and parameters --------------------------------------------------------------------
+
+    def graph_ends(self) -> list[Value]:
+        """The outputs of a model that is given as a graph, in a list."""
+        outputs = self.graph_outputs
+        if outputs is None:
+            return []
+        if isinstance(outputs, dict):
+            return list(outputs.values())
+        return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
     def input_leaves(self, arrays: Sequence[Rows] | None) -> list[Value] | None:
-        """Leaves for the inputs, from what the model declares or from the data.
-
-        Parameters
-        ----------
-        arrays : sequence of arrays or sparse rows or None
-            Data, one array for each input.
-
-        Returns
-        -------
-        list of Value, or None
-            None where neither tells.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> gd.Sequential([gd.Dense(1)]).input_leaves([np.zeros((5, 3), np.float32)])
-        [<x (B, 3)>]
-        """
-        if self._graph_inputs is not None:
-            return list(self._graph_inputs)
+        """Leaves for the inputs, from what the model declares or from data; None where neither tells."""
+        if self.graph_inputs is not None:
+            return list(self.graph_inputs)
         if arrays is None:
             return None
         return [
@@ -122,13 +237,18 @@ class Compiled(Settings):
         """Names by which `fit` and `predict` take several inputs."""
         if self._network is not None:
             return self._network.input_names
-        if self._graph_inputs is not None:
-            return [v.name for v in self._graph_inputs]
+        if self.graph_inputs is not None:
+            return [v.name for v in self.graph_inputs]
         return [
             p.name
-            for p in inspect.signature(self.forward).parameters.values()
+            for p in inspect.signature(self.layer.forward).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
+
+    @property
+    def traced(self) -> bool:
+        """Whether the network is known."""
+        return self._network is not None
 
     def network(self, arrays: Sequence[Rows] | None = None) -> Network:
         """The traced network; traced at the first call.
@@ -138,23 +258,14 @@ class Compiled(Settings):
         arrays : sequence of arrays or sparse rows, optional
             Data, which settles the sizes of inputs and is checked against them.
 
-        Returns
-        -------
-        Network
-
         Raises
         ------
         ValueError
             If the inputs are not known yet, or the data does not fit them.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> network = gd.Sequential([gd.Input(3), gd.Dense(2)]).network()
-        >>> [network.names[p] for p in network.parameters], network.outputs[0].shape
-        (['0.kernel', '0.bias'], (B, 2))
         """
-        if self._network is None or self._seen_freezes != Layer.freezes:
+        if self._network is None or (
+            self.settings.optimizer is not None and self._traced is not self.freezing
+        ):
             with making():
                 self._trace(arrays)
         assert self._network is not None
@@ -164,143 +275,192 @@ class Compiled(Settings):
         return self._network
 
     def _trace(self, arrays: Sequence[Rows] | None) -> None:
-        """Trace the model, unless that was done for layers frozen as they are now."""
-        frozen = tuple(layer.trainable for _, layer in self.walk())
-        if self._network is None or self.__dict__.get("_frozen") != frozen:
+        """Trace the model, unless that was done for layers frozen as they were when it was compiled."""
+        freezing = self._as_compiled()
+        if self._network is None or self._traced is None or not self._traced.same(freezing):
             leaves = self.input_leaves(arrays) if self._network is None else self._network.inputs
             if leaves is None:
                 raise ValueError(
                     "the model's input is not known yet: call fit or predict with data, or begin "
                     "the model with gd.Input(shape)"
                 )
-            self._network = trace(self, leaves, self.forward(*leaves))
-            self.__dict__["_frozen"] = frozen
-            self._steps = {}
-        self._seen_freezes = Layer.freezes
+            with freezing.applied():
+                self._network = trace(self.layer, leaves, self.layer.forward(*leaves))
+            self.steps = {}
+        self._traced = freezing
 
-    def memory(self, arrays: Sequence[Rows] | None = None) -> Memory:
-        """All parameters and what belongs to them, made if they are not there yet.
+    def forget_trace(self) -> None:
+        """Let the next data settle the sizes of inputs; variables that have numbers stay."""
+        with making():
+            if self._parameters is not None:  # another thread's data has settled them
+                return
+            self._network = None
+            for layer in every_layer(self.layer):
+                for name in [n for n, v in layer.variables.items() if v.data is None]:
+                    del layer.variables[name]
+
+    @property
+    def bound(self) -> Parameters | None:
+        """The parameters as they were last bound, if they were."""
+        return self._parameters
+
+    def parameters(self, arrays: Sequence[Rows] | None = None) -> Parameters:
+        """The model's parameters and states, drawn where they have no numbers yet.
 
         Parameters
         ----------
         arrays : sequence of arrays or sparse rows, optional
             Data, as for `network`.
 
-        Returns
-        -------
-        Memory
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2, kernel_initializer="ones")])
-        >>> model.memory().view(model.network().parameters[0]).tolist()
-        [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+        Raises
+        ------
+        RuntimeError
+            If layers of another model, which is within `fit`, would have to move.
         """
         network = self.network(arrays)
-        trained = tuple(p.trainable for p in network.parameters)
-        old = self._memory
-        if old is not None and old.network is network and self.__dict__.get("_trained") == trained:
+        old = self._parameters
+        if old is not None and old.network is network and not old.store.stale:
             return old
         with making():
-            if self._memory is not old:  # another thread was here first
-                return self.memory(arrays)
-            self._keep_data()
-            self._steps = {}
-            memory = Memory(network, self._optimizer, self._dtype)
-            memory.fill(self.seed, old)  # what is trained as before keeps its slots
-            self._memory = memory  # only now: Ctrl-C leaves the old memory, or the whole new one
-            self.__dict__["_trained"] = trained
-            return memory
+            if self._parameters is not old:  # another thread was here first
+                return self.parameters(arrays)
+            self.steps = {}
+            optimizer, trains = self.settings.optimizer, self._as_compiled().trains
+            layout = Layout(network, trains, optimizer)
+            store = self._store(network, layout)
+            new = Parameters(network, store, layout, optimizer)
+            if old is not None:
+                new.take_slots(old)
+            store.engines.add(self)
+            self._parameters, self._asked_dtype = new, None
+            return new
 
-    def __getstate__(self) -> dict[str, Any]:
-        self.lend_data()
-        return state_of(self)
+    def _store(self, network: Network, layout: Layout) -> Store:
+        """A store that has all of the network's variables: that in which they lie, or a new one."""
+        variables = [*network.parameters, *network.states]
+        found = {id(v.store): v.store for v in variables if isinstance(v.store, Store)}
+        old: list[Store] = list(found.values())
+        dtype = self._asked_dtype or (old[0].dtype if old else self.dtype)
+        new = layout.store(network, dtype)
+        if len(old) == 1 and old[0].dtype == dtype and all(v.store is old[0] for v in variables):
+            alone = not any(engine is not self for engine in old[0].engines)
+            if not alone or old[0].offsets == new.offsets:
+                return old[0]
+        others = [v for store in old for v in store.offsets if v not in new.offsets]
+        if others:
+            new = Store(
+                [*layout.order, *(v for v in others if isinstance(v, Parameter))],
+                [*network.states, *(v for v in others if isinstance(v, State))],
+                dtype,
+            )
+        move(new, old, network.names, self.seed)
+        return new
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, state)
+    def detached(self, optimizer: Optimizer | None = None) -> Parameters:
+        """Parameters like the model's in memory of their own, without numbers."""
+        return detached(
+            self.network(), self.trains, optimizer or self.settings.optimizer, self.dtype
+        )
 
-    def _builder(self, arrays: Sequence[Rows] | None = None) -> Builder:
-        memory = self.memory(arrays)
-        return Builder(memory.network, memory, self._losses, self._loss_weights, self._plans)
+    # --- steps -------------------------------------------------------------------------------------
 
-    def _step(self, key: tuple[Any, ...], make: Any) -> Step:
-        step: Step | None = self._steps.get(key)
-        if step is None:
+    def builder(self, arrays: Sequence[Rows] | None = None) -> Builder:
+        """Makes steps over the model's parameters."""
+        parameters = self.parameters(arrays)
+        settings = self.settings
+        return Builder(
+            parameters.network,
+            parameters,
+            settings.losses,
+            settings.loss_weights,
+            self._plans,
+            self.count,
+        )
+
+    def step(self, key: tuple[Any, ...], make: Callable[[], Step]) -> Step:
+        """The step of a key, made at the first call."""
+        found = self.steps.get(key)
+        if found is None:
             with making():
-                step = self._steps.get(key)
-                if step is None:
-                    step = self._steps[key] = make()
-        return step
+                found = self.steps.get(key)
+                if found is None:
+                    found = self.steps[key] = make()
+        return found
 
-    def share_plans(self, plans: Plans | None) -> None:
-        """Find plans, and keep them, where models of the same structure do; None to do so no more.
+    def predict_step(self, batch: int, arrays: Sequence[Rows]) -> Step:
+        """The step that predicts batches of at most so many samples."""
+        builder = self.builder(arrays)
+        return self.step(("predict", batch), lambda: builder.predict(batch))
 
-        Parameters
-        ----------
-        plans : Plans or None
+    def evaluate_step(
+        self, batch: int, arrays: Sequence[Rows], spec: tuple[TargetSpec, ...], weighted: bool
+    ) -> Step:
+        """The step that computes loss and outputs."""
+        builder = self.builder(arrays)
+        return self.step(
+            ("evaluate", batch, spec, weighted), lambda: builder.evaluate(batch, spec, weighted)
+        )
 
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> from gdcore.graph.reuse import Plans
-        >>> shared = Plans()
-        >>> for seed in range(3):  # planned once
-        ...     model = gd.Sequential([gd.Dense(4), gd.Dense(1)]).compile("sgd", "mse")
-        ...     model.share_plans(shared)
-        ...     _ = model.fit([[1.0]], [1.0], seed=seed)
-        """
-        self._plans = plans
-
-    def release(self) -> None:
-        """Give back the memory of all plans; they are made anew when they are needed.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> before = model.predict([[1.0, 2.0]])
-        >>> model.release()
-        >>> bool((model.predict([[1.0, 2.0]]) == before).all())
-        True
-        """
-        self._steps = {}
-
-    def train_step(self, batch: int, data: Data, keep_outputs: bool, update: bool = True) -> Step:
-        """The session that trains on such data.
+    def train_step(
+        self,
+        batch: int,
+        arrays: Sequence[Rows],
+        spec: tuple[TargetSpec, ...],
+        weighted: bool,
+        keep_outputs: bool,
+        update: bool = True,
+    ) -> Step:
+        """The step that trains.
 
         Parameters
         ----------
         batch : int
             The largest batch.
-        data : Data
+        arrays : sequence of arrays or sparse rows
+            The inputs.
+        spec : tuple of TargetSpec
+        weighted : bool
+            Whether samples have weights.
         keep_outputs : bool
             Whether predictions are handed back, for metrics.
         update : bool
             Whether the optimizer takes its step; without it gradients are computed and left.
-
-        Returns
-        -------
-        Step
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
-        >>> _ = model.train_on_batch([[1.0, 2.0]], [1.0])
-        >>> [key[0] for key in model._steps]
-        ['train']
         """
-        builder = self._builder(data.inputs)
-        key = ("train", batch, data.spec, data.weights is not None, keep_outputs, update)
-        return self._step(
-            key,
-            lambda: builder.train(
-                batch,
-                data.spec,
-                data.weights is not None,
-                self.optimizer if update else None,
-                keep_outputs,
-            ),
+        builder = self.builder(arrays)
+        optimizer = self.optimizer if update else None
+        return self.step(
+            ("train", batch, spec, weighted, keep_outputs, update),
+            lambda: builder.train(batch, spec, weighted, optimizer, keep_outputs),
         )
+
+    def train_steps(self) -> list[Step]:
+        """The training steps that were made, the last one last."""
+        return [step for key, step in self.steps.items() if key[0] == "train"]
+
+    def share_plans(self, plans: Plans | None) -> None:
+        """Find plans, and keep them, where engines of the same structure do; None to do so no more."""
+        self._plans = plans
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """For the one thread that is within `fit`: layers stay in their store until it is done.
+
+        Raises
+        ------
+        RuntimeError
+            If another thread is.
+        """
+        with self.turn:
+            with making():  # whoever found nobody within `fit`, and moves layers, is done then
+                pass
+            yield
+
+    def release(self) -> None:
+        """Give back the memory of all plans; they are made anew when they are needed."""
+        self.steps = {}
+
+
+def engine_of(model: Any) -> Engine:
+    """The engine of a model."""
+    engine: Engine = model._engine
+    return engine

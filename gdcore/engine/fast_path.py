@@ -1,36 +1,37 @@
-"""A call that was made before, made again with arrays of the same kind: nothing is asked twice.
+"""The fast path of repeated calls: skips validation for arrays of the same kind as those of the last call.
 
-Checking data, finding a plan and gathering the arguments of C takes Python ten times longer than a small
-network takes to learn from a batch. So the first call leaves a note of what the arrays looked like, and a
-later one whose arrays look the same goes straight to C. Whatever is different goes the long way.
+Validating data, looking up a plan and gathering the arguments of C takes Python ten times longer than a small
+network takes to learn from a batch. So the first call notes the types and shapes of its arrays, and a later
+one whose arrays match goes straight to C. Whatever differs is validated as usual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from gdcore import runtime
+from gdcore.engine.parameters import Parameters
 from gdcore.engine.session import SOURCES, Kinds
 from gdcore.engine.steps import Step
 from gdcore.graph.ir import INT, Value
-from gdcore.layers.base import Layer, fixed_shape
-
-if TYPE_CHECKING:
-    from gdcore.engine.engine import Compiled
+from gdcore.layers.base import fixed_shape
 
 # Letters of the buffer protocol by the names of the types that need no conversion beforehand.
 LETTERS = {n: np.empty(0, n).data.format for n in ("float32", "float64", "int32", "int64", "uint8")}
 
 
-class Again:
+class FastPath:
     """What one call of a model's looked like.
 
     Parameters
     ----------
-    model : Compiled
+    steps : dict
+        The engine's, as they were.
+    bound : Parameters
+        Likewise.
     step : Step
         That was taken.
     batches : (int, int)
@@ -45,15 +46,16 @@ class Again:
 
     def __init__(
         self,
-        model: Compiled,
+        steps: dict[Any, Step],
+        bound: Parameters,
         step: Step,
         batches: tuple[int, int],
         arrays: Sequence[np.ndarray],
         limits: Sequence[int],
         finite: bool,
     ) -> None:
-        self.steps, self.memory, self.freezes = model._steps, model._memory, Layer.freezes
-        self.gate = model.memory().gate
+        self.steps, self.bound, self.store = steps, bound, bound.store
+        self.gate = self.store.gate
         self.step, self.session = step, step.session
         plan = self.session.plan
         self.kinds = Kinds(
@@ -78,25 +80,21 @@ class Again:
         self.real = self.session.real
         self.shapes = step.output_shapes
 
-    def holds(self, model: Compiled) -> bool:
-        """Whether the model is as it was: no other plans, memory or layers that are trained."""
-        return (
-            model._steps is self.steps
-            and model._memory is self.memory
-            and Layer.freezes == self.freezes
-        )
+    def holds(self, steps: dict[Any, Step], bound: Parameters | None) -> bool:
+        """Whether an engine is as it was: no other plans or parameters, and these in the same store."""
+        return steps is self.steps and bound is self.bound and not self.store.stale
 
-    def train(self, model: Compiled, arrays: tuple[Any, ...]) -> float | None:
-        """One training step: its loss, or None where the long way is to be gone."""
+    def train(self, arrays: tuple[Any, ...], seed: int, steps_done: int) -> float | None:
+        """One training step: its loss, or None where the arrays want validation."""
         numbers = self.step.numbers
         assert numbers is not None
-        rows, row = numbers.one(model.steps_done)
-        return self.session.again(self.kinds, arrays, (), rows, row, model.seed, model.steps_done)
+        rows, row = numbers.one(steps_done)
+        return self.session.repeat(self.kinds, arrays, (), rows, row, seed, steps_done)
 
     def predict(self, x: np.ndarray) -> np.ndarray | None:
         """The one output for the samples of the one input, or None."""
         out = np.empty((len(x), *self.shapes[0]), self.real)
-        done = self.session.again(self.kinds, (x,), (out,), None, 0, 0, 0)
+        done = self.session.repeat(self.kinds, (x,), (out,), None, 0, 0, 0)
         return out if done is not None else None
 
 

@@ -1,16 +1,13 @@
-"""Several Python threads and one model: who may make its plans, and who may train it.
+"""The lock of those who trace models, give their layers memory, and plan.
 
-Predicting and evaluating may be done by any number of threads at once, and while one thread trains;
-the numbers themselves are guarded by the gate of the model's memory, see `gdcore.engine.session`.
+The numbers themselves are guarded by the gate of their store, see `gdcore.engine.store`; training a model is
+the turn of one thread, see `Turn` in gate.pxi.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Any
-
-from gdcore import _core
 
 _making = threading.RLock()
 
@@ -32,16 +29,3 @@ def _renew() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
-
-
-def training(model: Any) -> _core.Turn:
-    """For the one thread that is within `fit` of the model; others get a RuntimeError."""
-    turn: _core.Turn = model.__dict__.setdefault("_turn", _core.Turn())
-    return turn
-
-
-def check_trainer(model: Any) -> None:
-    """Raises RuntimeError if another thread is within `fit` of the model."""
-    turn = model.__dict__.get("_turn")
-    if turn is not None:
-        turn.check()

@@ -1,107 +1,166 @@
-"""All that a model has learned, in a few vectors.
+"""What one engine trains: its variables in their store, and gradients and optimizer slots of its own.
 
-Parameters lie in one vector, those that one optimizer setting treats alike side by side and the
-frozen ones last; gradients and optimizer slots lie in vectors of the same layout. Every tensor
-starts on a cache line.
+Gradients lie in one vector, those that one optimizer setting treats alike side by side; each optimizer
+slot lies in a vector of the same layout. Parameters lie in the store, which other models may use too: an
+update walks over ranges that are contiguous on both sides. Where a model alone uses its layers, the store
+has the layout of the gradients, with frozen parameters last, and each group is one range.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from gdcore.engine.network import Network
 from gdcore.engine.session import GRADS, PARAMS, SLOTS, STATES, Gate, aligned
+from gdcore.engine.store import Store
 from gdcore.graph.ir import Value
 from gdcore.graph.place import Place
 from gdcore.layers.base import Parameter, Variable
 from gdcore.optimizers import NO_DECAY, Optimizer
-from gdcore.random import Stream
-
-LINE = 64
 
 
-class Settings(NamedTuple):
+class GroupSettings(NamedTuple):
     """What one group of parameters is updated with; lr None is the optimizer's own."""
 
     lr: float | None
     weight_decay: float
 
 
-def settings_of(parameter: Parameter, name: str, optimizer: Optimizer | None) -> Settings:
+class Range(NamedTuple):
+    """Elements that are updated alike, contiguous among parameters and among gradients."""
+
+    group: int
+    params: int  # its first element among the parameters
+    grads: int  # and among the gradients, and the elements of each slot
+    size: int
+
+
+def group_settings(parameter: Parameter, name: str, optimizer: Optimizer | None) -> GroupSettings:
     """The optimizer's settings for one parameter."""
     if optimizer is None:
-        return Settings(None, 0.0)
+        return GroupSettings(None, 0.0)
     for group in optimizer.groups:
         if fnmatch.fnmatchcase(name, str(group["match"])):
             lr = group.get("lr")
-            return Settings(
+            return GroupSettings(
                 None if lr is None else float(lr),
                 float(group.get("weight_decay", optimizer.weight_decay)),
             )
     spared = optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
-    return Settings(None, 0.0 if spared else optimizer.weight_decay)
+    return GroupSettings(None, 0.0 if spared else optimizer.weight_decay)
 
 
-class Memory:
-    """The vectors, and where each variable lies in them.
+class Layout:
+    """The order in which an engine would have its parameters lie.
 
     Parameters
     ----------
     network : Network
+    trains : callable
+        Whether a parameter is trained.
     optimizer : Optimizer or None
-    dtype : float32 or float64
 
     Attributes
     ----------
-    groups : list of (Settings, first element, end)
-        Ranges of the parameter vector that are updated alike.
-    n_trainable : int
-        Elements of the parameter vector that are trained.
-    gate : Gate
-        Runs that read pass it together, those that write one by one.
+    groups : list of GroupSettings
+    members : list of lists of Parameter
+        Those of each group.
+    frozen : list of Parameter
     """
 
-    def __init__(self, network: Network, optimizer: Optimizer | None, dtype: np.dtype) -> None:
-        self.network = network
-        self.optimizer = optimizer
-        self.gate = Gate()
-        self.dtype = np.dtype(dtype)
-        self.step = LINE // self.dtype.itemsize
-        self.offsets: dict[Variable, int] = {}
-        self.groups: list[tuple[Settings, int, int]] = []
-        trainable = self._trained = [p for p in network.parameters if p.trainable]
-        settings = {p: settings_of(p, network.names[p], optimizer) for p in trainable}
-        at = 0
-        for group in dict.fromkeys(settings.values()):
-            start = at
-            for p in trainable:
-                if settings[p] == group:
-                    self.offsets[p], at = at, at + self._room(p)
-            self.groups.append((group, start, at))
-        self.n_trainable = at
+    def __init__(
+        self, network: Network, trains: Callable[[Parameter], bool], optimizer: Optimizer | None
+    ) -> None:
+        found: dict[GroupSettings, list[Parameter]] = {}
         for p in network.parameters:
-            if not p.trainable:
-                self.offsets[p], at = at, at + self._room(p)
-        n_params, at = at, 0
-        for s in network.states:
-            self.offsets[s], at = at, at + self._room(s)
+            if trains(p):
+                found.setdefault(group_settings(p, network.names[p], optimizer), []).append(p)
+        self.groups, self.members = list(found), list(found.values())
+        self.frozen = [p for p in network.parameters if not trains(p)]
+
+    @property
+    def order(self) -> list[Parameter]:
+        """All parameters: group by group, then the frozen ones."""
+        return [*(p for group in self.members for p in group), *self.frozen]
+
+    def store(self, network: Network, dtype: np.dtype) -> Store:
+        """A store of this layout, without numbers yet."""
+        return Store(self.order, network.states, dtype)
+
+
+class Parameters:
+    """The variables of one network, and what training keeps for them.
+
+    Parameters
+    ----------
+    network : Network
+    store : Store
+        That has all of its variables.
+    layout : Layout
+    optimizer : Optimizer or None
+
+    Attributes
+    ----------
+    groups : list of GroupSettings
+    ranges : list of Range
+    n_trainable : int
+        Elements of the vector of gradients.
+    grads : ndarray of shape (n_trainable,)
+    slots : ndarray of shape (number of slots * n_trainable,)
+    """
+
+    def __init__(
+        self, network: Network, store: Store, layout: Layout, optimizer: Optimizer | None
+    ) -> None:
+        self.network, self.store, self.optimizer = network, store, optimizer
+        self.dtype = store.dtype
+        self.groups = layout.groups
+        self.offsets: dict[Parameter, int] = {}  # among the gradients
+        self.ranges: list[Range] = []
+        at = 0
+        for group, members in enumerate(layout.members):
+            for p in members:
+                begin, room = store.offsets[p], store.room(p)
+                last = self.ranges[-1] if self.ranges else None
+                if last and last.group == group and last.params + last.size == begin:
+                    self.ranges[-1] = last._replace(size=last.size + room)
+                else:
+                    self.ranges.append(Range(group, begin, at, room))
+                self.offsets[p], at = at, at + room
+        self.n_trainable = at
+        self._trained = list(self.offsets)
+        order = {p: i for i, p in enumerate(network.parameters)}
+        self._trained.sort(key=order.__getitem__)
         self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
         # One piece of memory: a large one comes in huge pages, which are there in a third of the time.
-        sizes = n_params, self.n_trainable, len(self.slot_names) * self.n_trainable, at
-        whole = aligned(max(1, sum(sizes)) * self.dtype.itemsize).view(self.dtype)
-        self.params, self.grads, self.slots, self.states = np.split(whole, np.cumsum(sizes[:-1]))
+        whole = aligned(max(1, (1 + len(self.slot_names)) * at) * self.dtype.itemsize)
+        self.grads, self.slots = np.split(
+            whole.view(self.dtype)[: (1 + len(self.slot_names)) * at], [at]
+        )
         for i, slot in enumerate(self.slot_names):
             assert optimizer is not None
             first = optimizer.initial(slot)
             if first:  # zeros are there: pages that nothing is written to take no memory yet
-                self.slots[i * self.n_trainable : (i + 1) * self.n_trainable] = first
+                self.slots[i * at : (i + 1) * at] = first
 
-    def _room(self, v: Variable) -> int:
-        return -(-v.size // self.step) * self.step
+    @property
+    def gate(self) -> Gate:
+        """What guards the store."""
+        return self.store.gate
+
+    @property
+    def params(self) -> np.ndarray:
+        """The store's vector of parameters, which may hold those of other models too."""
+        return self.store.params
+
+    @property
+    def states(self) -> np.ndarray:
+        """The store's vector of states."""
+        return self.store.states
 
     @property
     def buffers(self) -> dict[int, np.ndarray]:
@@ -109,27 +168,31 @@ class Memory:
         return {PARAMS: self.params, GRADS: self.grads, SLOTS: self.slots, STATES: self.states}
 
     @property
+    def variables(self) -> list[Variable]:
+        """Parameters in the order of the layers, then states."""
+        return [*self.network.parameters, *self.network.states]
+
+    @property
     def nbytes(self) -> int:
-        """Bytes of all vectors."""
-        return int(self.params.nbytes + self.grads.nbytes + self.slots.nbytes + self.states.nbytes)
+        """Bytes of the model's own variables, their gradients and slots."""
+        own = sum(self.store.room(v) for v in self.variables) * self.dtype.itemsize
+        return int(own + self.grads.nbytes + self.slots.nbytes)
 
     def view(self, v: Variable) -> np.ndarray:
         """A variable's numbers, as a writable view."""
-        vector = self.params if isinstance(v, Parameter) else self.states
-        at = self.offsets[v]
-        return vector[at : at + v.size].reshape(v.shape)
+        return self.store.view(v)
 
     def gradient(self, p: Parameter) -> np.ndarray:
-        """A trainable parameter's gradient, as a view."""
+        """A trained parameter's gradient, as a view."""
         at = self.offsets[p]
         return self.grads[at : at + p.size].reshape(p.shape)
 
     def end(self, p: Parameter) -> int:
-        """The element of the vectors at which the next parameter begins."""
-        return self.offsets[p] + self._room(p)
+        """The element of the gradients at which the next parameter's begin."""
+        return self.offsets[p] + self.store.room(p)
 
     def slot(self, p: Parameter, slot: str) -> np.ndarray:
-        """What the optimizer remembers of a trainable parameter, as a writable view."""
+        """What the optimizer remembers of a trained parameter, as a writable view."""
         at = self.slot_names.index(slot) * self.n_trainable + self.offsets[p]
         return self.slots[at : at + p.size].reshape(p.shape)
 
@@ -139,50 +202,40 @@ class Memory:
         if v is None:
             return None
         return Place(
-            PARAMS if isinstance(v, Parameter) else STATES, self.offsets[v] * self.dtype.itemsize
+            PARAMS if isinstance(v, Parameter) else STATES,
+            self.store.offsets[v] * self.dtype.itemsize,
         )
 
     def grad_place(self, p: Parameter) -> Place:
         """Where its gradient goes."""
         return Place(GRADS, self.offsets[p] * self.dtype.itemsize)
 
-    def fill(self, seed: int, old: Memory | None) -> None:
-        """Numbers for every variable, which has its home here from now on."""
-        self.draw(seed, old)
-        for v in (*self.network.parameters, *self.network.states):
-            v.data = self.view(v)
-
-    def draw(self, seed: int, old: Memory | None) -> None:
-        """Numbers for every variable: those it has already, or those its initializer draws."""
-        for v in (*self.network.parameters, *self.network.states):
-            if v.data is not None:
-                self.view(v)[...] = v.data
-            elif isinstance(v, Parameter):
-                name = self.network.names[v]
-                v.initializer.fill(self.view(v), Stream(seed, f"init/{name}"))
-                if not np.isfinite(self.view(v)).all():
-                    raise ValueError(
-                        f"the initializer of {name!r} gave numbers that are not finite, expected "
-                        f"finite ones of {self.dtype}: mend it"
-                    )
-            else:
-                self.view(v)[...] = v.initial  # type: ignore[attr-defined]
-        if old is not None and old.optimizer is self.optimizer:
-            for p in self.trainable():
-                if p in old.trainable():
+    def take_slots(self, old: Parameters) -> None:
+        """Go on with what the optimizer remembered of parameters that were trained before."""
+        if old.optimizer is self.optimizer:
+            for p in self._trained:
+                if p in old.offsets:
                     for slot in self.slot_names:
                         self.slot(p, slot)[...] = old.slot(p, slot)
 
-    def copy(self, other: Memory) -> None:
-        """Take over all numbers of a memory of the same layout."""
-        for own, its in (
-            (self.params, other.params),
-            (self.grads, other.grads),
-            (self.slots, other.slots),
-            (self.states, other.states),
-        ):
-            np.copyto(own, its)
+    def copy(self, other: Parameters) -> None:
+        """Take over all numbers of the same network, trained alike."""
+        for v in self.variables:
+            self.view(v)[...] = other.view(v)
+        np.copyto(self.grads, other.grads)
+        np.copyto(self.slots, other.slots)
 
     def trainable(self) -> Sequence[Parameter]:
-        """The parameters that are trained here."""
+        """The parameters that are trained here, in the order of the layers."""
         return self._trained
+
+
+def detached(
+    network: Network,
+    trains: Callable[[Parameter], bool],
+    optimizer: Optimizer | None,
+    dtype: np.dtype,
+) -> Parameters:
+    """Parameters in a store of their own, without numbers, that is no home to the layers' variables."""
+    layout = Layout(network, trains, optimizer)
+    return Parameters(network, layout.store(network, dtype), layout, optimizer)

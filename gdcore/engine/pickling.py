@@ -1,37 +1,33 @@
-"""What a copy or a pickle of a model holds: layers and their numbers, settings, optimizer slots.
+"""What a copy or a pickle of a model holds of its engine: settings, progress, graph, optimizer slots.
 
-Plans, sessions and memory are left out: they follow from the rest, and are made anew.
+Plans, sessions and stores are left out: they follow from the rest, and are made anew. The numbers travel
+with the layers' variables.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gdcore.engine.engine import Engine
 from gdcore.graph.flat import flatten, unflatten
 
-if TYPE_CHECKING:
-    from gdcore.engine.engine import Compiled
-
-MADE_ANEW = {
-    "_network",
-    "_memory",
-    "_predicted_before",
-    "_steps",
-    "_trained_before",
-    "_frozen",
-    "_trained",
-    "_turn",
-    "_seen_freezes",
-    "_graph_inputs",
-    "_graph_outputs",
-}
+KEPT = (
+    "settings",
+    "freezing",
+    "target_spec",
+    "info",
+    "known_seed",
+    "epochs_done",
+    "stop_training",
+)
 
 
-def state_of(model: Compiled) -> dict[str, Any]:
-    """The state of a model whose variables hold its numbers."""
-    state = {k: v for k, v in vars(model).items() if k not in MADE_ANEW}
-    network, memory, outputs = model._network, model._memory, model._graph_outputs
-    inputs = network.inputs if network is not None else model._graph_inputs
+def state_of(engine: Engine) -> dict[str, Any]:
+    """The engine's state, as plain objects."""
+    state: dict[str, Any] = {name: getattr(engine, name) for name in KEPT}
+    state |= {"dtype": engine.dtype.name, "steps_done": engine.steps_done}
+    outputs = engine.graph_outputs
+    inputs = engine.network().inputs if engine.traced else engine.graph_inputs
     if inputs is not None:
         form: Any = None  # how the outputs of a graph were given
         ends: list[Any] = []
@@ -41,32 +37,37 @@ def state_of(model: Compiled) -> dict[str, Any]:
             form, ends = type(outputs), list(outputs)
         elif outputs is not None:
             ends = [outputs]
-        state["_graph"] = (*flatten([*inputs, *ends]), len(inputs), form)
-    if memory is not None:
-        names = memory.network.names
-        state["_slots"] = {
-            slot: {names[p]: memory.slot(p, slot).copy() for p in memory.trainable()}
-            for slot in memory.slot_names
+        state["graph"] = (*flatten([*inputs, *ends]), len(inputs), form)
+    bound = engine.bound
+    if bound is not None:
+        names = bound.network.names
+        state["slots"] = {
+            slot: {names[p]: bound.slot(p, slot).copy() for p in bound.trainable()}
+            for slot in bound.slot_names
         }
     return state
 
 
-def restore(model: Compiled, state: dict[str, Any]) -> None:
-    """Make of a bare object the model that had this state."""
-    graph, slots = state.pop("_graph", None), state.pop("_slots", None)
-    vars(model).update(state, _steps={})
-    if graph is not None:
-        rows, wanted, count, form = graph
+def restore(engine: Engine, state: dict[str, Any]) -> None:
+    """Make of a new engine the one that had this state."""
+    for name in KEPT:
+        setattr(engine, name, state[name])
+    engine.freezing.note()
+    engine.count.done = state["steps_done"]
+    engine.set_dtype(state["dtype"])
+    if "graph" in state:
+        rows, wanted, count, form = state["graph"]
         values = unflatten(rows, wanted)
-        model._graph_inputs, ends = values[:count], values[count:]
+        engine.graph_inputs, ends = values[:count], values[count:]
         if isinstance(form, list):
-            model._graph_outputs = dict(zip(form, ends, strict=True))
+            engine.graph_outputs = dict(zip(form, ends, strict=True))
         elif form is not None:
-            model._graph_outputs = form(ends)
+            engine.graph_outputs = form(ends)
         elif ends:
-            model._graph_outputs = ends[0]
-    if slots is not None:
-        memory = model.memory()
-        for p in memory.trainable():
-            for slot in memory.slot_names:
-                memory.slot(p, slot)[...] = slots[slot][memory.network.names[p]]
+            engine.graph_outputs = ends[0]
+    if "slots" in state:
+        parameters = engine.parameters()
+        names = parameters.network.names
+        for slot, by_name in state["slots"].items():
+            for p in parameters.trainable():
+                parameters.slot(p, slot)[...] = by_name[names[p]]

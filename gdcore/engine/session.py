@@ -96,6 +96,7 @@ def _pages(nbytes: int) -> mmap.mmap:
 _scratch = _Scratch()
 
 Gate = _core.Gate  # of the memory of a model: many read, or one writes
+StepCount = _core.StepCount  # of a model's training
 Kinds = _core.Kinds  # what the arrays of a call that is repeated look like
 
 
@@ -118,6 +119,7 @@ class Session:
     scales : for each input, what its data is multiplied by as it is gathered; None for 1
     gate : what guards the shared memory, or None where nobody else uses it
     writes : whether a run writes to shared memory
+    count : what the steps are counted by, or None
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Session:
         scales: Sequence[float] | None = None,
         gate: Gate | None = None,
         writes: bool = False,
+        count: StepCount | None = None,
     ) -> None:
         self.plan = plan
         self.inputs = list(inputs)
@@ -164,7 +167,7 @@ class Session:
             mine = [*slots]
             mine[ARENA] = arena
             return _core.Runner(
-                core, mine, self._stages(), tap_refs, loss_ref, HYPER, gate, writes
+                core, mine, self._stages(), tap_refs, loss_ref, HYPER, gate, writes, count
             ), arena
 
         self._bind = bind
@@ -302,7 +305,7 @@ class Session:
             self.pace.note(given, begun, done)
         return done, status
 
-    def again(
+    def repeat(
         self,
         kinds: Kinds,
         arrays: tuple[Any, ...],
@@ -317,7 +320,7 @@ class Session:
         begun = perf_counter()
         runner = self.runner if self.writes else self._take()
         try:
-            loss = runner.again(
+            loss = runner.repeat(
                 kinds, arrays, outputs, hyper, row, seed, counter, threads, _scratch.get(threads)
             )
         finally:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from gdcore import ops
+from gdcore.data.dataset import TargetSpec
 from gdcore.engine.network import Network
-from gdcore.engine.parameters import Memory
+from gdcore.engine.parameters import Parameters
 from gdcore.engine.session import (
     BUFFER_NAMES,
     CONSTANTS,
@@ -16,9 +16,10 @@ from gdcore.engine.session import (
     GRADS,
     HYPER,
     Session,
+    StepCount,
     aligned,
 )
-from gdcore.engine.updates import Numbers, Places, element_by_element, own_value, updates_of
+from gdcore.engine.updates import Places, StepNumbers, element_by_element, own_value, updates_of
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.feeds import fold_scales
 from gdcore.graph.instructions import Instruction
@@ -35,13 +36,6 @@ from gdcore.losses import Loss
 from gdcore.optimizers import Optimizer
 
 
-class Target(NamedTuple):
-    """What the targets of one output look like."""
-
-    shape: tuple[int, ...]
-    dtype: str
-
-
 @dataclass(eq=False, repr=False)
 class Step:
     """A session and what its plan was made of.
@@ -49,11 +43,14 @@ class Step:
     Attributes
     ----------
     session : Session
+    memory : Parameters
+        On which it works.
     numbers : what the plan takes anew at each step, or None
     """
 
     session: Session
-    numbers: Numbers | None = None
+    memory: Parameters
+    numbers: StepNumbers | None = None
 
     @property
     def output_shapes(self) -> list[tuple[int, ...]]:
@@ -61,7 +58,7 @@ class Step:
         return [fixed_shape(v.shape[1:], "an output") for v in self.session.taps]
 
 
-def target_leaves(targets: Sequence[Target]) -> list[Value]:
+def target_leaves(targets: Sequence[TargetSpec]) -> list[Value]:
     """Inputs for the targets."""
     return [
         input_value((Batch(1), *t.shape), f"y{i}" if i else "y", t.dtype)
@@ -75,8 +72,9 @@ def total_loss(
     loss_weights: Sequence[float],
     targets: Sequence[Value],
     weights: Value | None,
+    trained: Sequence[Parameter],
 ) -> Value:
-    """The scalar that training makes small: losses of all outputs, and what the layers add.
+    """The scalar that training makes small: losses of all outputs, and the penalties of what is trained.
 
     Raises
     ------
@@ -91,10 +89,10 @@ def total_loss(
         part = part if factor == 1.0 else part * factor
         total = part if total is None else total + part
     assert total is not None
-    for p in network.parameters:
-        if p.trainable and p.l1:
+    for p in trained:
+        if p.l1:
             total = total + p.l1 * ops.sum(ops.abs(p.leaf))
-        if p.trainable and p.l2:
+        if p.l2:
             total = total + p.l2 * ops.sum(ops.square(p.leaf))
     return total
 
@@ -118,21 +116,24 @@ class Builder:
     losses : one for each output, or empty for prediction alone
     loss_weights : factor of each
     plans : where plans are found and kept that fit other models, too; or None
+    count : by which steps that update parameters are counted, or None
     """
 
     def __init__(
         self,
         network: Network,
-        memory: Memory,
+        memory: Parameters,
         losses: Sequence[Loss],
         loss_weights: Sequence[float],
         plans: Plans | None = None,
+        count: StepCount | None = None,
     ) -> None:
         self.network = network
         self.memory = memory
         self.losses = losses
         self.loss_weights = loss_weights
         self.plans = plans
+        self.count = count
         self.bits = 8 * memory.dtype.itemsize
 
     def _plan(
@@ -180,10 +181,11 @@ class Builder:
         outputs, _ = specialize(folded, training=False)
         plan = self._plan(outputs, [], {}, Places(memory, inputs), batch)
         return Step(
-            Session(plan, inputs, outputs, None, memory.buffers, scales=scales, gate=memory.gate)
+            Session(plan, inputs, outputs, None, memory.buffers, scales=scales, gate=memory.gate),
+            memory,
         )
 
-    def evaluate(self, batch: int, targets: Sequence[Target], weighted: bool) -> Step:
+    def evaluate(self, batch: int, targets: Sequence[TargetSpec], weighted: bool) -> Step:
         """The loss and the outputs, as in prediction."""
         inputs, values = self._graph(targets, weighted)
         folded, scales = fold_scales(values, inputs)
@@ -192,13 +194,14 @@ class Builder:
         plan = self._plan([loss, *outputs], [], {}, places, batch)
         memory = self.memory
         return Step(
-            Session(plan, inputs, outputs, loss, memory.buffers, scales=scales, gate=memory.gate)
+            Session(plan, inputs, outputs, loss, memory.buffers, scales=scales, gate=memory.gate),
+            memory,
         )
 
     def train(
         self,
         batch: int,
-        targets: Sequence[Target],
+        targets: Sequence[TargetSpec],
         weighted: bool,
         optimizer: Optimizer | None,
         outputs_kept: bool,
@@ -218,7 +221,7 @@ class Builder:
         numbers = None
         in_pieces = False
         if optimizer is not None:
-            numbers = Numbers(optimizer, [g for g, _, _ in self.memory.groups], self.memory.dtype)
+            numbers = StepNumbers(optimizer, self.memory.groups, self.memory.dtype)
             in_pieces = (
                 batch == 1
                 and not gradients_kept
@@ -267,11 +270,12 @@ class Builder:
             scales=scales,
             gate=self.memory.gate,
             writes=True,
+            count=None if optimizer is None else self.count,
         )
-        return Step(session, numbers)
+        return Step(session, self.memory, numbers)
 
     def traced(
-        self, targets: Sequence[Target], weighted: bool, training: bool
+        self, targets: Sequence[TargetSpec], weighted: bool, training: bool
     ) -> tuple[list[Value], Value, list[Value]]:
         """The graph of one phase: what is fed, the loss, the outputs."""
         inputs, values = self._graph(targets, weighted)
@@ -283,10 +287,13 @@ class Builder:
         plan = self._plan(values, [], {}, Places(self.memory, inputs), batch)
         return Session(plan, inputs, [], None, self.memory.buffers, gate=self.memory.gate)
 
-    def _graph(self, targets: Sequence[Target], weighted: bool) -> tuple[list[Value], list[Value]]:
+    def _graph(
+        self, targets: Sequence[TargetSpec], weighted: bool
+    ) -> tuple[list[Value], list[Value]]:
         """The leaves that are fed, and the loss with the outputs behind it, of both phases."""
         leaves = target_leaves(targets)
         weights = input_value((Batch(1),), "weight") if weighted else None
-        loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights)
+        trained = self.memory.trainable()
+        loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights, trained)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
         return inputs, [loss, *self.network.outputs]

@@ -8,7 +8,7 @@ from operator import itemgetter
 import numpy as np
 
 from gdcore import ops
-from gdcore.engine.parameters import Memory, Settings
+from gdcore.engine.parameters import GroupSettings, Parameters, Range
 from gdcore.engine.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
 from gdcore.graph.identities import IDENTITY
 from gdcore.graph.ir import Shape, Value, topological
@@ -20,10 +20,12 @@ from gdcore.optimizers import Optimizer
 AHEAD = 256  # steps whose numbers are computed together, for those who take one at a time
 
 
-class Numbers:
+class StepNumbers:
     """The numbers that an optimizer takes anew at each step, and their order in the buffer."""
 
-    def __init__(self, optimizer: Optimizer, groups: Sequence[Settings], dtype: np.dtype) -> None:
+    def __init__(
+        self, optimizer: Optimizer, groups: Sequence[GroupSettings], dtype: np.dtype
+    ) -> None:
         self.optimizer = optimizer
         self.groups = groups
         self.dtype = dtype
@@ -81,7 +83,7 @@ def own_value(value: Value, name: str = "") -> Value:
 class Places:
     """Where the leaves of one plan lie."""
 
-    def __init__(self, memory: Memory, inputs: Sequence[Value]) -> None:
+    def __init__(self, memory: Parameters, inputs: Sequence[Value]) -> None:
         self.memory = memory
         self.inputs = {v: Place(INPUTS + i, 0) for i, v in enumerate(inputs)}
         self.more: dict[Value, Place] = {}
@@ -94,7 +96,7 @@ class Places:
         return self.memory.place(value)
 
 
-def element_by_element(optimizer: Optimizer, numbers: Numbers, memory: Memory) -> bool:
+def element_by_element(optimizer: Optimizer, numbers: StepNumbers, memory: Parameters) -> bool:
     """Whether an update depends on a weight's own numbers alone, so that it may be made in pieces.
 
     It is the same formula for a vector and for a matrix then, and made of elementwise ops.
@@ -128,8 +130,8 @@ def element_by_element(optimizer: Optimizer, numbers: Numbers, memory: Memory) -
 
 def updates_of(
     optimizer: Optimizer,
-    numbers: Numbers,
-    memory: Memory,
+    numbers: StepNumbers,
+    memory: Parameters,
     places: Places,
     rank_one: Mapping[Parameter, Value],
 ) -> list[tuple[Value, Place]]:
@@ -162,9 +164,10 @@ def updates_of(
         every = stretch(GRADS, 0, (total,), "g")
         norm = ops.sqrt(ops.sum(ops.square(every)))
         scale = ops.minimum(optimizer.clip_norm / (norm + 1e-6), 1.0)
-    for i, start, shape, gradient in _pieces(memory, rank_one):
-        settings = memory.groups[i][0]
-        p = stretch(PARAMS, start, shape, "p")
+    for piece, shape, gradient in _pieces(memory, rank_one):
+        i, start = piece.group, piece.grads
+        settings = memory.groups[i]
+        p = stretch(PARAMS, piece.params, shape, "p")
         g = stretch(GRADS, start, shape, "g") if gradient is None else gradient
         slots = {
             s: stretch(SLOTS, k * total + start, shape, s) for k, s in enumerate(memory.slot_names)
@@ -189,17 +192,17 @@ def updates_of(
 
 
 def _pieces(
-    memory: Memory, rank_one: Mapping[Parameter, Value]
-) -> Iterator[tuple[int, int, Shape, Value | None]]:
-    """What is updated at once: its group, where it begins, its shape, and its gradient if it is not in
-    its place."""
+    memory: Parameters, rank_one: Mapping[Parameter, Value]
+) -> Iterator[tuple[Range, Shape, Value | None]]:
+    """What is updated at once: its range, its shape, and its gradient if that is not in its place."""
     alone = sorted(((memory.offsets[p], p) for p in rank_one), key=itemgetter(0))
-    for i, (_, start, end) in enumerate(memory.groups):
+    for group, params, grads, size in memory.ranges:
+        ahead, end = params - grads, grads + size
         for at, p in alone:
-            if start <= at < end:
-                if start < at:
-                    yield i, start, (at - start,), None
-                yield i, at, p.shape, rank_one[p]
-                start = memory.end(p)
-        if start < end:
-            yield i, start, (end - start,), None
+            if grads <= at < end:
+                if grads < at:
+                    yield Range(group, grads + ahead, grads, at - grads), (at - grads,), None
+                grads = memory.end(p)
+                yield Range(group, at + ahead, at, grads - at), p.shape, rank_one[p]
+        if grads < end:
+            yield Range(group, grads + ahead, grads, end - grads), (end - grads,), None

@@ -213,10 +213,8 @@ class Multilayer(Estimator):
         check_is_fitted(self)
         X = self._rows(X)
         model = self._current()
-        model.lend_data()
         hidden = HiddenLayers(model)
         if len(model.dense) == 1:
             return []
-        hidden.set_dtype(model.memory().dtype.name)
         found = hidden.predict(X)
         return found if isinstance(found, list) else [found]

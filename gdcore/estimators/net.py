@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdcore import losses
+from gdcore.engine.engine import engine_of
 from gdcore.estimators.base import Estimator, random_of, seed_of, settings
 from gdcore.estimators.checks import COMMON, check_settings
 from gdcore.estimators.kinds import Classifies, Regresses
@@ -37,9 +38,10 @@ class Net(Estimator):
     def _whole_inputs(self) -> bool:
         """Whether the model takes whole numbers, as for an embedding."""
         model = self._model if hasattr(self, "_model") else self.model_fn
-        if not isinstance(model, Model) or model._graph_inputs is None:
+        leaves = engine_of(model).graph_inputs if isinstance(model, Model) else None
+        if leaves is None:
             return False
-        return model._graph_inputs[0].dtype == INT
+        return leaves[0].dtype == INT
 
     def _made(self, features: Any, outputs: int) -> Model:
         """A new model from `model_fn`."""

@@ -8,7 +8,7 @@ declared shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 MAX_NODES = 1_000_000
 
 
-def to_json(network: Network) -> tuple[Json, dict[str, np.ndarray]]:
+def to_json(network: Network, trained: Collection[Parameter]) -> tuple[Json, dict[str, np.ndarray]]:
     """A network as JSON, and the constants that are too large for it as tensors."""
     number: dict[Value, int] = {}
     nodes: list[Json] = []
@@ -56,7 +56,7 @@ def to_json(network: Network) -> tuple[Json, dict[str, np.ndarray]]:
         number[v] = len(nodes)
         nodes.append(node)
     variables = [
-        _variable_json(v, network.names[v]) for v in (*network.parameters, *network.states)
+        _variable_json(v, network.names[v], trained) for v in (*network.parameters, *network.states)
     ]
     return {
         "nodes": nodes,
@@ -67,7 +67,7 @@ def to_json(network: Network) -> tuple[Json, dict[str, np.ndarray]]:
     }, tensors
 
 
-def _variable_json(v: Variable, name: str) -> Json:
+def _variable_json(v: Variable, name: str, trained: Collection[Parameter]) -> Json:
     if isinstance(v, State):
         return {"kind": "state", "name": name, "shape": list(v.shape), "initial": v.initial}
     assert isinstance(v, Parameter)
@@ -86,7 +86,7 @@ def _variable_json(v: Variable, name: str) -> Json:
         "l1": v.l1,
         "l2": v.l2,
         "initializer": initializer,
-        "frozen": not v.trainable,
+        "frozen": v not in trained,
     }
 
 

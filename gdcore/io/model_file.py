@@ -12,14 +12,14 @@ import numpy as np
 from gdcore import losses as loss_functions
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
-from gdcore.engine.parameters import Memory
+from gdcore.engine.engine import engine_of
+from gdcore.engine.parameters import Parameters
 from gdcore.errors import cut
 from gdcore.graph.ir import Value
 from gdcore.io import safetensors
 from gdcore.io.graph_json import from_json, to_json
 from gdcore.io.graph_kinds import bad, real, whole
 from gdcore.io.safetensors import FileFormatError
-from gdcore.layers.base import Variable
 from gdcore.losses import Custom, Loss
 from gdcore.model import Model
 
@@ -47,10 +47,10 @@ def save(
     OSError
         If it cannot be written.
     """
-    memory = model.memory()
-    graph, tensors = to_json(memory.network)
+    memory = engine_of(model).parameters()
+    graph, tensors = to_json(memory.network, set(memory.trainable()))
     names = memory.network.names
-    everything = {names[v]: memory.view(v) for v in variables_of(memory)}
+    everything = {names[v]: memory.view(v) for v in memory.variables}
     everything |= slots_of(memory)
     everything |= tensors
     everything |= more or {}
@@ -77,12 +77,7 @@ def save(
     )
 
 
-def variables_of(memory: Memory) -> list[Variable]:
-    """Parameters and states, in the order of the file."""
-    return [*memory.network.parameters, *memory.network.states]
-
-
-def slots_of(memory: Memory) -> dict[str, np.ndarray]:
+def slots_of(memory: Parameters) -> dict[str, np.ndarray]:
     """What the optimizer remembers of each parameter, as views, by their names in the file."""
     return {
         f"slot:{slot}:{memory.network.names[p]}": memory.slot(p, slot)
@@ -237,7 +232,7 @@ def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
         whole(data.get("steps_done"), "'steps_done'", 0, 2**62),
         whole(data.get("epochs_done"), "'epochs_done'", 0, 2**62),
     )
-    for name, own in slots_of(model.memory()).items():
+    for name, own in slots_of(engine_of(model).parameters()).items():
         array = tensors.get(name)
         if array is None or array.shape != own.shape or array.dtype.kind != "f":
             raise bad(

@@ -14,6 +14,7 @@ import numpy as np
 from gdcore import optimizers
 from gdcore.callbacks import Callback, Logs
 from gdcore.data.arrays import as_array
+from gdcore.engine.engine import engine_of
 from gdcore.errors import NonFiniteError, unknown
 from gdcore.lab.networks import mlp
 from gdcore.lab.results import Comparison, Run
@@ -281,7 +282,7 @@ def _compile(
                 made,
                 losses if len(losses) > 1 else losses[0],
                 list(model.metrics),
-                dtype=model._dtype.name,
+                dtype=engine_of(model).dtype.name,
                 loss_weights=list(model.loss_weights),
             )
         return

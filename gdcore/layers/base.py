@@ -7,8 +7,9 @@ known. Called again, it uses them again: that is how weights are shared.
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -17,6 +18,13 @@ from gdcore.graph.ir import Batch, Dim, Shape, Value, between
 from gdcore.graph.registry import PARAM, STATE
 
 ROLES = ("kernel", "bias", "norm", "embedding")
+
+
+class Home(Protocol):
+    """What holds the numbers of variables once they have some: see `gdcore.engine.store`."""
+
+    def view(self, v: Variable) -> np.ndarray:
+        """A variable's numbers, as a writable view."""
 
 
 class Variable:
@@ -30,24 +38,42 @@ class Variable:
     shape : tuple of int
     leaf : Value
         What stands for it in the graph.
-    data : ndarray or None
-        Its numbers, once a model was built.
+    store : Home or None
+        Where its numbers lie, once a model was built: one place, whatever number of models use the layer.
     """
 
     op: Any
+    store: Home | None = None
 
     def __init__(self, owner: Layer, local_name: str, shape: tuple[int, ...]) -> None:
         self.owner = owner
         self.local_name = local_name
         self.shape = shape
         self.leaf = self._leaf(local_name)
-        self.data: np.ndarray | None = None
+        self._initial: np.ndarray | None = None
+
+    @property
+    def data(self) -> np.ndarray | None:
+        """Its numbers: a view of its store, or those it is to begin with; None where there are none yet."""
+        return self._initial if self.store is None else self.store.view(self)
+
+    @data.setter
+    def data(self, array: np.ndarray) -> None:
+        if self.store is None:
+            self._initial = array
+        else:
+            self.store.view(self)[...] = array
+
+    def settle(self, store: Home) -> None:
+        """Have the numbers in a store from now on, into which they were copied."""
+        self.store, self._initial = store, None
 
     def _leaf(self, name: str) -> Value:
         return Value(self.op, (), {"shape": self.shape, "variable": self}, self.shape, name=name)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "leaf"}
+        state = {k: v for k, v in self.__dict__.items() if k not in ("leaf", "store")}
+        return state if self.store is None else state | {"_initial": self.store.view(self).copy()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -59,12 +85,13 @@ class Variable:
         return math.prod(self.shape)  # of Python's integers, which do not wrap around
 
     def _numbers(self) -> np.ndarray:
-        if self.data is None:
+        data = self.data
+        if data is None:
             raise ValueError(
                 f"{self.local_name!r} has no numbers yet: call fit or predict, or begin the model "
                 "with gd.Input(shape) and call summary"
             )
-        return self.data
+        return data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._numbers(), dtype=dtype, copy=True)
@@ -143,27 +170,41 @@ class Layer:
     """
 
     name: str | None = None
+    snapshot: Any = (
+        None  # the last one that a model took of what is frozen, see `gdcore.engine.freezing`
+    )
     _trainable: bool = True
-    # How often any layer's `trainable` was set: a model looks for frozen layers only after that.
-    freezes: int = 0
+    _variables: dict[str, Variable]
+    _output_shapes: Sequence[Shape]
+
+    def __new__(cls, *args: Any, **named: Any) -> Self:
+        self = super().__new__(cls)  # here, so that a subclass's __init__ need not call this one
+        self._variables, self._output_shapes = {}, ()
+        self.snapshots = weakref.WeakSet()
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "snapshots"}
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the layer's parameters."""
+        """Whether training changes the layer's parameters, in models that are compiled from now on."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, on: bool) -> None:
         self._trainable = bool(on)
-        Layer.freezes += 1
-        for _, layer in self.sublayers():
+        for layer in self.parts():
             layer.trainable = on
 
     @property
     def variables(self) -> dict[str, Variable]:
         """The layer's own parameters and states by name, in the order in which they were made."""
-        found: dict[str, Variable] = self.__dict__.setdefault("_own_variables", {})
-        return found
+        return self._variables
+
+    def parts(self) -> Iterator[Layer]:
+        """The layers that are frozen and set free with this one: those directly in it."""
+        return (layer for _, layer in self.sublayers())
 
     def forward(self, *inputs: Value) -> Any:
         """The computation, in traced values; written by a subclass.
@@ -206,7 +247,7 @@ class Layer:
         several = list(result.values()) if isinstance(result, dict) else result
         values = several if isinstance(several, list | tuple) else [several]
         if all(isinstance(v, Value) for v in values):
-            self.__dict__["_output_shapes"] = [v.shape for v in values]
+            self._output_shapes = [v.shape for v in values]
             for v in values:
                 if v.layer is None:  # or else a layer within this one was there first
                     v.layer = self

@@ -8,6 +8,7 @@ from typing import Any
 
 from gdcore.callbacks import Callback
 from gdcore.data.arrays import as_inputs
+from gdcore.engine.engine import engine_of
 from gdcore.many.data import Folded, Plain
 from gdcore.many.keeping import folders
 from gdcore.many.progress import Watch
@@ -15,6 +16,7 @@ from gdcore.many.results import Results, Run
 from gdcore.many.settings import make_folds, make_jobs
 from gdcore.many.work import Work, made
 from gdcore.model import Model
+from gdcore.training.prepare import prepare
 
 
 def fit_many(
@@ -112,7 +114,7 @@ def fit_many(
     shared: Any = (
         inputs[0] if len(inputs) == 1 else dict(zip(first.input_names, inputs, strict=True))
     )
-    data = first._prepare(shared, y, sample_weight, class_weight)
+    data = prepare(engine_of(first), shared, y, sample_weight, class_weight)
     several = len(data.targets) > 1
     folds = None
     if cv is not None:

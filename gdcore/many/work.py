@@ -14,6 +14,7 @@ from typing import Any
 
 from gdcore import runtime
 from gdcore.callbacks import Callback, EarlyStopping
+from gdcore.engine.engine import engine_of
 from gdcore.graph.reuse import Plans
 from gdcore.many.data import Folded, Plain
 from gdcore.many.keeping import going_on
@@ -154,7 +155,7 @@ class Work:
     ) -> BaseException | None:
         """Train one model; returns the error that ended it."""
         error: BaseException | None = None
-        model.share_plans(self.plans)
+        engine_of(model).share_plans(self.plans)
         try:
             model.fit(**arguments)
         except BaseException as caught:  # whatever it was, the other models go on
@@ -164,8 +165,8 @@ class Work:
         for c in arguments["callbacks"]:
             if isinstance(c, EarlyStopping) and c.restore_best and error is None:
                 run.epoch = c.best_epoch
-        model.share_plans(None)
-        model.release()
+        engine_of(model).share_plans(None)
+        engine_of(model).release()
         return error
 
     def record(self, job: Job, run: Run, error: BaseException | None) -> None:

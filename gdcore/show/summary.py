@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from gdcore.engine.engine import Engine, engine_of
 from gdcore.engine.network import Network
-from gdcore.engine.parameters import Memory
 from gdcore.engine.steps import Builder
 from gdcore.graph.ir import Shape, topological
 from gdcore.layers.base import Layer, Parameter, Variable
 from gdcore.show.flops import by_layer, by_name
 from gdcore.show.html import Columns
-
-if TYPE_CHECKING:
-    from gdcore.model import Model
 
 __all__ = ["amount", "summary", "table"]
 
@@ -90,7 +86,7 @@ class Row:
         return f"{sum(p.size for p in own):,}" + (" frozen" if frozen else "") if own else "0"
 
 
-def summary(model: Model) -> Columns:
+def summary(model: Layer) -> Columns:
     """A table of a model's layers, then totals.
 
     Parameters
@@ -121,8 +117,9 @@ def summary(model: Model) -> Columns:
     training     not compiled
     prediction   44 FLOPs a sample
     """
+    engine = engine_of(model)
     try:
-        network = model.network()
+        network = engine.network()
     except ValueError as error:  # no data has told the size of the input
         shown = [
             ("layer", "class", "output", "parameters", "FLOPs"),
@@ -130,7 +127,7 @@ def summary(model: Model) -> Columns:
             (),
         ]
         return Columns(table(shown, "<<<>>") + f"\n{error}")
-    layers = _layer_rows(model, network)
+    layers = _layer_rows(engine, network)
     if layers:
         shown = [("layer", "class", "output", "parameters", "FLOPs")]
         shown += [(r.path, r.kind, r.output, r.parameters, f"{r.flops:,}") for r in layers]
@@ -141,7 +138,7 @@ def summary(model: Model) -> Columns:
             (r.path, r.kind, r.parameters, f"{r.flops:,}") for r in _tensor_rows(network)
         ]
         text = table([*shown_tensors, ()], "<<>>")
-    return Columns("\n".join([text, *_totals(model, network)]))
+    return Columns("\n".join([text, *_totals(engine, network)]))
 
 
 def _own_layers(model: Layer) -> list[tuple[str, Layer]]:
@@ -153,7 +150,7 @@ def _own_layers(model: Layer) -> list[tuple[str, Layer]]:
     ]
 
 
-def layer_names(model: Model, network: Network) -> dict[Layer, str]:
+def layer_names(model: Layer, network: Network) -> dict[Layer, str]:
     """A name for each layer: those that attributes hold, then those met in the graph."""
     own = _own_layers(model)
     paths = {layer: path for path, layer in reversed(own)}
@@ -167,9 +164,10 @@ def layer_names(model: Model, network: Network) -> dict[Layer, str]:
     return names
 
 
-def _layer_rows(model: Model, network: Network) -> list[Row]:
+def _layer_rows(engine: Engine, network: Network) -> list[Row]:
     """A row for each layer: those that attributes hold, then those met in the graph."""
-    if model.variables and model.__dict__.get("_graph_outputs") is not None:  # from a file
+    model = engine.layer
+    if model.variables and engine.graph_outputs is not None:  # from a file
         return []
     flops = {layer or model: n for layer, n in by_layer(network).items()}
     paths = {layer: path for path, layer in model.walk()}
@@ -184,7 +182,7 @@ def _layer_rows(model: Model, network: Network) -> list[Row]:
     for layer in sorted(names, key=order.index):
         path = names[layer]
         own = [v for v in layer.variables.values() if v in network.names]
-        output = ", ".join(map(_dims, layer.__dict__.get("_output_shapes", [])))
+        output = ", ".join(map(_dims, layer._output_shapes))
         if layer is model:
             output = ", ".join(_dims(v.shape) for v in network.outputs)
         rows.append(
@@ -228,12 +226,12 @@ def _dims(shape: Shape) -> str:
     return "×".join(map(str, shape)) or "1"
 
 
-def _totals(model: Model, network: Network) -> list[str]:
+def _totals(engine: Engine, network: Network) -> list[str]:
     # Looking must not draw weights: that is left to the seed that fit is given.
-    memory = model._memory or Memory(network, model._optimizer, model._dtype)
-    builder = Builder(network, memory, model.losses, model.loss_weights)
+    memory, settings = engine.bound or engine.detached(), engine.settings
+    builder = Builder(network, memory, settings.losses, settings.loss_weights)
     every = sum(p.size for p in network.parameters)
-    trained = sum(p.size for p in network.parameters if p.trainable)
+    trained = sum(p.size for p in memory.trainable())
     kept = [
         "parameters",
         "gradients",
@@ -245,21 +243,21 @@ def _totals(model: Model, network: Network) -> list[str]:
         f"parameters   {every:,} ({trained:,} trainable, {every - trained:,} frozen)",
         f"states       {sum(s.size for s in network.states):,}",
         f"memory       {amount(memory.nbytes)} of {', '.join(kept)}",
-        f"training     {_training(model, builder)}",
+        f"training     {_training(engine, builder)}",
         f"prediction   {flops:,} FLOPs a sample",
     ]
 
 
-def _training(model: Model, builder: Builder) -> str:
+def _training(engine: Engine, builder: Builder) -> str:
     """What a training step takes: the last one that was made, or one of a supposed batch."""
-    if not model.compiled:
+    if engine.settings.optimizer is None:
         return "not compiled"
-    made = [step for key, step in model.__dict__.get("_steps", {}).items() if key[0] == "train"]
+    made = engine.train_steps()
     if made:
         session = made[-1].session
-    elif model._target_spec:
+    elif engine.target_spec:
         session = builder.train(
-            SUPPOSED_BATCH, model._target_spec, False, model.optimizer, False
+            SUPPOSED_BATCH, engine.target_spec, False, engine.optimizer, False
         ).session
     else:
         return "compiled; what a step takes is known once fit has seen the targets"

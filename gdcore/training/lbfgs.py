@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.data.dataset import Data
+from gdcore.engine.engine import Engine, engine_of
 from gdcore.errors import NonFiniteError, missing
 from gdcore.graph.draws import RANDOM
 from gdcore.graph.ir import topological
 from gdcore.graph.phases import specialize
 from gdcore.model import Model
-from gdcore.training.fit import Data, Tally, sweep
+from gdcore.training.evaluate import bad_tensor, training_step
+from gdcore.training.prepare import prepare
+from gdcore.training.sweep import Tally, sweep
 
 STRETCH = 2048  # rows of one evaluation of the plan: more do not make it faster
 STILL = 1e7 * float(np.finfo(np.float64).eps)  # SciPy's own
@@ -122,9 +126,9 @@ def lbfgs(
         from scipy.optimize import minimize
     except ImportError as error:
         raise missing("gd.lbfgs needs SciPy", "sklearn", error) from None
-    data = model._prepare(x, y, sample_weight, class_weight)
-    _deterministic(model)
-    task = _Task(model, data)
+    engine = engine_of(model)
+    data = prepare(engine, x, y, sample_weight, class_weight)
+    _deterministic(engine)
     losses: list[float] = []
 
     def after(intermediate_result: Any) -> None:
@@ -132,31 +136,33 @@ def lbfgs(
         if callback is not None and callback(len(losses), losses[-1]):
             raise StopIteration
 
-    try:
-        found = minimize(
-            task,
-            task.read(),
-            method="L-BFGS-B",
-            jac=True,
-            callback=after,
-            options={
-                "maxiter": max_iter,
-                "maxfun": max_fun,
-                "gtol": tol,
-                "ftol": ftol,
-                "maxcor": memory,
-            },
-        )
-    finally:
-        task.write(task.best)
+    with engine.training():
+        task = _Task(engine, data)
+        try:
+            found = minimize(
+                task,
+                task.read(),
+                method="L-BFGS-B",
+                jac=True,
+                callback=after,
+                options={
+                    "maxiter": max_iter,
+                    "maxfun": max_fun,
+                    "gtol": tol,
+                    "ftol": ftol,
+                    "maxcor": memory,
+                },
+            )
+        finally:
+            task.write(task.best)
     return LBFGSResult(
         task.lowest, int(found.nit), int(found.nfev), found.status == 0, str(found.message), losses
     )
 
 
-def _deterministic(model: Model) -> None:
+def _deterministic(engine: Engine) -> None:
     """Raises ValueError if the same weights do not always give the same loss."""
-    network = model.network()
+    network = engine.network()
     outputs, _ = specialize(network.outputs, training=True)
     drawn = any(v.op is RANDOM for v in topological(outputs))
     if drawn or network.states:
@@ -174,15 +180,16 @@ def _deterministic(model: Model) -> None:
 class _Task:
     """Loss and gradient of a model's trainable parameters as one float64 vector."""
 
-    def __init__(self, model: Model, data: Data) -> None:
-        self.model, self.data = model, data
-        self.memory = model.memory(data.inputs)
+    def __init__(self, engine: Engine, data: Data) -> None:
+        self.engine, self.data = engine, data
+        self.memory = engine.parameters(data.inputs)
         self.lowest = np.inf
         self.best = self.read()
         self.parts: Sequence[slice] = [
             slice(at, min(at + STRETCH, data.rows)) for at in range(0, data.rows, STRETCH)
         ]
-        self.step = model.train_step(min(STRETCH, data.rows), data, False, update=False)
+        batch = min(STRETCH, data.rows)
+        self.step = training_step(engine, data, batch, keep_outputs=False, update=False)
 
     def read(self) -> np.ndarray:
         """The parameters now."""
@@ -202,10 +209,11 @@ class _Task:
         for part in self.parts:
             rows = part.stop - part.start
             tally = Tally(())
-            done, _ = sweep(self.step, self.data.take(part), rows, tally, seed=self.model.seed)
+            done, _ = sweep(self.step, self.data.take(part), rows, tally, seed=self.engine.seed)
             if not done or not np.isfinite(tally.mean):
                 if not np.isfinite(self.lowest):
-                    bad = self.model.first_bad_tensor(self.data, np.arange(part.start, part.stop))
+                    rows = np.arange(part.start, part.stop)
+                    bad = bad_tensor(self.engine, self.data, rows)
                     raise NonFiniteError(0, 0, bad)
                 return np.inf, np.zeros(len(vector))  # a trial step too far
             share = rows / self.data.rows

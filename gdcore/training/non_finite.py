@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from gdcore.data.dataset import Data, TargetSpec
 from gdcore.engine.session import Session
-from gdcore.engine.steps import Builder, Target
+from gdcore.engine.steps import Builder
 from gdcore.engine.updates import own_value
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import REAL, Value, topological
-
-if TYPE_CHECKING:
-    from gdcore.training.fit import Data
 
 GRADIENT = "gradient of"
 
@@ -29,7 +25,7 @@ def describe(value: Value, depth: int = 2) -> str:
 
 
 def _every_tensor(
-    builder: Builder, batch: int, targets: tuple[Target, ...], weighted: bool
+    builder: Builder, batch: int, targets: tuple[TargetSpec, ...], weighted: bool
 ) -> tuple[Session, list[Value]]:
     """A training step that keeps every tensor, in the order in which they are computed."""
     inputs, loss, _ = builder.traced(targets, weighted, training=True)
@@ -45,7 +41,7 @@ def _every_tensor(
 
 
 def first_bad_tensor(
-    builder: Builder, targets: tuple[Target, ...], data: Data, seed: int, counter: int
+    builder: Builder, targets: tuple[TargetSpec, ...], data: Data, seed: int, counter: int
 ) -> str:
     """Run a step again with every tensor kept, and name the first that is not finite.
 
@@ -61,7 +57,7 @@ def first_bad_tensor(
             return f"input {name}"
     memory = builder.memory
     for variable, name in builder.network.names.items():
-        if variable in memory.offsets and not np.isfinite(memory.view(variable)).all():
+        if not np.isfinite(memory.view(variable)).all():
             return f"weight {name}"
     session, values = _every_tensor(builder, data.rows, targets, data.weights is not None)
     session.run(data.feeds(), data.rows, data.rows, seed=seed, counter=counter, threads=1)

@@ -9,16 +9,59 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from gdcore.callbacks import Callback, Saver
+from gdcore.data.dataset import Data
 from gdcore.data.sparse import SparseRows
-
-if TYPE_CHECKING:
-    from gdcore.training.fit import Data, Fit
+from gdcore.engine.engine import Engine
+from gdcore.metrics import Metric
+from gdcore.training.sweep import Tally
 
 SAMPLES = 64  # rows of each array by which data is told from other data
+
+
+class FitState:
+    """What a call of `fit` was given, and where it stands.
+
+    Attributes
+    ----------
+    engine : Engine
+    data : Data
+    batch : int
+    shuffle : bool, str or callable
+    metrics : list of Metric
+        Bound.
+    callbacks : list of Callback
+    savers : list of Callback
+        Those that write checkpoints.
+    at_epoch, at_step : int
+        Whole epochs, and steps of the next one.
+    tally : Tally
+        What those steps have added up to.
+    held : list of ndarray
+        Outputs of those steps that no metric has seen yet.
+    lr : float
+        The learning rate that the epoch began with.
+    given_order : int or None
+        A checksum of the order that a user's function gave for the epoch.
+    """
+
+    engine: Engine
+    data: Data
+    batch: int
+    shuffle: bool | str | Callable[[int], Any]
+    metrics: list[Metric]
+    callbacks: list[Callback]
+    savers: list[Saver]
+    at_epoch: int
+    at_step: int
+    tally: Tally
+    held: list[np.ndarray]
+    lr: float
+    given_order: int | None
 
 
 def fingerprint(data: Data) -> list[str]:
@@ -26,7 +69,7 @@ def fingerprint(data: Data) -> list[str]:
 
     Examples
     --------
-    >>> from gdcore.training.fit import Data
+    >>> from gdcore.data.dataset import Data
     >>> x = np.zeros((4, 2), np.float32)
     >>> fingerprint(Data([x], [x[:, 0]]))
     ['(4, 2) float32 190a55ad', '(4,) float32 ecbb4b55']
@@ -46,12 +89,12 @@ def checksum(array: np.ndarray, start: int = 0) -> int:
     return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, start)
 
 
-def order_of(fit: Fit) -> bool | str:
+def order_of(fit: FitState) -> bool | str:
     """How the samples are put in order; of a user's function only that it is one."""
     return "a function" if callable(fit.shuffle) else fit.shuffle
 
 
-def same_order(fit: Fit, order: np.ndarray) -> None:
+def same_order(fit: FitState, order: np.ndarray) -> None:
     """Note the order that a user's function gave for an epoch.
 
     Raises
@@ -68,7 +111,7 @@ def same_order(fit: Fit, order: np.ndarray) -> None:
     fit.given_order = given
 
 
-def state_of(fit: Fit) -> dict[str, Any]:
+def state_of(fit: FitState) -> dict[str, Any]:
     """Where training stands: what `check` and `restore` take.
 
     Of whole numbers, floats, text, None, arrays, and lists and dicts of them. Nothing is copied:
@@ -77,13 +120,13 @@ def state_of(fit: Fit) -> dict[str, Any]:
     return {
         "epoch": fit.at_epoch,
         "step": fit.at_step,
-        "stopped": bool(fit.model.stop_training),
+        "stopped": bool(fit.engine.stop_training),
         "loss": fit.tally.loss,
         "rows": fit.tally.rows,
         "lr": fit.lr,
         "held": list(fit.held),
         "metrics": [[m.name, m.state_dict()] for m in fit.metrics] if fit.at_step else [],
-        "schedule": fit.model.optimizer.schedule.state_dict(),
+        "schedule": fit.engine.optimizer.schedule.state_dict(),
         "callbacks": [[type(c).__name__, c.state_dict(), c in fit.savers] for c in fit.callbacks],
         "data": fingerprint(fit.data),
         "batch": fit.batch,
@@ -92,7 +135,7 @@ def state_of(fit: Fit) -> dict[str, Any]:
     }
 
 
-def check(fit: Fit, state: Mapping[str, Any]) -> None:
+def check(fit: FitState, state: Mapping[str, Any]) -> None:
     """Raises ValueError if a state is not one of such a training run."""
     for what, ours, mend in (
         ("data", fingerprint(fit.data), "resume with the same data"),
@@ -156,7 +199,7 @@ def _are_rows(value: Any, kinds: tuple[type, ...]) -> bool:
     )
 
 
-def restore(fit: Fit, state: Mapping[str, Any]) -> None:
+def restore(fit: FitState, state: Mapping[str, Any]) -> None:
     """Go on from a state that was checked.
 
     Raises
@@ -168,11 +211,11 @@ def restore(fit: Fit, state: Mapping[str, Any]) -> None:
     fit.tally.loss, fit.tally.rows, fit.lr = state["loss"], state["rows"], state["lr"]
     fit.held = list(state["held"])
     fit.given_order = state.get("given_order")
-    fit.model.stop_training = bool(state.get("stopped"))
+    fit.engine.stop_training = bool(state.get("stopped"))
     for metric, (_, own) in zip(fit.metrics, state["metrics"], strict=False):
         _take(f"metric {metric.name!r}", metric.load_state_dict, own)
     if state.get("schedule"):
-        _take("the schedule", fit.model.optimizer.schedule.load_state_dict, state["schedule"])
+        _take("the schedule", fit.engine.optimizer.schedule.load_state_dict, state["schedule"])
     waiting = list(fit.callbacks)
     for name, own, saves in state["callbacks"]:
         # The first of its kind that has not got a state yet: callbacks of one kind keep their order.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import Rows, as_array, check_finite, same_length
+from gdcore.data.dataset import TargetSpec
 from gdcore.engine.network import Network
-from gdcore.engine.steps import Target
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.layers.base import fixed_shape
 from gdcore.losses.base import Loss, class_numbers
@@ -17,7 +17,7 @@ from gdcore.losses.base import Loss, class_numbers
 
 def as_targets(
     y: Any, x: Rows, network: Network, losses: Sequence[Loss]
-) -> tuple[list[np.ndarray], tuple[Target, ...]]:
+) -> tuple[list[np.ndarray], tuple[TargetSpec, ...]]:
     """The targets of each output, and what they look like.
 
     Raises
@@ -53,7 +53,7 @@ def as_targets(
         array = np.ascontiguousarray(one_target(array, loss, output, what))
         kind = INT if loss.classes and array.dtype == np.int32 else REAL
         arrays.append(array)
-        spec.append(Target(tuple(array.shape[1:]), kind))
+        spec.append(TargetSpec(tuple(array.shape[1:]), kind))
     return arrays, tuple(spec)
 
 

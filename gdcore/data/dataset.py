@@ -1,0 +1,60 @@
+"""The arrays of a data set, validated, in the order in which a step takes them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gdcore.data.arrays import Rows
+
+
+class TargetSpec(NamedTuple):
+    """What the targets of one output look like."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(eq=False, repr=False)
+class Data:
+    """Arrays of a data set, ready for a session.
+
+    Attributes
+    ----------
+    inputs : list of arrays or sparse rows
+    targets : list of arrays
+    weights : array or None
+    spec : what the targets look like
+    """
+
+    inputs: list[Rows]
+    targets: list[np.ndarray]
+    weights: np.ndarray | None = None
+    spec: tuple[TargetSpec, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of samples."""
+        return len(self.inputs[0])
+
+    @property
+    def width(self) -> int:
+        """Elements of all inputs of one sample."""
+        return sum(math.prod(a.shape[1:]) for a in self.inputs)
+
+    def feeds(self) -> list[tuple[Rows, float]]:
+        """In the order in which a session takes them."""
+        more = [] if self.weights is None else [self.weights]
+        return [(a, 1.0) for a in (*self.inputs, *self.targets, *more)]
+
+    def take(self, rows: slice) -> Data:
+        """Some of the samples."""
+        return Data(
+            [a[rows] for a in self.inputs],
+            [a[rows] for a in self.targets],
+            None if self.weights is None else self.weights[rows],
+            self.spec,
+        )

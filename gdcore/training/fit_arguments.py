@@ -1,0 +1,67 @@
+"""The arguments of `fit`, checked before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore.callbacks import Callback
+from gdcore.data.dataset import Data
+from gdcore.engine.engine import Engine
+from gdcore.training.predict import check_batch_size
+from gdcore.training.prepare import prepare
+
+
+def check_fit(
+    batch_size: Any,
+    epochs: Any,
+    validation_split: Any,
+    shuffle: Any,
+    callbacks: Any,
+    seed: Any,
+) -> None:
+    """Raises ValueError or TypeError if an argument of `Model.fit` is out of its range."""
+    if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
+        raise ValueError(f"fit epochs={epochs!r}: expected a whole number of at least 0")
+    if batch_size is not None:
+        check_batch_size("fit", batch_size, ", or None for all samples")
+    if not isinstance(validation_split, int | float | np.number) or not 0 <= validation_split < 1:
+        raise ValueError(
+            f"fit validation_split={validation_split!r}: expected at least 0 and below 1"
+        )
+    if not callable(shuffle) and shuffle not in (True, False, "blocks"):
+        raise ValueError(f"fit shuffle={shuffle!r}: expected True, False, 'blocks' or a function")
+    if seed is not None and (
+        isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**64
+    ):
+        raise ValueError(f"fit seed={seed!r}: expected a whole number from 0 to 2**64 - 1")
+    if not isinstance(callbacks, list | tuple) or not all(
+        isinstance(c, Callback) for c in callbacks
+    ):
+        raise TypeError(f"fit callbacks={callbacks!r}: expected a list of gd.Callback instances")
+
+
+def validation_of(
+    engine: Engine, data: Data, given: Sequence[Any] | None, split: float
+) -> tuple[Data, Data | None]:
+    """The data to train on and the data to validate on, given or split off."""
+    if given is not None:
+        if not isinstance(given, list | tuple) or len(given) not in (2, 3):
+            raise ValueError("fit validation_data: expected (x, y) or (x, y, sample_weight)")
+        x, y, *weights = given
+        validation = prepare(engine, x, y, weights[0] if weights else None, what="validation_data")
+        if validation.spec != data.spec:
+            raise ValueError(
+                f"validation targets of shape {validation.spec[0].shape} for training "
+                f"targets of shape {data.spec[0].shape}: "
+                "expected the same kind"
+            )
+        return data, validation
+    if not split:
+        return data, None
+    held = round(data.rows * split)
+    if held == 0 or held == data.rows:
+        raise ValueError(f"fit validation_split={split} of {data.rows} samples leaves a part empty")
+    return data.take(slice(0, data.rows - held)), data.take(slice(data.rows - held, None))
