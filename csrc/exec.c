@@ -189,7 +189,13 @@ static void run_thread(team *t, int id, int threads) {
     const gd_run run = {job->base, job->scratch + (int64_t)id * GD_SCRATCH, batch, job->seed, job->counter + (uint64_t)s};
     stage_share(job, first, batch, id, threads);
     gd_barrier(&t->barrier, threads);
-    if (run_instructions(t, &run, 0, plan->n_compute, 1, id, threads)) {
+    int left = run_instructions(t, &run, 0, plan->n_gradients, 1, id, threads);
+    if (!left && job->exchange) {
+      if (id == 0 && job->exchange(job->listener)) t->status = GD_LEFT;
+      gd_barrier(&t->barrier, threads);
+      left = t->status == GD_LEFT;
+    }
+    if (left || run_instructions(t, &run, plan->n_gradients, plan->n_compute, 1, id, threads)) {
       if (id == 0) t->status = GD_LEFT;
       break;
     }

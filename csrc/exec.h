@@ -55,6 +55,8 @@ typedef struct {
   char *scratch;            /* threads * GD_SCRATCH bytes */
   double seconds;           /* come back after about this long */
   double *spent;            /* [n_ins]: seconds in each instruction are added here; NULL: not measured */
+  int (*exchange)(void *);  /* called by one thread when all gradients are computed, before they are looked at
+                               or applied: not 0: leave the step. Or NULL */
   int (*heard)(void *);     /* asked now and then within a long step, by one thread; not 0: leave it. Or NULL */
   void *listener;
 } gd_job;

@@ -170,9 +170,7 @@ class Layer:
     """
 
     name: str | None = None
-    snapshot: Any = (
-        None  # the last one that a model took of what is frozen, see `gdcore.engine.freezing`
-    )
+    snapshots: weakref.WeakSet[Any]  # of what is frozen, by models: see `gdcore.engine.freezing`
     _trainable: bool = True
     _variables: dict[str, Variable]
     _output_shapes: Sequence[Shape]
