@@ -139,7 +139,8 @@ class Model(Evaluation):
             Of initial weights (where there are none yet), order and dropout. The same seed gives the same bits, on any
             number of threads, in one call or in many.
         verbose : {"auto", 0, 1, 2}
-            Nothing, a progress bar, or a line for each epoch.
+            Nothing, a progress bar, or a line for each epoch. "auto" is a bar on a terminal or in a
+            notebook; elsewhere a line at gaps that double from 1 s to 10 min, and the last.
         resume_from : path, optional
             A checkpoint that `gd.Checkpoint` wrote, or its folder, of which the newest readable one
             is taken; an empty or missing folder begins anew. `epochs` counts from the very first.

@@ -97,6 +97,9 @@ class Work:
                     watch.finished(run, self.results.monitor)
                 shown += len(new)
                 watch.show()
+            for run in self.finished[shown:]:
+                watch.finished(run, self.results.monitor)
+            watch.show()
         except KeyboardInterrupt:
             raise Interrupted(self.results) from None
         finally:
