@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.arrays import Rows, as_array, check_finite, same_length
+from gdcore.frames import ColumnNames
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.layers.base import fixed_shape
 from gdcore.losses.base import Loss, class_numbers
@@ -16,7 +17,11 @@ from gdcore.steps import Target
 
 
 def as_targets(
-    y: Any, x: Rows, network: Network, losses: Sequence[Loss]
+    y: Any,
+    x: Rows,
+    network: Network,
+    losses: Sequence[Loss],
+    columns: ColumnNames | None = None,
 ) -> tuple[list[np.ndarray], tuple[Target, ...]]:
     """The targets of each output, and what they look like.
 
@@ -47,7 +52,7 @@ def as_targets(
     arrays, spec = [], []
     for i, (part, loss, output) in enumerate(zip(parts, losses, network.outputs, strict=True)):
         what = "y" if n == 1 else f"y[{i}]"
-        array = as_array(part, what)
+        array = as_array(part, what, columns=columns)
         same_length(x, array, what)
         check_finite(array, what)
         array = np.ascontiguousarray(one_target(array, loss, output, what))

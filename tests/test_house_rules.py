@@ -62,7 +62,7 @@ def within(name, *rooms):
 
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
-    ("errors", "later", "random", "sparse", "text", "_core"),
+    ("errors", "frames", "later", "random", "sparse", "text", "_core"),
     (
         "turns",
         "runtime",

@@ -96,7 +96,7 @@ class Plan:
         return ", ".join(dict.fromkeys(map(self.where, values)))
 
     def __str__(self) -> str:
-        rows = [("", "op", "writes", "reads", "FLOPs", "bytes")]
+        rows: list[tuple[str, ...]] = [("", "op", "writes", "reads", "FLOPs", "bytes")]
         for i, ins in enumerate(self.instructions):
             writes, reads, text = list(ins.writes), list(ins.reads), short_chain(ins.text)
             if ins.kernel not in ("map", text):

@@ -8,6 +8,7 @@ from typing import Any
 
 from gdcore.arrays import as_inputs
 from gdcore.callbacks import Callback
+from gdcore.frames import ColumnNames
 from gdcore.many.data import Folded, Plain
 from gdcore.many.keeping import folders
 from gdcore.many.progress import Watch
@@ -109,11 +110,12 @@ def fit_many(
         raise ValueError("fit_many got cv and validation data: expected one of them")
     given = make_jobs(settings, {"seed": 0, "batch_size": None, "epochs": 0}, None)[0]
     first = made(model_fn, given)
-    inputs = as_inputs(x, first.input_names)
+    columns = ColumnNames()
+    inputs = as_inputs(x, first.input_names, columns)
     shared: Any = (
         inputs[0] if len(inputs) == 1 else dict(zip(first.input_names, inputs, strict=True))
     )
-    data = first._prepare(shared, y, sample_weight, class_weight)
+    data = first._prepare(shared, y, sample_weight, class_weight, columns=columns.known)
     several = len(data.targets) > 1
     folds = None
     if cv is not None:
@@ -145,6 +147,8 @@ def fit_many(
         Plain(plain) if folds is None else Folded(shared, y, sample_weight, several, folds, jobs)
     )
     places = None if checkpoints is None else folders(checkpoints, jobs)
-    work = Work(model_fn, callbacks, options, source, results, keep, jobs, first, places)
+    work = Work(
+        model_fn, callbacks, options, source, results, keep, jobs, first, places, data.columns
+    )
     work.run(Watch(len(jobs), verbose))
     return results
