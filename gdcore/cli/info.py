@@ -75,7 +75,7 @@ def _openmp() -> str:
 def _runtimes() -> list[str]:
     """Files of the OpenMP libraries in this process: more than one is a cause of trouble."""
     try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
+        lines = os.fsdecode(Path("/proc/self/maps").read_bytes()).splitlines()
     except OSError:
         return []
     files = {
