@@ -10,6 +10,7 @@ from gdcore.data.arrays import as_inputs
 from gdcore.engine.network import check_indices
 from gdcore.engine.parameters import Memory
 from gdcore.engine.steps import Builder
+from gdcore.frames import ColumnNames
 from gdcore.random import fresh_seed
 from gdcore.training.fit import Data
 
@@ -43,6 +44,8 @@ class Shadow:
     Attributes
     ----------
     data : Data
+    orders : dict of str to list of int
+        Where the model's columns lie in frames that had another order, without targets.
     network : Network
     memory : Memory
     builder : Builder
@@ -60,6 +63,7 @@ class Shadow:
         seed: int | None = None,
         supervised: bool = False,
     ) -> None:
+        self.orders: dict[str, list[int]] = {}
         first, spec = model._network is None, model._target_spec
         try:
             if isinstance(x, Data):
@@ -67,7 +71,9 @@ class Shadow:
             elif supervised or y is not None:
                 self.data = model._prepare(x, y, sample_weight)
             else:
-                self.data = Data(as_inputs(x, model.input_names), [])
+                columns = ColumnNames.of(model._column_names)
+                self.data = Data(as_inputs(x, model.input_names, columns), [])
+                self.orders = columns.orders
             self.network: Network = model.network(self.data.inputs)
             check_indices(self.data.inputs, self.network)
         finally:

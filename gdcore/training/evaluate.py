@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gdcore.data.arrays import as_inputs, check_finite
-from gdcore.data.targets import as_targets, class_weights, sample_weights
 from gdcore.engine.network import check_indices
+from gdcore.frames import ColumnNames
 from gdcore.metrics import Metric
 from gdcore.training.fit import Data, Tally, sweep
 from gdcore.training.non_finite import first_bad_tensor
 from gdcore.training.predict import PREDICT_BATCH, Inference, check_batch_size
+from gdcore.training.targets import as_targets, class_weights, sample_weights
 
 
 class Evaluation(Inference):
     """The part of a model that measures it on data with known targets."""
 
     def _prepare(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        what: str = "",
+        columns: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Data:
         """Checked arrays, and the shapes of the targets."""
         if not self._losses:
             raise ValueError(
                 "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
             )
-        inputs = as_inputs(x, self.input_names)
+        known = ColumnNames.of(self._column_names if columns is None else columns)
+        inputs = as_inputs(x, self.input_names, known)
         if len(inputs[0]) == 0:
             raise ValueError(f"{what or 'X'} has no rows: expected at least one sample")
         for a, n in zip(inputs, self.input_names, strict=True):
@@ -37,7 +45,7 @@ class Evaluation(Inference):
         try:
             network = self.network(inputs)
             check_indices(inputs, network)
-            targets, spec = as_targets(y, inputs[0], network, self._losses)
+            targets, spec = as_targets(y, inputs[0], network, self._losses, known)
             weights = sample_weights(sample_weight, inputs[0])
             if class_weight is not None:
                 by_class = class_weights(class_weight, targets[0], network.outputs[0])
@@ -47,7 +55,7 @@ class Evaluation(Inference):
                 self.forget_trace()
             raise
         self._target_spec = spec
-        return Data(inputs, targets, weights, spec)
+        return Data(inputs, targets, weights, spec, known.known)
 
     def bound_metrics(self) -> list[Metric]:
         """The metrics, told how to read the first output.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,12 +40,14 @@ class Data:
     targets : list of arrays
     weights : array or None
     spec : what the targets look like
+    columns : names of the columns of frames, by what they were given for
     """
 
     inputs: list[Rows]
     targets: list[np.ndarray]
     weights: np.ndarray | None = None
     spec: tuple[Target, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -69,6 +71,7 @@ class Data:
             [a[rows] for a in self.targets],
             None if self.weights is None else self.weights[rows],
             self.spec,
+            self.columns,
         )
 
 

@@ -125,6 +125,7 @@ def lbfgs(
     data = model._prepare(x, y, sample_weight, class_weight)
     _deterministic(model)
     task = _Task(model, data)
+    model._column_names = data.columns
     losses: list[float] = []
 
     def after(intermediate_result: Any) -> None:

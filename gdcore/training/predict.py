@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from gdcore.data.arrays import as_inputs
 from gdcore.engine.fast_path import Again, plain
 from gdcore.engine.network import check_indices
 from gdcore.engine.weights import Weights
+from gdcore.frames import ColumnNames
 
 PREDICT_BATCH = 256
 
@@ -25,12 +28,16 @@ def check_batch_size(who: str, batch_size: Any, more: str = "") -> None:
 class Inference(Weights):
     """The part of a model that predicts."""
 
+    # Names of the columns of the frames that it was trained on, by what they were given for.
+    _column_names: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
     def predict(self, x: Any, batch_size: int = PREDICT_BATCH) -> Any:
         """What the network puts out.
 
         Parameters
         ----------
         x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
+            The columns of a frame are found by name if those of a frame were in training.
         batch_size : int
 
         Returns
@@ -56,7 +63,7 @@ class Inference(Weights):
             if found is not None:
                 return found
         check_batch_size("predict", batch_size)
-        inputs = as_inputs(x, self.input_names)
+        inputs = as_inputs(x, self.input_names, ColumnNames.of(self._column_names))
         network = self.network(inputs)
         check_indices(inputs, network)
         rows = len(inputs[0])
