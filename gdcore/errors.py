@@ -34,17 +34,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        ``" — did you mean 'adam'?"``, or ``""`` where nothing is near.
+        ``" (did you mean 'adam'?)"``, or ``""`` where nothing is near.
 
     Examples
     --------
     >>> did_you_mean("adm", ["sgd", "adam"])
-    " — did you mean 'adam'?"
+    " (did you mean 'adam'?)"
     >>> did_you_mean("xyz", ["sgd", "adam"])
     ''
     """
     word = _nearest(name, known)
-    return f" — did you mean {word!r}?" if word is not None else ""
+    return f" (did you mean {word!r}?)" if word is not None else ""
 
 
 def cut(text: object, most: int = 80) -> str:
@@ -60,13 +60,13 @@ def cut(text: object, most: int = 80) -> str:
     Examples
     --------
     >>> cut("short"), cut("a" * 50 + "b" * 50, 10)
-    ('short', 'aaaaa … bb')
+    ('short', 'aaaa ... b')
     """
     shown = str(text)
     if len(shown) <= most:
         return shown
-    last = (most - 3) // 3
-    return f"{shown[: most - 3 - last]} … {shown[-last:]}"
+    last = (most - 5) // 3
+    return f"{shown[: most - 5 - last]} ... {shown[-last:]}"
 
 
 def missing(what: str, extra: str, error: ImportError | None = None) -> ImportError:

@@ -204,7 +204,8 @@ class Model(Layer):
         ----------
         x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
             Numbers of any type, a file mapped into memory, or a SciPy sparse matrix; batches are
-            gathered from it as it lies.
+            gathered from it as it lies. A data frame of numbers is converted column by column, and
+            the names of its columns are remembered: later frames are put in the same order.
         y : array of n targets, or a tuple of arrays for several outputs
         batch_size : int or None
             Samples a step; 1 is stochastic descent, None or n full-batch descent.
@@ -223,7 +224,8 @@ class Model(Layer):
             Of initial weights (where there are none yet), order and dropout. The same seed gives the same bits, on any
             number of threads, in one call or in many.
         verbose : {"auto", 0, 1, 2}
-            Nothing, a progress bar, or a line for each epoch.
+            Nothing, a progress bar, or a line for each epoch. "auto" is a bar on a terminal or in a
+            notebook; elsewhere a line at gaps that double from 1 s to 10 min, and the last.
         resume_from : path, optional
             A checkpoint that `gd.Checkpoint` wrote, or its folder, of which the newest readable one
             is taken; an empty or missing folder begins anew. `epochs` counts from the very first.
@@ -272,6 +274,7 @@ class Model(Layer):
             from gdcore.checkpoints import resume
 
             resume(resume_from, run, seed)
+        engine.columns = data.columns
         return run.run()
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> float:

@@ -179,7 +179,7 @@ def test_config_round_trip():
 
 
 def test_shared_errors():
-    assert did_you_mean("Adm", ["adam", "sgd"]) == " — did you mean 'adam'?"
+    assert did_you_mean("Adm", ["adam", "sgd"]) == " (did you mean 'adam'?)"
     assert did_you_mean("zzz", ["adam"]) == ""
     line = "unknown optimizer 'adm': did you mean 'adam'? known: adam, sgd"
     assert str(unknown("optimizer", "adm", ["adam", "sgd"])) == line

@@ -7,6 +7,7 @@ import pytest
 from test_many import X, Y, make
 
 import gdcore as gd
+from gdcore.many import progress
 from gdcore.many.progress import Watch
 from gdcore.many.settings import expand
 
@@ -117,7 +118,7 @@ class Terminal:
 
 @pytest.mark.parametrize(
     ("verbose", "terminal", "lines"),
-    [(0, True, 0), ("auto", False, 0), (1, False, 6), (2, True, 6)],
+    [(0, True, 0), (1, False, 6), (2, True, 6)],
 )
 def test_watch_by_lines(verbose, terminal, lines, table):
     stream = Terminal(terminal)
@@ -128,6 +129,23 @@ def test_watch_by_lines(verbose, terminal, lines, table):
     watch.close()
     assert stream.text.count("\n") == lines
     assert not lines or stream.text.startswith("1/6  width=4, seed=0  val_loss ")
+
+
+def test_watch_in_a_log(table, monkeypatch):
+    """It counts at gaps that double, and at the end."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    stream = Terminal(False)
+    watch = Watch(6, "auto", stream)
+    for run in table:
+        now[0] += 0.5
+        watch.finished(run, "val_loss")
+        watch.show()
+    now[0] += 0.5
+    watch.close()
+    lines = stream.text.splitlines()
+    assert [line.split()[0] for line in lines] == ["2/6", "6/6"]
+    assert lines == ["2/6 models  1.0s  2.0s left", "6/6 models  3.0s"]
 
 
 def test_watch_on_a_terminal(table, monkeypatch):

@@ -113,11 +113,44 @@ def test_a_terminal_that_is_dumb_gets_plain_lines(monkeypatch):
     assert "\x1b" not in train(Terminal()).getvalue()
 
 
-@pytest.mark.parametrize(
-    ("stream", "verbose"), [(io.StringIO(), "auto"), (io.StringIO(), 0), (Terminal(), 0)]
-)
-def test_silence(stream, verbose):
-    assert train(stream, verbose=verbose).getvalue() == ""
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_silence(stream):
+    assert train(stream, verbose=0).getvalue() == ""
+
+
+def test_auto_prints_a_log_that_stays_short(clock):
+    """At gaps that double from 1 s to 10 min, within epochs too, and the last line."""
+    NOW[0] = 0.0
+    lines = train(io.StringIO(), epochs=600, verbose="auto").getvalue().splitlines()
+    seconds = [1, 3, 7, 15, 31, 63, 127, 255, 511, 1023, 1623, 2223, 2823, 3000]
+    assert [int(line.split()[1].split("/")[0]) for line in lines] == [-(-t // 5) for t in seconds]
+    assert lines[0].startswith("epoch 1/600 25%  loss 0.5123  accuracy 0.7500  250/s  39m59s left")
+    assert lines[3].startswith("epoch 3/600  loss 0.5123  accuracy 0.7500  val_loss 0.6000")
+    assert lines[-1].endswith(" in 50m00s")
+    assert not any("\r" in line or "\x1b" in line or "━" in line for line in lines)
+
+
+@pytest.mark.parametrize(("stream", "verbose"), [(io.StringIO, "auto"), (Terminal, 1)])
+def test_the_last_epoch_is_shown_whatever_ends_training(clock, stream, verbose):
+    out = stream()
+    shown = Progress(100, 1000, verbose, out)
+    for epoch in range(3):
+        NOW[0] += 0.01
+        shown.start_epoch()
+        shown.end_epoch(epoch, {"loss": float(epoch)})
+    shown.close()
+    assert out.getvalue().count("epoch 3/100 ") == 1 and "loss 2.0000" in out.getvalue()
+    shown.close()
+    assert out.getvalue().count("epoch 3/100 ") == 1
+
+
+def test_numbers_of_a_log_are_computed_for_its_lines_alone(clock):
+    computed = []
+    shown = Progress(1, 10_000, "auto", io.StringIO())
+    for rows in range(10_000):
+        NOW[0] += 0.001
+        shown.advance(0, rows, lambda: computed.append(1) or {"loss": 1.0})
+    assert len(computed) == 3
 
 
 def test_auto_draws_on_a_terminal(clock):

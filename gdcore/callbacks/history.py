@@ -10,6 +10,7 @@ import numpy as np
 from gdcore.callbacks.base import Callback, Logs, wrong_state
 from gdcore.callbacks.monitored import better
 from gdcore.show.html import sparkline, table_html
+from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +78,7 @@ class History(Callback):
         last = ", ".join(
             f"{k}={v[-1]:.4g}" for k, v in self.history.items() if v and np.ndim(v[-1]) == 0
         )
-        return f"<History of {len(self.epoch)} epochs: {last}>"
+        return shown(f"<History of {len(self.epoch)} epochs: {last}>")
 
     def _repr_html_(self) -> str:
         scalars = {k: v for k, v in self.history.items() if v and np.ndim(v[0]) == 0}

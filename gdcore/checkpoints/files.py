@@ -157,7 +157,7 @@ def _set(
         raise ValueError(
             "the checkpoint is of another model or optimizer: "
             + "; ".join(
-                f"{what} {', '.join(which[:4])}{' …' if len(which) > 4 else ''}"
+                f"{what} {', '.join(which[:4])}{' ...' if len(which) > 4 else ''}"
                 for what, which in (("it lacks", missing), ("it holds besides", more))
                 if which
             )

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from gdcore.cli.usage import UsageError
+from gdcore.text import shown
 
 __all__ = ["main"]
 
@@ -63,4 +64,4 @@ def _one_line(error: BaseException) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(shown(line, sys.stderr), file=sys.stderr, flush=True)

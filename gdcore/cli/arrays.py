@@ -18,6 +18,7 @@ from gdcore.cli.sources import Source, open_source
 from gdcore.cli.usage import UsageError
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.settings import budget
+from gdcore.text import shown
 
 __all__ = ["train_arrays"]
 
@@ -38,7 +39,8 @@ def train_arrays(args: argparse.Namespace) -> Outcome:
     model = network.model
     _compile(args, network, rows)
     if not args.quiet:
-        print(_head(args, source, network, rows, 0 if held is None else len(held[0])), flush=True)
+        head = _head(args, source, network, rows, 0 if held is None else len(held[0]))
+        print(shown(head), flush=True)
     # A test part is what the model is measured on, rows held out are what it is watched by.
     test = source.test if source.test is not None else held
     watched = held if held is not None else source.test
@@ -106,7 +108,7 @@ def _fit(
             validation_data=scaled,
             callbacks=[history],
             seed=args.seed,
-            verbose=0 if args.quiet else 1,
+            verbose=0 if args.quiet else "auto",
         )
     except KeyboardInterrupt:
         stopped = True

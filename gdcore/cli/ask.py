@@ -19,6 +19,7 @@ from gdcore.cli.usage import UsageError
 from gdcore.io import write_atomically
 from gdcore.tabular.heads import labels_of, probabilities_of
 from gdcore.tabular.report import scores_table
+from gdcore.text import shown
 
 __all__ = ["evaluate", "open_model", "predict"]
 
@@ -65,6 +66,7 @@ def predict(args: argparse.Namespace) -> int:
     elif args.out is not None:
         write_atomically(args.out, (line.encode() for line in _lines(names, columns, digits)))
     else:
+        _check_printable(names, columns)
         sys.stdout.writelines(_lines(names, columns, digits))
     return 0
 
@@ -110,6 +112,23 @@ def _table(model: gd.Model, x: np.ndarray, proba: bool) -> tuple[list[str], np.n
     )[labels][:, None]
 
 
+def _check_printable(names: Sequence[str], columns: np.ndarray) -> None:
+    """Answers are data, which is never spelt otherwise than it is.
+
+    Raises
+    ------
+    ValueError
+        If standard output has no characters for a name.
+    """
+    texts = [] if columns.dtype.kind == "f" else map(str, np.unique(columns))
+    for text in (*names, *texts):
+        if shown(text) != text:
+            raise ValueError(
+                f"{text!r} cannot be written in {sys.stdout.encoding}, the encoding of standard output: "
+                "write a file with --out, or set PYTHONIOENCODING=utf-8"
+            )
+
+
 def _lines(names: Sequence[str], columns: np.ndarray, digits: int) -> Iterable[str]:
     """The rows of a .csv; numbers that were computed in float32 have nine digits."""
     buffer = io.StringIO()
@@ -133,7 +152,7 @@ def evaluate(args: argparse.Namespace) -> int:
         gd.set_num_threads(args.threads)
     model = open_model(args.model)
     if not isinstance(model, gd.Model):
-        print(evaluate_table(model, check_table(args.data)))
+        print(shown(evaluate_table(model, check_table(args.data))))
         return 0
     if not model.compiled:
         raise ValueError(
@@ -141,6 +160,6 @@ def evaluate(args: argparse.Namespace) -> int:
         )
     x, y, note = answers(args.data, model.info)
     got = model.evaluate(x, y)
-    print(f"{args.data}: {len(x):,} samples" + (f" ({note})" if note else ""))
+    print(shown(f"{args.data}: {len(x):,} samples" + (f" ({note})" if note else "")))
     print(scores_table({"": got}, header=False))
     return 0

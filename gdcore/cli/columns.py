@@ -67,7 +67,7 @@ def class_numbers(y: Sequence[Any] | np.ndarray, classes: Sequence[str], what: s
             as_number = number(value)
             name = class_name(np.float64(as_number)) if as_number is not None else name
         if name not in place:
-            shown = ", ".join(classes[:12]) + (", …" if len(classes) > 12 else "")
+            shown = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
             raise ValueError(
                 f"{what}: row {i} is {class_name(value)!r}, which training never "
                 f"saw{did_you_mean(name, place)}, "

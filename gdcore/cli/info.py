@@ -15,6 +15,7 @@ import numpy as np
 import gdcore as gd
 from gdcore import _core, runtime
 from gdcore.tabular.model import KEY
+from gdcore.text import shown
 
 __all__ = ["facts", "run"]
 
@@ -33,11 +34,11 @@ def run(args: argparse.Namespace) -> int:
     if args.model is not None:
         from gdcore.cli.ask import open_model
 
-        print(_described(args.model, open_model(args.model)))
+        print(shown(_described(args.model, open_model(args.model))))
         return 0
     found = facts()
     width = max(map(len, found))
-    print("\n".join(f"{name:{width}}  {text}" for name, text in found.items()))
+    print(shown("\n".join(f"{name:{width}}  {text}" for name, text in found.items())))
     return 0
 
 
@@ -74,7 +75,7 @@ def _openmp() -> str:
 def _runtimes() -> list[str]:
     """Files of the OpenMP libraries in this process: more than one is a cause of trouble."""
     try:
-        lines = Path("/proc/self/maps").read_text().splitlines()
+        lines = os.fsdecode(Path("/proc/self/maps").read_bytes()).splitlines()
     except OSError:
         return []
     files = {
@@ -115,7 +116,7 @@ def _described(path: str, model: Any) -> str:
             lines += _trained(known.pop("source", None), known)
         classes = info.get("classes")
         if isinstance(classes, list):
-            more = ", …" if len(classes) > 20 else ""
+            more = ", ..." if len(classes) > 20 else ""
             lines.append(f"classes: {', '.join(map(str, classes[:20]))}{more}")
         lines += [*_scores(info, "results"), ""]
     head = f"{path}: a model of {task}, trained for {epochs} epochs"

@@ -26,6 +26,7 @@ from gdcore.tabular.report import scores_table
 from gdcore.tabular.settings import budget
 from gdcore.tabular.table import SettingError
 from gdcore.tabular.training import apart, score
+from gdcore.text import shown
 
 __all__ = ["check_table", "evaluate_table", "predict_table", "train_table"]
 
@@ -62,7 +63,8 @@ def told(command: str) -> Iterator[None]:
 
         def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
             if issubclass(category, TableWarning):
-                print(f"gdcore {command}: {message}", file=sys.stderr, flush=True)
+                line = shown(f"gdcore {command}: {message}", sys.stderr)
+                print(line, file=sys.stderr, flush=True)
             else:
                 other(message, category, *rest, **more)
 
@@ -102,7 +104,7 @@ class Head(Callback):
             str(table),
             "",
         ]
-        print("\n".join(lines), flush=True)
+        print(shown("\n".join(lines)), flush=True)
 
 
 def train_table(args: argparse.Namespace) -> Outcome:
@@ -135,7 +137,10 @@ def _fit(args: argparse.Namespace) -> Outcome:
     begin, stopped, results = time.monotonic(), False, ""
     try:
         model.fit(
-            table, target, callbacks=[] if args.quiet else [head], verbose=0 if args.quiet else 1
+            table,
+            target,
+            callbacks=[] if args.quiet else [head],
+            verbose=0 if args.quiet else "auto",
         )
     except KeyboardInterrupt:
         if "network" not in model.__dict__ or model.network.steps_done == 0:
@@ -186,7 +191,7 @@ def _column(path: str, names: list[str], text: str, option: str) -> str:
     if re.fullmatch(r"-?\d+", text) and -len(names) <= int(text) < len(names):
         return names[int(text)]
     hint = "" if len(names) > 1 else "; is it another --delimiter?"
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     raise UsageError(
         f"{path}: {option} {text!r} is not a column{did_you_mean(text, names)}, expected one of "
         f"{shown}{hint}"

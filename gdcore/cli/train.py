@@ -10,6 +10,7 @@ from pathlib import Path
 import gdcore as gd
 from gdcore.cli.sources import kind_of
 from gdcore.cli.usage import UsageError
+from gdcore.text import shown
 
 __all__ = ["run"]
 
@@ -28,10 +29,11 @@ def run(args: argparse.Namespace) -> int:
     if outcome.stopped:
         done = f"after {outcome.steps:,} steps ({outcome.epochs} epochs)"
         saved = f"; the model is saved in {args.out}" if args.out else ""
-        print(f"gdcore train: interrupted {done}{saved}", file=sys.stderr, flush=True)
+        line = f"gdcore train: interrupted {done}{saved}"
+        print(shown(line, sys.stderr), file=sys.stderr, flush=True)
         return 130
     if not args.quiet:
-        print(f"{outcome.results}\n\n{outcome.facts(made)}", flush=True)
+        print(shown(f"{outcome.results}\n\n{outcome.facts(made)}"), flush=True)
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from gdcore.errors import did_you_mean, unknown
+from gdcore.text import shown
 
 __all__ = [
     "Parser",
@@ -34,10 +35,8 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        print(
-            f"{self.prog}: {message.removeprefix('argument ')} (see {self.prog} --help)",
-            file=sys.stderr,
-        )
+        line = f"{self.prog}: {message.removeprefix('argument ')} (see {self.prog} --help)"
+        print(shown(line, sys.stderr), file=sys.stderr)
         sys.exit(2)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:

@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.sparse import SparseRows, is_sparse
+from gdcore.errors import cut
+from gdcore.frames import ColumnNames, Frame, frame_of
 
 READABLE = {"uint8", "int32", "int64", "float32", "float64"}
 # What is gathered from as it lies, and converted batch by batch.
 GATHERED = READABLE | {"int8", "uint16", "int16", "uint32", "float16"}
 LARGE = 1 << 28  # bytes from which on a copy is worth a warning
+
+ABSENT = {"NAType", "NaTType"}  # types that stand for a value that is missing, in pandas
 
 
 Rows = np.ndarray | SparseRows
@@ -27,25 +31,72 @@ def is_masked_array(data: Any) -> bool:
     return ma is not None and isinstance(data, ma.MaskedArray)
 
 
-def as_array(data: Any, what: str, by_rows: bool = False) -> np.ndarray:
+def as_array(
+    data: Any, what: str, by_rows: bool = False, columns: ColumnNames | None = None
+) -> np.ndarray:
     """Data as a C-contiguous array of uint8, int32, int64, float32 or float64.
 
     It is not copied if it is one.
 
     Parameters
     ----------
-    data : array, nested sequence of numbers, or anything with `__array__` or `__dlpack__`
+    data : array, data frame, nested sequence of numbers, or anything with `__array__` or `__dlpack__`
     what : str
         What the error calls it.
     by_rows : bool
         Let it be of any type of `GATHERED`, and its rows lie apart, each of them contiguous.
+    columns : ColumnNames, optional
+        The order in which the columns of a frame are wanted.
 
     Raises
     ------
     TypeError
         If it does not hold numbers.
     ValueError
-        If it is ragged.
+        If it is ragged, or a frame has other columns than those that are known.
+    """
+    frame = None if isinstance(data, np.ndarray) else frame_of(data, what)
+    if frame is not None:
+        order = None if columns is None else columns.order(what, frame.names)
+        array = _stacked(frame, order, what)
+    else:
+        array = _numbers(data, what)
+    kind = array.dtype.kind
+    wanted: np.dtype[Any]
+    if kind == "b":
+        wanted = np.dtype(np.uint8)
+    elif array.dtype.newbyteorder("=").name in READABLE:
+        wanted = array.dtype.newbyteorder("=")
+    elif kind == "f":
+        wanted = np.dtype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+    else:
+        wanted = np.dtype(np.int32 if array.dtype.itemsize < 4 else np.int64)
+        if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+            raise ValueError(f"{what} holds {array.max()}, beyond the range of int64")
+    if kind == "b":
+        array = array.view(np.uint8)
+    if array.dtype == wanted and array.flags.c_contiguous and array.dtype.isnative:
+        return array
+    if by_rows and array.dtype.isnative and array.dtype.name in GATHERED and in_rows(array):
+        return array
+    if array.nbytes >= LARGE:
+        warnings.warn(
+            f"{what} ({array.nbytes >> 20} MiB of {array.dtype}, "
+            f"{'C' if array.flags.c_contiguous else 'not C'}-contiguous) is copied to C-contiguous "
+            f"{wanted}: "
+            "pass it that way to save the copy",
+            stacklevel=4,
+        )
+    return np.ascontiguousarray(array, dtype=wanted)
+
+
+def _numbers(data: Any, what: str) -> np.ndarray:
+    """Data as an array of real numbers of any type, copied only if it has to be.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_array`.
     """
     if is_masked_array(data) and np.ma.is_masked(data):
         raise ValueError(
@@ -78,47 +129,107 @@ def as_array(data: Any, what: str, by_rows: bool = False) -> np.ndarray:
             "give every row the same length"
         ) from None
     kind = array.dtype.kind
+    if kind == "O" and array.ndim:
+        # In another library's column None is a number that is missing, in a list it is a mistake.
+        array = from_objects(array, what, not isinstance(data, np.ndarray | Sequence))
+        kind = array.dtype.kind
     if kind in "OSU":
-        sample: Any = array.flat[0] if array.size else ""
-        sample = sample.item() if isinstance(sample, np.generic) else sample
-        raise TypeError(
-            f"{what} holds {'text' if kind in 'SU' or isinstance(sample, str) else 'objects'} such "
-            f"as {sample!r}: "
-            "expected numbers; number the categories first, for example with "
-            "np.unique(values, return_inverse=True)[1]"
-        )
+        raise no_number(array.flat[0] if array.size else "", what)
     if kind == "c":
         raise TypeError(
             f"{what} is complex ({array.dtype}): expected real numbers; take .real or .imag"
         )
     if kind not in "fiub":
         raise TypeError(f"{what} has the dtype {array.dtype}: expected real numbers")
-    wanted: np.dtype[Any]
-    if kind == "b":
-        wanted = np.dtype(np.uint8)
-    elif array.dtype.newbyteorder("=").name in READABLE:
-        wanted = array.dtype.newbyteorder("=")
-    elif kind == "f":
-        wanted = np.dtype(np.float32 if array.dtype.itemsize < 4 else np.float64)
-    else:
-        wanted = np.dtype(np.int32 if array.dtype.itemsize < 4 else np.int64)
-        if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-            raise ValueError(f"{what} holds {array.max()}, beyond the range of int64")
-    if kind == "b":
-        array = array.view(np.uint8)
-    if array.dtype == wanted and array.flags.c_contiguous and array.dtype.isnative:
-        return array
-    if by_rows and array.dtype.isnative and array.dtype.name in GATHERED and in_rows(array):
-        return array
-    if array.nbytes >= LARGE:
-        warnings.warn(
-            f"{what} ({array.nbytes >> 20} MiB of {array.dtype}, "
-            f"{'C' if array.flags.c_contiguous else 'not C'}-contiguous) is copied to C-contiguous "
-            f"{wanted}: "
-            "pass it that way to save the copy",
-            stacklevel=4,
-        )
-    return np.ascontiguousarray(array, dtype=wanted)
+    return array
+
+
+def no_number(value: Any, what: str) -> TypeError:
+    """The error of text, or of another object, among numbers."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return TypeError(
+        f"{what} holds {'text' if isinstance(value, str | bytes) else 'objects'} such "
+        f"as {cut(repr(value))}: "
+        "expected numbers; number the categories first, for example with "
+        "np.unique(values, return_inverse=True)[1]"
+    )
+
+
+def from_objects(array: np.ndarray, what: str, missing: bool = False) -> np.ndarray:
+    """Numbers that lie about as Python objects, as an array of numbers.
+
+    Parameters
+    ----------
+    array : ndarray of objects
+        Numbers and truth values of Python, NumPy, `decimal` and `fractions`. Pandas' NA is NaN.
+    what : str
+        What the error calls it.
+    missing : bool
+        Whether None is NaN, too.
+
+    Returns
+    -------
+    ndarray
+        Of whole numbers or truth values if all are, else of floats.
+
+    Raises
+    ------
+    TypeError
+        If something else is among them: it is named.
+    ValueError
+        If a number is beyond the range of float64.
+
+    Examples
+    --------
+    >>> from_objects(np.array([0.5, True, 3], dtype=object), "X")
+    array([0.5, 1. , 3. ])
+    """
+    from decimal import Decimal  # rarely met, and every import counts
+    from numbers import Real
+
+    values = array.reshape(-1).tolist()
+    kinds = set(map(type, values))
+    absent = {k for k in kinds if k.__name__ in ABSENT or (missing and k is type(None))}
+    strange = {k for k in kinds - absent if not issubclass(k, Real | np.bool_ | Decimal)}
+    if strange:
+        raise no_number(next(v for v in values if type(v) in strange), what)
+    if not absent:
+        found = np.array(values)
+        if found.dtype.kind in "biuf":
+            return found.reshape(array.shape)
+    try:
+        floats = [np.nan if type(v) in absent else float(v) for v in values]
+    except OverflowError:
+        raise ValueError(f"{what} holds a number beyond the range of float64") from None
+    return np.array(floats, np.float64).reshape(array.shape)
+
+
+def _stacked(frame: Frame, order: Sequence[int] | None, what: str) -> np.ndarray:
+    """The columns of a frame, converted one by one, side by side.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_array`; the message names the column.
+    """
+    places = range(len(frame.columns)) if order is None else order
+    columns = []
+    for i in places:
+        named = f"column {cut(frame.names[i], 40)!r} of {what}"
+        column = _numbers(frame.columns[i], named)
+        if column.ndim != 1:
+            raise ValueError(f"{named} holds arrays of shape {column.shape[1:]}: expected numbers")
+        columns.append(column)
+    kinds = {c.dtype for c in columns}
+    if order is None and len(kinds) == 1:
+        whole = np.asarray(frame.whole)  # a view, where one block of memory holds all columns
+        if whole.dtype in kinds:
+            return whole
+    kind = np.result_type(*kinds) if kinds else np.dtype(np.float64)
+    made = np.empty((len(frame.whole), len(columns)), kind)
+    for i, column in enumerate(columns):
+        made[:, i] = column
+    return made
 
 
 def in_rows(array: np.ndarray) -> bool:
@@ -139,7 +250,7 @@ def mapping_of(array: Rows) -> mmap.mmap | None:
     return base if isinstance(base, mmap.mmap) else None
 
 
-def as_rows(data: Any, what: str) -> Rows:
+def as_rows(data: Any, what: str, columns: ColumnNames | None = None) -> Rows:
     """Data as samples can be gathered from: an array of contiguous rows, or sparse rows.
 
     Raises
@@ -148,7 +259,7 @@ def as_rows(data: Any, what: str) -> Rows:
         As `as_array`, and if the indices of a sparse matrix are not within it.
     """
     if not is_sparse(data):
-        return as_array(data, what, by_rows=True)
+        return as_array(data, what, True, columns)
     if len(data.shape) != 2:
         raise ValueError(f"{what} is a sparse array of shape {data.shape}: expected (n, features)")
     csr = data.tocsr()
@@ -193,13 +304,14 @@ def not_finite(what: str, value: Any, at: Sequence[int]) -> ValueError:
     )
 
 
-def as_inputs(x: Any, names: Sequence[str]) -> list[Rows]:
+def as_inputs(x: Any, names: Sequence[str], columns: ColumnNames | None = None) -> list[Rows]:
     """The arrays of a model's inputs, in their order.
 
     Parameters
     ----------
-    x : array or sparse matrix for one input; list or tuple of them, or dict by name, for several
+    x : array, frame or sparse matrix for one input; list or tuple of them, or dict by name, for several
     names : names of the inputs
+    columns : the order in which the columns of frames are wanted, optional
 
     Raises
     ------
@@ -224,7 +336,7 @@ def as_inputs(x: Any, names: Sequence[str]) -> list[Rows]:
             "give a tuple, or a dict by name"
         )
     what = ["X"] if len(names) == 1 else [f"X[{n!r}]" for n in names]
-    arrays = [as_rows(p, w) for p, w in zip(parts, what, strict=True)]
+    arrays = [as_rows(p, w, columns) for p, w in zip(parts, what, strict=True)]
     for a, w in zip(arrays, what, strict=True):
         if a.ndim == 0:
             raise ValueError(

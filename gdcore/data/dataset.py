@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +29,14 @@ class Data:
     targets : list of arrays
     weights : array or None
     spec : what the targets look like
+    columns : names of the columns of frames, by what they were given for
     """
 
     inputs: list[Rows]
     targets: list[np.ndarray]
     weights: np.ndarray | None = None
     spec: tuple[TargetSpec, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -57,4 +60,5 @@ class Data:
             [a[rows] for a in self.targets],
             None if self.weights is None else self.weights[rows],
             self.spec,
+            self.columns,
         )

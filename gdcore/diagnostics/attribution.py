@@ -12,6 +12,8 @@ from gdcore import ops
 from gdcore.callbacks import better, monitored
 from gdcore.data.arrays import Rows, as_array
 from gdcore.diagnostics.shadow import Shadow
+from gdcore.engine.engine import engine_of
+from gdcore.frames import ColumnNames
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import REAL
 from gdcore.graph.phases import specialize
@@ -44,6 +46,10 @@ class _Slopes:
                 "use permutation_importance"
             )
         (output, *_), _ = specialize(network.outputs[:1], training=False)
+        several = len(network.inputs) > 1
+        self.orders = [
+            shadow.orders.get(f"X[{n!r}]" if several else "X") for n in network.input_names
+        ]
         self.width = fixed_shape(output.shape[1:], "the output")
         select = input_value(output.shape, "select")
         self.leaves = [*network.inputs, select]
@@ -85,8 +91,12 @@ class _Slopes:
         return [np.concatenate(kept) for kept in made]
 
     def shaped(self, arrays: list[np.ndarray]) -> Any:
-        """As the model takes its inputs."""
+        """As the inputs were given: columns of a frame in the order of the frame."""
         names = self.shadow.network.input_names
+        arrays = [
+            a if o is None else a[:, np.argsort(o)]
+            for a, o in zip(arrays, self.orders, strict=True)
+        ]
         return arrays[0] if len(arrays) == 1 else dict(zip(names, arrays, strict=True))
 
 
@@ -174,9 +184,10 @@ def integrated_gradients(
     if len(given) != len(inputs):
         raise ValueError(f"baseline has {len(given)} arrays and the model {len(inputs)} inputs")
     bases = []
-    for b, a in zip(given, inputs, strict=True):
+    for b, a, order in zip(given, inputs, slopes.orders, strict=True):
         try:
-            bases.append(np.broadcast_to(np.asarray(b, np.float64), a.shape))
+            base = np.broadcast_to(np.asarray(b, np.float64), a.shape)
+            bases.append(base if order is None else base[:, order])
         except ValueError:
             raise ValueError(
                 f"baseline of shape {np.shape(b)} for an input of shape {a.shape}: expected one "
@@ -278,7 +289,7 @@ def permutation_importance(
     repeats : int
         Shuffles of each column.
     names : sequence of str, optional
-        Of the columns; a frame brings its own.
+        Of the columns of `x`; those of the frame that is given or was trained on, if None.
     seed : int
 
     Returns
@@ -305,20 +316,24 @@ def permutation_importance(
     """
     positive("permutation_importance repeats", repeats)
     parts: dict[str, np.ndarray]
+    columns = ColumnNames.of(engine_of(model).columns)
     if isinstance(x, Mapping):
-        parts = {str(k): as_array(v, f"X[{k!r}]") for k, v in x.items()}
+        what = "X" if len(x) == 1 else "X[{!r}]"
+        parts = {str(k): as_array(v, what.format(k), columns=columns) for k, v in x.items()}
         found = list(parts)
     else:
-        array = as_array(x, "X")
+        array = as_array(x, "X", columns=columns)
         if array.ndim != 2:
             raise ValueError(
                 f"permutation_importance of X of shape {array.shape}: expected (n, columns), or "
                 "a dict of arrays; for images use input_gradients"
             )
-        found = [str(c) for c in getattr(x, "columns", range(array.shape[1]))]
+        found = list(columns.known.get("X", map(str, range(array.shape[1]))))
     labels = found if names is None else [str(n) for n in names]
     if len(labels) != len(found):
         raise ValueError(f"names has {len(labels)} entries: expected {len(found)}, one a column")
+    if names is not None and "X" in columns.orders:  # the columns lie as the model knows them
+        labels = [labels[i] for i in columns.orders["X"]]
 
     def worth(data: Any) -> float:
         got = model.evaluate(data, y, sample_weight=sample_weight)

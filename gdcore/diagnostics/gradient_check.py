@@ -23,6 +23,7 @@ from gdcore.losses import Loss
 from gdcore.model import Model
 from gdcore.random import Stream
 from gdcore.show.summary import table
+from gdcore.text import shown
 
 __all__ = ["GradientCheck", "TensorCheck", "check_gradient"]
 
@@ -122,7 +123,7 @@ class GradientCheck:
         for t in self.tensors:
             said = "zero" if t.zero else "" if t.error <= self.tolerance else "wrong"
             rows.append((t.name, f"{t.error:.1e}", f"{t.checked}", f"{t.skipped or ''}", said))
-        return f"{head}\n\n{table(rows, '<>>><')}"
+        return shown(f"{head}\n\n{table(rows, '<>>><')}")
 
     __repr__ = __str__
 

@@ -11,6 +11,7 @@ from gdcore.data.dataset import Data
 from gdcore.engine.engine import engine_of
 from gdcore.engine.network import check_indices
 from gdcore.engine.steps import Builder
+from gdcore.frames import ColumnNames
 from gdcore.random import fresh_seed
 from gdcore.training.prepare import prepare
 
@@ -44,6 +45,8 @@ class Shadow:
     Attributes
     ----------
     data : Data
+    orders : dict of str to list of int
+        Where the model's columns lie in frames that had another order, without targets.
     network : Network
     memory : Parameters
     builder : Builder
@@ -61,6 +64,7 @@ class Shadow:
         seed: int | None = None,
         supervised: bool = False,
     ) -> None:
+        self.orders: dict[str, list[int]] = {}
         engine = engine_of(model)
         first, spec = not engine.traced, engine.target_spec
         try:
@@ -69,7 +73,9 @@ class Shadow:
             elif supervised or y is not None:
                 self.data = prepare(engine, x, y, sample_weight)
             else:
-                self.data = Data(as_inputs(x, engine.input_names), [])
+                columns = ColumnNames.of(engine.columns)
+                self.data = Data(as_inputs(x, engine.input_names, columns), [])
+                self.orders = columns.orders
             self.network: Network = engine.network(self.data.inputs)
             check_indices(self.data.inputs, self.network)
             self.memory = engine.detached(optimizer)

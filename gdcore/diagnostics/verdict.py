@@ -14,6 +14,7 @@ import numpy as np
 
 from gdcore.diagnostics.statistics import LayerStatistics, Snapshot
 from gdcore.show.summary import table
+from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +133,7 @@ class Report:
         lines = [f"  {f.kind}: {f.text}\n    → {f.advice}" for f in self.findings]
         if not self.findings:
             lines = [f"  {_well(at)}"]
-        return "\n".join([head, *lines, "", table(_rows(at), "<<>>>>>>")])
+        return shown("\n".join([head, *lines, "", table(_rows(at), "<<>>>>>>")]))
 
     __repr__ = __str__
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +69,8 @@ class Engine:
         The steps that were made, by what they are for.
     target_spec : tuple of TargetSpec
         What the last targets looked like.
+    columns : mapping of str to tuple of str
+        Names of the columns of the frames that it was trained on, by what they were given for.
     count : StepCount
     epochs_done : int
         How far training has come.
@@ -89,6 +91,7 @@ class Engine:
         self.steps: dict[Any, Step] = {}
         self.target_spec: tuple[TargetSpec, ...] = ()
         self.info: dict[str, Any] = {}
+        self.columns: Mapping[str, tuple[str, ...]] = {}
         self.known_seed: int | None = None
         self.epochs_done = 0
         self.count = StepCount()

@@ -16,6 +16,7 @@ KEPT = (
     "freezing",
     "target_spec",
     "info",
+    "columns",
     "known_seed",
     "epochs_done",
     "stop_training",

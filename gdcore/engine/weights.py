@@ -61,7 +61,7 @@ def load_state_dict(engine: Engine, state: Mapping[str, Any], strict: bool = Tru
         raise ValueError(
             "load_state_dict: "
             + "; ".join(
-                f"{what} {', '.join(map(repr, names[:5]))}{' …' if len(names) > 5 else ''}"
+                f"{what} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
                 for what, names in (("missing", missing), ("unknown", extra))
                 if names
             )

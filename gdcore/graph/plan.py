@@ -21,6 +21,7 @@ from gdcore.graph.lower import lower
 from gdcore.graph.place import ARENA, Place, Placement, element_bytes, place
 from gdcore.graph.registry import apply
 from gdcore.graph.simplify import simplify
+from gdcore.text import shown
 
 CODES = Codes(
     {name: i for i, name in enumerate(_core.map_op_names())},
@@ -95,7 +96,7 @@ class Plan:
         return ", ".join(dict.fromkeys(map(self.where, values)))
 
     def __str__(self) -> str:
-        rows = [("", "op", "writes", "reads", "FLOPs", "bytes")]
+        rows: list[tuple[str, ...]] = [("", "op", "writes", "reads", "FLOPs", "bytes")]
         for i, ins in enumerate(self.instructions):
             writes, reads, text = list(ins.writes), list(ins.reads), short_chain(ins.text)
             if ins.kernel not in ("map", text):
@@ -117,6 +118,7 @@ class Plan:
                     f"{self.traffic(ins, self.batch):,}",
                 )
             )
+        rows = [tuple(map(shown, row)) for row in rows]
         widths = [max(len(r[c]) for r in rows) for c in range(4)]
         lines = [
             "  ".join(
@@ -134,7 +136,7 @@ class Plan:
             f"{len(self.instructions)} instructions, batch ≤ {self.batch}, float{self.bits}, arena "
             f"{self.placement.arena_bytes:,} bytes, {self.flops(self.batch):,} FLOPs a step"
         )
-        return "\n".join([head, *lines])
+        return "\n".join([shown(head), *lines])
 
     def _repr_html_(self) -> str:
         text = str(self).replace("&", "&amp;").replace("<", "&lt;")

@@ -30,7 +30,7 @@ def _window(attrs: Mapping[str, Any], image: Sequence[int]) -> tuple[int, int]:
     top, bottom, left, right = attrs["padding"]
     if min(kh, kw, sh, sw, dh, dw) < 1 or min(top, bottom, left, right) < 0:
         raise ValueError(
-            f"a window of {kh}×{kw}, strides {sh}×{sw}, dilation {dh}×{dw}, padding "
+            f"a window of {kh} x {kw}, strides {sh} x {sw}, dilation {dh} x {dw}, padding "
             f"{attrs['padding']}: sizes must be at least 1 and padding at least 0"
         )
     oh = (image[0] + top + bottom - dh * (kh - 1) - 1) // sh + 1
@@ -43,7 +43,7 @@ def _unfold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     oh, ow = _window(attrs, (h, w))
     if oh < 1 or ow < 1:
         raise ValueError(
-            f"a window of {attrs['kernel']} does not fit into an image of {h}×{w}: make the window "
+            f"a window of {attrs['kernel']} does not fit into an image of {h} x {w}: make the window "
             "smaller or pad the image"
         )
     kh, kw = attrs["kernel"]
@@ -55,7 +55,7 @@ def _fold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     oh, ow = _window(attrs, (h, w))
     if values[0].shape != (batch, oh, ow, kh * kw, c):
         raise ValueError(
-            f"fold of shape {values[0].shape} to images of {h}×{w}×{c}: "
+            f"fold of shape {values[0].shape} to images of {h} x {w} x {c}: "
             f"expected {(batch, oh, ow, kh * kw, c)}"
         )
     return (batch, h, w, c)

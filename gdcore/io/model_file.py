@@ -62,6 +62,7 @@ def save(
         "steps_done": model.steps_done,
         "epochs_done": model.epochs_done,
         "info": model.info,
+        "columns": {what: list(names) for what, names in engine_of(model).columns.items()},
     }
     try:
         text = json.dumps(description, allow_nan=False)
@@ -224,6 +225,7 @@ def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
     if not isinstance(info, dict):
         raise bad("'info'", info, "an object")
     model.info = info
+    engine_of(model).columns = _columns(data.get("columns", {}))
     seed = data.get("seed")
     if not isinstance(seed, str) or not seed.isdigit() or int(seed) >= 2**64:
         raise bad("'seed'", seed, "a whole number below 2**64 as text")
@@ -242,6 +244,15 @@ def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
             )
         own[...] = array
     return model
+
+
+def _columns(data: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(data, dict) or not all(
+        isinstance(names, list) and all(isinstance(n, str) for n in names)
+        for names in data.values()
+    ):
+        raise bad("'columns'", data, "names of columns by input")
+    return {what: tuple(names) for what, names in data.items()}
 
 
 def _one(outputs: list[Value]) -> Any:

@@ -20,6 +20,7 @@ from gdcore.lab.networks import mlp
 from gdcore.lab.results import Comparison, Run
 from gdcore.layers.dense import positive
 from gdcore.model import Model
+from gdcore.text import shown
 
 __all__ = ["compare"]
 
@@ -143,7 +144,8 @@ def compare(
             more = list(callbacks()) if callbacks is not None else []
             runs.append(_run(model, x, y, combination, seed, fit | held, more, target))
         if verbose:
-            print(Comparison(names, runs).line(combination), file=sys.stderr, flush=True)
+            line = Comparison(names, runs).line(combination)
+            print(shown(line, sys.stderr), file=sys.stderr, flush=True)
     return Comparison(names, runs)
 
 

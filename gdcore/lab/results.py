@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore.callbacks import better
 from gdcore.show.summary import table
+from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,7 +200,7 @@ class Comparison:
         rows = self._text()
         align = "<" * len(self.settings) + ">" * (len(rows[0]) - len(self.settings))
         best = ", ".join(f"{s}={setting_text(self.best[s])}" for s in self.settings)
-        return f"{table(rows, align)}\n\nbest {self.judged.replace('_', ' ')}: {best}"
+        return shown(f"{table(rows, align)}\n\nbest {self.judged.replace('_', ' ')}: {best}")
 
     __repr__ = __str__
 

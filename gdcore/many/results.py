@@ -15,6 +15,7 @@ from gdcore.callbacks import History, better
 from gdcore.errors import missing
 from gdcore.model import Model
 from gdcore.show.progress import number
+from gdcore.text import shown
 
 SHOWN = 20  # rows of a printed table, from the best down
 
@@ -294,12 +295,12 @@ class Results(Sequence[Run]):
 
     def __repr__(self) -> str:
         head, rows = self._cells()
-        widths = [max(len(line[c]) for line in [head, *rows]) for c in range(len(head))]
+        cells = [[shown(cell) for cell in line] for line in [head, *rows]]
+        widths = [max(len(line[c]) for line in cells) for c in range(len(head))]
         lines = [
-            "  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True))
-            for line in [head, *rows]
+            "  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in cells
         ]
-        return "\n".join([self._title(), *lines])
+        return "\n".join([shown(self._title()), *lines])
 
     def _repr_html_(self) -> str:
         head, rows = self._cells()

@@ -9,6 +9,7 @@ from typing import Any
 from gdcore.callbacks import Callback
 from gdcore.data.arrays import as_inputs
 from gdcore.engine.engine import engine_of
+from gdcore.frames import ColumnNames
 from gdcore.many.data import Folded, Plain
 from gdcore.many.keeping import folders
 from gdcore.many.progress import Watch
@@ -67,7 +68,8 @@ def fit_many(
     keep : {"all", "best"}
         Which models stay in memory; histories and numbers always do.
     verbose : {"auto", 0, 1, 2}
-        Nothing, one line that counts, or a line for each model.
+        Nothing, one line that counts, or a line for each model. "auto" counts on a terminal, and
+        elsewhere prints the count at gaps that double from 1 s to 10 min, and at the end.
     checkpoints : path, optional
         A folder in which each model keeps its checkpoints, in one of its own that is named by its
         setting. The same call once more, after the process was killed or with more settings or
@@ -110,11 +112,12 @@ def fit_many(
         raise ValueError("fit_many got cv and validation data: expected one of them")
     given = make_jobs(settings, {"seed": 0, "batch_size": None, "epochs": 0}, None)[0]
     first = made(model_fn, given)
-    inputs = as_inputs(x, first.input_names)
+    columns = ColumnNames()
+    inputs = as_inputs(x, first.input_names, columns)
     shared: Any = (
         inputs[0] if len(inputs) == 1 else dict(zip(first.input_names, inputs, strict=True))
     )
-    data = prepare(engine_of(first), shared, y, sample_weight, class_weight)
+    data = prepare(engine_of(first), shared, y, sample_weight, class_weight, columns=columns.known)
     several = len(data.targets) > 1
     folds = None
     if cv is not None:
@@ -146,6 +149,8 @@ def fit_many(
         Plain(plain) if folds is None else Folded(shared, y, sample_weight, several, folds, jobs)
     )
     places = None if checkpoints is None else folders(checkpoints, jobs)
-    work = Work(model_fn, callbacks, options, source, results, keep, jobs, first, places)
+    work = Work(
+        model_fn, callbacks, options, source, results, keep, jobs, first, places, data.columns
+    )
     work.run(Watch(len(jobs), verbose))
     return results

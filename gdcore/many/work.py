@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,11 @@ class Work:
         jobs: Sequence[Job],
         first: Model,
         folders: Sequence[Path] | None,
+        columns: Mapping[str, tuple[str, ...]],
     ) -> None:
         self.model_fn, self.callbacks, self.options = model_fn, callbacks, options
         self.source, self.results, self.keep = source, results, keep
-        self.folders = folders
+        self.folders, self.columns = folders, columns
         # Fold by fold, so that few copies of the data are there at a time.
         self.waiting = sorted(jobs, key=lambda j: (j.fold or 0, j.number))[::-1]
         self.first: Model | None = first
@@ -98,6 +99,9 @@ class Work:
                     watch.finished(run, self.results.monitor)
                 shown += len(new)
                 watch.show()
+            for run in self.finished[shown:]:
+                watch.finished(run, self.results.monitor)
+            watch.show()
         except KeyboardInterrupt:
             raise Interrupted(self.results) from None
         finally:
@@ -141,6 +145,7 @@ class Work:
                         "model_fn returned the same model twice: expected a new one at each call"
                     )
                 self.seen[id(model)] = model
+            engine_of(model).columns = self.columns  # which the shared arrays have not
             watchers = [] if self.callbacks is None else list(self.callbacks(**job.setting))
             arguments = {**self.options, **data, **job.fit, "callbacks": watchers}
             if self.folders is not None:

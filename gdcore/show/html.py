@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gdcore.text import shown
+
 SIDES = {"<": "left", ">": "right"}
 COLOURS = ("#0072B2", "#D55E00")
 
@@ -36,8 +38,16 @@ class Columns(str):
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
-        return str(self)
+    def __new__(cls, text: str) -> Columns:
+        return super().__new__(cls, shown(text))  # for those who add to it, and print the sum
+
+    def __str__(self) -> str:
+        return shown(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(shown(self), spec)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return preformatted(self)

@@ -12,6 +12,7 @@ from gdcore.graph.ir import Shape, topological
 from gdcore.layers.base import Layer, Parameter, Variable
 from gdcore.show.flops import by_layer, by_name
 from gdcore.show.html import Columns
+from gdcore.text import shown
 
 __all__ = ["amount", "summary", "table"]
 
@@ -37,8 +38,9 @@ def table(rows: Sequence[Sequence[str]], align: str, header: bool = True) -> str
     ──────  ──
     kernel  12
     """
+    rows = [[shown(cell) for cell in row] for row in rows]
     widths = [max(len(row[c]) for row in rows if row) for c in range(len(align))]
-    rule = "  ".join("─" * w for w in widths)
+    rule = "  ".join(shown("─") * w for w in widths)
     lines = []
     for i, row in enumerate(rows):
         cells = zip(row, align, widths, strict=True) if row else ()

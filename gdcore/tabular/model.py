@@ -22,6 +22,7 @@ from gdcore.tabular.settings import Settings
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.stored import check_fits, read_encoder, read_settings
 from gdcore.tabular.target import Target
+from gdcore.text import shown
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
@@ -169,7 +170,7 @@ class TableModel:
         validation_data : like `data`, optional
             Rows to watch the training by, besides those that early stopping sets apart.
         callbacks : sequence of Callback
-        verbose : {"auto", 0, 1, 2}
+        verbose : {"auto", 0, 1, 2}, as for `gdcore.Model.fit`
 
         Returns
         -------
@@ -390,7 +391,7 @@ class TableModel:
         if "encoder" not in self.__dict__:
             return "<TableModel, not fitted>"
         target = self.target
-        return (
+        return shown(
             f"<TableModel of {target.name!r} ({target.task}) from {len(self.encoder.columns)} "
             "columns>"
         )

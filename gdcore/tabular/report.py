@@ -16,6 +16,7 @@ from gdcore.tabular.encoding import Features
 from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.scoring import classes_of, measure
 from gdcore.tabular.table import quoted
+from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,7 +88,7 @@ class Report:
             parts.append(self._residuals())
         if self.importance:
             parts.append(self._importance())
-        return "\n\n".join(parts)
+        return shown("\n\n".join(parts))
 
     def _confusion(self) -> str:
         assert self.confusion is not None and self.classes is not None

@@ -197,8 +197,8 @@ def quoted(text: object) -> str:
 
 def some_of(texts: Sequence[str], most: int) -> str:
     """The first of many names, long ones cut."""
-    shown = [t if len(t) <= 40 else t[:39] + "…" for t in texts[:most]]
-    return ", ".join(shown) + (", …" if len(texts) > most else "")
+    shown = [t if len(t) <= 40 else t[:37] + "..." for t in texts[:most]]
+    return ", ".join(shown) + (", ..." if len(texts) > most else "")
 
 
 def number(text: str) -> float | None:

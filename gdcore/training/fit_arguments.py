@@ -51,7 +51,14 @@ def validation_of(
         if not isinstance(given, list | tuple) or len(given) not in (2, 3):
             raise ValueError("fit validation_data: expected (x, y) or (x, y, sample_weight)")
         x, y, *weights = given
-        validation = prepare(engine, x, y, weights[0] if weights else None, what="validation_data")
+        validation = prepare(
+            engine,
+            x,
+            y,
+            weights[0] if weights else None,
+            what="validation_data",
+            columns=data.columns,
+        )
         if validation.spec != data.spec:
             raise ValueError(
                 f"validation targets of shape {validation.spec[0].shape} for training "

@@ -138,6 +138,7 @@ def lbfgs(
 
     with engine.training():
         task = _Task(engine, data)
+        engine.columns = data.columns
         try:
             found = minimize(
                 task,

@@ -38,6 +38,7 @@ def train_on_batch(engine: Engine, x: Any, y: Any, sample_weight: Any = None) ->
                 engine.steps, memory, step, batches, (x, y), limits, finite=True
             )
         tally = Tally(())
+        engine.columns = data.columns
         with memory.gate:
             if memory.store.stale:  # another thread joined the layers with others
                 continue

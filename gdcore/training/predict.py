@@ -10,6 +10,7 @@ from gdcore.data.arrays import as_inputs
 from gdcore.engine.engine import Engine
 from gdcore.engine.fast_path import FastPath, plain
 from gdcore.engine.network import check_indices
+from gdcore.frames import ColumnNames
 
 PREDICT_BATCH = 256
 
@@ -30,7 +31,7 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH) -> Any:
         if found is not None:
             return found
     check_batch_size("predict", batch_size)
-    inputs = as_inputs(x, engine.input_names)
+    inputs = as_inputs(x, engine.input_names, ColumnNames.of(engine.columns))
     network = engine.network(inputs)
     check_indices(inputs, network)
     rows = len(inputs[0])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gdcore.data.arrays import as_inputs, check_finite
 from gdcore.data.dataset import Data
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
+from gdcore.frames import ColumnNames
 from gdcore.training.targets import as_targets, class_weights, sample_weights
 
 
@@ -18,6 +20,7 @@ def prepare(
     sample_weight: Any = None,
     class_weight: Any = None,
     what: str = "",
+    columns: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Data:
     """Validated arrays, and the shapes of the targets.
 
@@ -28,6 +31,8 @@ def prepare(
     x, y, sample_weight, class_weight : as for `Model.fit`
     what : str
         What errors call the inputs, if not X.
+    columns : mapping, optional
+        Names of the columns of frames, if not those that the model was trained on.
 
     Raises
     ------
@@ -38,7 +43,8 @@ def prepare(
         raise ValueError(
             "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
         )
-    inputs = as_inputs(x, engine.input_names)
+    known = ColumnNames.of(engine.columns if columns is None else columns)
+    inputs = as_inputs(x, engine.input_names, known)
     if len(inputs[0]) == 0:
         raise ValueError(f"{what or 'X'} has no rows: expected at least one sample")
     for a, n in zip(inputs, engine.input_names, strict=True):
@@ -47,7 +53,7 @@ def prepare(
     try:
         network = engine.network(inputs)
         check_indices(inputs, network)
-        targets, spec = as_targets(y, inputs[0], network, engine.settings.losses)
+        targets, spec = as_targets(y, inputs[0], network, engine.settings.losses, known)
         weights = sample_weights(sample_weight, inputs[0])
         if class_weight is not None:
             by_class = class_weights(class_weight, targets[0], network.outputs[0])
@@ -57,4 +63,4 @@ def prepare(
             engine.forget_trace()
         raise
     engine.target_spec = spec
-    return Data(inputs, targets, weights, spec)
+    return Data(inputs, targets, weights, spec, known.known)

@@ -10,13 +10,18 @@ import numpy as np
 from gdcore.data.arrays import Rows, as_array, check_finite, same_length
 from gdcore.data.dataset import TargetSpec
 from gdcore.engine.network import Network
+from gdcore.frames import ColumnNames
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.layers.base import fixed_shape
 from gdcore.losses.base import Loss, class_numbers
 
 
 def as_targets(
-    y: Any, x: Rows, network: Network, losses: Sequence[Loss]
+    y: Any,
+    x: Rows,
+    network: Network,
+    losses: Sequence[Loss],
+    columns: ColumnNames | None = None,
 ) -> tuple[list[np.ndarray], tuple[TargetSpec, ...]]:
     """The targets of each output, and what they look like.
 
@@ -47,7 +52,7 @@ def as_targets(
     arrays, spec = [], []
     for i, (part, loss, output) in enumerate(zip(parts, losses, network.outputs, strict=True)):
         what = "y" if n == 1 else f"y[{i}]"
-        array = as_array(part, what)
+        array = as_array(part, what, columns=columns)
         same_length(x, array, what)
         check_finite(array, what)
         array = np.ascontiguousarray(one_target(array, loss, output, what))

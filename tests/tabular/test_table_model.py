@@ -35,7 +35,7 @@ LACKING = {
     "one": (lambda c: {k: v for k, v in c.items() if k != "kind"}, r"no column 'kind', expected"),
     "mistyped": (
         lambda c: {("kinds" if k == "kind" else k): v for k, v in c.items()},
-        r"no column 'kind' — did you mean 'kinds'\?, expected the columns of training: add it$",
+        r"no column 'kind' \(did you mean 'kinds'\?\), expected the columns of training: add it$",
     ),
     "several": (
         lambda c: {k: v for k, v in c.items() if k not in ("kind", "old")},

@@ -1,4 +1,4 @@
-"""What a person sees of training: a line that is drawn over on a terminal, plain lines in a log.
+"""What a person sees of training: a line that is drawn over on a terminal, a few plain lines in a log.
 
 In a notebook it is a table and a curve; see `gdcore.show.progress.notebook`.
 """
@@ -13,11 +13,15 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from gdcore.show.progress.gaps import Gaps
 from gdcore.show.progress.notebook import Board, kernel_display
+from gdcore.text import shown
 
 WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
 EVERY = 0.1  # seconds between two drawings
 SHARE = 0.05  # of the time, at most, is spent on numbers that are only shown
+
+SILENT, BAR, LINES, LOG = range(4)  # the first three as `verbose` says it
 
 Logs = dict[str, Any]
 
@@ -85,7 +89,8 @@ class Progress:
         Of one epoch.
     verbose : {0, 1, 2, "auto"}
         Nothing; a bar that is drawn over; one plain line for each epoch. "auto" is 1 on a terminal
-        and in a notebook and 0 elsewhere, and 1 becomes 2 where output is neither.
+        and in a notebook; elsewhere it prints a plain line at gaps that double from 1 s to 10 min,
+        within epochs too, and one for the last epoch. 1 becomes 2 where output is neither.
     stream : file
         Standard error if None.
 
@@ -105,22 +110,17 @@ class Progress:
     def __init__(
         self, epochs: int, samples: int, verbose: int | str = "auto", stream: TextIO | None = None
     ) -> None:
-        if verbose not in (0, 1, 2, "auto"):
-            raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
         self.stream = stream if stream is not None else sys.stderr
         display = kernel_display() if stream is None and verbose in (1, "auto") else None
         self.board = Board(display) if display is not None else None
-        drawn = self.board is not None or _is_terminal(self.stream)
-        if verbose == "auto":
-            verbose = 1 if drawn else 0
-        self.mode = 2 if verbose == 1 and not drawn else int(verbose)
-        if self.stream is None and self.board is None:  # a program without a console
-            self.mode = 0
+        self.mode = mode_of(verbose, self.stream, self.board is not None)
         self.epochs, self.samples = epochs, samples
-        self.full, self.empty, self.cut = _marks(self.stream)
+        self.full, self.empty, self.cut = (shown(mark, self.stream) for mark in "━╌…")
         self.begin = self.epoch_begin = time.monotonic()
         self.next = self.begin
+        self.gaps = Gaps(self.begin)
         self.line = ""
+        self.ended: tuple[int, Logs] | None = None  # the last epoch, as long as it was not shown
         self.last: Logs = {}
 
     def start_epoch(self) -> None:
@@ -130,14 +130,13 @@ class Progress:
     def advance(self, epoch: int, samples: int, logs: Logs | Callable[[], Logs]) -> None:
         """So many samples of this epoch are done; `logs` is called only if it is shown."""
         now = time.monotonic()
-        if self.mode != 1 or now < self.next:
+        if not self._due(now):
             return
         fresh = logs() if callable(logs) else logs
         # What this epoch does not know yet is shown as the last one left it.
         known = {k: v for k, v in fresh.items() if k == "loss" or np.ndim(v) or not np.isnan(v)}
         ordered = {k: known.get(k, self.last.get(k)) for k in {**fresh, **self.last}}
-        shown = {k: v for k, v in ordered.items() if v is not None}
-        self._show(epoch, samples, shown, now)
+        self._show(epoch, samples, {k: v for k, v in ordered.items() if v is not None}, now)
         self.next = max(self.next, now + (time.monotonic() - now) / SHARE)
 
     def end_epoch(self, epoch: int, logs: Logs) -> None:
@@ -146,24 +145,35 @@ class Progress:
         self.last = logs
         if self.board is not None:
             self.board.note(logs)
-        if self.mode == 1 and (now >= self.next or epoch + 1 == self.epochs):
-            self._show(epoch, self.samples, logs, now)
-        elif self.mode == 2:
+        self.ended = (epoch, logs)
+        if self.mode == LINES:
             took = max(1e-9, now - self.epoch_begin)
             self._print(
                 f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  "
                 f"{rate(self.samples / took)}\n"
             )
+        elif self._due(now) or epoch + 1 == self.epochs:
+            self._show_ended(now)
 
     def close(self) -> None:
-        """The last line stays."""
-        if self.mode == 1 and self.line:
+        """The last epoch is shown, whatever ended training, and the last line stays."""
+        self._show_ended(time.monotonic())
+        if self.mode == BAR and self.line:
             self._print("\n")
             self.line = ""
 
+    def _due(self, now: float) -> bool:
+        """Whether it is time to show where training is."""
+        return now >= self.next if self.mode == BAR else self.mode == LOG and self.gaps.due(now)
+
+    def _show_ended(self, now: float) -> None:
+        if self.ended is not None and self.mode in (BAR, LOG):
+            epoch, logs = self.ended
+            self._show(epoch, self.samples, logs, now)
+
     def _show(self, epoch: int, samples: int, logs: Logs, now: float) -> None:
         """Draw where training is: the bar is of all epochs, for one may pass in no time."""
-        self.next = now + EVERY
+        self.next, self.ended = now + EVERY, None
         done, total = epoch * self.samples + samples, max(1, self.epochs * self.samples)
         speed = done / max(1e-9, now - self.begin)
         head = f"epoch {epoch + 1}/{self.epochs} "
@@ -176,6 +186,10 @@ class Progress:
             numbers = {k: number(v) for k, v in logs.items() if np.ndim(v) == 0 and k != "lr"}
             self.board.show(head.strip(), done / total, numbers, f"{rate(speed)}, {ends}")
             return
+        if self.mode == LOG:
+            within = f"{samples / max(1, self.samples):.0%} " if samples < self.samples else ""
+            self._print(f"{head}{within} {as_line(logs)}  {rate(speed)}  {ends}\n")
+            return
         line = self._fitted(head, done / total, logs, f"  {rate(speed)}  {ends}")
         self.line = line
         self._print("\r\x1b[2K" + line)
@@ -184,23 +198,45 @@ class Progress:
         """One line that the terminal does not wrap, for what is wrapped cannot be drawn over."""
         room = _columns(self.stream) - 1  # some terminals wrap when the last column is written
         own = {k: v for k, v in logs.items() if not k.startswith("val_")}
-        for shown in (
-            as_line(logs),
-            as_line(own),
-        ):  # what is in the way goes: first the validation, then the bar
-            width = min(WIDTH, room - len(head) - len(shown) - len(tail) - 1)
+        every, fewer = (shown(as_line(numbers), self.stream) for numbers in (logs, own))
+        for numbers in (every, fewer):  # what is in the way goes: the validation, then the bar
+            width = min(WIDTH, room - len(head) - len(numbers) - len(tail) - 1)
             if width >= NARROW:
                 filled = int(width * share + 1e-9)
-                return f"{head}{self.full * filled}{self.empty * (width - filled)} {shown}{tail}"
-        line = head + as_line(own) + tail
-        return line if len(line) <= room else line[: max(0, room - 1)] + self.cut
+                return f"{head}{self.full * filled}{self.empty * (width - filled)} {numbers}{tail}"
+        line = head + fewer + tail
+        return line if len(line) <= room else line[: max(0, room - len(self.cut))] + self.cut
 
     def _print(self, text: str) -> None:
         try:
-            self.stream.write(text)
+            self.stream.write(shown(text, self.stream))
             self.stream.flush()
         except (OSError, ValueError):  # nobody reads any more: training goes on
-            self.mode = 0
+            self.mode = SILENT
+
+
+def mode_of(verbose: int | str, stream: TextIO | None, drawn: bool = False) -> int:
+    """How a stream shows what `verbose` asks for: `SILENT`, `BAR`, `LINES` or `LOG`.
+
+    Parameters
+    ----------
+    verbose : {0, 1, 2, "auto"}
+    stream : file, or None in a program without a console
+    drawn : bool
+        Whether it is drawn elsewhere, in a notebook.
+
+    Raises
+    ------
+    ValueError
+        For another `verbose`.
+    """
+    if verbose not in (0, 1, 2, "auto"):
+        raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
+    if stream is None and not drawn:
+        return SILENT
+    if verbose in (1, "auto") and not (drawn or _is_terminal(stream)):
+        return LOG if verbose == "auto" else LINES
+    return BAR if verbose == "auto" else int(verbose)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -215,12 +251,3 @@ def _columns(stream: TextIO) -> int:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError, AttributeError):
         return 80
-
-
-def _marks(stream: TextIO | None) -> tuple[str, str, str]:
-    """The characters of the bar and of a cut line; plain ones where the stream has no others."""
-    try:
-        "━╌…".encode(getattr(stream, "encoding", None) or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return "=", "-", "~"
-    return "━", "╌", "…"

@@ -1,0 +1,129 @@
+"""Data frames of pandas, polars and Arrow: their columns, and the names by which they are found again.
+
+Nothing is imported: a frame is known by what it can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_NAMED = 3  # columns that an error lists
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Columns with names, each of them one-dimensional.
+
+    Attributes
+    ----------
+    names : tuple of str
+    columns : sequence of columns, that NumPy can read
+    whole : the frame itself
+    """
+
+    names: tuple[str, ...]
+    columns: Sequence[Any]
+    whole: Any
+
+
+def frame_of(data: Any, what: str) -> Frame | None:
+    """What data holds if it is a data frame, or else None.
+
+    Raises
+    ------
+    TypeError
+        If it is a lazy frame, whose rows are not there yet.
+    """
+    if hasattr(data, "to_native") and hasattr(data, "columns"):  # narwhals
+        data = data.to_native()
+    if hasattr(data, "iloc") and hasattr(data, "columns"):  # pandas
+        columns = [data.iloc[:, i] for i in range(data.shape[1])]
+        return Frame(tuple(map(str, data.columns)), columns, data)
+    if hasattr(data, "get_columns") and hasattr(data, "columns"):  # polars
+        return Frame(tuple(data.columns), data.get_columns(), data)
+    if hasattr(data, "column_names") and hasattr(data, "columns"):  # Arrow
+        return Frame(tuple(data.column_names), data.columns, data)
+    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+        raise TypeError(f"{what} is a lazy frame: expected its rows; call .collect() on it")
+    return None
+
+
+@dataclass
+class ColumnNames:
+    """The order in which columns lie, as the frames of training have told it.
+
+    Attributes
+    ----------
+    known : dict of str to tuple of str
+        Names of columns by what they were given for: "X", "X['name of an input']", "y".
+    orders : dict of str to list of int
+        Where the known columns lie in what was given last, for frames that had another order.
+
+    Examples
+    --------
+    >>> columns = ColumnNames()
+    >>> columns.order("X", ("age", "height"))
+    >>> columns.order("X", ("height", "age"))
+    [1, 0]
+    >>> columns.known
+    {'X': ('age', 'height')}
+    """
+
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    orders: dict[str, list[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, known: Mapping[str, Sequence[str]]) -> ColumnNames:
+        """Names that are not changed by what is learned here."""
+        return cls({what: tuple(names) for what, names in known.items()})
+
+    def order(self, what: str, given: tuple[str, ...]) -> list[int] | None:
+        """Where the known columns lie among those given; None if they are taken as they lie.
+
+        What was not known is learned. Numbers that a library made up, 0 to n - 1, name a column
+        only if both frames have them.
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those that are known.
+        """
+        self.orders.pop(what, None)
+        known = self.known.setdefault(what, given)
+        if known == given:
+            return None
+        place = {name: i for i, name in enumerate(given)}
+        if len(place) == len(given) == len(known) and place.keys() == set(known):
+            self.orders[what] = [place[name] for name in known]
+            return self.orders[what]
+        if _made_up(known) or _made_up(given):
+            if _made_up(known):
+                self.known[what] = given
+            return None
+        raise ValueError(f"{what} {_difference(known, given)}")
+
+
+def _made_up(names: Sequence[str]) -> bool:
+    """Whether names are those that a library numbers columns by which have none."""
+    return any(all(n == f"{head}{i}" for i, n in enumerate(names)) for head in ("", "column_"))
+
+
+def _difference(known: Sequence[str], given: Sequence[str]) -> str:
+    lacking, more = ([n for n in a if n not in set(b)] for a, b in ((known, given), (given, known)))
+    said = [f"lacks {_listed(lacking)}"] if lacking else []
+    said += [f"has {_listed(more)}, which training had not"] if more else []
+    twice = [n for n in dict.fromkeys(given) if given.count(n) > 1]
+    said = said or [f"has two columns called {twice[0]!r}" if twice else "has another order"]
+    return (
+        f"{' and '.join(said)}: expected the {len(known)} columns of training, in any order; for columns "
+        "as they lie pass an array, such as frame.to_numpy()"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of some names, for a message that stays one line."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    shown = ", ".join(repr(n[:40]) for n in names[:MOST_NAMED])
+    return f"the column{'s' if len(names) > 1 else ''} {shown}{more}"

@@ -1,0 +1,72 @@
+"""Text for people, in the characters that the stream it goes to can write.
+
+A stream that is not UTF-8 (a redirected stdout on Windows, `LANG=C`, `PYTHONIOENCODING=cp1252`) raises
+UnicodeEncodeError for a rule or an arrow. What is printed therefore goes through `shown`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+__all__ = ["shown"]
+
+# Characters that the package itself prints, and what stands for them where they cannot be written.
+PLAIN = {
+    "─": "-", "━": "=", "╌": "-", "…": "...", "→": "->", "×": "x", "·": ".", "≤": "<=", "±": "+-",
+    "²": "2", "–": "-", "—": "-",
+}  # fmt: skip
+
+
+def shown(text: str, stream: TextIO | None = None) -> str:
+    """Text as a stream can write it.
+
+    Parameters
+    ----------
+    text : str
+    stream : text stream, optional
+        Where it is going to be written; standard output by default. One that names no encoding
+        takes every text.
+
+    Returns
+    -------
+    str
+        The text itself if the stream's encoding has all of its characters. Otherwise those that it
+        lacks are replaced: rules, arrows and signs of the package by ASCII characters that look
+        alike, all others by their escapes.
+
+    Examples
+    --------
+    >>> import io
+    >>> shown("256 → 10 café", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    '256 -> 10 caf\\\\xe9'
+    """
+    if text.isascii():
+        return str.__str__(text)
+    encoding = _encoding(sys.stdout if stream is None else stream)
+    if encoding is None or _has(encoding, text):
+        return str.__str__(text)
+    return "".join(c if _has(encoding, c) else _plain(c) for c in text)
+
+
+def _encoding(stream: object) -> str | None:
+    try:
+        name = getattr(stream, "encoding", None)
+        "".encode(name or "utf-8")
+    except (LookupError, TypeError):  # not one of Python's
+        return "ascii"
+    except ValueError:  # a stream that was closed or detached: writing will say so
+        return None
+    return name or None
+
+
+def _has(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain(character: str) -> str:
+    return PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode("ascii")
