@@ -7,9 +7,9 @@ UnicodeEncodeError for a rule or an arrow. What is printed therefore goes throug
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
-__all__ = ["shown"]
+__all__ = ["setting_text", "shown"]
 
 # Characters that the package itself prints, and what stands for them where they cannot be written.
 PLAIN = {
@@ -70,3 +70,10 @@ def _has(encoding: str, text: str) -> bool:
 
 def _plain(character: str) -> str:
     return PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def setting_text(value: Any) -> str:
+    """A setting in a few letters."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return getattr(value, "__name__", None) or str(value)

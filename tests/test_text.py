@@ -112,7 +112,7 @@ def test_columns_stay_in_line():
     """A sign takes one place, or as many as its substitute has: widths are those of what is printed."""
     with contextlib.redirect_stdout(stream("ascii")):
         lines = str(gd.diagnostics.diagnose(network(), X, Y)).splitlines()
-        text = Columns(gd.summary.table([("± x", "n"), ("abc", "1")], "<>"))
+        text = Columns(gd.show.summary.table([("± x", "n"), ("abc", "1")], "<>"))
     assert text.splitlines() == ["+- x  n", "----  -", "abc   1"]
     assert all(line.isascii() for line in lines)
 

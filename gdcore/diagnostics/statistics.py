@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -124,6 +124,8 @@ class Snapshot:
         In the order in which they are computed; the last is the output.
     parameters : tuple of ParameterStatistics
         Those that are trained.
+    vanishing, exploding : float
+        A layer's gradient over that at the output, from which it is said to vanish or to explode.
 
     Examples
     --------
@@ -142,6 +144,16 @@ class Snapshot:
     after: float
     layers: tuple[LayerStatistics, ...]
     parameters: tuple[ParameterStatistics, ...]
+    # With one learning rate such a layer learns a thousand times slower: what Bengio et al. 1994 and Glorot
+    # and Bengio 2010 (figure 7) call vanishing. Glorot's and He's initializations keep the quotient near 1 at
+    # any depth. The same the other way: Pascanu et al. 2013, On the difficulty of training recurrent networks.
+    vanishing: ClassVar[float] = 1e-3
+    exploding: ClassVar[float] = 1e3
+
+    @property
+    def output_gradient(self) -> float:
+        """The gradient at the output, that of layers is compared with."""
+        return max((s.gradient for s in self.layers if s.output), default=0.0)
 
     @property
     def finite(self) -> bool:

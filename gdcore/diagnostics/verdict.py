@@ -22,12 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["THRESHOLDS", "Finding", "Report"]
 
 THRESHOLDS = {
-    # A layer's gradient, over that at the output. With one learning rate such a layer learns a
-    # thousand times slower: what Bengio et al. 1994 and Glorot and Bengio 2010 (figure 7) call
-    # vanishing. Glorot's and He's initializations keep the quotient near 1 at any depth.
-    "vanishing": 1e-3,
-    # The same the other way: Pascanu et al. 2013, On the difficulty of training recurrent networks.
-    "exploding": 1e3,
+    "vanishing": Snapshot.vanishing,
+    "exploding": Snapshot.exploding,
     # One step may not multiply the loss of its own batch: a step along the gradient that is short
     # enough makes it smaller.
     "loss_jump": 2.0,
@@ -181,14 +177,9 @@ def _range(numbers: Sequence[float]) -> str:
     return f"{low:.2g}" if f"{low:.2g}" == f"{high:.2g}" else f"{low:.2g} to {high:.2g}"
 
 
-def reference(at: Snapshot) -> float:
-    """The gradient at the output, that of layers is compared with."""
-    return max((s.gradient for s in at.layers if s.output), default=0.0)
-
-
 def _flow(at: Snapshot) -> list[float]:
     """The gradient of each layer below the outputs, in units of the outputs'."""
-    unit = reference(at)
+    unit = at.output_gradient
     return [s.gradient / unit for s in at.layers if not s.output] if unit else []
 
 

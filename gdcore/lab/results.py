@@ -10,7 +10,7 @@ import numpy as np
 
 from gdcore.callbacks import better
 from gdcore.show.summary import table
-from gdcore.text import shown
+from gdcore.text import setting_text, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -270,13 +270,6 @@ class Comparison:
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return all(a[k] is b[k] or bool(np.all(a[k] == b[k])) for k in a)
-
-
-def setting_text(value: Any) -> str:
-    """A setting in a few letters."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    return getattr(value, "__name__", None) or str(value)
 
 
 def _number(mean: float, std: float | None) -> str:

@@ -69,9 +69,9 @@ class Loss:
 
     def __call__(self, pred: Value, target: Value) -> Value:
         """One number for each sample, shape (B,)."""
-        from gdcore.losses import LOSSES
-
-        raise TypeError(f"{type(self).__name__} is not a loss: take one of {', '.join(LOSSES)}")
+        raise TypeError(
+            f"{type(self).__name__} is not a loss: take one of gd.losses, such as gd.losses.MSE()"
+        )
 
     def total(self, pred: Value, target: Value, weights: Value | None) -> Value:
         """The loss of a batch, a scalar: Σ weight · loss / B.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.errors import unknown
-from gdcore.lab.results import setting_text
 from gdcore.plots.style import (
     BLUE,
     CYCLE,
@@ -20,11 +19,10 @@ from gdcore.plots.style import (
     whole_numbers,
 )
 from gdcore.plots.training_curves import LABELS
+from gdcore.text import setting_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from gdcore.lab import Comparison
 
 WORDS = {"epochs_to_converge": "epochs to converge", "seconds_per_epoch": "time per epoch (ms)"}
 DECADES = 10.0  # a setting whose values span more than this factor has a logarithmic axis
@@ -40,14 +38,14 @@ def _unit(what: str) -> float:
     return 1e3 if what == "seconds_per_epoch" else 1.0
 
 
-def main_numbers(result: Comparison) -> list[str]:
+def main_numbers(result: Any) -> list[str]:
     """What a picture of all shows: the loss and the metric, held out where they are, and times."""
     held = [n for n in result.numbers if n.startswith("val_")]
     first = held or [n for n in result.numbers if n not in WORDS]
     return [*first[:2], *WORDS]
 
 
-def panels(result: Comparison) -> Any:
+def panels(result: Any) -> Any:
     """All main numbers of an experiment, each in a panel.
 
     Returns
@@ -62,7 +60,7 @@ def panels(result: Comparison) -> Any:
     return np.array(made)
 
 
-def comparison(result: Comparison, what: str, ax: Axes | None = None) -> Axes:
+def comparison(result: Any, what: str, ax: Axes | None = None) -> Axes:
     """Draw a number over one setting, with its spread over the seeds, or over two as a heat map.
 
     Parameters
@@ -102,7 +100,7 @@ def comparison(result: Comparison, what: str, ax: Axes | None = None) -> Axes:
     return _line(result, what, ax) if len(result.settings) == 1 else _map(result, what, ax)
 
 
-def _line(result: Comparison, what: str, ax: Axes | None) -> Axes:
+def _line(result: Any, what: str, ax: Axes | None) -> Axes:
     ax = axes_for(ax, (5.4, 3.8))
     (name,) = result.settings
     unit = _unit(what)
@@ -162,7 +160,7 @@ def _positions(values: list[Any], name: str, ax: Axes) -> tuple[np.ndarray, bool
     return at, True
 
 
-def _map(result: Comparison, what: str, ax: Axes | None) -> Axes:
+def _map(result: Any, what: str, ax: Axes | None) -> Axes:
     rows_of, columns_of = result.settings
     down, across = (
         list(dict.fromkeys(setting_text(row[s]) for row in result.rows))
@@ -185,7 +183,7 @@ def _map(result: Comparison, what: str, ax: Axes | None) -> Axes:
     return dress(ax, "", _label(columns_of), _label(rows_of), grid=None)
 
 
-def learning_curves(result: Comparison, what: str | None = None, ax: Axes | None = None) -> Axes:
+def learning_curves(result: Any, what: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw a number over the epochs, a line for each combination.
 
     Parameters

@@ -21,9 +21,6 @@ from gdcore.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gdcore.diagnostics import Importance
-    from gdcore.model import Model
-
 WRITTEN = 20  # up to this many classes each cell of a confusion matrix holds its number
 MOST_COLUMNS = 20
 BINS = 60
@@ -148,7 +145,7 @@ def residuals(y_true: Any, y_pred: Any, ax: Axes | None = None, unit: str = "") 
     return dress(ax, "Predicted against true", "true" + more, "predicted" + more)
 
 
-def importance(found: Importance, ax: Axes | None = None, most: int = MOST_COLUMNS) -> Axes:
+def importance(found: Any, ax: Axes | None = None, most: int = MOST_COLUMNS) -> Axes:
     """Draw how much worse a model gets when each column is shuffled, the largest first.
 
     Parameters
@@ -240,7 +237,7 @@ def attribution(image: Any, contributions: Any, ax: Axes | None = None, title: s
     return ax
 
 
-def weights(model: Model, ax: Axes | None = None, role: str = "kernel") -> Axes:
+def weights(model: Any, ax: Axes | None = None, role: str = "kernel") -> Axes:
     """Draw the distribution of the weights of each layer.
 
     Parameters

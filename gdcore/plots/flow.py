@@ -23,12 +23,10 @@ from gdcore.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from gdcore.diagnostics import LossLine, LossSurface, Monitor, RangeTest, Snapshot
-
 NAMED = 12  # so many layers are named one by one in a legend, or along an axis
 
 
-def gradient_flow(snapshots: Sequence[Snapshot], ax: Axes | None = None) -> Axes:
+def gradient_flow(snapshots: Sequence[Any], ax: Axes | None = None) -> Axes:
     """Draw the gradient of each layer, first and last, in units of the output's.
 
     Parameters
@@ -51,15 +49,13 @@ def gradient_flow(snapshots: Sequence[Snapshot], ax: Axes | None = None) -> Axes
     >>> gradient_flow(report.snapshots).get_yscale()
     'log'
     """
-    from gdcore.diagnostics.verdict import THRESHOLDS, reference
-
     drawn = [snapshots[0]] if len(snapshots) == 1 else [snapshots[0], snapshots[-1]]
     names = [s.name for s in drawn[0].layers]
     ax = axes_for(ax)
-    lowest, highest = THRESHOLDS["vanishing"], THRESHOLDS["exploding"]
+    lowest, highest = drawn[0].vanishing, drawn[0].exploding
     seen: list[float] = [1.0]
     for at, colour, marker in zip(drawn, (BLUE, VERMILION), "os", strict=False):
-        unit = reference(at)
+        unit = at.output_gradient
         y = np.array([s.gradient / unit if unit else np.nan for s in at.layers])
         good = np.isfinite(y) & (y > 0)
         seen += y[good].tolist()
@@ -133,7 +129,7 @@ TITLES = {
 }
 
 
-def over_steps(monitor: Monitor, what: str = "gradient", ax: Axes | None = None) -> Axes:
+def over_steps(monitor: Any, what: str = "gradient", ax: Axes | None = None) -> Axes:
     """Draw a number of each layer, or of each kernel, over the steps of training.
 
     Parameters
@@ -216,7 +212,7 @@ def over_steps(monitor: Monitor, what: str = "gradient", ax: Axes | None = None)
     return ax
 
 
-def range_test(found: RangeTest, ax: Axes | None = None) -> Axes:
+def range_test(found: Any, ax: Axes | None = None) -> Axes:
     """Draw the loss over the learning rate, and the rate that is suggested.
 
     Parameters
@@ -265,7 +261,7 @@ def range_test(found: RangeTest, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour") -> Axes:
+def landscape(around: Any, ax: Axes | None = None, kind: str = "contour") -> Axes:
     """Draw the loss around a solution, as contours or as a surface.
 
     Parameters
@@ -341,7 +337,7 @@ def landscape(around: LossSurface, ax: Axes | None = None, kind: str = "contour"
     return dress(ax, title, x, y, grid=None)
 
 
-def loss_line(line: LossLine, ax: Axes | None = None) -> Axes:
+def loss_line(line: Any, ax: Axes | None = None) -> Axes:
     """Draw the loss between two networks.
 
     Parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gdcore.activations import ACTIVATIONS
 from gdcore.graph.fuse import base
@@ -23,7 +23,6 @@ from gdcore.show.summary import layer_names
 
 if TYPE_CHECKING:
     from gdcore.engine.network import Network
-    from gdcore.model import Model
 
 __all__ = ["Drawing", "graph"]
 
@@ -110,7 +109,7 @@ class Drawing:
         write_atomically(path, [self.svg.encode()])
 
 
-def graph(model: Model, path: str | os.PathLike[str] | None = None) -> Drawing:
+def graph(model: Any, path: str | os.PathLike[str] | None = None) -> Drawing:
     """Draw a model's layers and how they are joined, from the inputs at the top to the outputs.
 
     Parameters
@@ -147,7 +146,7 @@ def graph(model: Model, path: str | os.PathLike[str] | None = None) -> Drawing:
     return drawing
 
 
-def _nodes(model: Model, network: Network) -> list[Node]:
+def _nodes(model: Any, network: Network) -> list[Node]:
     """The nodes, each after its sources."""
     names = layer_names(model, network)
     outputs = network.outputs

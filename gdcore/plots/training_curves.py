@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.callbacks import History, better
+from gdcore.callbacks.monitored import better
 from gdcore.errors import unknown
 from gdcore.io import write_atomically
 from gdcore.plots.style import (
@@ -33,7 +33,7 @@ LOG_FROM = 30.0  # a loss that falls by more than this factor is drawn on a loga
 
 
 def curves(
-    history: History | Mapping[str, Sequence[Any]],
+    history: Any,
     path: str | os.PathLike[str] | None = None,
     title: str | None = None,
 ) -> Figure:
@@ -76,7 +76,7 @@ def curves(
     return figure
 
 
-def panels(history: History | Mapping[str, Sequence[Any]]) -> Any:
+def panels(history: Any) -> Any:
     """Draw loss and metrics, each in a panel of a figure that is shown as other pictures are.
 
     Returns
@@ -106,9 +106,9 @@ def _panels(
     return figure
 
 
-def _series(history: History | Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:
+def _series(history: Any) -> dict[str, np.ndarray]:
     """The scalars of a history; raises ValueError if there are none."""
-    numbers = history.history if isinstance(history, History) else history
+    numbers = history if isinstance(history, Mapping) else history.history
     series = {
         k: np.asarray(v, dtype=float) for k, v in numbers.items() if len(v) and np.ndim(v[0]) == 0
     }
@@ -117,9 +117,7 @@ def _series(history: History | Mapping[str, Sequence[Any]]) -> dict[str, np.ndar
     return series
 
 
-def curve(
-    history: History | Mapping[str, Sequence[Any]], metric: str = "loss", ax: Axes | None = None
-) -> Axes:
+def curve(history: Any, metric: str = "loss", ax: Axes | None = None) -> Axes:
     """Draw one number over the epochs, training beside validation.
 
     Parameters

@@ -7,7 +7,7 @@ rows that the model has not seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 from gdcore.tabular.columns import Category
 from gdcore.tabular.encoding import Features
 from gdcore.tabular.scoring import answers_of
-
-if TYPE_CHECKING:
-    from gdcore.tabular.model import TableModel
 
 __all__ = ["Importance", "importance", "score_of"]
 
@@ -45,7 +42,7 @@ class Importance:
     deviation: float
 
 
-def score_of(model: TableModel, features: Features, y: NDArray[Any]) -> float:
+def score_of(model: Any, features: Features, y: NDArray[Any]) -> float:
     """The share of right answers, or R²."""
     out = model.network.predict(features.inputs())
     answers = answers_of(model.network, model.target, out)
@@ -57,7 +54,7 @@ def score_of(model: TableModel, features: Features, y: NDArray[Any]) -> float:
 
 
 def importance(
-    model: TableModel, features: Features, y: NDArray[Any], repeats: int = 5, seed: int = 0
+    model: Any, features: Features, y: NDArray[Any], repeats: int = 5, seed: int = 0
 ) -> list[Importance]:
     """Every column's importance, the greatest first.
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gdcore.tabular.report import Report
 
 __all__ = ["draw"]
 
@@ -26,7 +25,7 @@ MOST_NAMED = 30
 MOST_NUMBERED = 15  # classes up to which each cell of a confusion matrix shows its count
 
 
-def draw(report: Report, path: str | os.PathLike[str] | None, title: str | None) -> Figure:
+def draw(report: Any, path: str | os.PathLike[str] | None, title: str | None) -> Figure:
     """The picture of a report: as `Report.plot`."""
     ending = check_path(path) if path is not None else None
     require_matplotlib()
@@ -57,7 +56,7 @@ def _plain(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _curve(axes: Axes, report: Report) -> None:
+def _curve(axes: Axes, report: Any) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for name, label, colour in (("loss", "training", INK), ("val_loss", "watched rows", SECOND)):
@@ -72,7 +71,7 @@ def _curve(axes: Axes, report: Report) -> None:
     axes.legend(frameon=False, fontsize=9)
 
 
-def _confusion(axes: Axes, report: Report) -> None:
+def _confusion(axes: Axes, report: Any) -> None:
     counts, names = report.confusion, report.classes
     assert counts is not None and names is not None
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -98,7 +97,7 @@ def _confusion(axes: Axes, report: Report) -> None:
             )
 
 
-def _residuals(axes: Axes, report: Report) -> None:
+def _residuals(axes: Axes, report: Any) -> None:
     truth, answers = report.truth, report.answers
     count = len(truth)
     if count > MOST_POINTS:
@@ -117,7 +116,7 @@ def _residuals(axes: Axes, report: Report) -> None:
     _plain(axes)
 
 
-def _importance(axes: Axes, report: Report) -> None:
+def _importance(axes: Axes, report: Any) -> None:
     shown = report.importance[:MOST_COLUMNS][::-1]
     names = [i.column if len(i.column) <= 24 else i.column[:23] + "…" for i in shown]
     places = np.arange(len(shown))

@@ -21,7 +21,6 @@ from gdcore.text import shown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from gdcore.tabular.model import TableModel
 
 __all__ = ["Report", "make_report", "scores_table"]
 
@@ -190,7 +189,7 @@ def scores_table(scores: dict[str, dict[str, Any]], header: bool = True) -> str:
 
 
 def make_report(
-    model: TableModel,
+    model: Any,
     parts: dict[str, tuple[Features, NDArray[Any]]],
     repeats: int = 5,
 ) -> Report:

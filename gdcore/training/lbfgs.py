@@ -20,7 +20,6 @@ from gdcore.errors import NonFiniteError, missing
 from gdcore.graph.draws import RANDOM
 from gdcore.graph.ir import topological
 from gdcore.graph.phases import specialize
-from gdcore.model import Model
 from gdcore.training.evaluate import bad_tensor, training_step
 from gdcore.training.prepare import prepare
 from gdcore.training.sweep import Tally, sweep
@@ -56,7 +55,7 @@ class LBFGSResult:
 
 
 def lbfgs(
-    model: Model,
+    model: Any,
     x: Any,
     y: Any,
     *,
