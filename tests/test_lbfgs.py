@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
+from gdcore.engine.engine import engine_of
 from gdcore.training import lbfgs as quasi_newton
 from gdcore.training.prepare import prepare
 
@@ -12,6 +13,11 @@ pytest.importorskip("scipy")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 5))
 Y = np.sin(X[:, :2]) + 0.1 * RNG.normal(size=(300, 2))
+
+
+def task_of(model):
+    engine = engine_of(model)
+    return quasi_newton._Task(engine, prepare(engine, X, Y))
 
 
 def network(seed=0, **compiled):
@@ -39,10 +45,10 @@ def test_linear_regression_is_solved_exactly():
 
 @pytest.mark.parametrize("rows", [7, 100, 299])
 def test_stretches_of_rows_give_the_whole_gradient(rows, monkeypatch):
-    whole = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
+    whole = task_of(network())
     loss, gradient = whole(whole.read())
     monkeypatch.setattr(quasi_newton, "STRETCH", rows)
-    cut = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
+    cut = task_of(network())
     assert len(cut.parts) > 1
     again, pieces = cut(cut.read())
     assert again == pytest.approx(loss, rel=1e-12)
@@ -50,7 +56,7 @@ def test_stretches_of_rows_give_the_whole_gradient(rows, monkeypatch):
 
 
 def test_gradient_is_that_of_the_loss():
-    task = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
+    task = task_of(network())
     at = task.read()
     _, gradient = task(at)
     for i in range(0, len(at), 5):
@@ -87,6 +93,7 @@ def test_same_bits_on_any_number_of_threads(threads, monkeypatch):
 def test_frozen_parameters_stay():
     model = network()
     model.freeze("0.*")
+    model.compile("sgd", "mse", dtype="float64")
     before = model.get_weights()
     gd.lbfgs(model, X, Y, max_iter=5)
     after = model.get_weights()
