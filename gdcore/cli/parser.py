@@ -88,6 +88,7 @@ def make_parser() -> Parser:
     evaluate.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
     evaluate.add_argument("data", metavar="DATA", help=SOURCE)
     for made in (predict, evaluate):
+        _layout(made)
         made.add_argument("--threads", metavar="N", type=whole(1, 1024), help="at most so many")
     info = command(
         "info",
@@ -96,6 +97,18 @@ def make_parser() -> Parser:
     )
     info.add_argument("model", metavar="MODEL", nargs="?", help="a model's file to describe")
     return parser
+
+
+def _layout(parser: Any) -> None:
+    """How the text of a table is laid out."""
+    parser.add_argument(
+        "--delimiter",
+        metavar="CHAR",
+        help="between the cells of a .csv (default: seen from its first line)",
+    )
+    parser.add_argument(
+        "--encoding", metavar="NAME", help="of a .csv (default: utf-8, or what its mark says)"
+    )
 
 
 def _train(parser: Parser) -> None:
@@ -145,13 +158,21 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--test", metavar="FILE", help="a table to measure on, instead of a share of SOURCE"
     )
+    _layout(data)
     data.add_argument(
-        "--delimiter",
-        metavar="CHAR",
-        help="between the cells of a .csv (default: seen from its first line)",
+        "--decimal",
+        metavar="MARK",
+        help="of numbers in a table: . or , (default: seen from each column)",
     )
     data.add_argument(
-        "--encoding", metavar="NAME", default="utf-8", help="of a .csv (default: utf-8)"
+        "--thousands",
+        metavar="MARK",
+        help="between groups of three digits: , . ' or a blank (default: seen from each column)",
+    )
+    data.add_argument(
+        "--na",
+        metavar="A,B",
+        help="what stands for a missing value in a table, besides NA, n/a, NaN, null and the like",
     )
     data.add_argument(
         "--header",

@@ -14,11 +14,15 @@ from gdcore.cli.columns import class_name, class_numbers, features_of, look_like
 from gdcore.cli.usage import UsageError
 from gdcore.errors import did_you_mean
 from gdcore.tabular.heads import CLASS_LOSSES
+from gdcore.tabular.opening import PACKED, STDIN
 from gdcore.tabular.reading import PARQUET
 
 __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
-FOR_TABLES = ("target", "ignore", "header", "kind", "test", "patience")
+FOR_TABLES = (
+    "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
+    "thousands", "na",
+)  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
 
 
@@ -53,6 +57,8 @@ def kind_of(text: str) -> str:
     """
     if text == "digits":
         return "digits"
+    if text == STDIN:
+        return "table"
     path = Path(text)
     if path.is_dir():
         return "idx"
@@ -64,6 +70,8 @@ def kind_of(text: str) -> str:
             "an .npz file, a folder of idx files, or a .csv or .parquet file"
         )
     ending = path.suffix.lower()
+    if ending in PACKED:
+        ending = path.with_suffix("").suffix.lower()
     if ending in (".npz", ".npy"):
         return ending[1:]
     if ending in TABLES:
