@@ -14,7 +14,7 @@ from gdcore.tabular.column import Column, Floats, floats, tell_unseen, with_flag
 from gdcore.tabular.dates import date_of
 from gdcore.tabular.frames import days_of
 from gdcore.tabular.kinds import words_of
-from gdcore.tabular.notation import PLAIN, Notation, notation_of
+from gdcore.tabular.notation import PLAIN, Notation, notation_for, notation_of
 from gdcore.tabular.table import Raw, Table, number, plain, quoted, some_of
 
 __all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number"]
@@ -75,7 +75,8 @@ class Number(Column):
 
     def encode(self, table: Table) -> NDArray[np.float32]:
         """Numbers of shape (rows, 1), or (rows, 2) with the flag of missing values."""
-        values = floats(table, self.name, self.notation, infinity_is_missing=True)
+        notation = notation_for(table, self.name, self.notation)
+        values = floats(table, self.name, notation, infinity_is_missing=True)
         missing = np.isnan(values)
         values = np.where(missing, self.fill, values)
         if self.landmarks:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from gdcore.tabular.table import SettingError, Table, number, plain, quoted
 
 __all__ = [
-    "LONGEST_UNIT", "MOSTLY", "MOST_CLASSES", "PLAIN", "STRAY", "Notation", "Reading", "are_codes", "check_marks",
-    "notation_of", "read_numbers",
+    "LONGEST_UNIT", "MOSTLY", "MOST_CLASSES", "PLAIN", "STRAY", "Notation", "Reading", "are_codes",
+    "check_marks", "notation_for", "notation_of", "read_numbers",
 ]  # fmt: skip
 
 #: Whole numbers of at most so many kinds may be names of classes; more are a quantity.
@@ -179,6 +179,34 @@ def notation_of(table: Table, name: str) -> Notation:
             f"{table.source}: column {name!r}: {reading.doubt(table.columns[name].counts)}"
         )
     return reading.notation
+
+
+def notation_for(table: Table, name: str, usual: Notation) -> Notation:
+    """How the numbers of a column are written, which training rows had in a notation of theirs.
+
+    Another one is taken where that cannot read them, and all that can read them as the same numbers.
+
+    Raises
+    ------
+    ValueError
+        If marks were told, and the numbers can be read in two ways all the same.
+    """
+    raw = table.columns[name]
+    if raw.kind != "text":
+        return usual
+    if table.layout.get("decimal") or table.layout.get("thousands"):
+        told = notation_of(table, name)
+        return told if told.unit == usual.unit else usual
+    found: list[tuple[Notation, list[float | None]]] = []
+    for notation in (usual, *_notations(None, None, usual.unit)):
+        values = [notation.number(t) for t in raw.counts]
+        if None not in values:
+            if notation == usual:
+                return usual
+            found.append((notation, values))
+    if found and all(values == found[0][1] for _, values in found):
+        return found[0][0]
+    return usual
 
 
 def are_codes(texts: Iterable[str]) -> bool:

@@ -17,6 +17,7 @@ from gdcore.tabular.notation import (
     STRAY,
     Notation,
     are_codes,
+    notation_for,
     notation_of,
     read_numbers,
 )
@@ -118,7 +119,7 @@ class Target:
                 "in, or leave the row out"
             )
         if self.classes is None:
-            return floats(table, self.name, self.notation)
+            return floats(table, self.name, notation_for(table, self.name, self.notation))
         place = {name: i for i, name in enumerate(self.classes)}
         texts = raw.texts()
         for text in set(texts):

@@ -90,9 +90,8 @@ def _read(
     usual: str | None,
 ) -> Table:
     try:
-        mark = delimiter or _delimiter(
-            [file.readline(LARGEST_HEAD), file.readline(LARGEST_HEAD)], names, usual
-        )
+        lines = (line for line in iter(lambda: file.readline(LARGEST_HEAD), "") if line.strip())
+        mark = delimiter or _delimiter([next(lines, ""), next(lines, "")], names, usual)
         file.seek(0)
         reader = _reader(file, mark)
         try:
@@ -129,7 +128,8 @@ def _delimiter(lines: Sequence[str], names: Sequence[str], usual: str | None) ->
     marks: list[str] = list(dict.fromkeys([*(usual or "").strip(BLANK), *DELIMITERS]))
     best: str = max(marks, key=merit)  # the first of equal ones
     found = cells(lines[0], best)
-    if len(found) == 1 or found.count("") > 1:  # uncut, or tabs that fill up columns
+    filled = best == "\t" and any(2 * BLANK in cell for cell in found)
+    if len(found) == 1 or found.count("") > 1 or filled:  # uncut, or tabs that fill up columns
         first, second = (len(cells(line, BLANK)) for line in lines)
         if first == second > 1 and merit(BLANK) >= merit(best):
             return BLANK

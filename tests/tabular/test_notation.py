@@ -136,11 +136,30 @@ def test_a_cell_in_another_notation_is_named():
     encoder, _ = learned(WRITTEN["percent"][0])
     with pytest.raises(ValueError, match=r"row 1, column 'a': got '3', expected a number such as"):
         encoder.encode(read({"a": ["12%", "3"]}))
-    encoder, _ = learned(WRITTEN["decimal commas"][0])
-    with pytest.raises(
-        ValueError, match=r"row 0, column 'a': got '1.5', expected a number such as"
+
+
+@pytest.mark.parametrize("how", ["plain", "decimal commas", "thousands", "points and commas"])
+def test_new_rows_may_be_in_another_notation_that_leaves_no_doubt(how):
+    columns = {"a": WRITTEN[how][0], "y": WRITTEN[how][0]}
+    model = TableModel([4], epochs=1).fit(columns, "y", verbose=0)
+    want = model.predict({"a": [1234.5, -7.25]})
+    for new in (
+        ["1234.5", "-7.25"],
+        ["1234,5", "-7,25"],
+        ["1,234.5", "-7.25"],
+        ["1.234,5", "-7,25"],
     ):
-        encoder.encode(read({"a": ["1.5"]}))
+        np.testing.assert_array_equal(model.predict({"a": new}), want)
+        assert model.evaluate({"a": new, "y": new}) == model.evaluate(
+            {"a": [1234.5, -7.25], "y": [1234.5, -7.25]}
+        )
+    doubt = {"plain": "1,234", "decimal commas": "1.234"}.get(how)
+    if doubt is not None:
+        with pytest.raises(ValueError, match=f"row 0, column 'a': got '{doubt}', expected a numb"):
+            model.predict({"a": [doubt]})
+        mark = doubt[1]
+        as_told = model.predict(read({"a": [doubt]}, thousands=mark))
+        np.testing.assert_array_equal(as_told, model.predict({"a": [1234.0]}))
 
 
 # --- one stray text ----------------------------------------------------------------------------

@@ -71,6 +71,17 @@ def test_a_file_of_one_column_with_blanks_in_its_name(write):
     assert read(write("a b\n1.5\n2.5\n", "u.csv")).names == ["a b"]
 
 
+def test_blanks_with_a_tab_and_lines_without_anything(write):
+    """As the automobiles of UCI are written."""
+    rows = "".join(f"{18.5 + i}   8   {300 + i}.  \t'ford {i}'\n" for i in range(9))
+    table = read(write("\n" + rows.replace("'", '"'), "t.data"), header=False)
+    assert table.names == ["0", "1", "2", "3"] and table.columns["3"].values[0] == "ford 0"
+    assert table.lines[0] == 2
+    cells = read(write("a name\tits age\nAnn Lee\t3\n"))  # tabs, and blanks within cells
+    assert cells.names == ["a name", "its age"]
+    assert read(write("\n\na;b\n1;2\n")).names == ["a", "b"]
+
+
 def test_another_encoding_than_the_training_s(write):
     text = "k,y\n" + "für,0.5\nvor,1.5\n" * 10
     model = TableModel(**SETTINGS)
