@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from commands import run, write_table
+from commands import run, write_npz, write_table
 
 TRAIN = ("train", "t.csv", "--target", "price", "--epochs", 2)
 
@@ -90,6 +90,20 @@ def test_marks_of_numbers_and_of_missing_values(capsys):
     assert (code, err) == (0, "") and len(out.split()) == 151
     code, _, err = run(capsys, *words, "--decimal", "x")
     assert code == 2 and "--decimal 'x': expected '.' or ','" in err
+
+
+def test_text_in_an_array_is_read_as_a_table_s_target_is(capsys):
+    prices = [f"{v:.2f}" for v in np.random.default_rng(0).uniform(1, 900, 89)]
+    write_npz("t.npz", y=lambda x: np.array([*prices, "12,5"]))
+    code, _, err = run(capsys, "train", "t.npz", "--epochs", 1)
+    assert code == 1 and "t.npz: y: got '12,5', expected a number as in most rows" in err
+    write_npz("t.npz", y=lambda x: np.array([*prices, "12.5"]))
+    code, out, _ = run(capsys, "train", "t.npz", "--epochs", 1, "--out", "m")
+    assert code == 0 and "features, regression" in out
+    assert run(capsys, "evaluate", "m", "t.npz")[0] == 0
+    write_npz("t.npz", y=lambda x: np.array(["01", "02", "30"] * 30))
+    code, out, _ = run(capsys, "train", "t.npz", "--epochs", 1)
+    assert code == 0 and "3 classes" in out
 
 
 def test_what_is_for_tables_is_refused_elsewhere(capsys):
