@@ -55,7 +55,7 @@ class TableModel:
     missing : {"impute", "drop", "error"}
         Missing values are filled in and flagged, cost their row in training, or are an error.
     task : {"classification", "regression"}, optional
-        By default text, booleans and at most 20 distinct whole numbers are classes.
+        By default text, booleans, declared categories and at most 20 whole numbers are classes.
     loss, optimizer, schedule : str, optional
     lr, weight_decay : float, optional
         The optimizer's own by default.
