@@ -14,7 +14,7 @@ import numpy as np
 
 import gdcore as gd
 from gdcore.cli.questions import answers, questions
-from gdcore.cli.tables import check_table, evaluate_table, predict_table
+from gdcore.cli.tables import evaluate_table, predict_table
 from gdcore.cli.usage import UsageError
 from gdcore.io import write_atomically
 from gdcore.tabular.heads import labels_of, probabilities_of
@@ -40,16 +40,28 @@ def open_model(path: str) -> Any:
     return gd.load(path)
 
 
+def _asked(args: argparse.Namespace) -> Any:
+    """The model that is asked, on as many threads as told."""
+    if args.threads is not None:
+        gd.set_num_threads(args.threads)
+    model = open_model(args.model)
+    for option in ("delimiter", "encoding"):
+        if isinstance(model, gd.Model) and getattr(args, option) is not None:
+            raise UsageError(
+                f"--{option} is for models of tables, and {args.model} was not trained on one: "
+                "leave it out"
+            )
+    return model
+
+
 def predict(args: argparse.Namespace) -> int:
     """Predictions, printed or written."""
     if args.out is not None and Path(args.out).suffix.lower() not in (".csv", ".npy"):
         raise UsageError(f"--out {args.out}: expected a name that ends in .csv or .npy")
-    if args.threads is not None:
-        gd.set_num_threads(args.threads)
-    model = open_model(args.model)
+    model = _asked(args)
     digits = 17
     if not isinstance(model, gd.Model):
-        names, columns = predict_table(model, check_table(args.data), args.proba)
+        names, columns = predict_table(model, args)
         digits = 9 if model.settings.dtype == "float32" else 17
     elif args.proba and model.info.get("task") == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
@@ -148,11 +160,9 @@ def _lines(names: Sequence[str], columns: np.ndarray, digits: int) -> Iterable[s
 
 def evaluate(args: argparse.Namespace) -> int:
     """Loss and metrics, printed."""
-    if args.threads is not None:
-        gd.set_num_threads(args.threads)
-    model = open_model(args.model)
+    model = _asked(args)
     if not isinstance(model, gd.Model):
-        print(shown(evaluate_table(model, check_table(args.data))))
+        print(shown(evaluate_table(model, args)))
         return 0
     if not model.compiled:
         raise ValueError(

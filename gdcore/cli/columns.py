@@ -9,9 +9,19 @@ import numpy as np
 
 from gdcore.data.arrays import as_array, check_finite
 from gdcore.errors import did_you_mean
-from gdcore.tabular.table import number
+from gdcore.tabular.column import floats
+from gdcore.tabular.frames import from_columns
+from gdcore.tabular.notation import MOSTLY, are_codes, read_numbers
+from gdcore.tabular.table import number, quoted
 
-__all__ = ["class_name", "class_numbers", "features_of", "look_like_classes", "targets_of"]
+__all__ = [
+    "class_name",
+    "class_numbers",
+    "features_of",
+    "look_like_classes",
+    "quantities_of",
+    "targets_of",
+]
 
 MOST_CLASSES = 1000  # whole numbers of more kinds than this are taken for quantities
 
@@ -37,6 +47,30 @@ def targets_of(y: np.ndarray) -> np.ndarray:
     ):
         return np.asarray(y.argmax(axis=1))
     return y
+
+
+def quantities_of(y: np.ndarray, what: str) -> np.ndarray:
+    """Targets that are text, as numbers where a table's target would be a quantity.
+
+    Raises
+    ------
+    ValueError
+        If most of them are numbers, and one is none.
+    """
+    if y.ndim != 1 or y.dtype.kind not in "US":
+        return y
+    table = from_columns({"y": y}, what)
+    texts = table.columns["y"].counts
+    reading = read_numbers(table, "y")
+    if not reading.quantity or reading.share < MOSTLY or reading.other or are_codes(texts):
+        return y
+    if reading.share == 1:
+        return floats(table, "y", reading.notation)
+    stray = next(t for t in texts if reading.notation.number(t) is None)
+    raise ValueError(
+        f"{what}: got {quoted(stray)}, expected a number as in most rows: leave such rows out, or "
+        "pass --task classification if these are names of classes"
+    )
 
 
 def look_like_classes(y: np.ndarray) -> bool:

@@ -29,6 +29,7 @@ EXAMPLES = {
   gdcore train houses.csv --target price --kind zip=category --out houses.safetensors
   gdcore train adult.csv --target income --test adult-test.csv --plot adult.png
   gdcore train iris.csv --target -1 --no-header --hidden 16
+  gdcore train umsatz.csv.gz --target Preis --decimal , --thousands . --na -999,n.v.
   gdcore train data.npz --loss huber --metric r2,mae --optimizer sgd --lr 0.05 --schedule one_cycle
 
 SOURCE is digits (1,797 handwritten digits that come along), an .npz file with x and y (or x_train,
@@ -36,20 +37,22 @@ y_train, x_test, y_test), a folder of MNIST-style idx files, or a table: a .csv 
 test part that a source has is what the model is measured on; otherwise a fifth of the rows is held
 out. Of a table, the kind of each column is inferred and shown: numbers are standardised by what the
 training rows show, missing values filled in and flagged, categories become vectors that are
-learned; the model's file holds all that predict needs. Ctrl-C ends the training early; what was
+learned; the model's file holds all that predict needs. A .csv may be packed (.gz, .bz2, .xz), and
+- is one from standard input. Ctrl-C ends the training early; what was
 learned by then is saved if --out is given.""",
     "predict": """examples:
   gdcore predict houses.safetensors new.csv
   gdcore predict houses.safetensors new.csv --out prices.csv
   gdcore predict mnist.safetensors mnist/ --proba --out probabilities.npy
 
-DATA is laid out as the training data was; a .csv file need not have the target's column, and an
-.npz or .npy file may hold x alone. A source with a test part gives its test part.""",
+DATA is what the training data was; a .csv file may have another separator and encoding than that
+one, may be packed, or - for standard input, and need not have the target's column; an .npz or .npy
+file may hold x alone. A source with a test part gives its test part.""",
     "evaluate": """examples:
   gdcore evaluate digits.safetensors digits
   gdcore evaluate houses.safetensors sold.csv
 
-DATA is laid out as the training data was, the target included. A source with a test part gives its
+DATA is what the training data was, the target included. A source with a test part gives its
 test part.""",
     "info": """examples:
   gdcore info
@@ -88,6 +91,7 @@ def make_parser() -> Parser:
     evaluate.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
     evaluate.add_argument("data", metavar="DATA", help=SOURCE)
     for made in (predict, evaluate):
+        _layout(made)
         made.add_argument("--threads", metavar="N", type=whole(1, 1024), help="at most so many")
     info = command(
         "info",
@@ -96,6 +100,18 @@ def make_parser() -> Parser:
     )
     info.add_argument("model", metavar="MODEL", nargs="?", help="a model's file to describe")
     return parser
+
+
+def _layout(parser: Any) -> None:
+    """How the text of a table is laid out."""
+    parser.add_argument(
+        "--delimiter",
+        metavar="CHAR",
+        help="between the cells of a .csv (default: seen from its first line)",
+    )
+    parser.add_argument(
+        "--encoding", metavar="NAME", help="of a .csv (default: utf-8, or what its mark says)"
+    )
 
 
 def _train(parser: Parser) -> None:
@@ -145,13 +161,21 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--test", metavar="FILE", help="a table to measure on, instead of a share of SOURCE"
     )
+    _layout(data)
     data.add_argument(
-        "--delimiter",
-        metavar="CHAR",
-        help="between the cells of a .csv (default: seen from its first line)",
+        "--decimal",
+        metavar="MARK",
+        help="of numbers in a table: . or , (default: seen from each column)",
     )
     data.add_argument(
-        "--encoding", metavar="NAME", default="utf-8", help="of a .csv (default: utf-8)"
+        "--thousands",
+        metavar="MARK",
+        help="between groups of three digits: , . ' or a blank (default: seen from each column)",
+    )
+    data.add_argument(
+        "--na",
+        metavar="A,B",
+        help="what stands for a missing value in a table, besides NA, n/a, NaN, null and the like",
     )
     data.add_argument(
         "--header",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gdcore import datasets
-from gdcore.cli.columns import class_numbers, features_of, targets_of
+from gdcore.cli.columns import class_numbers, features_of, quantities_of, targets_of
 from gdcore.cli.sources import kind_of
 from gdcore.cli.usage import UsageError
 from gdcore.datasets.npz_files import one_array
@@ -60,7 +60,9 @@ def answers(text: str, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, st
         x, y = (datasets.digits() if kind == "digits" else datasets.idx_folder(text))[1]
         note = "test part"
     classes = info.get("classes")
-    return x, y if classes is None else class_numbers(y, classes, f"{text}: y"), note
+    if classes is None:
+        return x, quantities_of(y, f"{text}: y"), note
+    return x, class_numbers(y, classes, f"{text}: y"), note
 
 
 def _no_table(text: str, info: dict[str, Any]) -> UsageError:

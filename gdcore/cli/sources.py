@@ -9,16 +9,27 @@ from pathlib import Path
 import numpy as np
 
 from gdcore import datasets
-from gdcore.cli.columns import class_name, class_numbers, features_of, look_like_classes, targets_of
+from gdcore.cli.columns import (
+    class_name,
+    class_numbers,
+    features_of,
+    look_like_classes,
+    quantities_of,
+    targets_of,
+)
 from gdcore.cli.usage import UsageError
 from gdcore.data.arrays import as_array, check_finite
 from gdcore.errors import did_you_mean
 from gdcore.tabular.heads import CLASS_LOSSES
+from gdcore.tabular.opening import PACKED, STDIN
 from gdcore.tabular.reading import PARQUET
 
 __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
-FOR_TABLES = ("target", "ignore", "header", "kind", "test", "patience")
+FOR_TABLES = (
+    "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
+    "thousands", "na",
+)  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
 
 
@@ -53,6 +64,8 @@ def kind_of(text: str) -> str:
     """
     if text == "digits":
         return "digits"
+    if text == STDIN:
+        return "table"
     path = Path(text)
     if path.is_dir():
         return "idx"
@@ -64,6 +77,8 @@ def kind_of(text: str) -> str:
             "an .npz file, a folder of idx files, or a .csv or .parquet file"
         )
     ending = path.suffix.lower()
+    if ending in PACKED:
+        ending = path.with_suffix("").suffix.lower()
     if ending in (".npz", ".npy"):
         return ending[1:]
     if ending in TABLES:
@@ -132,12 +147,16 @@ def _arrays(path: str, task: str | None) -> Source:
     if len(x) == 0:
         raise ValueError(f"{path}: got no rows, expected at least 2")
     if task is None:
+        y = quantities_of(y, f"{path}: y")
         task = "classification" if look_like_classes(y) else "regression"
     if test is not None:
         test = (features_of(test[0], f"{path}: x_test"), targets_of(test[1]))
     if task == "regression":
         y = as_array(y, f"{path}: y")
         check_finite(y, f"{path}: y")
+        if test is not None:
+            what = f"{path}: y_test"
+            test = (test[0], as_array(quantities_of(test[1], what), what))
         return Source("npz", x, y, test, task)
     kinds, labels = np.unique(y, return_inverse=True)
     if len(kinds) < 2:

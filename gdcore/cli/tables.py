@@ -22,22 +22,24 @@ from gdcore.cli.usage import UsageError
 from gdcore.errors import did_you_mean
 from gdcore.plots import curves
 from gdcore.tabular import Table, TableModel, TableWarning, read
+from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.settings import budget
 from gdcore.tabular.table import SettingError
 from gdcore.tabular.training import apart, score
 from gdcore.text import shown
 
-__all__ = ["check_table", "evaluate_table", "predict_table", "train_table"]
+__all__ = ["evaluate_table", "predict_table", "train_table"]
 
 DEFAULT_HELD = 0.2
 
 # What Python calls a keyword is an option here.
 OPTIONS = [
-    (r"kinds=\{'([^']*)': '(\w+)'\}", r"--kind '\1=\2'"),
+    (r"kinds=\{'([^']*)': '([^']+)'\}", r"--kind '\1=\2'"),
     (r"header=False", "--no-header"),
     (r"header=True", "--header"),
     (r"(missing|task|encoding)='([\w-]+)'", r"--\1 \2"),
+    (r"\b(decimal|thousands|na)=", r"--\1 "),
     (r"another delimiter", "another --delimiter"),
     (r"\bloss (\w+) is for", r"--loss \1 is for"),
     (r"\bkinds names", "--kind names"),
@@ -59,12 +61,14 @@ def told(command: str) -> Iterator[None]:
     """Warnings about tables become lines on standard error, errors speak of options."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", TableWarning)
-        other = warnings.showwarning
+        other, lines = warnings.showwarning, set()
 
         def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
             if issubclass(category, TableWarning):
-                line = shown(f"gdcore {command}: {message}", sys.stderr)
-                print(line, file=sys.stderr, flush=True)
+                line = shown(f"gdcore {command}: {in_options(message)}", sys.stderr)
+                if line not in lines:  # a table is looked at more than once
+                    print(line, file=sys.stderr, flush=True)
+                lines.add(line)
             else:
                 other(message, category, *rest, **more)
 
@@ -120,15 +124,21 @@ def train_table(args: argparse.Namespace) -> Outcome:
 
 
 def _fit(args: argparse.Namespace) -> Outcome:
-    layout = _layout(args)
-    table = read(args.source, **layout)
+    marks = {"decimal": args.decimal, "thousands": args.thousands, "na": args.na}
+    table = read(
+        args.source,
+        header=args.header,
+        encoding=args.encoding or "utf-8",
+        delimiter=_delimiter(args),
+        **marks,
+    )
     target = _target(args, table)
     model = _model(args, table)
     share = args.validation
     if args.test is not None:
         if share is not None:
             raise UsageError("--test and --validation both say what to measure on: leave one out")
-        held: Table | None = read(args.test, **(layout | table.layout))
+        held: Table | None = read_like(args.test, table.layout, table.names)
     else:
         share = DEFAULT_HELD if share is None else share
         table, held, notes = apart(table, target, share, args.seed, model.settings.task)
@@ -166,13 +176,13 @@ def _fit(args: argparse.Namespace) -> Outcome:
     )  # fmt: skip
 
 
-def _layout(args: argparse.Namespace) -> dict[str, Any]:
-    delimiter = {"\\t": "\t", "tab": "\t"}.get(args.delimiter, args.delimiter)
+def _delimiter(args: argparse.Namespace) -> str | None:
+    delimiter: str | None = {"\\t": "\t", "tab": "\t"}.get(args.delimiter, args.delimiter)
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(
             f"--delimiter {args.delimiter!r}: expected one character, such as ';', or tab"
         )
-    return {"delimiter": delimiter, "header": args.header, "encoding": args.encoding}
+    return delimiter
 
 
 def _target(args: argparse.Namespace, table: Table) -> str:
@@ -220,22 +230,16 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
         raise UsageError(in_options(error)) from None
 
 
-def check_table(text: str) -> str:
-    """The path of a table.
-
-    Raises
-    ------
-    UsageError
-        If it is something else.
-    """
-    if kind_of(text) != "table":
+def _read(model: TableModel, args: argparse.Namespace) -> Table:
+    """The table that a model is asked about."""
+    if kind_of(args.data) != "table":
         raise UsageError(
-            f"{text}: the model was trained on a table, expected one: a .csv or .parquet file"
+            f"{args.data}: the model was trained on a table, expected one: a .csv or .parquet file"
         )
-    return text
+    return model.encoder.read(args.data, _delimiter(args), args.encoding)
 
 
-def predict_table(model: TableModel, path: str, proba: bool) -> tuple[list[str], np.ndarray]:
+def predict_table(model: TableModel, args: argparse.Namespace) -> tuple[list[str], np.ndarray]:
     """Names of columns, and predictions.
 
     Raises
@@ -243,15 +247,16 @@ def predict_table(model: TableModel, path: str, proba: bool) -> tuple[list[str],
     UsageError, OSError, ValueError
         If probabilities of a quantity are asked for, or the table does not fit the model.
     """
-    if proba and model.classes is None:
+    if args.proba and model.classes is None:
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     with told("predict"):
-        if proba:
-            return model.classes or [], model.predict_proba(path)
-        return ["prediction"], model.predict(path)[:, None]
+        table = _read(model, args)
+        if args.proba:
+            return model.classes or [], model.predict_proba(table)
+        return ["prediction"], model.predict(table)[:, None]
 
 
-def evaluate_table(model: TableModel, path: str) -> str:
+def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:
     """What is to be printed of a table with known answers.
 
     Raises
@@ -260,6 +265,6 @@ def evaluate_table(model: TableModel, path: str) -> str:
         If it does not fit the model.
     """
     with told("evaluate"):
-        table = model.encoder.read(path)
+        table = _read(model, args)
         got = model.evaluate(table)
-        return f"{path}: {len(table):,} rows\n{scores_table({'': got}, header=False)}"
+        return f"{table.source}: {len(table):,} rows\n{scores_table({'': got}, header=False)}"

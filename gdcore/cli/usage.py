@@ -39,6 +39,12 @@ class Parser(argparse.ArgumentParser):
         print(shown(line, sys.stderr), file=sys.stderr)
         sys.exit(2)
 
+    def _parse_optional(self, arg_string: str) -> Any:
+        # argparse takes "-999,n/a" for an option
+        if arg_string[:1] == "-" and arg_string[1:2].isdigit():
+            return None
+        return super()._parse_optional(arg_string)
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = list(args or [])
         if words and not words[0].startswith("-") and words[0] not in self.commands:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore.tabular.table import Table, number, quoted
+from gdcore.tabular.notation import PLAIN, Notation
+from gdcore.tabular.table import Table, quoted
 
 __all__ = ["Column", "Floats", "TableWarning", "floats", "tell_unseen", "with_flag"]
 
@@ -20,7 +21,7 @@ LARGEST = 1e145
 
 
 class TableWarning(UserWarning):
-    """Something in a table that training never saw, and what was made of it.
+    """Something in a table that is in doubt or was never seen, and what was made of it.
 
     Examples
     --------
@@ -63,27 +64,45 @@ class Column:
         raise NotImplementedError
 
 
-def floats(table: Table, name: str) -> Floats:
+def floats(
+    table: Table, name: str, notation: Notation = PLAIN, infinity_is_missing: bool = False
+) -> Floats:
     """A column as numbers, NaN where they are missing.
 
     Raises
     ------
     ValueError
         If a value is no number, or so large that squares of such cannot be added up.
+
+    Warns
+    -----
+    TableWarning
+        Of infinity that is taken for missing.
     """
     raw = table.columns[name]
-    if raw.kind != "text":
+    if not raw.textual:
         out: Floats = raw.values
     else:
-        known: dict[str | None, float | None] = {t: number(t) for t in set(raw.values) if t}
+        known: dict[str | None, float | None] = {t: notation.number(t) for t in raw.counts}
         known[None] = float("nan")
         row = next((i for i, t in enumerate(raw.values) if known[t] is None), None)
         if row is not None:
+            such = "" if notation == PLAIN else f" such as {notation.example}"
             raise ValueError(
-                f"{table.where(row, name)}: got {quoted(raw.values[row])}, expected a number: mend "
-                "the cell"
+                f"{table.where(row, name)}: got {quoted(raw.values[row])}, expected a "
+                f"number{such}: mend the cell"
             )
         out = np.array([known[t] for t in raw.values], dtype=np.float64)
+    endless = np.isinf(out)
+    if infinity_is_missing and endless.any():
+        row, more = int(np.argmax(endless)), int(endless.sum()) - 1
+        warnings.warn(
+            f"{table.where(row, name)}: got {out[row]:g}, expected a finite number: taken for "
+            f"missing{f', as are {more:,} more in the column' if more else ''}",
+            TableWarning,
+            stacklevel=2,
+        )
+        out = np.where(endless, np.nan, out)
     large = np.abs(out) > LARGEST
     if large.any():
         row = int(np.argmax(large))

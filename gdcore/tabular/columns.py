@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar
@@ -12,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.tabular.column import Column, Floats, floats, tell_unseen, with_flag
+from gdcore.tabular.dates import date_of
 from gdcore.tabular.frames import days_of
-from gdcore.tabular.kinds import iso_date, words_of
+from gdcore.tabular.kinds import words_of
+from gdcore.tabular.notation import PLAIN, Notation, notation_for, notation_of
 from gdcore.tabular.table import Raw, Table, number, plain, quoted, some_of
 
 __all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number"]
@@ -37,6 +38,8 @@ class Number(Column):
         The number becomes (x - mean) / scale.
     landmarks : tuple of float
         Equally spaced quantiles; none unless `how` is "quantile".
+    notation : Notation
+        How the numbers are written, where they are text.
     """
 
     kind: ClassVar[str] = "number"
@@ -46,10 +49,12 @@ class Number(Column):
     mean: float
     scale: float
     landmarks: tuple[float, ...] = ()
+    notation: Notation = PLAIN
 
     @classmethod
     def learn(cls, table: Table, name: str, how: str | None) -> Number:
-        values = floats(table, name)
+        notation = notation_of(table, name)
+        values = floats(table, name, notation, infinity_is_missing=True)
         missing = np.isnan(values)
         present = values[~missing]
         if not len(present):
@@ -65,12 +70,13 @@ class Number(Column):
             spread = deviation if deviation > 1e-12 * abs(mean) else 1.0
         return cls(
             name, bool(missing.any()), how or "standardize", float(np.median(present)), mean,
-            spread, landmarks,
+            spread, landmarks, notation,
         )  # fmt: skip
 
     def encode(self, table: Table) -> NDArray[np.float32]:
         """Numbers of shape (rows, 1), or (rows, 2) with the flag of missing values."""
-        values = floats(table, self.name)
+        notation = notation_for(table, self.name, self.notation)
+        values = floats(table, self.name, notation, infinity_is_missing=True)
         missing = np.isnan(values)
         values = np.where(missing, self.fill, values)
         if self.landmarks:
@@ -96,7 +102,8 @@ class Number(Column):
             "quantile": f"by quantiles, median {self.fill:.4g}",
             "raw": "as it is",
         }[self.how]
-        return how + (f"; missing: {self.fill:.4g}, flagged" if self.flag else "")
+        written = "" if self.notation == PLAIN else f"; written as {self.notation.example}"
+        return how + (f"; missing: {self.fill:.4g}, flagged" if self.flag else "") + written
 
 
 @dataclass(frozen=True)
@@ -219,10 +226,7 @@ def _days(table: Table, name: str, pattern: str | None) -> Floats:
         if text in known:
             continue
         assert text is not None
-        try:
-            moment = datetime.datetime.strptime(text, pattern) if pattern else iso_date(text)
-        except ValueError:
-            moment = None
+        moment = date_of(text, pattern)
         if moment is None:
             raise ValueError(
                 f"{table.where(row, name)}: got {quoted(text)}, expected a date "
@@ -247,8 +251,7 @@ class Category(Column):
 
     @classmethod
     def learn(cls, table: Table, name: str, how: str | None) -> Category:
-        texts = table.columns[name].texts()
-        counts = Counter(t for t in texts if t is not None)
+        texts, counts = table.columns[name].texts(), table.columns[name].counts
         if not counts:
             raise ValueError(
                 f"{table.source}: column {name!r} has no values, expected some: leave it out"

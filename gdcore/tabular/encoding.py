@@ -13,7 +13,7 @@ from gdcore.errors import did_you_mean, unknown
 from gdcore.show.summary import table as text_table
 from gdcore.tabular.columns import COLUMNS, Boolean, Category, Date, Number
 from gdcore.tabular.kinds import KINDS, choose
-from gdcore.tabular.reading import read
+from gdcore.tabular.reading import read_like
 from gdcore.tabular.table import Table, some_of
 from gdcore.tabular.target import Target
 
@@ -88,6 +88,7 @@ class Encoder:
 
     Examples
     --------
+    >>> from gdcore.tabular import read
     >>> table = read({"size": [1.0, 3.0], "sea": ["near", "far"], "price": [1.5, 2.5]})
     >>> encoder = Encoder.learn(table, Target("price", "regression"))
     >>> features = encoder.encode(encoder.read({"size": [5.0], "sea": ["far"]}))
@@ -149,12 +150,14 @@ class Encoder:
         """The columns that become codes."""
         return tuple(c for c in self.columns if isinstance(c, Category))
 
-    def read(self, data: Any) -> Table:
-        """A table laid out as the training table was.
+    def read(self, data: Any, delimiter: str | None = None, encoding: str | None = None) -> Table:
+        """A table with a header, marks of numbers and of missing values as the training table had.
 
         Parameters
         ----------
         data : as `gdcore.tabular.read` takes it
+        delimiter, encoding : str, optional
+            Of a text; by default they are looked for, among those of the training table too.
 
         Returns
         -------
@@ -165,8 +168,7 @@ class Encoder:
         OSError, TypeError, ValueError
             As `gdcore.tabular.read`.
         """
-        layout = {"delimiter": None, "header": True, "encoding": "utf-8"} | self.layout
-        table = read(data, **layout)
+        table = read_like(data, self.layout, self.names, delimiter, encoding)
         if self.layout.get("header") is False and len(table.names) == len(self.names) - 1:
             # Columns are known by place, and one fewer means that the target is left out.
             names = [n for n in self.names if n != self.target.name]
@@ -192,9 +194,12 @@ class Encoder:
         """
         lacking = [c.name for c in self.columns if c.name not in table.columns]
         if lacking and len(lacking) == len(self.columns):
+            mark = self.layout.get("delimiter") if len(table.names) == 1 else None
+            between = f", and the training's file had {mark!r} between them" if mark else ""
             raise ValueError(
                 f"{table.source}: no column of training, but {some_of(table.names, 4)}: expected "
                 f"{some_of(lacking, 4)} as the names of columns, in a file in its first line"
+                f"{between}"
             )
         if lacking:
             more = f"s {some_of(lacking, 8)}" if len(lacking) > 1 else f" {lacking[0]!r}"

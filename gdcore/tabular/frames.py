@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import missing
-from gdcore.tabular.table import MISSING, Raw, Table, check_names
+from gdcore.tabular.table import MISSING, Raw, Table, check_names, plain
 
 __all__ = ["days_of", "from_columns", "from_frame", "from_rows", "read_parquet"]
 
 _DAY = 86_400_000_000.0
+EXACT = 2**53  # whole numbers below this are those of float64
 
 
 def read_parquet(path: str | os.PathLike[str]) -> Table:
@@ -95,12 +96,16 @@ def from_frame(data: Any, source: str = "the table") -> Table:
 def _series(nw: Any, series: Any) -> Raw:
     """A column of a frame."""
     dtype = series.dtype
+    if dtype in (nw.Categorical, nw.Enum):
+        return _declared(series.to_list())
     if dtype == nw.Boolean:
         return Raw("boolean", _floats(series.to_list()))
     if dtype.is_numeric():
         if series.null_count() or dtype.is_decimal():
             return Raw("number", _floats(series.to_list()))
         return Raw("number", np.asarray(series.to_numpy(), dtype=np.float64))
+    if dtype == nw.Duration:
+        return _objects(series.to_list())
     if dtype.is_temporal() and dtype in (nw.Date, nw.Datetime):
         return Raw("date", days_of(series.to_list()))
     return _objects(series.to_list())
@@ -140,8 +145,23 @@ def _objects(values: Sequence[Any]) -> Raw:
         return Raw("number", _floats(values))
     if present and all(isinstance(v, datetime.date | np.datetime64) for v in present):
         return Raw("date", days_of(values))
+    if present and all(isinstance(v, datetime.timedelta) for v in present):
+        return Raw("number", _floats([None if _absent(v) else v.total_seconds() for v in values]))
     texts = (None if _absent(v) else _text(v) for v in values)
     return Raw("text", [None if t is None or t in MISSING else t for t in texts])
+
+
+def _declared(values: Iterable[Any]) -> Raw:
+    """A column that was declared to be names, whatever it holds."""
+    names = (None if _absent(v) else _name(v) for v in values)
+    return Raw("category", [None if n is None or n in MISSING else n for n in names])
+
+
+def _name(value: Any) -> str:
+    """A category as people write it: 3 for 3.0."""
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        return plain(float(value)) if -EXACT < float(value) < EXACT else str(value)
+    return _text(value)
 
 
 def _text(value: Any) -> str:
@@ -160,6 +180,9 @@ def from_columns(data: Mapping[str, Any], source: str = "the table") -> Table:
     """
     columns = {}
     for name, values in data.items():
+        if str(getattr(values, "dtype", "")).lower().startswith(("categor", "enum")):
+            columns[str(name)] = _declared(values)  # of pandas or polars
+            continue
         array = np.asarray(values) if not isinstance(values, list | tuple) else None
         if isinstance(values, str) or (array is not None and array.ndim != 1):
             raise ValueError(

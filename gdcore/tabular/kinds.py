@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
 import re
-from collections.abc import Iterable, Mapping
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gdcore.errors import unknown
-from gdcore.tabular.table import Raw, SettingError, Table, number, quoted
+from gdcore.tabular.column import TableWarning
+from gdcore.tabular.dates import date_of, read_dates
+from gdcore.tabular.notation import MOST_CLASSES, MOSTLY, STRAY, Reading, are_codes, read_numbers
+from gdcore.tabular.table import SettingError, Table, quoted
 
-__all__ = ["KINDS", "choose", "infer", "parse_kind"]
+__all__ = ["KINDS", "Seen", "choose", "infer", "mostly_different", "parse_kind", "stray_of"]
 
 #: Kinds, with what may stand behind a colon.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -23,11 +28,29 @@ KINDS: dict[str, tuple[str, ...]] = {
 WORDS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 MOST_TEXTS = 64  # more texts than this, and most of them different: no categories
 TOLD = 5  # an error names so many of the columns that are left out
-STRAY = 0.9  # a column of so many numbers is not meant to hold the text that it holds
 
-_ISO = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
-)
+_QUANTITY = re.compile(r"[^\w\s]{0,3}\s*\d")  # a number, or one behind a sign or a symbol
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a column was taken for.
+
+    Attributes
+    ----------
+    kind : str
+    how : str or None
+        What stands behind its colon.
+    reason : str
+        Why it is left out, if it is.
+    doubt : str
+        What is to be told of it: it looks like more than it was taken for.
+    """
+
+    kind: str
+    how: str | None = None
+    reason: str = ""
+    doubt: str = ""
 
 
 def parse_kind(text: Any, name: str) -> tuple[str, str | None]:
@@ -55,45 +78,124 @@ def parse_kind(text: Any, name: str) -> tuple[str, str | None]:
     return kind, how
 
 
-def infer(table: Table, name: str) -> tuple[str, str]:
-    """The kind of a column, and the reason where it is "ignore".
+def infer(table: Table, name: str) -> Seen:
+    """The kind of a column.
 
     Raises
     ------
     ValueError
-        If it holds numbers, and a text that does not belong there.
+        If it holds numbers or dates, and a text that does not belong there.
     """
     raw = table.columns[name]
-    present = _present(raw)
-    kinds = dict.fromkeys(present)
-    if not kinds:
-        return "ignore", "no values"
-    if len(kinds) == 1 and len(present) == len(raw):
-        return "ignore", f"always {quoted(raw.texts()[0])}"
+    counts = raw.counts
+    if not counts:
+        return Seen("ignore", reason="no values")
+    if len(counts) == 1 and counts.total() == len(raw):
+        return Seen("ignore", reason=f"always {quoted(raw.texts()[0])}")
+    if raw.kind == "category" and len(counts) == counts.total():
+        return _names(name, counts, "")
     if raw.kind != "text":
-        return raw.kind, ""
-    numbers = {text for text in kinds if number(text) is not None}
-    if len(numbers) == len(kinds):
-        return "number", ""
-    if words_of(kinds) is not None:
-        return "boolean", ""
-    if all(iso_date(text) is not None for text in kinds):
-        return "date", ""
-    if len(kinds) <= MOST_TEXTS or len(kinds) <= len(present) / 2:
-        return "category", ""
-    if sum(text in numbers for text in present) >= STRAY * len(present):
-        row = next(i for i, v in enumerate(raw.values) if v is not None and v not in numbers)
-        raise ValueError(
-            f"{table.where(row, name)}: got {quoted(raw.values[row])}, expected a number as in the "
-            f"rest of the column: mend the cell, or pass kinds={{{name!r}: 'category'}}"
+        return Seen(raw.kind)
+    if are_codes(counts):
+        return _names(name, counts, "")
+    numbers = read_numbers(table, name)
+    if numbers.share == 1 and numbers.other is None:
+        return Seen("number")
+    if words_of(counts) is not None:
+        return Seen("boolean")
+    dates = read_dates(counts)
+    if dates.share == 1 and dates.other is None:
+        return Seen("date", dates.format)
+    as_names = f"kinds={{{name!r}: 'category'}}"
+    if numbers.quantity and MOSTLY <= numbers.share < 1:
+        stray = stray_of(table, name, numbers, as_names)
+        if numbers.share >= STRAY:
+            raise ValueError(stray)
+        return _names(name, counts, stray)
+    if MOSTLY <= dates.share < 1:
+        form = f" as {dates.format}" if dates.format else ""
+        row = _first(raw.values, lambda text: date_of(text, dates.format))
+        stray = _stray(table, name, row, f"a date{form}", dates.share, as_names)
+        if dates.share >= STRAY:
+            raise ValueError(stray)
+        return _names(name, counts, stray)
+    if numbers.other is not None:
+        return _names(name, counts, numbers.doubt(counts))
+    if dates.other is not None:
+        text = next(t for t in counts if date_of(t, dates.format) != date_of(t, dates.other))
+        one, other = (f"'date:{f}'" if f else "'date'" for f in (dates.format, dates.other))
+        return _names(
+            name,
+            counts,
+            f"{quoted(text)} can be two dates: pass kinds={{{name!r}: {one}}} or {other}",
         )
-    return "ignore", f"{len(kinds):,} different texts in {len(present):,} rows"
+    return _names(name, counts, "")
+
+
+def _names(name: str, counts: Counter[str], doubt: str) -> Seen:
+    """Categories if there are few of them, and what is to be told where they may be more."""
+    present = counts.total()
+    looks = sum(n for t, n in counts.items() if _QUANTITY.match(t)) >= MOSTLY * present
+    if not mostly_different(counts):
+        if not doubt and looks and len(counts) > MOST_CLASSES and not are_codes(counts):
+            text = quoted(next(t for t in counts if _QUANTITY.match(t)))
+            doubt = (
+                f"is taken for a category of {len(counts)}, such as {text}: pass "
+                f"kinds={{{name!r}: 'category'}} if that is right, else 'number' or 'date:FORMAT'"
+            )
+            return Seen("category", doubt=doubt)
+        return Seen("category", doubt=doubt and f"is taken for a category: {doubt}")
+    reason = f"{len(counts):,} different texts in {present:,} rows"
+    if not doubt and sum(n for t, n in counts.items() if _has_digit(t)) >= MOSTLY * present:
+        doubt = (
+            f"{reason}, such as {quoted(next(filter(_has_digit, counts)))}: pass "
+            f"kinds={{{name!r}: 'ignore'}} if that is right, else 'category', 'number' or "
+            "'date:FORMAT'"
+        )
+    return Seen("ignore", reason=reason, doubt=doubt and f"is left out: {doubt}")
+
+
+def _has_digit(text: str) -> bool:
+    return any(c.isdigit() for c in text)
+
+
+def mostly_different(counts: Counter[str]) -> bool:
+    """Whether texts are too many, and too seldom the same, to be names of kinds."""
+    return len(counts) > MOST_TEXTS and 2 * len(counts) > counts.total()
+
+
+def stray_of(table: Table, name: str, reading: Reading, cure: str) -> str:
+    """Which text stands among a column's numbers, and what to pass for it."""
+    row = _first(table.columns[name].values, reading.notation.number)
+    return _stray(table, name, row, "a number", reading.share, cure)
+
+
+def _first(values: list[str | None], read: Callable[[str], Any]) -> int:
+    """The first row whose text cannot be read."""
+    return next(i for i, v in enumerate(values) if v is not None and read(v) is None)
+
+
+def _stray(table: Table, name: str, row: int, what: str, share: float, cure: str) -> str:
+    text = quoted(table.columns[name].values[row])
+    rest = "the rest" if share >= STRAY else "most"
+    return (
+        f"{table.where(row, name)}: got {text}, expected {what} as in {rest} of the column: mend "
+        f"the cell, pass na={text} if it stands for a missing value, or pass {cure}"
+    )
 
 
 def choose(
-    table: Table, target: str, kinds: Mapping[str, str] | None
+    table: Table, target: str, kinds: Mapping[str, str] | None, tell: bool = True
 ) -> tuple[dict[str, tuple[str, str | None]], dict[str, str]]:
     """The kind of every column but the target, as told or as inferred.
+
+    Parameters
+    ----------
+    table : Table
+    target : str
+    kinds : dict of str to str or None
+    tell : bool
+        Warn of columns that look like more than they were taken for.
 
     Returns
     -------
@@ -104,6 +206,10 @@ def choose(
     ------
     ValueError, TypeError
         If a kind or a column is not known, or no column is left.
+
+    Warns
+    -----
+    TableWarning
     """
     told = {table.find(n, "kinds names"): parse_kind(k, str(n)) for n, k in (kinds or {}).items()}
     if target in told:
@@ -116,14 +222,14 @@ def choose(
     for name in table.names:
         if name == target:
             continue
-        if name in told:
-            kind, how, reason = *told[name], "as told"
+        seen = Seen(*told[name], "as told") if name in told else infer(table, name)
+        if seen.kind == "ignore":
+            ignored[name] = seen.reason
         else:
-            (kind, reason), how = infer(table, name), None
-        if kind == "ignore":
-            ignored[name] = reason
-        else:
-            found[name] = (kind, how)
+            found[name] = (seen.kind, seen.how)
+        if seen.doubt and tell:
+            message = f"{table.source}: column {name!r} {seen.doubt}"
+            warnings.warn(message, TableWarning, stacklevel=2)
     if not found:
         reasons = [f"{n}: {reason}" for n, reason in ignored.items()]
         why = "; ".join([*reasons[:TOLD], *["..."][: len(reasons) > TOLD]]) or "no other column"
@@ -133,23 +239,7 @@ def choose(
     return found, ignored
 
 
-def _present(raw: Raw) -> list[Any]:
-    if raw.kind == "text":
-        return [v for v in raw.values if v is not None]
-    return raw.values[~raw.missing()].tolist()  # type: ignore[no-any-return]
-
-
 def words_of(texts: Iterable[str]) -> tuple[str, str] | None:
     """The words for no and yes that all of the texts are, or None."""
     found = {text.lower() for text in texts}
     return next((pair for pair in WORDS if found and found <= set(pair)), None)
-
-
-def iso_date(text: str) -> datetime.datetime | None:
-    """A date as ISO 8601 writes it, with or without a time, or None."""
-    if not _ISO.fullmatch(text):
-        return None
-    try:
-        return datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return None

@@ -15,7 +15,7 @@ from gdcore.tabular.heads import probabilities_of
 from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.kinds import choose
 from gdcore.tabular.learning import begun, train
-from gdcore.tabular.reading import read
+from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.scoring import answers_of, measure
 from gdcore.tabular.settings import Settings
@@ -56,7 +56,7 @@ class TableModel:
     missing : {"impute", "drop", "error"}
         Missing values are filled in and flagged, cost their row in training, or are an error.
     task : {"classification", "regression"}, optional
-        By default text, booleans and at most 20 distinct whole numbers are classes.
+        By default text, booleans, declared categories and at most 20 whole numbers are classes.
     loss, optimizer, schedule : str, optional
     lr, weight_decay : float, optional
         The optimizer's own by default.
@@ -188,10 +188,11 @@ class TableModel:
         name = table.find(target, "the target")
         table, notes = with_target(table, name)
         self.notes += notes
-        chosen, _ = choose(table, name, self.kinds)
+        chosen, _ = choose(table, name, self.kinds, tell=False)
         table, notes = without_missing(table, list(chosen), self.settings.missing)
         self.notes += notes
-        watched = None if validation_data is None else read(validation_data)
+        given = validation_data
+        watched = None if given is None else read_like(given, table.layout, table.names)
         if self.settings.patience is not None and watched is None:
             told = Target.learn(table, name, self.settings.task)
             apart = hold_out(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 from gdcore.graph.ir import INT
@@ -12,6 +12,7 @@ from gdcore.model import Model
 from gdcore.tabular.columns import COLUMNS, Number
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.kinds import KINDS
+from gdcore.tabular.notation import LONGEST_UNIT, Notation, check_marks
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.target import TASKS, Target
 
@@ -62,6 +63,21 @@ def _or_none(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
     return lambda x, what: None if x is None else check(x, what)
 
 
+def _notation(x: Any, what: str) -> Notation:
+    parts = _texts(x, what)
+    if len(parts) != 3 or len(parts[2]) > LONGEST_UNIT:
+        raise bad(what, x, "marks of decimals and thousands, and a unit")
+    _marks(parts[0], parts[1] or None, what)
+    return Notation(*parts)
+
+
+def _marks(decimal: Any, thousands: Any, what: str) -> None:
+    try:
+        check_marks(decimal, thousands)
+    except ValueError as error:
+        raise bad(what, str(error), "marks that a number can have") from None
+
+
 # By the annotation of an attribute: what it may be.
 CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "str": _text,
@@ -71,6 +87,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "tuple[float, ...]": _reals,
     "tuple[str, ...]": _texts,
     "tuple[int, ...]": _wholes,
+    "Notation": _notation,
 }
 CHECKS |= {f"{name} | None": _or_none(check) for name, check in CHECKS.items()}
 
@@ -81,9 +98,10 @@ def _made(cls: type[T], config: Any, what: str) -> T:
         raise bad(what, config, "an object")
     known = {f.name: str(f.type) for f in fields(cls)}  # type: ignore[arg-type]
     given = {k: v for k, v in config.items() if k != "kind"}
-    if set(given) != set(known):
+    needed = {f.name for f in fields(cls) if f.default is MISSING}  # type: ignore[arg-type]
+    if not needed <= set(given) <= set(known):
         raise bad(what, sorted(given), f"the entries {', '.join(known)}")
-    return cls(**{n: CHECKS[t](given[n], f"{n!r} of {what}") for n, t in known.items()})
+    return cls(**{n: CHECKS[known[n]](v, f"{n!r} of {what}") for n, v in given.items()})
 
 
 def _one_of(x: Any, what: str, known: tuple[str, ...]) -> None:
@@ -134,14 +152,16 @@ def read_encoder(config: Any) -> Encoder:
 
 
 def _layout(layout: Any) -> dict[str, Any]:
-    if not isinstance(layout, Mapping) or not set(layout) <= {"delimiter", "header", "encoding"}:
-        raise bad("'layout'", layout, "delimiter, header and encoding")
-    if layout:
-        delimiter = layout.get("delimiter")
-        if not isinstance(delimiter, str) or len(delimiter) != 1:
-            raise bad("'delimiter'", delimiter, "one character")
-        truth(layout.get("header"))
-        _text(layout.get("encoding"), "'encoding'")
+    known = ("delimiter", "header", "encoding", "decimal", "thousands", "na")
+    if not isinstance(layout, Mapping) or not set(layout) <= set(known):
+        raise bad("'layout'", layout, f"some of {', '.join(known)}")
+    delimiter = layout.get("delimiter", ",")
+    if not isinstance(delimiter, str) or len(delimiter) != 1:
+        raise bad("'delimiter'", delimiter, "one character")
+    truth(layout.get("header", True))
+    _text(layout.get("encoding", ""), "'encoding'")
+    _marks(layout.get("decimal"), layout.get("thousands"), "'layout'")
+    _texts(layout.get("na", []), "'na'")
     return dict(layout)
 
 

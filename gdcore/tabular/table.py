@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from gdcore.errors import cut, did_you_mean
 
 __all__ = ["MISSING", "Raw", "SettingError", "Table", "number", "quoted", "some_of"]
 
-#: Texts that stand for a value that is not there.
-MISSING = frozenset(["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"])
+#: Texts that stand for a value that is not there: those of pandas, and a question mark.
+MISSING = frozenset((
+    "", "?", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "NaN", "nan", "-NaN", "-nan",
+    "null", "NULL", "None", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
+))  # fmt: skip
 
 
 #: Characters of a column's name: a longer one is a sign of a file that is no table.
@@ -32,10 +36,11 @@ class Raw:
 
     Attributes
     ----------
-    kind : {"text", "number", "boolean", "date"}
+    kind : {"text", "category", "number", "boolean", "date"}
         What the source says that it holds; a .csv holds nothing but text.
     values : list of (str or None), or ndarray of float64
-        None and NaN are missing. Booleans are 0 and 1, dates days since 1970-01-01.
+        None and NaN are missing. Texts and categories are text, booleans 0 and 1, dates days since
+        1970-01-01.
     """
 
     kind: str
@@ -44,21 +49,31 @@ class Raw:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def textual(self) -> bool:
+        """Whether the values are text."""
+        return self.kind in ("text", "category")
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How often each text occurs; missing values are left out."""
+        return Counter(t for t in self.texts() if t is not None)
+
     def take(self, rows: NDArray[np.int64]) -> Raw:
         """Some of the rows."""
-        if self.kind == "text":
-            return Raw("text", [self.values[i] for i in rows])
+        if self.textual:
+            return Raw(self.kind, [self.values[i] for i in rows])
         return Raw(self.kind, self.values[rows])
 
     def missing(self) -> NDArray[np.bool_]:
         """Which values are not there."""
-        if self.kind == "text":
+        if self.textual:
             return np.array([v is None for v in self.values], dtype=bool)
         return np.asarray(np.isnan(self.values))
 
     def texts(self) -> list[str | None]:
         """The values as people write them: 3 for 3.0."""
-        if self.kind == "text":
+        if self.textual:
             return list(self.values)
         if self.kind == "boolean":
             return [None if v != v else "true" if v else "false" for v in self.values.tolist()]
@@ -80,6 +95,8 @@ class Table:
         The line of each row in its file.
     layout : dict
         How the file was read, so that new ones are read alike.
+    rows : sequence of int or None
+        The numbers that rows had before some were taken.
 
     Examples
     --------
@@ -94,6 +111,7 @@ class Table:
     columns: dict[str, Raw]
     lines: Sequence[int] | None = None
     layout: dict[str, Any] = field(default_factory=dict)
+    rows: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -115,7 +133,8 @@ class Table:
         -------
         str
         """
-        place = f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+        number = row if self.rows is None else self.rows[row]
+        place = f"row {number}" if self.lines is None else f"line {self.lines[row]}"
         return f"{self.source}: {place}, column {name!r}"
 
     def take(self, rows: NDArray[Any]) -> Table:
@@ -132,9 +151,9 @@ class Table:
         """
         which = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
         lines = None if self.lines is None else [self.lines[i] for i in which]
-        return Table(
-            self.source, {n: c.take(which) for n, c in self.columns.items()}, lines, self.layout
-        )
+        kept = which.tolist() if self.rows is None else [self.rows[i] for i in which]
+        columns = {n: c.take(which) for n, c in self.columns.items()}
+        return Table(self.source, columns, lines, self.layout, kept)
 
     def find(self, name: str | int, what: str) -> str:
         """The name of a column, from its name or its place.

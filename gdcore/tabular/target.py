@@ -10,12 +10,21 @@ from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean, unknown
 from gdcore.tabular.column import floats
-from gdcore.tabular.table import Table, number, plain, quoted, some_of
+from gdcore.tabular.kinds import mostly_different, stray_of
+from gdcore.tabular.notation import (
+    MOSTLY,
+    PLAIN,
+    STRAY,
+    Notation,
+    are_codes,
+    notation_for,
+    notation_of,
+    read_numbers,
+)
+from gdcore.tabular.table import SettingError, Table, number, plain, quoted, some_of
 
-__all__ = ["MOST_CLASSES", "Target"]
+__all__ = ["Target"]
 
-#: A whole-number target with more distinct values than this is taken for a quantity.
-MOST_CLASSES = 20
 TASKS = ("classification", "regression")
 
 
@@ -33,6 +42,8 @@ class Target:
         Whether the classes are whole numbers, and predictions are given as such.
     mean, scale : float
         The network sees (y - mean) / scale of a quantity.
+    notation : Notation
+        How numbers are written, where they are text.
     """
 
     name: str
@@ -41,6 +52,7 @@ class Target:
     whole: bool = False
     mean: float = 0.0
     scale: float = 1.0
+    notation: Notation = PLAIN
 
     @classmethod
     def learn(cls, table: Table, name: str, task: str | None, standardize: bool = True) -> Target:
@@ -49,35 +61,41 @@ class Target:
         Raises
         ------
         ValueError
-            If there is one class alone, or a text where quantities are asked for.
+            If there is one class alone, a text where most values are quantities, or nothing but
+            texts that differ.
         """
         if task not in (None, *TASKS):
             raise unknown("task", task, TASKS)
         raw = table.columns[name]
-        texts = [t for t in raw.texts() if t is not None]
-        values = [number(t) for t in set(texts)]
-        numeric = all(v is not None for v in values) and raw.kind != "boolean"
-        kinds = {v for v in values if v is not None}
-        whole = numeric and all(v.is_integer() for v in kinds)
+        reading = read_numbers(table, name)
+        numeric = reading.share == 1 and not are_codes(raw.counts)
         if task is None:
-            few = not numeric or (whole and len(kinds) <= MOST_CLASSES)
-            task = "classification" if few else "regression"
+            sure = numeric and reading.other is None and raw.kind != "category"
+            quantity = sure and reading.quantity
+            if not quantity:
+                _refuse_classes(table, name)
+            task = "regression" if quantity else "classification"
         if task == "regression":
-            y = floats(table, name)
+            notation = notation_of(table, name)
+            y = floats(table, name, notation)
             mean, spread = float(y.mean()), float(y.std())
             if not standardize:
-                return cls(name, task)
-            return cls(name, task, mean=mean, scale=spread if spread > 1e-12 * abs(mean) else 1.0)
-        if numeric:
+                return cls(name, task, notation=notation)
+            scale = spread if spread > 1e-12 * abs(mean) else 1.0
+            return cls(name, task, mean=mean, scale=scale, notation=notation)
+        notation, whole = PLAIN, False
+        classes = tuple(sorted(raw.counts))
+        if numeric and reading.other is None:
+            notation = reading.notation
+            kinds = {float(notation.number(t) or 0) for t in raw.counts}
+            whole = all(v.is_integer() for v in kinds)
             classes = tuple(plain(v) for v in sorted(kinds))
-        else:
-            classes = tuple(sorted(set(texts)))
         if len(classes) < 2:
             raise ValueError(
                 f"{table.source}: the target {name!r} is always {quoted(classes[0])}, expected at least "
                 "2 classes: choose another target"
             )
-        return cls(name, task, classes, whole)
+        return cls(name, task, classes, whole, notation=notation)
 
     def values(self, table: Table) -> NDArray[Any]:
         """The true answers: class numbers (int64), or quantities (float64) in their own units.
@@ -101,11 +119,13 @@ class Target:
                 "in, or leave the row out"
             )
         if self.classes is None:
-            return floats(table, self.name)
+            return floats(table, self.name, notation_for(table, self.name, self.notation))
         place = {name: i for i, name in enumerate(self.classes)}
         texts = raw.texts()
         for text in set(texts):
-            value = number(str(text))
+            value = self.notation.number(str(text))
+            if value is None:  # a number of a frame
+                value = number(str(text))
             if text not in place and value is not None and plain(value) in place:
                 place[str(text)] = place[plain(value)]  # "1.0" is class 1
         row = next((i for i, t in enumerate(texts) if t not in place), -1)
@@ -133,4 +153,26 @@ class Target:
 
     def config(self) -> dict[str, Any]:
         """All attributes, as JSON."""
-        return asdict(self)
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def _refuse_classes(table: Table, name: str) -> None:
+    """Raises ValueError if what is no quantity is no classes either."""
+    raw = table.columns[name]
+    if raw.kind in ("category", "boolean"):
+        return
+    cure = "task='classification' if these are names of classes"
+    reading = read_numbers(table, name)
+    if raw.kind == "text" and not are_codes(raw.counts):
+        if STRAY <= reading.share < 1 or (reading.quantity and MOSTLY <= reading.share < 1):
+            raise ValueError(stray_of(table, name, reading, cure))
+        if reading.other is not None:
+            raise SettingError(
+                f"{table.source}: of the target {name!r}, {reading.doubt(raw.counts)}"
+            )
+    if mostly_different(raw.counts):
+        raise SettingError(
+            f"{table.source}: the target {name!r} holds {len(raw.counts):,} different texts in "
+            f"{raw.counts.total():,} rows, such as {quoted(next(iter(raw.counts)))}, expected "
+            f"numbers, or classes that repeat: choose another target, or pass {cure}"
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 from gdcore.callbacks import Callback
 from gdcore.tabular.model import KEY, TableModel
-from gdcore.tabular.reading import read
+from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.report import make_report
 from gdcore.tabular.rows import with_target
 from gdcore.tabular.splits import hold_out
@@ -28,6 +28,9 @@ def fit(
     delimiter: str | None = None,
     header: bool | None = None,
     encoding: str = "utf-8",
+    decimal: str | None = None,
+    thousands: str | None = None,
+    na: Any = None,
     **settings: Any,
 ) -> TableModel:
     """Train a model of a table, and measure it on rows that had no part in the training.
@@ -47,7 +50,7 @@ def fit(
         The share of the rows that is set apart, of every class alike; 0 for none, and no report.
     callbacks, verbose
         As for `TableModel.fit`.
-    delimiter, header, encoding
+    delimiter, header, encoding, decimal, thousands, na
         As for `gdcore.tabular.read`.
     **settings
         As for `TableModel`.
@@ -70,12 +73,14 @@ def fit(
     ({'training': 40, 'held out': 10}, True)
     """
     model = TableModel(**settings)
-    layout: dict[str, Any] = {"delimiter": delimiter, "header": header, "encoding": encoding}
-    table = read(data, **layout)
+    table = read(
+        data, delimiter=delimiter, header=header, encoding=encoding, decimal=decimal,
+        thousands=thousands, na=na,
+    )  # fmt: skip
     name = table.find(target, "the target")
     held: Table | None
     if test is not None:
-        held = read(test, **(layout | table.layout))
+        held = read_like(test, table.layout, table.names)
     else:
         table, held, notes = apart(table, name, held_out, model.settings.seed, model.settings.task)
         model.notes += notes

@@ -137,6 +137,14 @@ LIES = {
     "target scale": lambda t: t["encoder"]["target"].update(scale=-1.0),
     "names": lambda t: t["encoder"].update(names=[]),
     "layout": lambda t: t["encoder"].update(layout={"opener": "x"}),
+    "delimiter": lambda t: t["encoder"].update(layout={"delimiter": ",,"}),
+    "decimal": lambda t: t["encoder"].update(layout={"decimal": "x"}),
+    "same marks": lambda t: t["encoder"].update(layout={"decimal": ",", "thousands": ","}),
+    "na": lambda t: t["encoder"].update(layout={"na": [1]}),
+    "notation": lambda t: columns_of(t)[0].update(notation=["."]),
+    "notation of text": lambda t: columns_of(t)[0].update(notation=".,x"),
+    "marks": lambda t: columns_of(t)[0].update(notation=["(.*)*", "", ""]),
+    "unit": lambda t: t["encoder"]["target"].update(notation=[".", "", "x" * 99]),
     "everything": lambda t: t.clear(),
 }  # fmt: skip
 
@@ -152,6 +160,18 @@ def test_a_file_is_not_trusted(tmp_path, lie):
     with pytest.raises(FileFormatError) as caught:
         gd.load(path)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_file_that_was_written_before_notations_were_kept(tmp_path):
+    path = tmp_path / "m.safetensors"
+    model = TableModel([4], epochs=1).fit(numbers(), "y", verbose=0)
+    model.save(path)
+    tensors, metadata = safetensors.load(path)
+    described = json.loads(metadata["model"])
+    table = described["info"]["table"]
+    del columns_of(table)[0]["notation"], table["encoder"]["target"]["notation"]
+    safetensors.save(path, tensors, metadata | {"model": json.dumps(described)})
+    assert gd.load(path).encoder == model.encoder
 
 
 @pytest.mark.parametrize("target", ["price", "dear"])

@@ -111,7 +111,7 @@ BAD = {
     "huge field": (GOOD + f"1,{'x' * 200_000},3\n", {}, "field larger than field limit"),
     "open quote": (GOOD + '1,"p,3\n', {}, "cannot be read"),
     "latin-1": (GOOD.encode() + "1,é,3\n".encode("latin-1"), {}, "not a text file in UTF-8"),
-    "utf-16": (GOOD.encode("utf-16"), {}, "not a text file"),
+    "utf-16 without a mark": (GOOD.encode("utf-16-le"), {}, "not a text file"),
     "binary": (bytes(range(128)) * 4, {}, "not a text file|cannot be read"),
     "no such encoding": (GOOD, {"encoding": "utf-9"}, "unknown encoding 'utf-9'"),
     "long delimiter": (GOOD, {"delimiter": "ab"}, "delimiter must be one character"),
@@ -122,7 +122,7 @@ BAD = {
     "one class": ("a,y\n1,u\n2,u\n3,u\n", {}, "is always 'u', expected at least 2 classes"),
     "text to regress on": ("a,y\n1,u\n2,v\n3,u\n", {"task": "regression"}, "expected a number"),
     "nothing to learn from": ("a,y\n,1.5\n,2.5\n,3.5\n,4.5\n,0.5\n", {}, "a: no values"),
-    "infinity": (GOOD + "inf,p,3.5\n", {"held_out": 0}, "expected a finite number"),
+    "infinity": (GOOD + "1,p,inf\n", {"held_out": 0}, "got inf, expected a finite number"),
     "squares overflow": (GOOD + "1e160,p,3.5\n", {"held_out": 0}, "got 1e.160, expected a finite"),
     "a target too large": (
         "a,y\n1,1.5\n2,-1e160\n3,3.5\n",
