@@ -10,6 +10,8 @@ from gdcore.callbacks.base import (
 )
 from gdcore.callbacks.early_stopping import EarlyStopping
 from gdcore.callbacks.history import History
+from gdcore.callbacks.learning_rate import LearningRateScheduler
+from gdcore.callbacks.model_checkpoint import ModelCheckpoint
 from gdcore.callbacks.monitored import better, monitored
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "EarlyStopping",
     "History",
     "LambdaCallback",
+    "LearningRateScheduler",
     "Logs",
+    "ModelCheckpoint",
     "Saver",
     "better",
     "monitored",
