@@ -170,6 +170,14 @@ _SUFFIXES = {
 def folded(name: str) -> str:
     """A name without case and separators.
 
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> folded("Binary_CrossEntropy")
@@ -198,6 +206,10 @@ def canonical(
     others, absent : mapping, optional
         By folded names: the known name that they stand for, and what to do instead.
 
+    Returns
+    -------
+    str
+
     Raises
     ------
     ValueError
@@ -221,7 +233,16 @@ def canonical(
 
 
 def check_suffix(path: str | os.PathLike[str]) -> None:
-    """Raises ValueError if a file that will hold safetensors is named as one of another format.
+    """Refuse the name of another format for a file that will hold safetensors.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    ValueError
+        If it is one.
 
     Examples
     --------
@@ -238,6 +259,15 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
 
 def attribute_error(of: object, name: str) -> AttributeError:
     """The error (not raised) for an attribute that an object does not have: what does the same.
+
+    Parameters
+    ----------
+    of : object
+    name : str
+
+    Returns
+    -------
+    AttributeError
 
     Examples
     --------

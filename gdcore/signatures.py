@@ -62,9 +62,16 @@ _ABSENT_ARGUMENTS = {
 
 
 def check_shadows(made: object) -> None:
-    """Raises AttributeError if an attribute of an object hides a method of its class.
+    """Refuse an object whose attribute hides a method of its class; a function may, which wraps it.
 
-    Functions may: somebody wraps a method.
+    Parameters
+    ----------
+    made : object
+
+    Raises
+    ------
+    AttributeError
+        If one does.
 
     Examples
     --------
@@ -121,6 +128,10 @@ def reversed_arguments(function: Any, order: tuple[str, str]) -> bool:
     order : ("prediction", "target") or ("target", "prediction")
         In which it is called where its names do not say.
 
+    Returns
+    -------
+    bool
+
     Raises
     ------
     TypeError
@@ -153,6 +164,15 @@ def reversed_arguments(function: Any, order: tuple[str, str]) -> bool:
 
 def own_name(name: str, known: Iterable[str]) -> str | None:
     """The known argument that another library's name stands for, if there is one.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+
+    Returns
+    -------
+    str or None
 
     Examples
     --------
@@ -189,6 +209,8 @@ class Constructed(type):
     @property
     def __signature__(cls) -> inspect.Signature:
         """That of the constructor, which `__call__` would hide."""
+        if cls.__init__ is object.__init__:  # type: ignore[misc]
+            return inspect.Signature()
         signature = inspect.signature(cls.__init__)  # type: ignore[misc]
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
