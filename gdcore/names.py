@@ -89,9 +89,13 @@ ABSENT_OPTIMIZERS = {
 # What a module does not have, by what does the same.
 ELSEWHERE = {
     "BackupAndRestore": "gd.Checkpoint(folder), with fit(resume_from=folder)",
+    "BCELoss": "gd.losses.BinaryCrossEntropy",
+    "BCEWithLogitsLoss": "gd.losses.BinaryCrossEntropy",
     "BatchNorm1d": "gd.BatchNorm",
     "BatchNorm2d": "gd.BatchNorm",
     "BatchNormalization": "gd.BatchNorm",
+    "BinaryCrossentropy": "gd.losses.BinaryCrossEntropy",
+    "CategoricalCrossentropy": "gd.losses.CrossEntropy",
     "Conv2d": "gd.Conv2D",
     "CrossEntropyLoss": "loss='cross_entropy'",
     "InputLayer": "gd.Input",
@@ -104,6 +108,7 @@ ELSEWHERE = {
     "ReLU": "gd.Activation('relu')",
     "ReduceLROnPlateau": "a learning rate, gd.schedules.ReduceOnPlateau(0.1)",
     "Softmax": "gd.Activation('softmax')",
+    "SparseCategoricalCrossentropy": "gd.losses.CrossEntropy",
     "TensorBoard": "gd.TensorBoardLogger",
     "TerminateOnNaN": "nothing to pass: fit stops by itself, with gd.NonFiniteError",
     "constraints": "gd.ops.clip of a parameter in a layer's forward",
@@ -229,7 +234,7 @@ def canonical(
         return found
     if absent and plain in absent:
         raise ValueError(f"gdcore has no {kind} {name!r}: {absent[plain]}")
-    raise unknown(kind, name, words)
+    raise unknown(kind, name, words, others)
 
 
 def check_suffix(path: str | os.PathLike[str]) -> None:

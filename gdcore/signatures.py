@@ -64,14 +64,16 @@ _ABSENT_ARGUMENTS = {
 def check_shadows(made: object) -> None:
     """Refuse an object whose attribute hides a method of its class; a function may, which wraps it.
 
+    So is one refused whose class has a `call` in place of a `forward`, as layers of Keras do.
+
     Parameters
     ----------
     made : object
 
     Raises
     ------
-    AttributeError
-        If one does.
+    AttributeError, TypeError
+        If one does; if there is a `call`.
 
     Examples
     --------
@@ -86,6 +88,16 @@ def check_shadows(made: object) -> None:
     self.fit = int(...) in Example hides its method fit:
     """
     cls = type(made)
+    forward = getattr(cls, "forward", None)
+    if (
+        hasattr(cls, "call")
+        and getattr(forward, "__qualname__", "") in ("Layer.forward", "Model.forward")
+        and forward.__module__.startswith("gdcore.")
+        and getattr(made, "_graph_inputs", None) is None
+    ):
+        raise TypeError(
+            f"{cls.__name__} has call(self, ...): write the computation as forward(self, ...)"
+        )
     for name, value in vars(made).items():
         if inspect.isroutine(getattr(cls, name, None)) and not inspect.isroutine(value):
             raise AttributeError(

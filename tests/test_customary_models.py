@@ -112,6 +112,33 @@ def test_attributes_that_a_model_does_not_have(name, says):
         getattr(model, name)
 
 
+def test_a_model_with_a_call():
+    class Theirs(gd.Model):
+        def __init__(self):
+            self.inner = gd.Dense(1)
+
+        def call(self, x):
+            return self.inner(x)
+
+    with pytest.raises(TypeError, match=r"Theirs has call\(self, ...\): .* as forward"):
+        Theirs()
+
+    class Both(gd.Model):
+        def call(self, x):
+            return x
+
+        def forward(self, x):
+            return self.call(x)
+
+    assert Both().predict(X).shape == X.shape
+
+    class Helped(gd.Dense):
+        def call(self):
+            return self.units
+
+    assert Helped(3).call() == 3
+
+
 def test_a_property_that_fails_keeps_its_own_error():
     class Broken(gd.Model):
         def forward(self, x):
@@ -137,6 +164,16 @@ def test_names_that_the_package_does_not_have(name, says):
     assert not hasattr(gd, name)
     with pytest.raises(AttributeError, match=says):
         getattr(gd, name)
+
+
+def test_names_that_its_modules_do_not_have():
+    for module, name, says in (
+        (gd.layers, "MaxPooling2D", "use gd.MaxPool2D"),
+        (gd.callbacks, "ReduceLROnPlateau", "gd.schedules.ReduceOnPlateau"),
+        (gd.losses, "CategoricalCrossentropy", "use gd.losses.CrossEntropy"),
+    ):
+        with pytest.raises(AttributeError, match=says):
+            getattr(module, name)
 
 
 @pytest.mark.parametrize("name", ["predict", "fit", "evaluate", "save", "forward", "summary"])

@@ -147,6 +147,7 @@ def test_names(get, name):
         (lambda: losses.get("mape"), "no loss 'mape': write it as a function"),
         (lambda: losses.get("RootMeanSquaredError"), "use 'mse'"),
         (lambda: losses.get("binary_cross_entrpy"), "did you mean 'binary_cross_entropy'"),
+        (lambda: losses.get("categorical_crosentropy"), "did you mean 'cross_entropy'"),
         (lambda: metrics.get("binary_crossentropy"), "already, as 'loss'"),
         (lambda: optimizers.get("Adamax"), "subclass of gd.Optimizer"),
         (lambda: optimizers.get("LBFGS"), "gd.lbfgs"),

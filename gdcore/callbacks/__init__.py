@@ -13,6 +13,7 @@ from gdcore.callbacks.history import History
 from gdcore.callbacks.learning_rate import LearningRateScheduler
 from gdcore.callbacks.model_checkpoint import ModelCheckpoint
 from gdcore.callbacks.monitored import better, monitored
+from gdcore.later import lazy_names
 
 __all__ = [
     "Callback",
@@ -28,3 +29,6 @@ __all__ = [
     "wants_batches",
     "wrong_state",
 ]
+
+# What is not there says what to use instead.
+__getattr__, __dir__ = lazy_names(__name__, __all__, {})

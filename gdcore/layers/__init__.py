@@ -1,5 +1,6 @@
 """Layers: each emits ops while it is traced."""
 
+from gdcore.later import lazy_names
 from gdcore.layers.base import Layer
 from gdcore.layers.convolution import Conv2D, MaxPool2D
 from gdcore.layers.dense import Activation, Dense
@@ -29,3 +30,6 @@ __all__ = [
     "Rescaling",
     "Reshape",
 ]
+
+# What is not there says what to use instead.
+__getattr__, __dir__ = lazy_names(__name__, __all__, {})
