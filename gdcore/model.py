@@ -14,6 +14,7 @@ from gdcore.engine.locks import check_trainer
 from gdcore.errors import NonFiniteError
 from gdcore.graph.ir import INT, Value, rewrite
 from gdcore.losses import Loss
+from gdcore.names import attribute_error
 from gdcore.training.evaluate import Evaluation
 from gdcore.training.fit import Data, Fit, Tally, sweep
 from gdcore.training.predict import check_batch_size
@@ -79,6 +80,11 @@ class Model(Evaluation):
         self._graph_outputs = outputs
         self.name = name
 
+    if not TYPE_CHECKING:  # for whoever checks types, what is not there stays so
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, name)
+
     def forward(self, *inputs: Value) -> Any:
         if self._graph_inputs is None:
             return super().forward(*inputs)
@@ -113,6 +119,7 @@ class Model(Evaluation):
         seed: int | None = None,
         verbose: int | str = "auto",
         resume_from: str | PathLike[str] | None = None,
+        initial_epoch: int = 0,
     ) -> History:
         """Train.
 
@@ -144,6 +151,8 @@ class Model(Evaluation):
             A checkpoint that `gd.Checkpoint` wrote, or its folder, of which the newest readable one
             is taken; an empty or missing folder begins anew. `epochs` counts from the very first.
             The same data and settings give the bits of a run that was not interrupted.
+        initial_epoch : int
+            The number of the first epoch: so many of `epochs` are left out.
 
         Returns
         -------
@@ -171,6 +180,8 @@ class Model(Evaluation):
         """
         if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
             raise ValueError(f"fit epochs={epochs!r}: expected a whole number of at least 0")
+        if not hasattr(initial_epoch, "__index__") or not 0 <= initial_epoch <= epochs:
+            raise ValueError(f"fit initial_epoch={initial_epoch!r}: expected 0 to epochs={epochs}")
         if batch_size is not None:
             check_batch_size("fit", batch_size, ", or None for all samples")
         if (
@@ -219,6 +230,7 @@ class Model(Evaluation):
         self.memory(data.inputs)
         batch = data.rows if batch_size is None else int(batch_size)
         run = Fit(self, data, validation, batch, int(epochs), shuffle, callbacks, verbose)
+        run.at_epoch = int(initial_epoch)
         if resume_from is not None:
             from gdcore.checkpoints import resume
 
@@ -369,6 +381,8 @@ class Model(Evaluation):
         ------
         OSError
             If it cannot be written; a file that was there is left as it was.
+        ValueError
+            If the name is that of another format, such as "model.h5".
 
         Examples
         --------

@@ -62,7 +62,9 @@ def within(name, *rooms):
 
 # From the ground up: a module may import what stands in a lower row, or in its own room.
 STOREYS = [
-    ("errors", "later", "random", "sparse", "_core"),
+    ("errors", "random", "scores", "signatures", "sparse", "_core"),
+    ("names",),
+    ("later",),
     (
         "turns",
         "runtime",

@@ -142,6 +142,8 @@ class Weights(Compiled):
     def freeze(self, pattern: str = "*", frozen: bool = True) -> None:
         """Keep parameters whose names fit a pattern from being trained, or set them free again.
 
+        The l1 and l2 of what is frozen are not in the loss, as in Keras.
+
         Parameters
         ----------
         pattern : str

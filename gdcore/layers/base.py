@@ -15,6 +15,7 @@ import numpy as np
 from gdcore import initializers
 from gdcore.graph.ir import Batch, Dim, Shape, Value, between
 from gdcore.graph.registry import PARAM, STATE
+from gdcore.signatures import Constructed, check_shadows
 
 ROLES = ("kernel", "bias", "norm", "embedding")
 
@@ -123,7 +124,7 @@ class State(Variable):
         self.initial = initial
 
 
-class Layer:
+class Layer(metaclass=Constructed):
     """Base class of layers: write `__init__` for the settings and `forward` for the computation.
 
     Attributes
@@ -147,9 +148,12 @@ class Layer:
     # How often any layer's `trainable` was set: a model looks for frozen layers only after that.
     freezes: int = 0
 
+    def _constructed(self) -> None:
+        check_shadows(self)
+
     @property
     def trainable(self) -> bool:
-        """Whether training changes the layer's parameters."""
+        """Whether training changes the layer's parameters; what is frozen adds no l1 or l2 to the loss."""
         return self._trainable
 
     @trainable.setter
@@ -198,6 +202,7 @@ class Layer:
                 )
             given.extend(parts)
         result = self.forward(*inputs, **named)
+        check_shadows(self)
         self._note(result, given)
         return result
 

@@ -12,6 +12,8 @@ from gdcore.data.arrays import as_inputs, check_finite
 from gdcore.data.targets import as_targets, class_weights, sample_weights
 from gdcore.engine.network import check_indices
 from gdcore.metrics import Metric
+from gdcore.scores import Scores
+from gdcore.show.progress import Progress
 from gdcore.training.fit import Data, Tally, sweep
 from gdcore.training.non_finite import first_bad_tensor
 from gdcore.training.predict import PREDICT_BATCH, Inference, check_batch_size
@@ -106,8 +108,13 @@ class Evaluation(Inference):
         return tally
 
     def evaluate(
-        self, x: Any, y: Any, batch_size: int = PREDICT_BATCH, sample_weight: Any = None
-    ) -> dict[str, Any]:
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = PREDICT_BATCH,
+        sample_weight: Any = None,
+        verbose: int | str = 0,
+    ) -> Scores:
         """Loss and metrics on data.
 
         Parameters
@@ -115,11 +122,14 @@ class Evaluation(Inference):
         x, y : as for `fit`
         batch_size : int
         sample_weight : array of shape (n,), optional
+        verbose : {0, 1, 2, "auto"}
+            1 and 2 write the numbers in one line, "auto" does on a terminal.
 
         Returns
         -------
-        dict
-            "loss" and each metric by name, over all samples.
+        Scores
+            A dict of "loss" and each metric by name, over all samples, that unpacks to the numbers:
+            ``loss, accuracy = model.evaluate(x, y)``.
 
         Raises
         ------
@@ -137,8 +147,11 @@ class Evaluation(Inference):
         True
         """
         check_batch_size("evaluate", batch_size)
+        shown = Progress(1, 0, verbose)
         data = self._prepare(x, y, sample_weight)
-        return self.measure(data, batch_size, self.bound_metrics()).logs()
+        scores = Scores(self.measure(data, batch_size, self.bound_metrics()).logs())
+        shown.write_scores(scores)
+        return scores
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
         """The gradient of the loss on one batch with respect to every parameter.

@@ -10,6 +10,7 @@ from gdcore.data.arrays import as_inputs
 from gdcore.engine.fast_path import Again, plain
 from gdcore.engine.network import check_indices
 from gdcore.engine.weights import Weights
+from gdcore.show.progress import check_verbose
 
 PREDICT_BATCH = 256
 
@@ -25,13 +26,15 @@ def check_batch_size(who: str, batch_size: Any, more: str = "") -> None:
 class Inference(Weights):
     """The part of a model that predicts."""
 
-    def predict(self, x: Any, batch_size: int = PREDICT_BATCH) -> Any:
+    def predict(self, x: Any, batch_size: int = PREDICT_BATCH, verbose: int | str = 0) -> Any:
         """What the network puts out.
 
         Parameters
         ----------
         x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
         batch_size : int
+        verbose : {0, 1, 2, "auto"}
+            Taken as `fit` and `evaluate` take it; there is nothing to show here.
 
         Returns
         -------
@@ -51,11 +54,12 @@ class Inference(Weights):
         [[3.0], [7.0]]
         """
         again: Again | None = self.__dict__.get("_predicted_before")
-        if again is not None and batch_size == PREDICT_BATCH and again.holds(self):
+        if again is not None and batch_size == PREDICT_BATCH and not verbose and again.holds(self):
             found = again.predict(x) if type(x) is np.ndarray and x.ndim else None
             if found is not None:
                 return found
         check_batch_size("predict", batch_size)
+        check_verbose(verbose)
         inputs = as_inputs(x, self.input_names)
         network = self.network(inputs)
         check_indices(inputs, network)

@@ -75,6 +75,12 @@ def as_line(logs: Logs) -> str:
     return "  ".join(f"{k} {number(v)}" for k, v in logs.items() if np.ndim(v) == 0 and k != "lr")
 
 
+def check_verbose(verbose: object) -> None:
+    """Raises ValueError for anything but what `Progress` takes."""
+    if verbose not in (0, 1, 2, "auto"):
+        raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
+
+
 class Progress:
     """Shows epochs as they pass.
 
@@ -105,8 +111,7 @@ class Progress:
     def __init__(
         self, epochs: int, samples: int, verbose: int | str = "auto", stream: TextIO | None = None
     ) -> None:
-        if verbose not in (0, 1, 2, "auto"):
-            raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
+        check_verbose(verbose)
         self.stream = stream if stream is not None else sys.stderr
         display = kernel_display() if stream is None and verbose in (1, "auto") else None
         self.board = Board(display) if display is not None else None
@@ -154,6 +159,11 @@ class Progress:
                 f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  "
                 f"{rate(self.samples / took)}\n"
             )
+
+    def write_scores(self, logs: Logs) -> None:
+        """Numbers of no epoch, in one line."""
+        if self.mode:
+            self._print(as_line(logs) + "\n")
 
     def close(self) -> None:
         """The last line stays."""
