@@ -14,7 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gdcore import activations, initializers, layers, losses, metrics, ops, optimizers, schedules
-from gdcore.callbacks import Callback, EarlyStopping, History, LambdaCallback
+from gdcore.callbacks import (
+    Callback,
+    EarlyStopping,
+    History,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+)
 from gdcore.errors import NonFiniteError
 from gdcore.layers import (
     LSTM,
@@ -81,9 +88,11 @@ __all__ = [
     "LambdaCallback",
     "Layer",
     "LayerNorm",
+    "LearningRateScheduler",
     "MLflowLogger",
     "MaxPool2D",
     "Model",
+    "ModelCheckpoint",
     "Nadam",
     "NonFiniteError",
     "Optimizer",

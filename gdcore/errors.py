@@ -7,7 +7,7 @@ numbers stopped being finite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 __all__ = ["NonFiniteError", "cut", "did_you_mean", "missing", "unknown"]
 
@@ -96,7 +96,9 @@ def missing(what: str, extra: str, error: ImportError | None = None) -> ImportEr
     return ImportError(f'{what}{told}: pip install "gdcore[{extra}]"')
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
+def unknown(
+    kind: str, name: object, known: Iterable[str], others: Mapping[str, str] | None = None
+) -> ValueError:
     """Build (not raise) the error for a name that is not in a list of known names.
 
     Parameters
@@ -107,6 +109,9 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
         What was got.
     known : iterable of str
         Every name that would have been understood, in the order to show them.
+    others : mapping of str to str, optional
+        More names, and the known ones that they stand for: where one of these is nearest, what it
+        stands for is shown.
 
     Returns
     -------
@@ -119,7 +124,9 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
     unknown optimizer 'adm': did you mean 'adam'? known: adam, sgd
     """
     words = list(known)
-    word = _nearest(name, words) if isinstance(name, str) else None
+    stands_for = {**{w: w for w in words}, **(others or {})}
+    word = _nearest(name, stands_for) if isinstance(name, str) else None
+    word = stands_for[word] if word is not None else None
     guess = f"did you mean {word!r}? " if word is not None else ""
     return ValueError(f"unknown {kind} {name!r}: {guess}known: {', '.join(words)}")
 

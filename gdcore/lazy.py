@@ -10,6 +10,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from gdcore.errors import did_you_mean
+from gdcore.names import ELSEWHERE
+
 T = TypeVar("T")
 
 
@@ -30,7 +33,9 @@ def lazy_names(
 
     def get(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}{_hint(name, names)}"
+            )
         home = importlib.import_module(homes[name])
         value = home if homes[name] == f"{package}.{name}" else getattr(home, name)
         setattr(sys.modules[package], name, value)
@@ -40,6 +45,13 @@ def lazy_names(
         return sorted({*vars(sys.modules[package]), *names})
 
     return get, listed
+
+
+def _hint(name: str, names: Iterable[str]) -> str:
+    """What stands for a name that a module does not have."""
+    if name in ELSEWHERE:
+        return f": use {ELSEWHERE[name]}"
+    return "" if name.startswith("_") else did_you_mean(name, names)
 
 
 class Table(Mapping[str, T]):

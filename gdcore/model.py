@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from os import PathLike
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 
@@ -21,8 +21,11 @@ from gdcore.graph.ir import Value, rewrite
 from gdcore.layers.base import Layer
 from gdcore.losses import Loss
 from gdcore.metrics import Metric
+from gdcore.names import attribute_error
 from gdcore.optimizers import Optimizer
+from gdcore.scores import Scores
 from gdcore.show.html import Columns
+from gdcore.show.progress import Progress
 from gdcore.show.summary import summary
 from gdcore.training import evaluate as evaluation
 from gdcore.training import predict as asking
@@ -90,6 +93,11 @@ class Model(Layer):
 
     history: History | None = None
     _engine: Engine
+
+    if not TYPE_CHECKING:  # for whoever checks types, what is not there stays so
+
+        def __getattr__(self, name: str) -> Any:
+            raise attribute_error(self, name)
 
     def __new__(cls, *args: Any, **named: Any) -> Self:
         self = super().__new__(cls)
@@ -197,6 +205,7 @@ class Model(Layer):
         seed: int | None = None,
         verbose: int | str = "auto",
         resume_from: str | PathLike[str] | None = None,
+        initial_epoch: int = 0,
     ) -> History:
         """Train.
 
@@ -230,6 +239,8 @@ class Model(Layer):
             A checkpoint that `gd.Checkpoint` wrote, or its folder, of which the newest readable one
             is taken; an empty or missing folder begins anew. `epochs` counts from the very first.
             The same data and settings give the bits of a run that was not interrupted.
+        initial_epoch : int
+            The number of the first epoch: so many of `epochs` are left out.
 
         Returns
         -------
@@ -255,7 +266,7 @@ class Model(Layer):
         >>> sorted(history.history)
         ['accuracy', 'loss', 'lr', 'val_accuracy', 'val_loss']
         """
-        check_fit(batch_size, epochs, validation_split, shuffle, callbacks, seed)
+        check_fit(batch_size, epochs, initial_epoch, validation_split, shuffle, callbacks, seed)
         engine = self._engine
         if seed is not None:
             engine.known_seed = int(seed)
@@ -270,6 +281,7 @@ class Model(Layer):
         run = Fit(
             engine, data, validation, batch, int(epochs), shuffle, history, callbacks, verbose
         )
+        run.at_epoch = int(initial_epoch)
         if resume_from is not None:
             from gdcore.checkpoints import resume
 
@@ -306,8 +318,13 @@ class Model(Layer):
         return train_on_batch(self._engine, x, y, sample_weight)
 
     def evaluate(
-        self, x: Any, y: Any, batch_size: int = PREDICT_BATCH, sample_weight: Any = None
-    ) -> dict[str, Any]:
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int = PREDICT_BATCH,
+        sample_weight: Any = None,
+        verbose: int | str = 0,
+    ) -> Scores:
         """Loss and metrics on data.
 
         Parameters
@@ -315,11 +332,14 @@ class Model(Layer):
         x, y : as for `fit`
         batch_size : int
         sample_weight : array of shape (n,), optional
+        verbose : {0, 1, 2, "auto"}
+            1 and 2 write the numbers in one line, "auto" does on a terminal.
 
         Returns
         -------
-        dict
-            "loss" and each metric by name, over all samples.
+        Scores
+            A dict of "loss" and each metric by name, over all samples, that unpacks to the numbers:
+            ``loss, accuracy = model.evaluate(x, y)``.
 
         Raises
         ------
@@ -339,7 +359,10 @@ class Model(Layer):
         check_batch_size("evaluate", batch_size)
         data = prepare(self._engine, x, y, sample_weight)
         metrics = evaluation.bound_metrics(self._engine)
-        return evaluation.measure(self._engine, data, batch_size, metrics).logs()
+        shown = Progress(1, 0, verbose)
+        scores = Scores(evaluation.measure(self._engine, data, batch_size, metrics).logs())
+        shown.write_scores(scores)
+        return scores
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
         """The gradient of the loss on one batch with respect to every parameter.
@@ -366,13 +389,16 @@ class Model(Layer):
 
     # --- asking ----------------------------------------------------------------------------------
 
-    def predict(self, x: Any, batch_size: int = PREDICT_BATCH) -> Any:
+    def predict(self, x: Any, batch_size: int = PREDICT_BATCH, verbose: int | str = 0) -> Any:
         """What the network puts out.
 
         Parameters
         ----------
         x : array of shape (n, ...), or a tuple or dict of arrays for several inputs
+            The columns of a frame are found by name if those of a frame were in training.
         batch_size : int
+        verbose : {0, 1, 2, "auto"}
+            Taken as `fit` and `evaluate` take it; there is nothing to show here.
 
         Returns
         -------
@@ -391,7 +417,7 @@ class Model(Layer):
         >>> model.predict([[1.0, 2.0], [3.0, 4.0]]).tolist()
         [[3.0], [7.0]]
         """
-        return asking.predict(self._engine, x, batch_size)
+        return asking.predict(self._engine, x, batch_size, verbose)
 
     def predict_on_batch(self, x: Any) -> Any:
         """`predict` with all samples in one step.
@@ -534,6 +560,7 @@ class Model(Layer):
         pattern : str
             As of a shell: ``"0.*"``, ``"*.bias"``.
         frozen : bool
+            The l1 and l2 of what is frozen are not in the loss, as in Keras.
 
         Raises
         ------
@@ -621,6 +648,8 @@ class Model(Layer):
         ------
         OSError
             If it cannot be written; a file that was there is left as it was.
+        ValueError
+            If the name is that of another format, such as "model.h5".
 
         Examples
         --------

@@ -18,7 +18,7 @@ class Sequential(Model):
     Parameters
     ----------
     layers : sequence of layers, the first of which may be a `gd.Input`, or a model
-        that begins with one
+        that begins with one. More can be added by `add`.
     name : str, optional
 
     Raises
@@ -34,31 +34,65 @@ class Sequential(Model):
     2
     """
 
-    def __init__(self, layers: Sequence[Any], name: str | None = None) -> None:
+    def __init__(self, layers: Sequence[Any] = (), name: str | None = None) -> None:
         if not isinstance(layers, Sequence):
             raise TypeError(
                 f"Sequential got {type(layers).__name__}: expected a list, as in "
                 "gd.Sequential([gd.Dense(32), gd.Dense(1)])"
             )
-        items = list(layers)
-        if items and isinstance(items[0], Value):
-            if items[0].op is not INPUT:
+        self.layers: list[Layer] = []
+        self.name = name
+        for layer in layers:
+            self._append(layer)
+
+    def _append(self, layer: Any) -> None:
+        if isinstance(layer, Value) and not self.layers and self._engine.graph_inputs is None:
+            if layer.op is not INPUT:
                 raise TypeError(
                     "Sequential begins with a traced value: expected a layer or gd.Input(...)"
                 )
-            self._engine.graph_inputs = [items.pop(0)]
-        elif items and isinstance(items[0], Model):  # which may know its own input
-            self._engine.graph_inputs = engine_of(items[0]).graph_inputs
-        for i, layer in enumerate(items):
-            if not isinstance(layer, Layer):
-                hint = (
-                    " (an instance, not the class)"
-                    if isinstance(layer, type)
-                    else "; wrap a function in gd.Activation"
-                )
-                raise TypeError(f"Sequential item {i} is {layer!r}: expected a layer{hint}")
-        self.layers = items
-        self.name = name
+            self._engine.graph_inputs = [layer]
+            return
+        if not isinstance(layer, Layer):
+            hint = (
+                " (an instance, not the class)"
+                if isinstance(layer, type)
+                else "; a gd.Input is the first of all"
+                if isinstance(layer, Value)
+                else "; wrap a function in gd.Activation"
+            )
+            raise TypeError(
+                f"Sequential item {len(self.layers)} is {layer!r}: expected a layer{hint}"
+            )
+        if isinstance(layer, Model) and not self.layers and self._engine.graph_inputs is None:
+            self._engine.graph_inputs = engine_of(layer).graph_inputs  # it may know its own input
+        self.layers.append(layer)
+
+    def add(self, layer: Any) -> None:
+        """Append a layer.
+
+        Layers that have learned something keep it; what the optimizer remembers of them begins anew.
+
+        Parameters
+        ----------
+        layer : Layer, or a gd.Input before the first
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential()
+        >>> model.add(gd.Input(3))
+        >>> model.add(gd.Dense(2))
+        >>> model.predict([[1.0, 2.0, 3.0]]).shape
+        (1, 2)
+        """
+        self._append(layer)
+        self._engine.restructured()
 
     def forward(self, x: Value) -> Any:  # type: ignore[override]
         for layer in self.layers:

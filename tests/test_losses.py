@@ -223,6 +223,6 @@ def test_torch(case, bits):
 def test_names_and_kinds():
     assert losses.get("huber") == losses.get(losses.Huber) == losses.get(losses.Huber(1.0))
     with pytest.raises(ValueError, match="did you mean 'cross_entropy'"):
-        losses.get("crossentropy")
+        losses.get("crosentropy")
     with pytest.raises(TypeError, match="expected a name"):
         losses.get(3)

@@ -10,17 +10,25 @@ from gdcore.callbacks.base import (
 )
 from gdcore.callbacks.early_stopping import EarlyStopping
 from gdcore.callbacks.history import History
+from gdcore.callbacks.learning_rate import LearningRateScheduler
+from gdcore.callbacks.model_checkpoint import ModelCheckpoint
 from gdcore.callbacks.monitored import better, monitored
+from gdcore.lazy import lazy_names
 
 __all__ = [
     "Callback",
     "EarlyStopping",
     "History",
     "LambdaCallback",
+    "LearningRateScheduler",
     "Logs",
+    "ModelCheckpoint",
     "Saver",
     "better",
     "monitored",
     "wants_batches",
     "wrong_state",
 ]
+
+# What is not there says what to use instead.
+__getattr__, __dir__ = lazy_names(__name__, __all__, {})

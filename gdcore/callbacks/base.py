@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gdcore.signatures import Constructed
+
 if TYPE_CHECKING:
     from gdcore.data.dataset import Data
 
 Logs = dict[str, Any]
 
 
-class Callback:
+class Callback(metaclass=Constructed):
     """Base class of callbacks: override what you need.
 
     Attributes
@@ -209,11 +211,19 @@ class Saver(Callback):
 
 
 class LambdaCallback(Callback):
-    """A callback of one function, called after every epoch as ``function(epoch, logs)``.
+    """A callback of functions: one of them is called after every epoch as ``function(epoch, logs)``.
 
     Parameters
     ----------
-    function : callable
+    function : callable, optional
+        Another name of `on_epoch_end`.
+    on_epoch_begin, on_epoch_end, on_batch_end, on_train_begin, on_train_end : callable, optional
+        What is called instead of the method of that name, with the same arguments.
+
+    Raises
+    ------
+    TypeError
+        If one is no function, or `function` and `on_epoch_end` are both given.
 
     Examples
     --------
@@ -225,11 +235,30 @@ class LambdaCallback(Callback):
     1 0.922
     """
 
-    def __init__(self, function: Any) -> None:
-        self.function = function
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        self.function(epoch, logs)
+    def __init__(
+        self,
+        function: Any = None,
+        *,
+        on_epoch_begin: Any = None,
+        on_epoch_end: Any = None,
+        on_batch_end: Any = None,
+        on_train_begin: Any = None,
+        on_train_end: Any = None,
+    ) -> None:
+        if function is not None and on_epoch_end is not None:
+            raise TypeError("LambdaCallback got function and on_epoch_end, which are one: pass one")
+        hooks = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": function if on_epoch_end is None else on_epoch_end,
+            "on_batch_end": on_batch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+        }
+        for name, hook in hooks.items():
+            if hook is not None and not callable(hook):
+                raise TypeError(f"LambdaCallback {name}={hook!r}: expected a function")
+            if hook is not None:
+                setattr(self, name, hook)
 
 
 def wants_batches(callback: Callback) -> bool:

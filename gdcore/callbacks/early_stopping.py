@@ -24,7 +24,9 @@ class EarlyStopping(Callback):
         A smaller change is no improvement.
     mode : {"auto", "min", "max"}
     restore_best : bool
-        Put back the weights of the best epoch.
+        Put back the weights of the best epoch; `restore_best_weights` is another name of it.
+    verbose : int
+        1 prints the epoch after which training ends.
 
     Attributes
     ----------
@@ -55,6 +57,7 @@ class EarlyStopping(Callback):
         min_delta: float = 0.0,
         mode: str = "auto",
         restore_best: bool = True,
+        verbose: int = 0,
     ) -> None:
         if patience < 0:
             raise ValueError(f"EarlyStopping patience={patience}: expected at least 0")
@@ -63,6 +66,7 @@ class EarlyStopping(Callback):
         self.min_delta = abs(min_delta)
         self.mode = better(mode, monitor)
         self.restore_best = restore_best
+        self.verbose = verbose
 
     def on_train_begin(self, logs: Logs) -> None:
         self.best = float("inf") if self.mode == "min" else float("-inf")
@@ -80,6 +84,8 @@ class EarlyStopping(Callback):
         elif epoch - self.best_epoch >= max(1, self.patience):
             self.stopped_epoch = epoch
             self.model.stop_training = True
+            if self.verbose:
+                print(f"epoch {epoch + 1}: {self.monitor} has stopped improving")
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -17,7 +17,7 @@ def monitored(logs: Mapping[str, Any], name: str) -> float:
     if name not in logs:
         hint = " (give fit validation_data or validation_split)" if name.startswith("val_") else ""
         raise ValueError(
-            f"no {name!r} among the epoch's numbers: expected one of {', '.join(logs)}{hint}"
+            f"no {name!r} among the epoch's numbers: expected one of {', '.join(logs.keys())}{hint}"
         )
     return float(logs[name])
 

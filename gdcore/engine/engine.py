@@ -302,6 +302,20 @@ class Engine:
                 for name in [n for n, v in layer.variables.items() if v.data is None]:
                     del layer.variables[name]
 
+    def restructured(self) -> None:
+        """Trace anew: the model has other layers. Sizes of inputs that data has settled stay.
+
+        Raises
+        ------
+        RuntimeError
+            If the model is within `fit`.
+        """
+        self._change("a change of layers")
+        if self._network is not None and self.graph_inputs is None:
+            self.graph_inputs = self._network.inputs
+        self._network = self._parameters = None
+        self.steps = {}
+
     @property
     def bound(self) -> Parameters | None:
         """The parameters as they were last bound, if they were."""

@@ -181,6 +181,7 @@ def updates_of(
         }
         decayed = p * numbers.leaves[f"decay/{i}"] if settings.weight_decay else p
         new_p, new_slots = optimizer.update(decayed, g, slots, n)
+        optimizer.planned()
         if set(new_slots) != set(slots):
             raise ValueError(
                 f"{type(optimizer).__name__}.update returned the slots {sorted(new_slots)}: "

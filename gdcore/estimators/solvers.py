@@ -65,7 +65,7 @@ class EpochRate(Schedule):
 class _Rated(Optimizer):
     """An optimizer that tells its learning rate."""
 
-    @property
+    @property  # type: ignore[misc]  # read by name, as scikit-learn does
     def learning_rate(self) -> float:
         """That of the next step, where it does not depend on the step."""
         schedule = self.schedule

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.layers.base import Variable
@@ -19,10 +23,14 @@ class Group:
         Where the layer is in the model.
     variables : dict of str to Variable
         By their names in the layer, in the order in which they were made.
+    idle : set of str
+        Those that the network does not read, such as the recurrent kernel of an LSTM of one step: they
+        are no part of the model's memory.
     """
 
     path: str
     variables: dict[str, Variable]
+    idle: set[str]
 
     @property
     def kind(self) -> str:
@@ -58,11 +66,52 @@ def groups(model: Model) -> list[Group]:
     ValueError
         If the model's input is not known yet.
     """
+    network = model.memory().network
+    held = {*network.parameters, *network.states}
     found: dict[str, Group] = {}
-    for variable, name in model.memory().network.names.items():
+    for variable, name in network.names.items():
         path, _, own = name.rpartition(".")
-        found.setdefault(path, Group(path, {})).variables[own] = variable
+        group = found.setdefault(path, Group(path, {}, set()))
+        group.variables[own] = variable
+        if variable not in held:
+            group.idle.add(own)
     return list(found.values())
+
+
+def load(model: Model, new: Mapping[Variable, np.ndarray]) -> None:
+    """Set variables to arrays of their shapes; those that the model does not hold keep theirs."""
+    memory = model.memory()
+    network = memory.network
+    held = {*network.parameters, *network.states}
+    model.load_state_dict({network.names[v]: a for v, a in new.items() if v in held}, strict=False)
+    for variable, array in new.items():
+        if variable not in held:
+            variable.data = np.array(array, memory.dtype)
+
+
+def numbers_of(model: Model, group: Group, name: str) -> np.ndarray:
+    """What a variable holds; zeros where it is idle and never got any."""
+    variable = group.variables[name]
+    if name not in group.idle:
+        return model.memory().view(variable)
+    return np.zeros(variable.shape, np.float32) if variable.data is None else variable.data
+
+
+def numbers_behind(model: Model, group: Group, batch_size: int) -> int:
+    """Of how many numbers a norm over the batch takes the variance of a feature in a training step.
+
+    Raises
+    ------
+    ValueError
+        If the graph does not show what the norm is computed of.
+    """
+    leaf = group.variables["running_mean"].leaf
+    for value in topological(model.memory().network.outputs):
+        if any(v is leaf for v in value.inputs):
+            for x in value.inputs:
+                if len(x.shape) > 1 and x.shape[0] == Batch(1):
+                    return batch_size * math.prod(d for d in x.shape[1:-1] if isinstance(d, int))
+    raise ValueError(f"batch_size={batch_size}: {group} is not computed from a batch")
 
 
 def image_before(model: Model, kernel: Variable) -> tuple[int, int, int] | None:

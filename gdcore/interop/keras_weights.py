@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import as_array
-from gdcore.interop.groups import Group, groups
+from gdcore.interop.groups import Group, groups, load, numbers_of
 from gdcore.model import Model
 
 # The order in which Keras keeps what a layer has learned; others as gdcore makes them.
@@ -56,10 +56,7 @@ def from_keras(source: Any, model: Model) -> Model:
     ]
     if wrong:
         raise ValueError(f"from_keras: what does not fit: {'; '.join(wrong)}")
-    names = model.memory().network.names
-    model.load_state_dict(
-        {names[g.variables[n]]: a for (_, a), (g, n) in zip(given, slots, strict=True)}
-    )
+    load(model, {g.variables[n]: a for (_, a), (g, n) in zip(given, slots, strict=True)})
     return model
 
 
@@ -81,8 +78,7 @@ def to_keras(model: Model) -> list[np.ndarray]:
     >>> [w.shape for w in gd.interop.to_keras(model)]
     [(2, 3), (3,), (3,), (3,), (3,), (3,)]
     """
-    memory = model.memory()
-    return [memory.view(g.variables[n]).copy() for g in groups(model) for n in _order(g)]
+    return [numbers_of(model, g, n).copy() for g in groups(model) for n in _order(g)]
 
 
 def _order(group: Group) -> Sequence[str]:

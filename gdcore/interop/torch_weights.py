@@ -11,7 +11,14 @@ import numpy as np
 
 from gdcore.data.arrays import as_array
 from gdcore.errors import missing
-from gdcore.interop.groups import Group, groups, image_before
+from gdcore.interop.groups import (
+    Group,
+    groups,
+    image_before,
+    load,
+    numbers_behind,
+    numbers_of,
+)
 from gdcore.interop.layouts import (
     LAYOUTS,
     LEFT_OUT,
@@ -32,6 +39,7 @@ def from_torch(
     *,
     names: Mapping[str, str] | None = None,
     channels_first: bool = True,
+    batch_size: int | None = None,
 ) -> Model:
     """Set a model's weights to those of a PyTorch model of the same layers.
 
@@ -50,6 +58,10 @@ def from_torch(
     channels_first : bool
         Whether PyTorch made images flat as (channels, height, width), as ``nn.Flatten`` does; the
         rows of the product that follows are put into gdcore's order then.
+    batch_size : int, optional
+        Samples of a training step there. PyTorch's running variances are unbiased, n/(n-1) of those that
+        gdcore keeps, n being the samples times the positions of an image; they are divided by that if
+        `batch_size` is given. Without it they are copied as they are, and both sides predict the same.
 
     Returns
     -------
@@ -59,7 +71,8 @@ def from_torch(
     Raises
     ------
     ValueError
-        If the layers do not match; the message lists those that do not, and nothing is changed.
+        If the layers do not match; the message lists those that do not, and nothing is changed. If
+        `batch_size` makes a variance of fewer than 2 numbers.
     TypeError
         If `source` is something else.
 
@@ -91,17 +104,20 @@ def from_torch(
             image = image_before(model, variable) if _is_product(group, name) else None
             if image is not None and channels_first:
                 array = rows_from_channels_first(array, image)
+            if name == "running_var":
+                array = array / _bessel(model, group, batch_size)
             new[variable] = array
     if wrong:
         raise ValueError(f"from_torch: what does not fit: {'; '.join(wrong)}")
-    model_names = model.memory().network.names
-    model.load_state_dict({model_names[v]: a for v, a in new.items()})
+    load(model, new)
     if hasattr(source, "named_modules"):
         _warn_of_epsilons(dict(source.named_modules()), pairs)
     return model
 
 
-def to_torch(model: Model, module: Any = None, *, channels_first: bool = True) -> Any:
+def to_torch(
+    model: Model, module: Any = None, *, channels_first: bool = True, batch_size: int | None = None
+) -> Any:
     """A model's weights as PyTorch keeps them.
 
     Parameters
@@ -109,7 +125,7 @@ def to_torch(model: Model, module: Any = None, *, channels_first: bool = True) -
     model : Model
     module : torch.nn.Module, optional
         Of the same layers: its weights are set.
-    channels_first : bool
+    channels_first, batch_size
         As for `from_torch`.
 
     Returns
@@ -122,7 +138,8 @@ def to_torch(model: Model, module: Any = None, *, channels_first: bool = True) -
     ImportError
         If PyTorch is not installed.
     ValueError
-        If the module's layers do not match; nothing is changed then.
+        If the module's layers do not match, or `batch_size` makes a variance of fewer than 2 numbers;
+        nothing is changed then.
 
     Examples
     --------
@@ -142,7 +159,8 @@ def to_torch(model: Model, module: Any = None, *, channels_first: bool = True) -
     out: dict[str, Any] = {}
     wrong = []
     for path, group in pairs:
-        arrays = _written(model, group, channels_first, () if theirs is None else theirs[path])
+        there = () if theirs is None else theirs[path]
+        arrays = _written(model, group, channels_first, batch_size, there)
         if theirs is not None:
             want = {k: a.shape for k, a in theirs[path].items()}
             if {k: a.shape for k, a in arrays.items()} != want:
@@ -239,11 +257,33 @@ def _read(arrays: Arrays, group: Group) -> Arrays | None:
     return out
 
 
-def _written(model: Model, group: Group, channels_first: bool, names: Iterable[str]) -> Arrays:
-    memory = model.memory()
+def _bessel(model: Model, group: Group, batch_size: int | None) -> float:
+    """n/(n-1), by which PyTorch's running variance is larger; 1 where it is to stay as it is."""
+    if batch_size is None:
+        return 1.0
+    if not hasattr(batch_size, "__index__") or batch_size < 1:
+        raise ValueError(f"batch_size={batch_size!r}: expected a whole number of at least 1")
+    n = numbers_behind(model, group, int(batch_size))
+    if n < 2:
+        raise ValueError(
+            f"batch_size={batch_size}: the running variance of {group.path} would be that of one "
+            "number: expected at least 2"
+        )
+    return n / (n - 1)
+
+
+def _written(
+    model: Model,
+    group: Group,
+    channels_first: bool,
+    batch_size: int | None,
+    names: Iterable[str],
+) -> Arrays:
     out: Arrays = {}
     for part in _parts(group, names):
-        array = memory.view(group.variables[part.ours])
+        array = numbers_of(model, group, part.ours)
+        if part.ours == "running_var":
+            array = array * _bessel(model, group, batch_size)
         if _is_product(group, part.ours) and channels_first:
             image = image_before(model, group.variables[part.ours])
             array = array if image is None else rows_to_channels_first(array, image)

@@ -22,6 +22,7 @@ from gdcore.io.graph_kinds import bad, real, whole
 from gdcore.io.safetensors import FileFormatError
 from gdcore.losses import Custom, Loss
 from gdcore.model import Model
+from gdcore.names import check_suffix
 
 FORMAT = "gdcore model"
 VERSION = 1
@@ -46,7 +47,10 @@ def save(
     ------
     OSError
         If it cannot be written.
+    ValueError
+        If the name is that of another format.
     """
+    check_suffix(path)
     memory = engine_of(model).parameters()
     graph, tensors = to_json(memory.network, set(memory.trainable()))
     names = memory.network.names

@@ -9,6 +9,7 @@ from gdcore.layers.recurrent import LSTM
 from gdcore.layers.regularization import Dropout, GaussianNoise
 from gdcore.layers.scaling import Rescaling
 from gdcore.layers.shape import Add, Concatenate, Flatten, Input, Reshape
+from gdcore.lazy import lazy_names
 
 __all__ = [
     "LSTM",
@@ -29,3 +30,6 @@ __all__ = [
     "Rescaling",
     "Reshape",
 ]
+
+# What is not there says what to use instead.
+__getattr__, __dir__ = lazy_names(__name__, __all__, {})

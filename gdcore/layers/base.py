@@ -16,6 +16,7 @@ import numpy as np
 from gdcore import initializers
 from gdcore.graph.ir import Batch, Dim, Shape, Value, between
 from gdcore.graph.registry import PARAM, STATE
+from gdcore.signatures import Constructed, check_shadows
 
 ROLES = ("kernel", "bias", "norm", "embedding")
 
@@ -150,7 +151,7 @@ class State(Variable):
         self.initial = initial
 
 
-class Layer:
+class Layer(metaclass=Constructed):
     """Base class of layers: write `__init__` for the settings and `forward` for the computation.
 
     Attributes
@@ -184,9 +185,12 @@ class Layer:
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "snapshots"}
 
+    def _constructed(self) -> None:
+        check_shadows(self)
+
     @property
     def trainable(self) -> bool:
-        """Whether training changes the layer's parameters, in models that are compiled from now on."""
+        """Whether training changes the layer, in models compiled from now on; if not, its l1 and l2 are left out."""
         return self._trainable
 
     @trainable.setter
@@ -237,6 +241,7 @@ class Layer:
                 )
             given.extend(parts)
         result = self.forward(*inputs, **named)
+        check_shadows(self)
         self._note(result, given)
         return result
 

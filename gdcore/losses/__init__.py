@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gdcore.errors import unknown
 from gdcore.lazy import Table, lazy_names
 from gdcore.losses.base import Loss, class_numbers
+from gdcore.names import ABSENT_LOSSES, canonical
+from gdcore.names import LOSSES as OTHER_NAMES
+from gdcore.signatures import reversed_arguments
 
 if TYPE_CHECKING:
     from gdcore.losses.classification import (
@@ -95,6 +97,7 @@ def get(spec: Any) -> Loss:
     Parameters
     ----------
     spec : str, Loss, subclass of it, or callable
+        Names that Keras has, such as "sparse_categorical_crossentropy", are understood too.
 
     Returns
     -------
@@ -105,22 +108,25 @@ def get(spec: Any) -> Loss:
     ValueError
         For an unknown name.
     TypeError
-        For anything else.
+        For anything else, and for a loss whose `__call__` takes (target, prediction).
 
     Examples
     --------
     >>> from gdcore import losses
-    >>> losses.get("huber")
-    Huber(delta=1.0)
+    >>> losses.get("huber"), losses.get("mean_squared_error")
+    (Huber(delta=1.0), MeanSquaredError())
     """
-    if isinstance(spec, Loss):
-        return spec
     if isinstance(spec, str):
-        if spec not in LOSSES:
-            raise unknown("loss", spec, LOSSES)
-        return LOSSES[spec]()
+        return LOSSES[canonical("loss", spec, LOSSES, OTHER_NAMES, ABSENT_LOSSES)]()
     if isinstance(spec, type) and issubclass(spec, Loss):
-        return spec()
+        spec = spec()
+    if isinstance(spec, Loss):
+        if reversed_arguments(spec, ("prediction", "target")):
+            raise TypeError(
+                f"{type(spec).__name__}.__call__ names its arguments as (target, prediction): "
+                "expected (prediction, target), the order in which a gd.losses.Loss is called"
+            )
+        return spec
     if callable(spec):
         from gdcore.losses.custom import Custom
 

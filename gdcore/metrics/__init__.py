@@ -14,12 +14,13 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from gdcore.errors import unknown
 from gdcore.metrics.base import FunctionMetric, Metric
 from gdcore.metrics.classification import F1, Accuracy, Precision, Recall, TopK
 from gdcore.metrics.link import KINDS
 from gdcore.metrics.ranking import ROCAUC, ConfusionMatrix
 from gdcore.metrics.regression import MAE, MSE, R2, RMSE
+from gdcore.names import ABSENT_METRICS, canonical
+from gdcore.names import METRICS as OTHER_NAMES
 
 __all__ = [
     "F1",
@@ -68,7 +69,8 @@ def get(spec: object) -> Metric:
     spec : Metric, str or callable
         An object; a name such as "accuracy", "f1_micro" (any of precision, recall, f1 with
         _binary, _macro, _micro or _weighted) or "top_5_accuracy" (any k; "top_k" is k = 5),
-        which the new metric keeps as its own name; or a ``function(y_true, y_pred)``, see
+        which the new metric keeps as its own name; names that Keras has, such as
+        "binary_accuracy", are understood too; or a ``function(y_true, y_pred)``, see
         `FunctionMetric`.
 
     Returns
@@ -99,7 +101,10 @@ def get(spec: object) -> Metric:
         top = re.fullmatch(r"top_(k|[1-9][0-9]{0,8})(_accuracy)?", spec)
         if top:
             return TopK(5 if top[1] == "k" else int(top[1]), name=spec)
-        raise unknown("metric", spec, [*_BY_NAME, "f1_micro", "top_5_accuracy"])
+        known = [*_BY_NAME, "f1_micro", "top_5_accuracy"]
+        found = get(canonical("metric", spec, known, OTHER_NAMES, ABSENT_METRICS))
+        found.name = spec
+        return found
     if isinstance(spec, type) and issubclass(spec, Metric):
         made: Callable[[], Metric] = spec
         return made()

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gdcore.metrics import link
+from gdcore.signatures import reversed_arguments
 
 __all__ = ["FunctionMetric", "Metric"]
 
+ORDER = ("target", "prediction")  # in which a function is called, as in scikit-learn and Keras
 # What takes the place of what while a metric gathers.
 _KINDS: tuple[tuple[type, ...], ...] = ((int, float), (np.ndarray, type(None)))
 
@@ -248,9 +250,15 @@ class FunctionMetric(Metric):
     function : callable
         Gets the truth as it was passed, and the predictions as ``(n, k)`` (``(n,)`` where there
         is one output), logits having been turned into probabilities. Sample weights are not
-        passed on.
+        passed on. Where the names of its arguments say the other order, as (pred, target) do, it is
+        called in that order.
     name : str, optional
         The function's own by default.
+
+    Raises
+    ------
+    TypeError
+        If it does not take two arguments.
 
     Examples
     --------
@@ -262,6 +270,7 @@ class FunctionMetric(Metric):
 
     def __init__(self, function: Callable[[Any, Any], float], name: str | None = None) -> None:
         self.function = function
+        reversed_arguments(function, ORDER)  # raises
         super().__init__(name or str(getattr(function, "__name__", type(function).__name__)))
 
     def clear(self) -> None:
@@ -280,4 +289,6 @@ class FunctionMetric(Metric):
         if scores.shape[1] == 1:
             scores = scores[:, 0]
             truth = truth.reshape(-1) if truth.size == scores.size else truth
+        if reversed_arguments(self.function, ORDER):
+            return float(self.function(scores, truth))
         return float(self.function(truth, scores))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gdcore import schedules
 from gdcore.errors import unknown
 from gdcore.lazy import Table, lazy_names
+from gdcore.names import ABSENT_OPTIMIZERS, canonical
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
 
 if TYPE_CHECKING:
@@ -97,9 +98,9 @@ def get(spec: Any, **settings: Any) -> Optimizer:
     if isinstance(spec, Optimizer):
         return spec
     if isinstance(spec, str):
-        if spec not in OPTIMIZERS:
-            raise unknown("optimizer", spec, OPTIMIZERS)
-        return OPTIMIZERS[spec](**settings)
+        return OPTIMIZERS[canonical("optimizer", spec, OPTIMIZERS, absent=ABSENT_OPTIMIZERS)](
+            **settings
+        )
     if isinstance(spec, type) and issubclass(spec, Optimizer):
         return spec(**settings)
     raise TypeError(f"optimizer {spec!r}: expected a name or an optimizer such as gd.Adam(1e-3)")

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gdcore import schedules
+from gdcore.errors import did_you_mean
 from gdcore.graph.ir import Value
+from gdcore.signatures import Constructed, own_name
 
 Numbers = dict[str, np.ndarray]
 NO_DECAY = "biases_and_norms"
@@ -32,13 +34,13 @@ def _within(value: Any, limit: float) -> bool:
 
 
 @dataclass
-class Optimizer:
+class Optimizer(metaclass=Constructed):
     """Base class of optimizers.
 
     Parameters
     ----------
     lr : float or Schedule
-        Learning rate.
+        Learning rate; `learning_rate` is another name of it.
     weight_decay : float
         Decoupled decay: each step takes lr · weight_decay · p from each parameter p.
     no_decay : {None, "biases_and_norms"}
@@ -55,6 +57,9 @@ class Optimizer:
     ------
     ValueError
         If a setting is out of range, or a group has other keys.
+    AttributeError
+        When an attribute is set that the optimizer does not have, or one that a planned step
+        holds: all but `lr`.
 
     References
     ----------
@@ -94,11 +99,62 @@ class Optimizer:
         0  # how often a setting was set: what was computed from them is stale then
     )
 
+    # "made" once the constructor is done, "planned" once a step has been made of the settings.
+    _stage: ClassVar[str] = ""
+
     def __setattr__(self, name: str, value: Any) -> None:
+        if self._stage:
+            self._check_change(name)
         object.__setattr__(self, name, value)
         if name == "lr":
             self.schedule = schedules.get(value)
         object.__setattr__(self, "changes", self.changes + 1)
+
+    def _constructed(self) -> None:
+        object.__setattr__(self, "_stage", "made")
+
+    def planned(self) -> None:
+        """A step has been planned with the settings: all but the learning rate are fixed from now on.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> optimizer = gd.SGD(0.1)
+        >>> optimizer.planned()
+        >>> optimizer.lr = 0.2
+        >>> try:
+        ...     optimizer.momentum = 0.9
+        ... except AttributeError as error:
+        ...     print(str(error)[:43])
+        SGD.momentum is part of steps that are plan
+        """
+        object.__setattr__(self, "_stage", "planned")
+
+    def _check_change(self, name: str) -> None:
+        cls = type(self).__name__
+        settings = [f.name for f in fields(self)]
+        if name in settings and name != "lr" and self._stage == "planned":
+            raise AttributeError(
+                f"{cls}.{name} is part of steps that are planned already, and setting it would "
+                "change nothing: compile the model with a new optimizer"
+            )
+        if not (hasattr(type(self), name) or name in vars(self)):
+            known = own_name(name, settings)
+            hint = (
+                f": it is {known!r}" if known else did_you_mean(name, [*settings, "learning_rate"])
+            )
+            raise AttributeError(
+                f"{cls} has no setting {name!r}{hint}; it has {', '.join(settings)}"
+            )
+
+    @property
+    def learning_rate(self) -> float | schedules.Schedule:
+        """Another name of `lr`."""
+        return self.lr
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | schedules.Schedule) -> None:
+        self.lr = value
 
     def __post_init__(self) -> None:
         if self.no_decay not in (None, NO_DECAY):

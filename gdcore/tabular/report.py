@@ -172,7 +172,7 @@ class Report:
 
 def scores_table(scores: dict[str, dict[str, Any]], header: bool = True) -> str:
     """Metrics of each part, side by side; those that are no single number below."""
-    names = list(dict.fromkeys(k for got in scores.values() for k in got))
+    names = list(dict.fromkeys(k for got in scores.values() for k, _ in got.items()))
     single = [k for k in names if all(np.ndim(got.get(k, 0)) == 0 for got in scores.values())]
     rows = [
         (LABELS.get(k, k), *(number(got[k]) if k in got else "" for got in scores.values()))
@@ -196,7 +196,7 @@ def make_report(
     """Measure a model on the rows it was trained on, and on those held out."""
     target = model.target
     scores = {
-        name: measure(model.network, target, model.settings.metrics, x, y)
+        name: dict(measure(model.network, target, model.settings.metrics, x, y))
         for name, (x, y) in parts.items()
     }
     features, truth = parts["held out"]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gdcore import metrics as metric_functions
 from gdcore.metrics import Metric
 from gdcore.model import Model
+from gdcore.scores import Scores
 from gdcore.tabular.encoding import Features
 from gdcore.tabular.heads import labels_of
 from gdcore.tabular.table import SettingError
@@ -61,10 +62,10 @@ def bound_metrics(network: Model, target: Target, names: Sequence[str] | None) -
 
 def measure(
     network: Model, target: Target, names: Sequence[str] | None, features: Features, y: NDArray[Any]
-) -> dict[str, Any]:
+) -> Scores:
     """Metrics by name, of quantities in their own units; also the loss of classes."""
     out = network.predict(features.inputs())
-    got: dict[str, Any] = {}
+    got = Scores()
     if target.classes is None:
         out = target.in_units(out)
     else:

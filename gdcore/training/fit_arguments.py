@@ -17,6 +17,7 @@ from gdcore.training.prepare import prepare
 def check_fit(
     batch_size: Any,
     epochs: Any,
+    initial_epoch: Any,
     validation_split: Any,
     shuffle: Any,
     callbacks: Any,
@@ -25,6 +26,8 @@ def check_fit(
     """Raises ValueError or TypeError if an argument of `Model.fit` is out of its range."""
     if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
         raise ValueError(f"fit epochs={epochs!r}: expected a whole number of at least 0")
+    if not hasattr(initial_epoch, "__index__") or not 0 <= initial_epoch <= epochs:
+        raise ValueError(f"fit initial_epoch={initial_epoch!r}: expected 0 to epochs={epochs}")
     if batch_size is not None:
         check_batch_size("fit", batch_size, ", or None for all samples")
     if not isinstance(validation_split, int | float | np.number) or not 0 <= validation_split < 1:

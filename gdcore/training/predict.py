@@ -11,6 +11,7 @@ from gdcore.engine.engine import Engine
 from gdcore.engine.fast_path import FastPath, plain
 from gdcore.engine.network import check_indices
 from gdcore.frames import ColumnNames
+from gdcore.show.progress import check_verbose
 
 PREDICT_BATCH = 256
 
@@ -23,13 +24,15 @@ def check_batch_size(who: str, batch_size: Any, more: str = "") -> None:
         )
 
 
-def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH) -> Any:
+def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: int | str = 0) -> Any:
     """See `Model.predict`."""
     fast = engine.predicted
-    if fast is not None and batch_size == PREDICT_BATCH and fast.holds(engine.steps, engine.bound):
+    usual = batch_size == PREDICT_BATCH and not verbose
+    if fast is not None and usual and fast.holds(engine.steps, engine.bound):
         found = fast.predict(x) if type(x) is np.ndarray and x.ndim else None
         if found is not None:
             return found
+    check_verbose(verbose)
     check_batch_size("predict", batch_size)
     inputs = as_inputs(x, engine.input_names, ColumnNames.of(engine.columns))
     network = engine.network(inputs)

@@ -79,6 +79,12 @@ def as_line(logs: Logs) -> str:
     return "  ".join(f"{k} {number(v)}" for k, v in logs.items() if np.ndim(v) == 0 and k != "lr")
 
 
+def check_verbose(verbose: object) -> None:
+    """Raises ValueError for anything but what `Progress` takes."""
+    if verbose not in (0, 1, 2, "auto"):
+        raise ValueError(f"verbose={verbose!r}: expected 0, 1, 2 or 'auto'")
+
+
 class Progress:
     """Shows epochs as they pass.
 
@@ -110,6 +116,7 @@ class Progress:
     def __init__(
         self, epochs: int, samples: int, verbose: int | str = "auto", stream: TextIO | None = None
     ) -> None:
+        check_verbose(verbose)
         self.stream = stream if stream is not None else sys.stderr
         display = kernel_display() if stream is None and verbose in (1, "auto") else None
         self.board = Board(display) if display is not None else None
@@ -154,6 +161,11 @@ class Progress:
             )
         elif self._due(now) or epoch + 1 == self.epochs:
             self._show_ended(now)
+
+    def write_scores(self, logs: Logs) -> None:
+        """Numbers of no epoch, in one line."""
+        if self.mode:
+            self._print(as_line(logs) + "\n")
 
     def close(self) -> None:
         """The last epoch is shown, whatever ended training, and the last line stays."""
