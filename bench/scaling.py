@@ -64,7 +64,7 @@ def point(width: int, batch: int, depth: int, threads: int, seconds: float) -> R
         "seconds": took,
         "flops": plan.flops(batch),
         "bytes": sum(plan.traffic(i, batch) for i in plan.instructions),
-        "memory": model.memory().nbytes + step.session.nbytes,
+        "memory": model._engine.parameters().nbytes + step.session.nbytes,
         "instructions": len(plan.instructions),
     }
 

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 import numpy as np
 
 from gdcore.callbacks import Callback, History
-from gdcore.data.arrays import Rows, as_inputs
+from gdcore.data.arrays import as_inputs
 from gdcore.engine import pickling
 from gdcore.engine import weights as learned
 from gdcore.engine.engine import Engine
 from gdcore.engine.freezing import layers_of
-from gdcore.engine.network import Network
-from gdcore.engine.parameters import Parameters
 from gdcore.graph.ir import Value, rewrite
 from gdcore.layers.base import Layer
 from gdcore.losses import Loss
@@ -777,50 +775,3 @@ class Model(Layer):
         True
         """
         self._engine.release()
-
-    def network(self, arrays: Sequence[Rows] | None = None) -> Network:
-        """The traced network; traced at the first call.
-
-        Parameters
-        ----------
-        arrays : sequence of arrays or sparse rows, optional
-            Data, which settles the sizes of inputs and is checked against them.
-
-        Returns
-        -------
-        Network
-
-        Raises
-        ------
-        ValueError
-            If the inputs are not known yet, or the data does not fit them.
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> network = gd.Sequential([gd.Input(3), gd.Dense(2)]).network()
-        >>> [network.names[p] for p in network.parameters], network.outputs[0].shape
-        (['0.kernel', '0.bias'], (B, 2))
-        """
-        return self._engine.network(arrays)
-
-    def memory(self, arrays: Sequence[Rows] | None = None) -> Parameters:
-        """All parameters and what belongs to them, made if they are not there yet.
-
-        Parameters
-        ----------
-        arrays : sequence of arrays or sparse rows, optional
-            Data, as for `network`.
-
-        Returns
-        -------
-        Memory
-
-        Examples
-        --------
-        >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(3), gd.Dense(2, kernel_initializer="ones")])
-        >>> model.memory().view(model.network().parameters[0]).tolist()
-        [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
-        """
-        return self._engine.parameters(arrays)

@@ -136,7 +136,7 @@ def compiled(make=network, optimizer="adam", loss="cross_entropy", dtype="float3
 def bits(model, *histories):
     """All that a run leaves, as bytes."""
     out = {name: w.tobytes() for name, w in model.state_dict().items()}
-    memory = model.memory()
+    memory = model._engine.parameters()
     for slot in memory.slot_names:
         for p in memory.trainable():
             out[f"{slot} {memory.network.names[p]}"] = memory.slot(p, slot).tobytes()

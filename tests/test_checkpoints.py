@@ -69,7 +69,7 @@ def train(model, *callbacks, epochs=EPOCHS, **more):
 
 
 def bits(model):
-    memory = model.memory()
+    memory = model._engine.parameters()
     return [*(w.tobytes() for w in model.get_weights()), memory.slots.tobytes()]
 
 

@@ -59,7 +59,7 @@ x, y = rng.normal(size=(20_000, 64)).astype("f"), rng.integers(0, 4, 20_000)
 PHASES = {
     "many short steps": "m = net(64); work = lambda: m.fit(x, y, epochs=1, seed=0)",
     "one long step": (
-        "m = net(1024, 1024); m.network(); m.resume(1, 0, 0); before = state(m)\n"
+        "m = net(1024, 1024); m._engine.network(); m.resume(1, 0, 0); before = state(m)\n"
         "work = lambda: m.fit(x, y, batch_size=None, epochs=1)"
     ),
     "validation": (
@@ -70,11 +70,11 @@ PHASES = {
     "predict in one step": "m = net(1024, 1024); work = lambda: m.predict(x, batch_size=len(x))",
     "evaluate": "m = net(512, 512); work = lambda: m.evaluate(x, y)",
     "gradients of one batch": "m = net(1024, 1024); work = lambda: m.gradients(x, y)",
-    "planning": "m = net(*[8] * 60); m.network()\ndef work():\n    m.release(); m.predict(x[:2])",
+    "planning": "m = net(*[8] * 60); m._engine.network()\ndef work():\n    m.release(); m.predict(x[:2])",
     "initial weights": (
         "def work():\n    global m\n    m = net(2000, 2000); m.predict(x[:2])\nwork()"
     ),
-    "save": "m = net(2000, 2000); m.network(); work = lambda: m.save(path)",
+    "save": "m = net(2000, 2000); m._engine.network(); work = lambda: m.save(path)",
     "load": "m = net(2000, 2000); m.save(path); work = lambda: gd.load(path)",
     "csv": (
         "open(path, 'w').write('a,b\\n' + '1.5,x\\n2.5,y\\n' * 200_000); m = net(8)\n"

@@ -322,7 +322,9 @@ def test_training_computes_the_same_bits(digits, monkeypatch, threads, every):
     assert seen["loss"] == history["loss"]
     for name, weights in plain.state_dict().items():
         assert weights.tobytes() == watched.state_dict()[name].tobytes(), name
-    assert plain.memory().slots.tobytes() == watched.memory().slots.tobytes()
+    assert (
+        plain._engine.parameters().slots.tobytes() == watched._engine.parameters().slots.tobytes()
+    )
     steps = -(-len(digits[0]) // 32)
     wanted = [0, steps, 2 * steps] if every is None else [0, *range(every, 2 * steps + 1, every)]
     assert watch.steps.tolist() == wanted
@@ -373,11 +375,11 @@ LOOKS = {
 def test_no_look_changes_a_model(digits, look):
     x, y = digits[0][:64], digits[1][:64]
     model, twin = (fitted(digits, [], epochs=1)[0] for _ in range(2))
-    memory = model.memory()
+    memory = model._engine.parameters()
     before = [v.tobytes() for v in (memory.params, memory.slots, memory.states)]
     counts = model.steps_done, model.epochs_done, model.seed
     LOOKS[look](model, x, y)
-    assert model.memory() is memory
+    assert model._engine.parameters() is memory
     assert [v.tobytes() for v in (memory.params, memory.slots, memory.states)] == before
     assert (model.steps_done, model.epochs_done, model.seed) == counts
     for m in (model, twin):

@@ -103,7 +103,7 @@ def test_a_model_from_a_file_is_drawn(make, tmp_path):
     model.save(tmp_path / "m.safetensors")
     drawing = gd.load(tmp_path / "m.safetensors").draw(tmp_path / "m.svg")
     ET.parse(tmp_path / "m.svg")
-    count = sum(p.size for p in model.network().parameters)
+    count = sum(p.size for p in model._engine.network().parameters)
     shown = [n.detail for n in drawing.nodes if n.kind in ("learns", "output")]
     assert shown and count > 0
 

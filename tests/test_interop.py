@@ -137,8 +137,8 @@ def test_to_torch(name):
 
     module, model, kind = pair(name)
     x = data(*kind)
-    for v in model.memory().network.names:  # anything but what the module has
-        view = model.memory().view(v)
+    for v in model._engine.parameters().network.names:  # anything but what the module has
+        view = model._engine.parameters().view(v)
         view[...] = RNG.uniform(0.2, 1.0, view.shape)
     before = model.get_weights()
     assert to_torch(model, module) is module

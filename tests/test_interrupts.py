@@ -54,7 +54,7 @@ def train(model, *callbacks, **more):
 
 
 def bits(model):
-    memory = model.memory()
+    memory = model._engine.parameters()
     return b"".join([*(w.tobytes() for w in model.get_weights()), memory.slots.tobytes()])
 
 

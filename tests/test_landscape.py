@@ -31,7 +31,7 @@ def test_the_grid_holds_the_loss_of_moved_weights(trained):
     moved = gd.Sequential([gd.Dense(24, activation="relu"), gd.BatchNorm(), gd.Dense(10)])
     moved.compile("adam", "cross_entropy").fit(x, y, epochs=0)
     moved.load_state_dict(model.state_dict())
-    moved.memory().params[...] += -0.25 * first + 0.5 * second
+    moved._engine.parameters().params[...] += -0.25 * first + 0.5 * second
     assert moved.evaluate(x, y)["loss"] == pytest.approx(around.losses[4, 1], rel=1e-5)
 
 

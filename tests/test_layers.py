@@ -249,7 +249,7 @@ def test_gradients(name, rows, isa):
         optimizer="sgd", loss=lambda pred, factor: gd.ops.sum(pred * factor), dtype="float64"
     )
     fed = xs[0] if case.numbers else np.arange(rows)
-    model.network([fed])
+    model._engine.network([fed])
     tables = [] if case.numbers else xs
     weights = set_random_weights(model)[len(tables) :]
     model.load_state_dict(

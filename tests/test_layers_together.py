@@ -35,7 +35,7 @@ def test_shared_weights():
     a, b = rng.normal(size=(2, 6, 4))
     factor = rng.normal(size=(6, 4))
     model = Twice().compile(loss=lambda pred, t: gd.ops.sum(pred * t), dtype="float64")
-    model.network([a, b])
+    model._engine.network([a, b])
     weights = set_random_weights(model)
     assert [w.shape for w in weights] == [(4, 4), (4,)]
 
@@ -64,7 +64,7 @@ def test_residual_and_several_outputs():
     factors = rng.normal(size=(3, 5)), rng.normal(size=(3, 2))
     weighted = lambda pred, t: gd.ops.sum(pred * t)  # noqa: E731
     model = Fork().compile(loss=[weighted, weighted], loss_weights=[1.0, 0.5], dtype="float64")
-    model.network([left, right])
+    model._engine.network([left, right])
     w = set_random_weights(model)
 
     def formula():

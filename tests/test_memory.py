@@ -204,7 +204,7 @@ def input_size(n):
 
 def image(n):
     layers = [gd.Input((n, n, 1)), gd.Conv2D(2, 3), gd.Flatten(), gd.Dense(1)]
-    return gd.Sequential(layers).memory()
+    return gd.Sequential(layers)._engine.parameters()
 
 
 def filters(n):

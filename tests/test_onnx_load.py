@@ -56,7 +56,7 @@ def test_layers_come_back(name, load, tmp_path):
     state = loaded.state_dict()
     for key, want in model.state_dict().items():
         np.testing.assert_array_equal(state[key], want)
-    kinds = [{type(p) for p in m.network().parameters} for m in (model, loaded)]
+    kinds = [{type(p) for p in m._engine.network().parameters} for m in (model, loaded)]
     assert kinds[0] == kinds[1]
     loaded.save(tmp_path / "again.safetensors")  # and from there into gdcore's own file
     again = gd.load(tmp_path / "again.safetensors")
@@ -99,7 +99,7 @@ def test_roles_survive_so_that_weight_decay_does(load):
     model = gd.Sequential([gd.Input(4), gd.Dense(3), gd.BatchNorm(), gd.Dense(2)])
     loaded = load(to_onnx(model))
     for m in (model, loaded):
-        roles = {m.network().names[p]: p.role for p in m.network().parameters}
+        roles = {m._engine.network().names[p]: p.role for p in m._engine.network().parameters}
         assert roles == {
             "0.kernel": "kernel",
             "0.bias": "bias",
@@ -108,7 +108,7 @@ def test_roles_survive_so_that_weight_decay_does(load):
             "2.kernel": "kernel",
             "2.bias": "bias",
         }
-    assert len(loaded.network().states) == 2
+    assert len(loaded._engine.network().states) == 2
 
 
 def test_training_goes_on_as_it_would_have(load):

@@ -186,7 +186,7 @@ RECOGNISED = {
 def test_layers_become_nodes_that_others_know(name):
     make, nodes = RECOGNISED[name]
     model = make()
-    shape = model.network().inputs[0].shape[1:]
+    shape = model._engine.network().inputs[0].shape[1:]
     x = np.random.default_rng(0).normal(size=(6, *shape)).astype(np.float32)
     assert kinds(same_answers(model, [x])) == nodes
 

@@ -86,7 +86,7 @@ def test_groups():
 def test_frozen_parameters_stay():
     model = given(gd.Adam(LR, weight_decay=0.5), 64, (WIDTH, 5))
     g = gradients_of(8, WIDTH + 5)
-    model.network([g])
+    model._engine.network([g])
     model.freeze("bias")
     p = first_values(1.0, (WIDTH + 5,), 0)
     got = feed(model, g)

@@ -286,7 +286,7 @@ def test_one_plan_serves_every_smaller_batch(name):
         make().compile("sgd", loss, dtype="float64"),
         make().compile("sgd", loss, dtype="float64"),
     )
-    shape = [d for d in large.network().inputs[0].shape if isinstance(d, int)]
+    shape = [d for d in large._engine.network().inputs[0].shape if isinstance(d, int)]
     x = rng.normal(size=(32, *shape))
     y = rng.integers(0, 4, 32) if target is CLASSES else rng.integers(0, 2, (32, 1)).astype(float)
     for m in (large, exact):
@@ -298,7 +298,7 @@ def test_one_plan_serves_every_smaller_batch(name):
         want = exact.gradients(x[:n], y[:n])
         exact._engine.steps.clear()
         step.run(prepare(large._engine, x[:n], y[:n]).feeds(), n, n, seed=1, counter=1)
-        memory = large.memory()
+        memory = large._engine.parameters()
         for p in memory.network.parameters:
             assert np.array_equal(memory.gradient(p), want[memory.network.names[p]]), (
                 n,

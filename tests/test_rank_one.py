@@ -76,8 +76,8 @@ def test_the_weights_are_those_of_gradients_that_are_written(name, dtype, isa, m
         want = trained(MADE[name], dtype)
     assert len(written(want)) == 6
     assert len(written(got)) == (6 if name in WHOLE else 3)
-    assert got.memory().params.tobytes() == want.memory().params.tobytes()
-    assert got.memory().slots.tobytes() == want.memory().slots.tobytes()
+    assert got._engine.parameters().params.tobytes() == want._engine.parameters().params.tobytes()
+    assert got._engine.parameters().slots.tobytes() == want._engine.parameters().slots.tobytes()
 
 
 def test_a_gradient_of_more_than_one_product_is_written():
@@ -91,15 +91,15 @@ def test_a_gradient_beyond_all_bounds_is_refused(optimizer, huge, isa):
     model = gd.Sequential([gd.Input(4), gd.Dense(2, kernel_initializer="zeros")])
     model.compile(optimizer, lambda pred, target: gd.ops.mean(pred * 1e5 * target))
     model.predict(np.ones((1, 4)))
-    before = model.memory().params.copy()
+    before = model._engine.parameters().params.copy()
     x = np.array([[0.0, 1.0, -huge, 0.0]])
     if huge * 1e5 < 3e38 and not optimizer.squares:
         model.train_on_batch(x, np.ones((1, 2)))
-        assert np.isfinite(model.memory().params).all()
+        assert np.isfinite(model._engine.parameters().params).all()
         return
     with pytest.raises(gd.NonFiniteError, match=r"0\.kernel"):
         model.train_on_batch(x, np.ones((1, 2)))
-    assert model.memory().params.tobytes() == before.tobytes()
+    assert model._engine.parameters().params.tobytes() == before.tobytes()
     assert np.isfinite(model.train_on_batch(np.ones((1, 4)), np.ones((1, 2))))
 
 

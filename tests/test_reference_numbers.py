@@ -161,10 +161,10 @@ def test_onnx_training_operators(bits, isa):
         x, g, *_ = (np.concatenate(group) for group in groups)
         model = given(optimizer, bits, tuple(len(t) for t in groups[0]))
         regularized = (g + attributes["norm_coefficient"] * x)[None]
-        model.network([regularized])
+        model._engine.network([regularized])
         names = list(model.state_dict())
         model.load_state_dict(dict(zip(names, groups[0], strict=True)))
-        memory = model.memory()
+        memory = model._engine.parameters()
         for slot, values in zip(slots, groups[2:], strict=True):
             for p, value in zip(memory.network.parameters, values, strict=True):
                 memory.slot(p, slot)[...] = value

@@ -18,7 +18,7 @@ def test_few_rows_left_to_a_thread(batch, isa, monkeypatch):
         hidden = [gd.Dense(n, activation="tanh") for n in (100, 600)]
         model = gd.Sequential([gd.Input(40), *hidden, gd.Dense(2)]).compile(gd.SGD(0.1), "mse")
         model.fit(x, y, batch_size=batch, epochs=3, shuffle=False, seed=0, verbose=0)
-        return model.memory().params.tobytes()
+        return model._engine.parameters().params.tobytes()
 
     want = trained(1)
     for threads in (2, 3, 5, 7):

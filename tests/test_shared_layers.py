@@ -65,7 +65,7 @@ def one_set_of_numbers(family):
     """Every two models have the same numbers for each variable that both have."""
     found = {}
     for name, (model, *_) in family.items():
-        memory = model.memory()
+        memory = model._engine.parameters()
         for v in memory.variables:
             array = found.setdefault(v, memory.view(v))
             assert np.shares_memory(array, memory.view(v)), (name, v.local_name)
@@ -191,11 +191,11 @@ def test_slots_stay_with_the_model_that_compiled_them():
     made = compiled(autoencoder())
     encoder, decoder, both = (model for model, *_ in made.values())
     encoder.fit(X, H, seed=0, verbose=0)
-    slots = encoder.memory().slots.copy()
+    slots = encoder._engine.parameters().slots.copy()
     assert slots.any()
     both.fit(X, X, verbose=0)  # the encoder's layers move into a store with the decoder's
     decoder.fit(H, X, verbose=0)
-    assert np.array_equal(encoder.memory().slots, slots)
+    assert np.array_equal(encoder._engine.parameters().slots, slots)
     assert encoder.steps_done == 2 and both.steps_done == 2
 
 

@@ -142,10 +142,10 @@ def test_a_row_for_each_layer(make, expected):
     text = model.summary()
     assert rows(text) == expected
     count = sum(w.size for w in model.state_dict().values()) - sum(
-        s.size for s in model.network().states
+        s.size for s in model._engine.network().states
     )
     assert f"parameters   {count:,} ({count:,} trainable, 0 frozen)" in text
-    assert f"states       {sum(s.size for s in model.network().states)}" in text
+    assert f"states       {sum(s.size for s in model._engine.network().states)}" in text
     assert "not compiled" in text
     assert f"prediction   {work(expected):,} FLOPs a sample" in text
 
@@ -231,7 +231,9 @@ def test_memory_and_work_of_a_step():
     session = next(step.session for key, step in model._engine.steps.items() if key[0] == "train")
     assert f"{amount(session.nbytes)} of activations and staged data" in text
     assert f"{model.plan.flops(10):,} FLOPs for a step of 10 samples" in text
-    assert f"{amount(model.memory().nbytes)} of parameters, gradients, optimizer" in text
+    assert (
+        f"{amount(model._engine.parameters().nbytes)} of parameters, gradients, optimizer" in text
+    )
 
 
 def test_a_step_is_supposed_where_targets_are_known_and_none_was_made():

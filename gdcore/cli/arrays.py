@@ -16,6 +16,7 @@ from gdcore.cli.networks import Network, Pair, prepare, split
 from gdcore.cli.outcome import Outcome
 from gdcore.cli.sources import Source, open_source
 from gdcore.cli.usage import UsageError
+from gdcore.engine.engine import engine_of
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.settings import budget
 from gdcore.text import shown
@@ -81,7 +82,7 @@ def _compile(args: argparse.Namespace, network: Network, rows: int) -> None:
     names = args.metric if args.metric is not None else list(network.head.metrics)
     model = network.model
     model.compile(optimizers.get(args.optimizer, lr=schedule), network.head.loss, names, args.dtype)
-    kind = model.losses[0].link(model.network().outputs[0])
+    kind = model.losses[0].link(engine_of(model).network().outputs[0])
     for name in names:
         try:
             metrics.get(name).bind(kind)
@@ -124,7 +125,7 @@ def _head(args: argparse.Namespace, source: Source, network: Network, rows: int,
     what = f"{len(source.classes)} classes" if source.classes is not None else "regression"
     features = " × ".join(map(str, source.x.shape[1:]))
     sizes = " → ".join(map(str, [math.prod(source.x.shape[1:]), *args.hidden, network.head.units]))
-    trained = sum(p.size for p in network.model.network().parameters)
+    trained = sum(p.size for p in engine_of(network.model).network().parameters)
     lines = [
         f"data      {args.source}: {' + '.join(parts)} samples of {features} features, {what}",
         f"network   {sizes}, {args.activation if args.hidden else 'linear'}, {trained:,} "

@@ -16,6 +16,7 @@ import gdcore as gd
 from gdcore.cli.questions import answers, questions
 from gdcore.cli.tables import evaluate_table, predict_table
 from gdcore.cli.usage import UsageError
+from gdcore.engine.engine import engine_of
 from gdcore.io import write_atomically
 from gdcore.tabular.heads import labels_of, probabilities_of
 from gdcore.tabular.report import scores_table
@@ -110,7 +111,7 @@ def _table(model: gd.Model, x: np.ndarray, proba: bool) -> tuple[list[str], np.n
         return ["prediction"] if out.shape[1] == 1 else [
             f"prediction_{i}" for i in range(out.shape[1])
         ], out
-    link = model.losses[0].link(model.network().outputs[0]) if model.losses else ""
+    link = model.losses[0].link(engine_of(model).network().outputs[0]) if model.losses else ""
     labels = labels_of(out, link)
     if max(out.shape[1], 2) > len(classes):
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 import gdcore as gd
 from gdcore.cli.sources import Source
 from gdcore.cli.usage import UsageError
+from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import Value
 from gdcore.tabular.heads import Head, head_for
 from gdcore.tabular.splits import hold_out
@@ -75,7 +76,9 @@ class Network:
             {f"{last}.kernel": kernel * self.scale, f"{last}.bias": bias * self.scale + self.mean},
             strict=False,
         )
-        model.compile(model.optimizer, model.losses, model.metrics, model.memory().dtype.name)
+        model.compile(
+            model.optimizer, model.losses, model.metrics, engine_of(model).parameters().dtype.name
+        )
         self.mean = self.scale = None
 
     def measure(self, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:

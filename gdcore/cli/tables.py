@@ -19,6 +19,7 @@ from gdcore.callbacks import Callback, History
 from gdcore.cli.outcome import Outcome
 from gdcore.cli.sources import asked_task, kind_of
 from gdcore.cli.usage import UsageError
+from gdcore.engine.engine import engine_of
 from gdcore.errors import did_you_mean
 from gdcore.plots import curves
 from gdcore.tabular import Table, TableModel, TableWarning, read
@@ -89,8 +90,10 @@ class Head(Callback):
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
         table, args, settings = self.table, self.args, self.table.settings
-        trained = sum(p.size for p in self.model.network().parameters)
-        sizes = " → ".join(map(str, [*settings.hidden, self.model.network().outputs[0].shape[-1]]))
+        trained = sum(p.size for p in engine_of(self.model).network().parameters)
+        sizes = " → ".join(
+            map(str, [*settings.hidden, engine_of(self.model).network().outputs[0].shape[-1]])
+        )
         batch, epochs = budget(self.table.rows, settings.batch_size, settings.epochs)
         parts = f"{self.table.rows:,} training" + (
             f" + {self.held:,} held-out" if self.held else ""

@@ -160,7 +160,7 @@ class Monitor(Callback):
             raise ValueError("the monitor has seen no data: pass it to fit(callbacks=[monitor])")
         if self._probe is None:
             self._probe = Probe(self.model, Shadow(self.model, self._data))
-        self._probe.shadow.memory.copy(self.model.memory())
+        self._probe.shadow.memory.copy(engine_of(self.model).parameters())
         taken = self._probe.take(self.model.steps_done)
         self.snapshots.append(taken)
         return taken

@@ -113,7 +113,7 @@ class Net(Estimator):
             model.compile(copy.deepcopy(optimizer), loss, dtype=dtype)
         model.resume(seed_of(random), 0, 0)
         sample = X[:1].toarray() if hasattr(X, "toarray") else X[:1]
-        outputs = model.network([np.ascontiguousarray(sample)]).outputs
+        outputs = engine_of(model).network([np.ascontiguousarray(sample)]).outputs
         if len(outputs) != 1:
             raise ValueError(
                 f"{type(self).__name__} got a model with {len(outputs)} outputs: expected one"

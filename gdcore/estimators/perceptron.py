@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.engine.engine import engine_of
 from gdcore.estimators.checks import ACTIVATION_NAMES
 from gdcore.graph.ir import Value
 from gdcore.layers import Activation, BatchNorm, Dense, Dropout, Input, Layer, LayerNorm
@@ -69,7 +70,7 @@ class Perceptron(Sequential):
 
     def numbers(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Kernels and biases, as writable views of the model's memory."""
-        memory = self.memory()
+        memory = engine_of(self).parameters()
         return tuple(  # type: ignore[return-value]
             [memory.view(x.variables[name]) for x in self.dense] for name in ("kernel", "bias")
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import Batch, Value, topological
 from gdcore.layers.base import Variable
 from gdcore.model import Model
@@ -66,7 +67,7 @@ def groups(model: Model) -> list[Group]:
     ValueError
         If the model's input is not known yet.
     """
-    network = model.memory().network
+    network = engine_of(model).parameters().network
     held = {*network.parameters, *network.states}
     found: dict[str, Group] = {}
     for variable, name in network.names.items():
@@ -80,7 +81,7 @@ def groups(model: Model) -> list[Group]:
 
 def load(model: Model, new: Mapping[Variable, np.ndarray]) -> None:
     """Set variables to arrays of their shapes; those that the model does not hold keep theirs."""
-    memory = model.memory()
+    memory = engine_of(model).parameters()
     network = memory.network
     held = {*network.parameters, *network.states}
     model.load_state_dict({network.names[v]: a for v, a in new.items() if v in held}, strict=False)
@@ -93,7 +94,7 @@ def numbers_of(model: Model, group: Group, name: str) -> np.ndarray:
     """What a variable holds; zeros where it is idle and never got any."""
     variable = group.variables[name]
     if name not in group.idle:
-        return model.memory().view(variable)
+        return engine_of(model).parameters().view(variable)
     return np.zeros(variable.shape, np.float32) if variable.data is None else variable.data
 
 
@@ -106,7 +107,7 @@ def numbers_behind(model: Model, group: Group, batch_size: int) -> int:
         If the graph does not show what the norm is computed of.
     """
     leaf = group.variables["running_mean"].leaf
-    for value in topological(model.memory().network.outputs):
+    for value in topological(engine_of(model).parameters().network.outputs):
         if any(v is leaf for v in value.inputs):
             for x in value.inputs:
                 if len(x.shape) > 1 and x.shape[0] == Batch(1):
@@ -120,7 +121,7 @@ def image_before(model: Model, kernel: Variable) -> tuple[int, int, int] | None:
     None where they are no flattened image. Only passes over single numbers, such as activations and
     dropout, may lie in between.
     """
-    values = topological(model.memory().network.outputs)
+    values = topological(engine_of(model).parameters().network.outputs)
     inputs = [v.inputs[0] for v in values if len(v.inputs) > 1 and v.inputs[1] is kernel.leaf]
     waiting, seen = inputs, set()
     while waiting:

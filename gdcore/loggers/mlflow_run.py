@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gdcore.callbacks import Callback, Logs, wrong_state
+from gdcore.engine.engine import engine_of
 from gdcore.errors import missing
 from gdcore.loggers.files import scalars
 
@@ -138,7 +139,9 @@ class MLflowLogger(Callback):
             "optimizer": optimizer.name or type(optimizer).__name__,
             **{k: v for k, v in described.items() if k not in ("name", "groups")},
             "loss": ", ".join(str(f.config()["name"]) for f in self.model.losses),
-            "parameters": sum(p.size for p in self.model.memory().network.parameters),
+            "parameters": sum(
+                p.size for p in engine_of(self.model).parameters().network.parameters
+            ),
             **self.params,
         }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import INT, REAL, Batch, Dim, Value
 from gdcore.graph.registry import input_value
 from gdcore.io import FileFormatError
@@ -109,7 +110,7 @@ def _model(proto: Any) -> Model:
     one = next(iter(outputs.values()))
     Model.__init__(model, inputs, outputs if len(outputs) > 1 else one, graph.name or None)
     model.variables.update(reader.variables)
-    model.network()
+    engine_of(model).network()
     return model
 
 

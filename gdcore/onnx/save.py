@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.engine.engine import engine_of
 from gdcore.engine.network import Network
 from gdcore.graph.ir import INT, Value, topological
 from gdcore.graph.phases import specialize
@@ -76,7 +77,7 @@ def save(model: Model, path: str | PathLike[str]) -> None:
 def to_onnx(model: Model) -> Any:
     """The model's prediction as an `onnx.ModelProto`."""
     onnx = require_onnx()
-    network = model.network()
+    network = engine_of(model).network()
     names = _output_names(network)
     writer = Writer(network.inputs, names)
     outputs, _ = specialize(network.outputs, training=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdcore.engine.engine import engine_of
 from gdcore.plots.style import (
     BLUE,
     GREY,
@@ -263,7 +264,7 @@ def weights(model: Any, ax: Axes | None = None, role: str = "kernel") -> Axes:
     >>> axes.get_title()
     'Distribution of the weights (kernel)'
     """
-    memory = model.memory()
+    memory = engine_of(model).parameters()
     drawn = {
         memory.network.names[p]: memory.view(p).ravel()
         for p in memory.network.parameters

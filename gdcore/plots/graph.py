@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gdcore.activations import ACTIVATIONS
+from gdcore.engine.engine import engine_of
 from gdcore.graph.fuse import base
 from gdcore.graph.ir import Value, topological
 from gdcore.graph.phases import specialize
@@ -136,7 +137,7 @@ def graph(model: Any, path: str | os.PathLike[str] | None = None) -> Drawing:
     >>> [node.title for node in drawing.nodes]
     ['x', 'Dense relu', '+']
     """
-    network = model.network()
+    network = engine_of(model).network()
     nodes = _nodes(model, network)
     index = {id(n): i for i, n in enumerate(nodes)}
     edges = [(index[id(s)], i) for i, n in enumerate(nodes) for s in n.sources]

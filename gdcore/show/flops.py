@@ -36,7 +36,7 @@ def by_value(network: Network) -> dict[Value, int]:
     --------
     >>> import gdcore as gd
     >>> model = gd.Sequential([gd.Input(8), gd.Dense(4, activation="relu")])
-    >>> [(v.op.name, n) for v, n in by_value(model.network()).items() if n]
+    >>> [(v.op.name, n) for v, n in by_value(model._engine.network()).items() if n]
     [('matmul', 64), ('add', 4), ('relu', 4)]
     """
     traced = [v for v in topological(network.outputs) if v.op is not INPUT]
@@ -77,7 +77,7 @@ def by_layer(network: Network) -> dict[Layer | None, int]:
     >>> import gdcore as gd
     >>> x = gd.Input(8)
     >>> model = gd.Model(x, x + gd.Dense(8)(x))
-    >>> [(type(layer).__name__, n) for layer, n in by_layer(model.network()).items()]
+    >>> [(type(layer).__name__, n) for layer, n in by_layer(model._engine.network()).items()]
     [('Dense', 136), ('NoneType', 8)]
     """
     found: Counter[Layer | None] = Counter()
@@ -105,7 +105,7 @@ def by_name(network: Network) -> dict[str, int]:
     --------
     >>> import gdcore as gd
     >>> layers = [gd.Input(8), gd.Dense(4, activation="relu"), gd.Dense(1, name="head")]
-    >>> by_name(gd.Sequential(layers).network())
+    >>> by_name(gd.Sequential(layers)._engine.network())
     {'0': 72, 'head': 9}
     """
     owner: dict[Value, str] = {}

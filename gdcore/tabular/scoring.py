@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore import metrics as metric_functions
+from gdcore.engine.engine import engine_of
 from gdcore.metrics import Metric
 from gdcore.model import Model
 from gdcore.scores import Scores
@@ -22,7 +23,7 @@ __all__ = ["answers_of", "bound_metrics", "classes_of", "measure"]
 
 def link_of(network: Model) -> str:
     """How to read what a network puts out."""
-    return network.losses[0].link(network.network().outputs[0])
+    return network.losses[0].link(engine_of(network).network().outputs[0])
 
 
 def classes_of(network: Model, out: NDArray[Any]) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
+from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import INT
 from gdcore.io.graph_kinds import bad, real, truth
 from gdcore.model import Model
@@ -183,7 +184,7 @@ def read_settings(config: Any) -> Settings:
 
 def check_fits(encoder: Encoder, network: Model) -> None:
     """Raises FileFormatError if a network does not take what the encoder makes of a table."""
-    made = network.network()
+    made = engine_of(network).network()
     numbers = sum(c.width for c in encoder.numeric)
     want: list[tuple[int, ...]] = [(numbers,)] if numbers else []
     want += [()] * len(encoder.categories)

@@ -138,7 +138,7 @@ def test_a_regression_in_the_units_of_its_target_begins_with_a_fresh_optimizer(c
     write_npz(y=lambda x: 1e4 + 1e3 * x[:, 0])
     assert run(capsys, "train", "t.npz", "--epochs", 3, "--out", "m", "--quiet")[0] == 0
     model = gd.load("m")
-    memory = model.memory()
+    memory = model._engine.parameters()
     assert model.steps_done == 0 and model.info["epochs"] == 3
     for p in memory.trainable():
         for slot in memory.slot_names:

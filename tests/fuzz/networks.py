@@ -34,7 +34,7 @@ def _models():
 
 def _use_model(model):
     """Ask it for two samples, if it is small enough to be asked in no time."""
-    network = model.network()
+    network = model._engine.network()
     if sum(at_batch(size(v.shape), 2) for v in topological(network.outputs)) > 1 << 18:
         return
     x = {
@@ -93,7 +93,7 @@ def _model_seeds():
     out = []
     for i, model in enumerate(_models()):
         if i % 2:
-            model.compile(gd.Adam(1e-2), ["mse"] * len(model.network().outputs))
+            model.compile(gd.Adam(1e-2), ["mse"] * len(model._engine.network().outputs))
         model.info = {"classes": ["a", "b"]}
         out += files(lambda m, p: m.save(p), model)
     return out
