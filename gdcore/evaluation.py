@@ -12,6 +12,7 @@ from gdcore.arrays import as_inputs, check_finite
 from gdcore.examination import first_bad_tensor
 from gdcore.fitting import Data, Tally, sweep
 from gdcore.inference import PREDICT_BATCH, Inference, check_batch_size
+from gdcore.losses.readings import tell_assumptions
 from gdcore.metrics import Metric
 from gdcore.network import check_indices
 from gdcore.targets import as_targets, class_weights, sample_weights
@@ -38,6 +39,7 @@ class Evaluation(Inference):
             network = self.network(inputs)
             check_indices(inputs, network)
             targets, spec = as_targets(y, inputs[0], network, self._losses)
+            tell_assumptions(self._losses, network.outputs, network.told)
             weights = sample_weights(sample_weight, inputs[0])
             if class_weight is not None:
                 by_class = class_weights(class_weight, targets[0], network.outputs[0])

@@ -10,6 +10,7 @@ from gdcore.flops import by_layer, by_name
 from gdcore.graph.ir import Shape, topological
 from gdcore.html import Columns
 from gdcore.layers.base import Layer, Parameter, Variable
+from gdcore.losses.readings import describe
 from gdcore.memory import Memory
 from gdcore.network import Network
 from gdcore.steps import Builder
@@ -245,6 +246,11 @@ def _totals(model: Model, network: Network) -> list[str]:
         f"parameters   {every:,} ({trained:,} trainable, {every - trained:,} frozen)",
         f"states       {sum(s.size for s in network.states):,}",
         f"memory       {amount(memory.nbytes)} of {', '.join(kept)}",
+        *(
+            f"loss         {told}"
+            for loss, output in zip(model.losses, network.outputs, strict=False)
+            if (told := describe(loss, output)) is not None
+        ),
         f"training     {_training(model, builder)}",
         f"prediction   {flops:,} FLOPs a sample",
     ]
