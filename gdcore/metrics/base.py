@@ -280,4 +280,11 @@ class FunctionMetric(Metric):
         if scores.shape[1] == 1:
             scores = scores[:, 0]
             truth = truth.reshape(-1) if truth.size == scores.size else truth
-        return float(self.function(truth, scores))
+        found = self.function(truth, scores)
+        try:
+            return float(found)
+        except TypeError:
+            raise TypeError(
+                f"the metric function {self.name!r} returned {type(found).__name__}: expected one "
+                "number; it gets NumPy arrays (y_true, y_pred), so compute it with NumPy, not gd.ops"
+            ) from None

@@ -1,0 +1,78 @@
+"""Metrics beside a loss and targets: what does not go together is said before the first step."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore.metrics.base import Metric
+
+__all__ = ["bind_all", "check_targets"]
+
+ELEMENTS = 1 << 20  # of outputs that are supposed at once
+
+
+def bind_all(metrics: Sequence[Metric], kind: str, loss: str) -> list[Metric]:
+    """Copies of metrics, told how to read outputs.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+    kind : str
+        One of `gdcore.metrics.KINDS`.
+    loss : str
+        The loss that takes the outputs so, for an error.
+
+    Raises
+    ------
+    ValueError
+        If a metric is not defined for this kind.
+    """
+    bound = []
+    for m in metrics:
+        try:
+            bound.append(copy.deepcopy(m).bind(kind))
+        except ValueError as error:
+            raise ValueError(
+                f"compile metrics: {m.name!r} does not go with loss={loss!r} ({error})"
+            ) from None
+    return bound
+
+
+def check_targets(
+    metrics: Sequence[Metric], y: NDArray[Any], output: Sequence[Any], what: str
+) -> None:
+    """Let each metric see all targets, beside outputs of 0, and forget them.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+        Bound; they are left as they are.
+    y : ndarray of shape (n, ...)
+    output : sequence of int
+        The shape of the output for one sample.
+    what : str
+        What the error calls the targets.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a metric cannot be computed of these targets.
+    """
+    rows = max(1, ELEMENTS // max(1, math.prod(output)))
+    for m in metrics:
+        trial = copy.deepcopy(m)
+        for start in range(0, len(y), rows):
+            part = y[start : start + rows]
+            try:
+                trial.update(part, np.zeros((len(part), *output), np.float32))
+            except (ValueError, TypeError) as error:
+                raise type(error)(
+                    f"compile metrics: {m.name!r} cannot be computed of the targets {what} ({error})"
+                ) from None
+            trial.reset()
