@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from harness import leaves_of, run_graph
+from random_graphs import evaluate, graph_of
 
 import gdcore as gd
 from gdcore.graph.ir import Batch, topological
@@ -193,3 +194,13 @@ def test_deep_graphs():
         total = total + 1.0
     assert bounds_of(POSITIVE / total).low == 0
     assert reshape(state, (state.shape[0], 2)) is state
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs(seed):
+    """All values of a graph of any ops, gradients too, lie within their bounds."""
+    graph = graph_of(seed)
+    values = [*graph.values, graph.loss, *graph.gradients()]
+    exact = evaluate(values, graph.arrays, graph.rows)
+    for v in values:
+        assert_within(bounds_of(v), np.asarray(exact[v], float), v)
