@@ -119,8 +119,13 @@ KNOWN = {
     "smoothed": (0.9 * ops.softmax(X) + 0.025, (0.025, 0.925), (1, 1)),
     "a mixture": (
         ops.sigmoid(X[:, :1]) * ops.softmax(X) + (1 - ops.sigmoid(X[:, :1])) * ops.softmax(-X),
-        (0, 2),
-        (0, 2),
+        (0, 1),
+        (1, 1),
+    ),
+    "a gate for each element": (
+        (1 - ops.sigmoid(X)) * ops.softmax(-X) + ops.softmax(X) * ops.sigmoid(X),
+        (0, 1),
+        (0, 4),
     ),
     "a mean of three": (
         (ops.softmax(X) + ops.softmax(2 * X) + ops.softmax(3 * X)) / 3,

@@ -73,10 +73,27 @@ def _total(x: Value, y: Value, of: Lookup) -> Span:
 
 
 def of_add(y: Value, of: Lookup) -> Bounds:
-    """a + b."""
+    """a + b; g a + (1 - g) b of a share g lies between a and b."""
     a, b = y.inputs
+    mixed = _mixture(y, a, b, of) or _mixture(y, b, a, of)
+    if mixed is not None:
+        return mixed
     free = of(a).free or of(b).free
     return Bounds(*plus(of(a).span, of(b).span), plus(_total(a, y, of), _total(b, y, of)), free)
+
+
+def _mixture(y: Value, a: Value, b: Value, of: Lookup) -> Bounds | None:
+    """The bounds of g u + (1 - g) v, where a is the first product and b the second."""
+    if a.op.name != "mul" or b.op.name != "mul":
+        return None
+    for g, u in (a.inputs, a.inputs[::-1]):
+        for rest, v in (b.inputs, b.inputs[::-1]):
+            share = rest.op.name == "sub" and of(rest.inputs[0]).span == (1.0, 1.0)
+            if share and alike(rest.inputs[1], g) and 0 <= of(g).low <= of(g).high <= 1:
+                by_row = g.shape[-1:] in ((), (1,))  # one share for a whole row
+                total = either(_total(u, y, of), _total(v, y, of)) if by_row else None
+                return Bounds(*either(of(u).span, of(v).span), total, of(u).free or of(v).free)
+    return None
 
 
 def of_sub(y: Value, of: Lookup) -> Bounds:
