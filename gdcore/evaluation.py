@@ -54,7 +54,7 @@ class Evaluation(Inference):
                 sample_weight, class_weight, inputs[0], targets[0], output, held_out
             )
             if held_out is not None:
-                check_targets(self.bound_metrics(), targets[0], output.shape[1:], what or "y")
+                check_targets(self.bound_metrics(), targets[0], output, what or "y")
         except Exception:
             if first:  # data that was refused does not settle what the network is
                 self.forget_trace()

@@ -117,6 +117,17 @@ def test_metrics_written_with_ops():
     ):
         metrics.evaluate(off, [1.0, 2.0], [1.5, 2.0], "regression")
 
+    def largest(y_true, y_pred):
+        assert (
+            isinstance(y_true, np.ndarray) and len(y_true) == 40
+        )  # called with the whole epoch alone
+        return abs(y_true - y_pred).max()
+
+    model = gd.Sequential([gd.Dense(1)]).compile("sgd", "mse", [off])
+    match = r"'off' returned Value: .*NumPy, not gd\.ops"
+    refused(model, match, lambda: model.fit(X, X[:, :1], verbose=0), TypeError)
+    model.compile("sgd", "mse", [largest]).fit(X, X[:, :1], verbose=0)
+
 
 class Two(gd.Model):
     def __init__(self):

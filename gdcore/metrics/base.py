@@ -284,7 +284,34 @@ class FunctionMetric(Metric):
         try:
             return float(found)
         except TypeError:
-            raise TypeError(
-                f"the metric function {self.name!r} returned {type(found).__name__}: expected one "
-                "number; it gets NumPy arrays (y_true, y_pred), so compute it with NumPy, not gd.ops"
-            ) from None
+            raise self._no_number(found) from None
+
+    def _no_number(self, found: Any) -> TypeError:
+        return TypeError(
+            f"the metric function {self.name!r} returned {type(found).__name__}: expected one "
+            "number; it gets NumPy arrays (y_true, y_pred), so compute it with NumPy, not gd.ops"
+        )
+
+    def refuse_traced(self, traced: Any, y_true: ArrayLike, y_pred: ArrayLike) -> None:
+        """Stop a function that makes traced values of arrays, before anything is trained.
+
+        Parameters
+        ----------
+        traced : Value
+            One that takes traced values at all is asked about arrays, too.
+        y_true, y_pred : array_like
+            A sample.
+
+        Raises
+        ------
+        TypeError
+            If it is such a function.
+        """
+        for given in ((traced, traced), (y_true, y_pred)):
+            try:
+                found = self.function(*given)
+            except Exception:  # whatever it misses here: it is told by the whole epoch
+                return
+            if type(found) is not type(traced):
+                return
+        raise self._no_number(found)

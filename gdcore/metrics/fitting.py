@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore.metrics.base import Metric
+from gdcore.metrics.base import FunctionMetric, Metric
 
 __all__ = ["bind_all", "check_targets"]
 
@@ -44,18 +44,18 @@ def bind_all(metrics: Sequence[Metric], kind: str, loss: str) -> list[Metric]:
     return bound
 
 
-def check_targets(
-    metrics: Sequence[Metric], y: NDArray[Any], output: Sequence[Any], what: str
-) -> None:
+def check_targets(metrics: Sequence[Metric], y: NDArray[Any], output: Any, what: str) -> None:
     """Let each metric see all targets, beside outputs of 0, and forget them.
+
+    A function is looked at for whether it is written for traced values.
 
     Parameters
     ----------
     metrics : sequence of Metric
         Bound; they are left as they are.
     y : ndarray of shape (n, ...)
-    output : sequence of int
-        The shape of the output for one sample.
+    output : Value
+        What the network puts out.
     what : str
         What the error calls the targets.
 
@@ -64,13 +64,16 @@ def check_targets(
     ValueError, TypeError
         If a metric cannot be computed of these targets.
     """
-    rows = max(1, ELEMENTS // max(1, math.prod(output)))
+    shape = output.shape[1:]
+    rows = max(1, ELEMENTS // max(1, math.prod(shape)))
     for m in metrics:
+        if isinstance(m, FunctionMetric):
+            m.refuse_traced(output, y[:1], np.zeros((1, *shape)))
         trial = copy.deepcopy(m)
         for start in range(0, len(y), rows):
             part = y[start : start + rows]
             try:
-                trial.update(part, np.zeros((len(part), *output), np.float32))
+                trial.update(part, np.zeros((len(part), *shape), np.float32))
             except (ValueError, TypeError) as error:
                 raise type(error)(
                     f"compile metrics: {m.name!r} cannot be computed of the targets {what} ({error})"
