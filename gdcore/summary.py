@@ -245,12 +245,12 @@ def _totals(model: Model, network: Network) -> list[str]:
     return [
         f"parameters   {every:,} ({trained:,} trainable, {every - trained:,} frozen)",
         f"states       {sum(s.size for s in network.states):,}",
-        f"memory       {amount(memory.nbytes)} of {', '.join(kept)}",
         *(
             f"loss         {told}"
             for loss, output in zip(model.losses, network.outputs, strict=False)
             if (told := describe(loss, output)) is not None
         ),
+        f"memory       {amount(memory.nbytes)} of {', '.join(kept)}",
         f"training     {_training(model, builder)}",
         f"prediction   {flops:,} FLOPs a sample",
     ]
