@@ -240,6 +240,14 @@ def ratio(above: float, below: float) -> float:
     return float(above / below) if below else 0.0
 
 
+def no_number(name: str, found: Any) -> TypeError:
+    """Build (not raise) the error of a metric function that gives no number."""
+    return TypeError(
+        f"the metric function {name!r} returned {type(found).__name__}: expected one number; it "
+        "gets NumPy arrays (y_true, y_pred), so compute it with NumPy, not gd.ops"
+    )
+
+
 class FunctionMetric(Metric):
     """Any ``function(y_true, y_pred)``, called once with the whole epoch.
 
@@ -284,34 +292,4 @@ class FunctionMetric(Metric):
         try:
             return float(found)
         except TypeError:
-            raise self._no_number(found) from None
-
-    def _no_number(self, found: Any) -> TypeError:
-        return TypeError(
-            f"the metric function {self.name!r} returned {type(found).__name__}: expected one "
-            "number; it gets NumPy arrays (y_true, y_pred), so compute it with NumPy, not gd.ops"
-        )
-
-    def refuse_traced(self, traced: Any, y_true: ArrayLike, y_pred: ArrayLike) -> None:
-        """Stop a function that makes traced values of arrays, before anything is trained.
-
-        Parameters
-        ----------
-        traced : Value
-            One that takes traced values at all is asked about arrays, too.
-        y_true, y_pred : array_like
-            A sample.
-
-        Raises
-        ------
-        TypeError
-            If it is such a function.
-        """
-        for given in ((traced, traced), (y_true, y_pred)):
-            try:
-                found = self.function(*given)
-            except Exception:  # whatever it misses here: it is told by the whole epoch
-                return
-            if type(found) is not type(traced):
-                return
-        raise self._no_number(found)
+            raise no_number(self.name, found) from None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore.metrics.base import FunctionMetric, Metric
+from gdcore.metrics.base import FunctionMetric, Metric, no_number
 
 __all__ = ["bind_all", "check_targets"]
 
@@ -68,7 +68,7 @@ def check_targets(metrics: Sequence[Metric], y: NDArray[Any], output: Any, what:
     rows = max(1, ELEMENTS // max(1, math.prod(shape)))
     for m in metrics:
         if isinstance(m, FunctionMetric):
-            m.refuse_traced(output, y[:1], np.zeros((1, *shape)))
+            _refuse_traced(m, output, y[:1], np.zeros((1, *shape)))
         trial = copy.deepcopy(m)
         for start in range(0, len(y), rows):
             part = y[start : start + rows]
@@ -79,3 +79,18 @@ def check_targets(metrics: Sequence[Metric], y: NDArray[Any], output: Any, what:
                     f"compile metrics: {m.name!r} cannot be computed of the targets {what} ({error})"
                 ) from None
             trial.reset()
+
+
+def _refuse_traced(m: FunctionMetric, traced: Any, y_true: Any, y_pred: Any) -> None:
+    """Raises TypeError if a function makes traced values of arrays.
+
+    Only one that takes traced values at all is asked about a sample of arrays, too.
+    """
+    for given in ((traced, traced), (y_true, y_pred)):
+        try:
+            found = m.function(*given)
+        except Exception:  # whatever it misses here: it is told by the whole epoch
+            return
+        if type(found) is not type(traced):
+            return
+    raise no_number(m.name, found)
