@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.graph.ranges import Bounds, bounds_of
+from gdcore.losses import LOSSES
 from gdcore.losses.base import Loss
 
 ROUNDING = 1e-6  # by which a sum of rounded numbers may miss 1
@@ -133,7 +134,7 @@ def tell_assumptions(
         reading = loss.reading(output)
         if reading is not None and reading.assumed:
             name = loss.config()["name"]
-            kind = "".join(word.title() for word in name.split("_"))
+            kind = (LOSSES[name] if name in LOSSES else type(loss)).__name__
             other = not reading.logits
             warnings.warn(
                 f"{name} takes the output for {reading.what}: {reading.assumed}; pass "
