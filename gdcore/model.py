@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.callbacks import Callback, History
+from gdcore.data.targets import training_rows
 from gdcore.engine.fast_path import Again, class_limit, plain
 from gdcore.engine.locks import check_trainer
 from gdcore.errors import NonFiniteError
@@ -130,6 +131,7 @@ class Model(Evaluation):
             The last share of the samples is held out for validation.
         sample_weight : array of shape (n,), optional
         class_weight : dict of class to weight, array, or "balanced", optional
+            Of the samples that are trained on; validation is not weighed by class.
         shuffle : bool, "blocks" or callable
             A new order in each epoch, drawn from the seed. "blocks" keeps neighbouring rows of a
             file close in time, so that one larger than memory is read in long stretches. A function
@@ -194,13 +196,16 @@ class Model(Evaluation):
             raise TypeError(
                 f"fit callbacks={callbacks!r}: expected a list of gd.Callback instances"
             )
-        data = self._prepare(x, y, sample_weight, class_weight)
+        held_out = 0.0 if validation_data is not None else validation_split
+        data = self._prepare(x, y, sample_weight, class_weight, held_out=held_out)
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, list | tuple) or len(validation_data) not in (2, 3):
                 raise ValueError("fit validation_data: expected (x, y) or (x, y, sample_weight)")
             vx, vy, *vw = validation_data
-            validation = self._prepare(vx, vy, vw[0] if vw else None, what="validation_data")
+            validation = self._prepare(
+                vx, vy, vw[0] if vw else None, what="validation_data", held_out=0.0
+            )
             if validation.spec != data.spec:
                 raise ValueError(
                     f"validation targets of shape {validation.spec[0].shape} for training "
@@ -208,14 +213,11 @@ class Model(Evaluation):
                     "expected the same kind"
                 )
         elif validation_split:
-            held = round(data.rows * validation_split)
-            if held == 0 or held == data.rows:
-                raise ValueError(
-                    f"fit validation_split={validation_split} of {data.rows} samples leaves a "
-                    "part empty"
-                )
-            validation = data.take(slice(data.rows - held, None))
-            data = data.take(slice(0, data.rows - held))
+            trained = training_rows(data.rows, validation_split)
+            validation = data.take(slice(trained, None))
+            if sample_weight is None:  # class weights count in training alone
+                validation.weights = None
+            data = data.take(slice(0, trained))
         self.memory(data.inputs)
         batch = data.rows if batch_size is None else int(batch_size)
         run = Fit(self, data, validation, batch, int(epochs), shuffle, callbacks, verbose)

@@ -18,6 +18,7 @@ from gdcore.graph.ir import INT, REAL, Batch, Value
 from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans
 from gdcore.layers.base import Layer
+from gdcore.losses.by_output import places_of
 from gdcore.training.compile_settings import Settings
 
 if TYPE_CHECKING:
@@ -158,10 +159,20 @@ class Compiled(Settings):
             with making():
                 self._trace(arrays)
         assert self._network is not None
+        if self._loss_names is not None:
+            self._sort_losses(self._network)
         if arrays is not None:
             for a, leaf in zip(arrays, self._network.inputs, strict=True):
                 check_input(a, leaf, leaf.name in self._network.index_limits)
         return self._network
+
+    def _sort_losses(self, network: Network) -> None:
+        """Put losses that were given by name in the order of the outputs."""
+        names = self._loss_names or ()
+        at = places_of(names, network.output_names, len(network.outputs))
+        self._losses = [self._losses[i] for i in at]
+        self._loss_weights = [self._loss_weights[i] for i in at]
+        self._loss_names = None
 
     def _trace(self, arrays: Sequence[Rows] | None) -> None:
         """Trace the model, unless that was done for layers frozen as they are now."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gdcore.graph.ir import Value
-from gdcore.losses.base import Loss, before
-from gdcore.losses.classification import BinaryCrossEntropy
+from gdcore.graph.ranges import bounds_of
+from gdcore.losses.base import Loss
+from gdcore.losses.readings import kind_of_probabilities, within_one
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,7 @@ class Custom(Loss):
         return self.function(pred, target)
 
     def link(self, pred: Value) -> str:
-        if before(pred, "softmax") is not None:
-            return "multiclass_probs"
-        if before(pred, "sigmoid") is not None:
-            return BinaryCrossEntropy().link(pred)
-        return "regression"
+        return kind_of_probabilities(pred) if within_one(bounds_of(pred)) else "regression"
 
     def config(self) -> dict[str, Any]:
         return {"name": getattr(self.function, "__name__", "custom"), "custom": True}

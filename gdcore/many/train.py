@@ -112,7 +112,8 @@ def fit_many(
     shared: Any = (
         inputs[0] if len(inputs) == 1 else dict(zip(first.input_names, inputs, strict=True))
     )
-    data = first._prepare(shared, y, sample_weight, class_weight)
+    held_out = 0.0 if validation_data is not None else validation_split
+    data = first._prepare(shared, y, sample_weight, class_weight, held_out=held_out)
     several = len(data.targets) > 1
     folds = None
     if cv is not None:

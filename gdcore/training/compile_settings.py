@@ -7,11 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from gdcore import losses as loss_functions
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
 from gdcore.layers.base import Layer
 from gdcore.losses import Loss
+from gdcore.losses.by_output import losses_of
 from gdcore.metrics import Metric
 from gdcore.optimizers import Optimizer
 from gdcore.random import fresh_seed
@@ -25,6 +25,7 @@ class Settings(Layer):
     _optimizer: Optimizer | None = None
     _losses: Sequence[Loss] = ()
     _loss_weights: Sequence[float] = ()
+    _loss_names: Sequence[str] | None = None  # of a dict, until the outputs are known
     _metrics: Sequence[Metric] = ()
     _dtype: np.dtype = np.dtype(np.float32)
     _seed: int | None = None
@@ -113,11 +114,12 @@ class Settings(Layer):
         Parameters
         ----------
         optimizer : str or Optimizer
-        loss : str, Loss or function of (prediction, target); a list of them for several outputs
+        loss : str, Loss or function of (prediction, target)
+            For several outputs a list of them, or a dict by the names of the outputs.
         metrics : sequence of str, Metric or function of (y_true, y_pred)
             Of the first output.
         dtype : {"float32", "float64"}
-        loss_weights : sequence of float, optional
+        loss_weights : sequence of float, or dict by name, optional
             Factors of the losses of several outputs.
 
         Returns
@@ -144,26 +146,18 @@ class Settings(Layer):
                 "compile needs a loss: a name such as 'mse' or 'cross_entropy', or a function of "
                 "(prediction, target)"
             )
-        self._optimizer = optimizers.get(optimizer)
-        several = (
-            list(loss)
-            if isinstance(loss, list | tuple)
-            else list(loss.values())
-            if isinstance(loss, dict)
-            else [loss]
-        )
-        self._losses = [loss_functions.get(f) for f in several]
-        self._loss_weights = (
-            [1.0] * len(several) if loss_weights is None else [float(w) for w in loss_weights]
-        )
-        if len(self._loss_weights) != len(several):
-            raise ValueError(
-                f"compile got {len(several)} losses and {len(self._loss_weights)} loss_weights: "
-                "expected as many"
-            )
         if isinstance(metrics, str):
             metrics = [metrics]
-        self._metrics = [metric_functions.get(m) for m in metrics]
+        if isinstance(metrics, dict):
+            raise TypeError(
+                f"compile metrics={metrics!r}: metrics are of the first output, expected a list of "
+                "them; measure another output with gd.metrics.evaluate(metric, y, predicted, kind)"
+            )
+        found = [metric_functions.get(m) for m in metrics]
+        chosen = optimizers.get(optimizer)
+        losses, factors, names = losses_of(loss, loss_weights)
+        self._optimizer, self._metrics = chosen, found
+        self._losses, self._loss_weights, self._loss_names = losses, factors, names
         self._dtype = np.dtype(dtype)
         self.steps_done = self.epochs_done = 0
         self._forget()

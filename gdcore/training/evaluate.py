@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gdcore.data.arrays import as_inputs, check_finite
-from gdcore.data.targets import as_targets, class_weights, sample_weights
+from gdcore.data.targets import as_targets, weights_of
 from gdcore.engine.network import check_indices
+from gdcore.losses.readings import tell_assumptions
 from gdcore.metrics import Metric
+from gdcore.metrics.fitting import bind_all, check_targets
 from gdcore.training.fit import Data, Tally, sweep
 from gdcore.training.non_finite import first_bad_tensor
 from gdcore.training.predict import PREDICT_BATCH, Inference, check_batch_size
@@ -21,9 +22,18 @@ class Evaluation(Inference):
     """The part of a model that measures it on data with known targets."""
 
     def _prepare(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        what: str = "",
+        held_out: float | None = None,
     ) -> Data:
-        """Checked arrays, and the shapes of the targets."""
+        """Checked arrays, and the shapes of the targets.
+
+        Of a whole data set, the last `held_out` of which are for validation, or else of one batch.
+        """
         if not self._losses:
             raise ValueError(
                 "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
@@ -38,10 +48,13 @@ class Evaluation(Inference):
             network = self.network(inputs)
             check_indices(inputs, network)
             targets, spec = as_targets(y, inputs[0], network, self._losses)
-            weights = sample_weights(sample_weight, inputs[0])
-            if class_weight is not None:
-                by_class = class_weights(class_weight, targets[0], network.outputs[0])
-                weights = by_class if weights is None else weights * by_class
+            tell_assumptions(self._losses, network.outputs, network.told)
+            output = network.outputs[0]
+            weights = weights_of(
+                sample_weight, class_weight, inputs[0], targets[0], output, held_out
+            )
+            if held_out is not None:
+                check_targets(self.bound_metrics(), targets[0], output, what or "y")
         except Exception:
             if first:  # data that was refused does not settle what the network is
                 self.forget_trace()
@@ -68,8 +81,9 @@ class Evaluation(Inference):
         """
         if not self._metrics:
             return []
-        kind = self._losses[0].link(self.network().outputs[0])
-        return [copy.deepcopy(m).bind(kind) for m in self._metrics]
+        output = self.network().outputs[0]
+        loss = self._losses[0]
+        return bind_all(self._metrics, loss.link(output), loss.config()["name"])
 
     def measure(self, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:
         """Loss and metrics on data that is checked already: what `evaluate` and `fit` call.
@@ -137,7 +151,7 @@ class Evaluation(Inference):
         True
         """
         check_batch_size("evaluate", batch_size)
-        data = self._prepare(x, y, sample_weight)
+        data = self._prepare(x, y, sample_weight, held_out=0.0)
         return self.measure(data, batch_size, self.bound_metrics()).logs()
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:

@@ -122,7 +122,7 @@ def lbfgs(
         from scipy.optimize import minimize
     except ImportError as error:
         raise missing("gd.lbfgs needs SciPy", "sklearn", error) from None
-    data = model._prepare(x, y, sample_weight, class_weight)
+    data = model._prepare(x, y, sample_weight, class_weight, held_out=0.0)
     _deterministic(model)
     task = _Task(model, data)
     losses: list[float] = []
