@@ -32,7 +32,7 @@ from gdcore.training.fit import Fit
 from gdcore.training.fit_arguments import check_fit, validation_of
 from gdcore.training.one_batch import train_on_batch
 from gdcore.training.predict import PREDICT_BATCH, check_batch_size
-from gdcore.training.prepare import prepare
+from gdcore.training.prepare import bound_metrics, prepare
 
 T = TypeVar("T")
 
@@ -153,18 +153,19 @@ class Model(Layer):
         loss: Any = None,
         metrics: Sequence[Any] = (),
         dtype: str = "float32",
-        loss_weights: Sequence[float] | None = None,
+        loss_weights: Any = None,
     ) -> Self:
         """Say how to train.
 
         Parameters
         ----------
         optimizer : str or Optimizer
-        loss : str, Loss or function of (prediction, target); a list of them for several outputs
+        loss : str, Loss or function of (prediction, target)
+            For several outputs a list of them, or a dict by the names of the outputs.
         metrics : sequence of str, Metric or function of (y_true, y_pred)
             Of the first output.
         dtype : {"float32", "float64"}
-        loss_weights : sequence of float, optional
+        loss_weights : sequence of float, or dict by name, optional
             Factors of the losses of several outputs.
 
         Returns
@@ -222,6 +223,7 @@ class Model(Layer):
             The last share of the samples is held out for validation.
         sample_weight : array of shape (n,), optional
         class_weight : dict of class to weight, array, or "balanced", optional
+            Of the samples that are trained on; validation is not weighed by class.
         shuffle : bool, "blocks" or callable
             A new order in each epoch, drawn from the seed. "blocks" keeps neighbouring rows of a
             file close in time, so that one larger than memory is read in long stretches. A function
@@ -268,8 +270,11 @@ class Model(Layer):
         engine = self._engine
         if seed is not None:
             engine.known_seed = int(seed)
-        data = prepare(engine, x, y, sample_weight, class_weight)
-        data, validation = validation_of(engine, data, validation_data, validation_split)
+        held_out = 0.0 if validation_data is not None else validation_split
+        data = prepare(engine, x, y, sample_weight, class_weight, held_out=held_out)
+        data, validation = validation_of(
+            engine, data, validation_data, validation_split, sample_weight is not None
+        )
         engine.parameters(data.inputs)
         engine.tell_of_freezing()
         history = History()
@@ -355,8 +360,8 @@ class Model(Layer):
         True
         """
         check_batch_size("evaluate", batch_size)
-        data = prepare(self._engine, x, y, sample_weight)
-        metrics = evaluation.bound_metrics(self._engine)
+        data = prepare(self._engine, x, y, sample_weight, held_out=0.0)
+        metrics = bound_metrics(self._engine)
         shown = Progress(1, 0, verbose)
         scores = Scores(evaluation.measure(self._engine, data, batch_size, metrics).logs())
         shown.write_scores(scores)

@@ -164,7 +164,7 @@ def cases():
         def run(loss=name):
             x, y = data()
             make = stack(lambda: gd.Activation("tanh"))
-            positive = lambda: gd.Sequential([make(), gd.Activation("sigmoid")])  # noqa: E731
+            positive = lambda: gd.Sequential([make(), gd.Activation("softmax")])  # noqa: E731
             return trained(compiled(positive, loss=loss), x, np.eye(CLASSES, dtype="f")[y])
 
         yield f"loss {name}", run

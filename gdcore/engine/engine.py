@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans
 from gdcore.layers.base import Layer, Parameter, State
 from gdcore.losses import Loss
+from gdcore.losses.by_output import places_of
 from gdcore.metrics import Metric
 from gdcore.optimizers import Optimizer
 from gdcore.random import fresh_seed
@@ -44,12 +45,15 @@ class CompileSettings:
         The factor of each.
     metrics : sequence of Metric
         Of the first output.
+    loss_names : sequence of str or None
+        The outputs that the losses are for, where they were given by name, until their order is known.
     """
 
     optimizer: Optimizer | None = None
     losses: Sequence[Loss] = ()
     loss_weights: Sequence[float] = ()
     metrics: Sequence[Metric] = ()
+    loss_names: Sequence[str] | None = None
 
 
 class Engine:
@@ -290,7 +294,20 @@ class Engine:
             with freezing.applied():
                 self._network = trace(self.layer, leaves, self.layer.forward(*leaves))
             self.steps = {}
+        if self.settings.loss_names is not None:
+            self._sort_losses(self._network)
         self._traced = freezing
+
+    def _sort_losses(self, network: Network) -> None:
+        """Put losses that were given by name in the order of the outputs."""
+        given = self.settings
+        at = places_of(given.loss_names or (), network.output_names, len(network.outputs))
+        self.settings = replace(
+            given,
+            losses=[given.losses[i] for i in at],
+            loss_weights=[given.loss_weights[i] for i in at],
+            loss_names=None,
+        )
 
     def forget_trace(self) -> None:
         """Let the next data settle the sizes of inputs; variables that have numbers stay."""

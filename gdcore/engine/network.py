@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,7 @@ class Network:
     output_names : names of several outputs, if `forward` returned a dict
     parameters, states : in the order of the layers
     names : of each variable
+    told : losses with the outputs of which was said how they are taken
     """
 
     inputs: list[Value]
@@ -40,6 +41,7 @@ class Network:
     parameters: list[Parameter]
     states: list[State]
     names: dict[Variable, str]
+    told: list[tuple[Any, Value]] = field(default_factory=list)
 
     @cached_property
     def index_limits(self) -> dict[str, int]:

@@ -178,14 +178,27 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             self.validation_loss_curve_ = []
         weights = {} if validation.weights is None else {"sample_weight": validation.weights}
         if self.scoring is not None:
-            scorer = check_scoring(self, scoring=self.scoring)
+            scorer = self._scorer_of(check_scoring(self, scoring=self.scoring))
             if weights and not _takes_weights(scorer):
                 raise ValueError(
                     f"scoring={getattr(self.scoring, '__name__', self.scoring)!r} takes no "
                     "sample_weight, and the validation samples have weights: give X_val and y_val "
                     "without sample_weight_val, or a scorer that takes sample_weight"
                 )
-            return lambda: float(scorer(nameless(self), validation.x, validation.y, **weights))
+
+            def scored() -> float:
+                try:
+                    found = scorer(nameless(self), validation.x, validation.y, **weights)
+                except ValueError as error:
+                    name = getattr(self.scoring, "__name__", self.scoring)
+                    raise ValueError(
+                        f"scoring={name!r} cannot be computed of the {validation.rows} validation "
+                        f"samples ({error}): choose another scoring, or other samples with "
+                        "validation_fraction or X_val and y_val"
+                    ) from error
+                return float(found)
+
+            return scored
         function = type(self)._score_function
 
         def score() -> float:
@@ -196,6 +209,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 return float(function(validation.y, self._answers(out), **weights))
 
         return score
+
+    def _scorer_of(self, scorer: Any) -> Any:
+        """A scorer as it is called with validation samples."""
+        return scorer
 
     def _batch(self, rows: int) -> int:
         return min(AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size), rows)

@@ -5,11 +5,12 @@ Both are mixins of an estimator that has `_outputs(X)`, what its network puts ou
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score, make_scorer, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
@@ -42,6 +43,22 @@ def _tells_margins(estimator: Any) -> bool:
     return True
 
 
+def _of_one_kind(classes: Any, what: str) -> None:
+    """Raises ValueError if classes are partly text and partly not: they have no order then, or all
+    become text where a list is made an array."""
+    if not isinstance(classes, list | tuple) and str(getattr(classes, "dtype", "")) != "object":
+        return
+    found: dict[bool, Any] = {}
+    for c in classes:
+        found.setdefault(isinstance(c, str), c)
+    if len(found) == 2 and not isinstance(found[False], list | tuple | np.ndarray):
+        raise ValueError(
+            f"{what} mixes text such as {found[True]!r} with other values such as {found[False]!r}: "
+            f"expected classes of one kind; make all of them text with [str(c) for c in {what}], "
+            "and drop rows without a class"
+        )
+
+
 class Classifies(ClassifierMixin):  # type: ignore[misc]
     """y is classes: of one column, or 0 and 1 for each of several labels.
 
@@ -52,6 +69,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
     _score_function = staticmethod(accuracy_score)
 
     def _read(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
+        _of_one_kind(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -87,6 +105,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
     def _first_partial_fit(self, y: Any, classes: Any) -> None:
         """Settle the classes at the first `partial_fit`, or check that they are the same."""
+        _of_one_kind(classes, "classes")
         if isinstance(self.class_weight, str):
             raise ValueError(
                 f"class_weight={self.class_weight!r} and partial_fit, which sees a part of the "
@@ -125,6 +144,23 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         if told.shape[1] < self.n_outputs_:  # two classes, and an output for each
             told = np.hstack([1 - told, told])
         return np.ascontiguousarray(told, dtype=dtype)
+
+    def _scorer_of(self, scorer: Any) -> Any:
+        """A loss of probabilities is told all classes: validation samples may lack some."""
+        function = getattr(scorer, "_score_func", None)
+        if (
+            function is None
+            or scorer._response_method != "predict_proba"
+            or scorer._sign > 0  # a ranking of classes says nothing of one that is not there
+            or "labels" not in inspect.signature(function).parameters
+            or "labels" in scorer._kwargs
+            or self._kind == "multilabel-indicator"
+        ):
+            return scorer
+        told = {**scorer._kwargs, "labels": self.classes_}
+        return make_scorer(
+            function, response_method="predict_proba", greater_is_better=False, **told
+        )
 
     def _stratum(self, y: np.ndarray) -> np.ndarray | None:
         """What the validation rows are to hold like shares of: as scikit-learn, two classes only."""

@@ -18,7 +18,6 @@ from gdcore.estimators.objective import MARGINS, Objective
 from gdcore.estimators.training import Samples
 from gdcore.graph.ir import INT
 from gdcore.losses import BinaryCrossEntropy, Hinge, Loss, SquaredHinge
-from gdcore.losses.base import before
 from gdcore.model import Model
 
 ONE_OUTPUT = (BinaryCrossEntropy, Hinge, SquaredHinge)  # two classes need one output
@@ -119,10 +118,10 @@ class Net(Estimator):
                 f"{type(self).__name__} got a model with {len(outputs)} outputs: expected one"
             )
         self.n_outputs_ = int(np.prod([d for d in outputs[0].shape[1:] if isinstance(d, int)]))
-        self._probable = model.losses[0].link(outputs[0]) != "regression"
-        # A sigmoid that learns margins cannot go below 0: it parts the classes in its middle.
+        link = model.losses[0].link(outputs[0])
         margin = model.losses[0].config()["name"] in MARGINS
-        self._threshold = 0.0 if margin and before(outputs[0], "sigmoid") is None else 0.5
+        self._probable = link != "regression" and not margin
+        self._threshold = 0.0 if link.endswith("_margins") else 0.5
         self._model = model
 
 

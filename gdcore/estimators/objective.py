@@ -22,6 +22,7 @@ from gdcore.losses import (
     Loss,
 )
 from gdcore.losses.base import before
+from gdcore.losses.readings import Reading
 
 TINY = 1e-30  # below any sum of weights that means something, and above float32's smallest number
 
@@ -80,6 +81,9 @@ class LabelLogLoss(Loss):
     def link(self, pred: Value) -> str:
         return BinaryCrossEntropy().link(pred)
 
+    def reading(self, pred: Value) -> Reading:
+        return BinaryCrossEntropy().reading(pred)
+
 
 @dataclass(frozen=True)
 class Objective(Loss):
@@ -117,6 +121,9 @@ class Objective(Loss):
 
     def link(self, pred: Value) -> str:
         return self.base.link(pred)
+
+    def reading(self, pred: Value) -> Reading | None:
+        return self.base.reading(pred)
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         return self.base.check(y, pred)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gdcore.graph.ir import Dim, Value, rewrite
+from gdcore.graph.ranges import within
 from gdcore.graph.registry import Op, apply, register
 
 OWN_STREAMS = 1 << 20  # streams from here on are numbered by number_streams
 RANDOM = register(
-    Op("random_uniform", "map", lambda _, attrs: tuple(attrs["shape"]), lambda y, d: [], flops=30)
+    Op(
+        "random_uniform",
+        "map",
+        lambda _, attrs: tuple(attrs["shape"]),
+        lambda y, d: [],
+        flops=30,
+        bounds=within(0.0, 1.0),
+    )
 )
 
 

@@ -11,8 +11,24 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.graph.arithmetic_ranges import (
+    of_abs,
+    of_add,
+    of_div,
+    of_exp,
+    of_maximum,
+    of_minimum,
+    of_mul,
+    of_neg,
+    of_pow,
+    of_reciprocal,
+    of_square,
+    of_sub,
+    of_where,
+)
 from gdcore.graph.ir import Value, constant_array
 from gdcore.graph.maps import binary, together, unary
+from gdcore.graph.ranges import increasing, within
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 
 SQRT_HALF = math.sqrt(0.5)
@@ -24,19 +40,48 @@ def np_erf(x: np.ndarray) -> np.ndarray:
 
 
 _ONES = {0: 3, 1: 3}
-equal = binary("equal", "1 where a = b, else 0", np.equal, None, ints=_ONES)
-not_equal = binary("not_equal", "1 where a ≠ b, else 0", np.not_equal, None, ints=_ONES)
-less = binary("less", "1 where a < b, else 0", np.less, None, ints=_ONES)
-less_equal = binary("less_equal", "1 where a ≤ b, else 0", np.less_equal, None, ints=_ONES)
-
-neg = unary("neg", "-x", np.negative, lambda x, y, d: -d)
-sign = unary("sign", "sign of x: -1, 0 or 1", np.sign, lambda x, y, d: None, kink=(0.0,))
-abs = unary(
-    "abs", "|x|; the derivative at 0 is 0", np.abs, lambda x, y, d: d * sign(x), kink=(0.0,)
+equal = binary(
+    "equal", "1 where a = b, else 0", np.equal, None, ints=_ONES, bounds=within(0.0, 1.0)
 )
-exp = unary("exp", "e^x", np.exp, lambda x, y, d: d * y, flops=10)
-expm1 = unary("expm1", "e^x - 1, exact near 0", np.expm1, lambda x, y, d: d * (y + 1.0), flops=12)
-log = unary("log", "natural logarithm", np.log, lambda x, y, d: d / x, 0.1, 4.0, flops=10)
+not_equal = binary(
+    "not_equal", "1 where a ≠ b, else 0", np.not_equal, None, ints=_ONES, bounds=within(0.0, 1.0)
+)
+less = binary("less", "1 where a < b, else 0", np.less, None, ints=_ONES, bounds=within(0.0, 1.0))
+less_equal = binary(
+    "less_equal", "1 where a ≤ b, else 0", np.less_equal, None, ints=_ONES, bounds=within(0.0, 1.0)
+)
+
+neg = unary("neg", "-x", np.negative, lambda x, y, d: -d, bounds=of_neg)
+sign = unary(
+    "sign", "sign of x: -1, 0 or 1", np.sign, lambda x, y, d: None, kink=(0.0,), bounds=increasing()
+)
+abs = unary(
+    "abs",
+    "|x|; the derivative at 0 is 0",
+    np.abs,
+    lambda x, y, d: d * sign(x),
+    kink=(0.0,),
+    bounds=of_abs,
+)
+exp = unary("exp", "e^x", np.exp, lambda x, y, d: d * y, flops=10, bounds=of_exp)
+expm1 = unary(
+    "expm1",
+    "e^x - 1, exact near 0",
+    np.expm1,
+    lambda x, y, d: d * (y + 1.0),
+    flops=12,
+    bounds=increasing(),
+)
+log = unary(
+    "log",
+    "natural logarithm",
+    np.log,
+    lambda x, y, d: d / x,
+    0.1,
+    4.0,
+    flops=10,
+    bounds=increasing(),
+)
 log1p = unary(
     "log1p",
     "log(1 + x), exact near 0",
@@ -45,15 +90,36 @@ log1p = unary(
     -0.8,
     4.0,
     flops=12,
+    bounds=increasing(),
 )
-sqrt = unary("sqrt", "square root", np.sqrt, lambda x, y, d: d * 0.5 / y, 0.1, 4.0)
-square = unary("square", "x²", np.square, lambda x, y, d: d * (x * 2.0))
-reciprocal = unary("reciprocal", "1/x", np.reciprocal, lambda x, y, d: -d * square(y), 0.2, 4.0)
+sqrt = unary(
+    "sqrt", "square root", np.sqrt, lambda x, y, d: d * 0.5 / y, 0.1, 4.0, bounds=increasing(0.0)
+)
+square = unary("square", "x²", np.square, lambda x, y, d: d * (x * 2.0), bounds=of_square)
+reciprocal = unary(
+    "reciprocal",
+    "1/x",
+    np.reciprocal,
+    lambda x, y, d: -d * square(y),
+    0.2,
+    4.0,
+    bounds=of_reciprocal,
+)
 cos: Callable[..., Value] = unary(
-    "cos", "cosine of x in radians", np.cos, lambda x, y, d: -d * sin(x), flops=12
+    "cos",
+    "cosine of x in radians",
+    np.cos,
+    lambda x, y, d: -d * sin(x),
+    flops=12,
+    bounds=within(-1.0, 1.0),
 )
 sin: Callable[..., Value] = unary(
-    "sin", "sine of x in radians", np.sin, lambda x, y, d: d * cos(x), flops=12
+    "sin",
+    "sine of x in radians",
+    np.sin,
+    lambda x, y, d: d * cos(x),
+    flops=12,
+    bounds=within(-1.0, 1.0),
 )
 floor = unary(
     "floor",
@@ -61,6 +127,7 @@ floor = unary(
     np.floor,
     lambda x, y, d: None,
     kink=tuple(range(-3, 4)),
+    bounds=increasing(),
 )
 round = unary(
     "round",
@@ -68,6 +135,7 @@ round = unary(
     np.round,
     lambda x, y, d: None,
     kink=tuple(i + 0.5 for i in range(-4, 4)),
+    bounds=increasing(),
 )
 erf = unary(
     "erf",
@@ -75,13 +143,22 @@ erf = unary(
     np_erf,
     lambda x, y, d: d * exp(-square(x)) * (2 / math.sqrt(math.pi)),
     flops=16,
+    bounds=increasing(),
 )
 
-add = binary("add", "a + b", np.add, lambda y, d: [d, d])
-sub = binary("sub", "a - b", np.subtract, lambda y, d: [d, -d])
-mul = binary("mul", "a b", np.multiply, lambda y, d: [d * y.inputs[1], d * y.inputs[0]])
+add = binary("add", "a + b", np.add, lambda y, d: [d, d], bounds=of_add)
+sub = binary("sub", "a - b", np.subtract, lambda y, d: [d, -d], bounds=of_sub)
+mul = binary(
+    "mul", "a b", np.multiply, lambda y, d: [d * y.inputs[1], d * y.inputs[0]], bounds=of_mul
+)
 div = binary(
-    "div", "a / b", np.divide, lambda y, d: [d / y.inputs[1], -d * y / y.inputs[1]], 0.3, 3.0
+    "div",
+    "a / b",
+    np.divide,
+    lambda y, d: [d / y.inputs[1], -d * y / y.inputs[1]],
+    0.3,
+    3.0,
+    bounds=of_div,
 )
 
 
@@ -91,7 +168,7 @@ def _pow_grad(y: Value, d: Value) -> list[Value | None]:
     return [da, None if constant_array(b) is not None else d * (y * log(a))]
 
 
-pow_op = binary("pow", "a to the power b", np.power, _pow_grad, 0.3, 3.0)
+pow_op = binary("pow", "a to the power b", np.power, _pow_grad, 0.3, 3.0, bounds=of_pow)
 SHORT_POWERS: dict[float, Callable[[Value], Value]] = {
     -1.0: reciprocal,
     0.5: sqrt,
@@ -150,6 +227,7 @@ maximum = binary(
     np.maximum,
     lambda y, d: _choose(y, d, lambda a, b: less(b, a)),
     apart=True,
+    bounds=of_maximum,
 )
 minimum = binary(
     "minimum",
@@ -157,6 +235,7 @@ minimum = binary(
     np.minimum,
     lambda y, d: _choose(y, d, lambda a, b: less(a, b)),
     apart=True,
+    bounds=of_minimum,
 )
 
 
@@ -212,6 +291,7 @@ WHERE = register(
                 ((0, 2), (0, 2), ()),
             )
         ),
+        bounds=of_where,
     )
 )
 

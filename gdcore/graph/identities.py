@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gdcore.graph.ir import Batch, Dim, Shape, Value, broadcast
+from gdcore.graph.ranges import same_elements, within
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 
 
@@ -34,6 +36,7 @@ IDENTITY = register(
             Sample(((1, 7, 1),), {"shape": (3, 7, 5)}),
         ),
         flops=0,
+        bounds=same_elements,
     )
 )
 
@@ -71,7 +74,7 @@ def broadcast_to(x: Any, shape: Sequence[Dim]) -> Value:
 
 
 # How many elements a dimension has, known when the step runs: for means over the batch.
-COUNT = register(Op("count", "leaf", lambda _, attrs: ()))
+COUNT = register(Op("count", "leaf", lambda _, attrs: (), bounds=within(0.0, math.inf)))
 
 
 def count(dim: Dim) -> Value:
@@ -104,6 +107,7 @@ STOP = register(
         lambda v, _: v[0].shape,
         lambda y, d: [None],
         expand=lambda y: y.inputs[0],
+        bounds=same_elements,
     )
 )
 

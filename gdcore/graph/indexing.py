@@ -9,6 +9,7 @@ import numpy as np
 
 from gdcore.graph import elementwise as ew
 from gdcore.graph.ir import INT, Shape, Value, size
+from gdcore.graph.ranges import or_zero
 from gdcore.graph.registry import Op, Sample, apply, register
 from gdcore.graph.shapes import expand_dims
 
@@ -75,6 +76,7 @@ TAKE = register(
         emit=_emit_take,
         flops=0,
         takes_ints=True,
+        bounds=or_zero,
     )
 )
 SCATTER: Op = register(

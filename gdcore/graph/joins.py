@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.graph.ir import Batch, Shape, Value, strides
+from gdcore.graph.ranges import of_concatenate
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 from gdcore.graph.shapes import expand_dims
 from gdcore.graph.slices import getitem
@@ -70,6 +71,7 @@ CONCAT = register(
         emit=_emit_concat,
         flops=0,
         takes_ints=True,
+        bounds=of_concatenate,
     )
 )
 

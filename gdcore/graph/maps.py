@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.ir import Shape, Value, broadcast
+from gdcore.graph.ranges import BoundsRule
 from gdcore.graph.registry import GradRule, Op, Reference, Sample, apply, register
 
 # Widths around one vector and around one block of the map kernel, for either precision.
@@ -53,6 +54,7 @@ def unary(
     flops: int = 1,
     par: Mapping[str, float] | None = None,
     source: str = "",
+    bounds: BoundsRule | None = None,
 ) -> Callable[..., Value]:
     """Register an op of one input and return its function.
 
@@ -74,6 +76,8 @@ def unary(
         Settings of the op, with their defaults.
     source : str
         Where the formula comes from.
+    bounds : callable, optional
+        See `gdcore.graph.ranges`.
     """
     defaults = dict(par or {})
     samples = tuple(Sample(((n,),), defaults, low, high, kink=kink) for n in LENGTHS)
@@ -90,6 +94,7 @@ def unary(
             reference,
             samples,
             flops=flops,
+            bounds=bounds,
         )
     )
 
@@ -136,6 +141,7 @@ def binary(
     high: float = 3.0,
     apart: bool = False,
     ints: Mapping[int, int] | None = None,
+    bounds: BoundsRule | None = None,
 ) -> Callable[[Any, Any], Value]:
     """Register an op of two inputs and return its function.
 
@@ -151,11 +157,13 @@ def binary(
         Whether the test inputs must not be close to each other.
     ints : mapping of int to int, optional
         For test inputs by their position: whole numbers below this.
+    bounds : callable, optional
+        See `gdcore.graph.ranges`.
     """
     samples = tuple(
         Sample(p, {}, low, high, ints or {}, kink=(math.inf,) if apart else ()) for p in PAIRS
     )
-    op = register(Op(name, "map", together, grad, reference, samples))
+    op = register(Op(name, "map", together, grad, reference, samples, bounds=bounds))
 
     def function(a: Any, b: Any) -> Value:
         return apply(op, a, b)

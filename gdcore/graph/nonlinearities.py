@@ -20,16 +20,25 @@ from gdcore.graph.elementwise import (
 )
 from gdcore.graph.ir import Value
 from gdcore.graph.maps import unary
+from gdcore.graph.ranges import gated, increasing, within
 
 SQRT_2_PI = math.sqrt(2 / math.pi)
 
-tanh = unary("tanh", "hyperbolic tangent", np.tanh, lambda x, y, d: d * (1.0 - square(y)), flops=12)
+tanh = unary(
+    "tanh",
+    "hyperbolic tangent",
+    np.tanh,
+    lambda x, y, d: d * (1.0 - square(y)),
+    flops=12,
+    bounds=increasing(),
+)
 sigmoid = unary(
     "sigmoid",
     "logistic function 1/(1 + e^-x)",
     lambda x: 1 / (1 + np.exp(-x)),
     lambda x, y, d: d * (y * (1.0 - y)),
     flops=12,
+    bounds=increasing(),
 )
 relu = unary(
     "relu",
@@ -38,6 +47,7 @@ relu = unary(
     lambda x, y, d: where(less(0.0, y), d, 0.0),
     kink=(0.0,),
     source="Nair and Hinton 2010, Rectified linear units improve restricted Boltzmann machines.",
+    bounds=increasing(),
 )
 leaky_relu = unary(
     "leaky_relu",
@@ -47,6 +57,7 @@ leaky_relu = unary(
     kink=(0.0,),
     par={"slope": 0.01},
     source="Maas et al. 2013, Rectifier nonlinearities improve neural network acoustic models.",
+    bounds=increasing(setting="slope"),
 )
 elu = unary(
     "elu",
@@ -57,6 +68,7 @@ elu = unary(
     flops=12,
     par={"alpha": 1.0},
     source="Clevert et al. 2015, Fast and accurate deep learning by exponential linear units.",
+    bounds=increasing(setting="alpha"),
 )
 gelu = unary(
     "gelu",
@@ -67,6 +79,7 @@ gelu = unary(
     ),
     flops=18,
     source="Hendrycks and Gimpel 2016, Gaussian error linear units.",
+    bounds=gated(-0.17),
 )
 
 
@@ -83,6 +96,7 @@ gelu_tanh = unary(
     _gelu_tanh_grad,
     flops=18,
     source="Hendrycks and Gimpel 2016, Gaussian error linear units.",
+    bounds=gated(-0.1701),
 )
 
 
@@ -98,6 +112,7 @@ silu = unary(
     _silu_grad,
     flops=13,
     source="Elfwing et al. 2018, Sigmoid-weighted linear units; Ramachandran et al. 2017 (swish).",
+    bounds=gated(-0.2785),
 )
 softplus = unary(
     "softplus",
@@ -106,6 +121,7 @@ softplus = unary(
     lambda x, y, d: d * sigmoid(x),
     flops=24,
     source="Dugas et al. 2001, Incorporating second-order functional knowledge.",
+    bounds=increasing(),
 )
 softsign = unary(
     "softsign",
@@ -114,6 +130,7 @@ softsign = unary(
     lambda x, y, d: d * square(1.0 - abs(y)),
     flops=3,
     source="Turian et al. 2009, Quadratic features and deep architectures for chunking.",
+    bounds=within(-1.0, 1.0),
 )
 
 
@@ -131,6 +148,7 @@ hard_sigmoid = unary(
     (-3.0, 3.0),
     flops=4,
     source="Howard et al. 2019, Searching for MobileNetV3.",
+    bounds=increasing(),
 )
 hard_swish = unary(
     "hard_swish",
@@ -142,6 +160,7 @@ hard_swish = unary(
     (-3.0, 3.0),
     flops=5,
     source="Howard et al. 2019, Searching for MobileNetV3.",
+    bounds=gated(-0.375),
 )
 
 
@@ -157,6 +176,7 @@ mish = unary(
     _mish_grad,
     flops=16,
     source="Misra 2019, Mish: a self regularized non-monotonic activation function.",
+    bounds=gated(-0.3089),
 )
 
 

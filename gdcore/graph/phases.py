@@ -11,10 +11,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from gdcore.graph.ir import Value, broadcast, rewrite, topological
+from gdcore.graph.ranges import in_prediction, same_elements
 from gdcore.graph.registry import STATE, Op, apply, register
 
-WHEN = register(Op("when_training", "composite", lambda v, _: broadcast(v[0].shape, v[1].shape)))
-UPDATE = register(Op("with_update", "composite", lambda v, _: v[0].shape))
+WHEN = register(
+    Op(
+        "when_training",
+        "composite",
+        lambda v, _: broadcast(v[0].shape, v[1].shape),
+        bounds=in_prediction,
+    )
+)
+UPDATE = register(Op("with_update", "composite", lambda v, _: v[0].shape, bounds=same_elements))
 
 
 def when_training(training: Any, otherwise: Any) -> Value:

@@ -13,6 +13,7 @@ import numpy as np
 from gdcore.graph import elementwise as ew
 from gdcore.graph.identities import broadcast_to, count
 from gdcore.graph.ir import Batch, Dim, Shape, Value, at_batch, size
+from gdcore.graph.ranges import of_logsumexp, of_sum, same_rows, some_elements
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 from gdcore.graph.shapes import reshape
 
@@ -133,6 +134,7 @@ SUM = register(
         emit=_emit_sum,
         workspace=_parts,
         flops=lambda y: size(y.inputs[0].shape),
+        bounds=of_sum,
     )
 )
 MEAN = register(
@@ -146,6 +148,7 @@ MEAN = register(
         emit=_emit_sum,
         workspace=_parts,
         flops=lambda y: size(y.inputs[0].shape),
+        bounds=same_rows(lambda y: y.attrs["axes"][1] < y.inputs[0].ndim),
     )
 )
 MAX = register(
@@ -158,6 +161,7 @@ MAX = register(
         _SAMPLES,
         emit=_emit_fold,
         flops=lambda y: size(y.inputs[0].shape),
+        bounds=some_elements,
     )
 )
 LOGSUMEXP = register(
@@ -170,6 +174,7 @@ LOGSUMEXP = register(
         _SAMPLES,
         emit=_emit_fold,
         flops=lambda y: 12 * size(y.inputs[0].shape),
+        bounds=of_logsumexp,
     )
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gdcore.graph.ir import INT, REAL, Dim, Shape, Value
+from gdcore.graph.ranges import BoundsRule, of_constant, of_parameter
 
 if TYPE_CHECKING:
     from gdcore.graph.lower import Emitter
@@ -56,6 +57,7 @@ class Op(NamedTuple):
     flops : floating-point operations for each element of the result, or a function of the value
     takes_ints : whether a kernel reads int32 as it is; its result then has its first input's type,
         unless it is a table that is read by number
+    bounds : bounds of the result from those of other values, see `ranges`; None where there are none
     """
 
     name: str
@@ -69,6 +71,7 @@ class Op(NamedTuple):
     workspace: Callable[[Value], Dim] | None = None
     flops: Callable[[Value], Dim] | int = 1
     takes_ints: bool = False
+    bounds: BoundsRule | None = None
 
 
 OPS: dict[str, Op] = {}
@@ -82,14 +85,14 @@ def register(op: Op) -> Op:
     return op
 
 
-def leaf(name: str) -> Op:
+def leaf(name: str, bounds: BoundsRule | None = None) -> Op:
     """Register an op without inputs, whose shape is an attribute."""
-    return register(Op(name, "leaf", lambda _, attrs: tuple(attrs["shape"])))
+    return register(Op(name, "leaf", lambda _, attrs: tuple(attrs["shape"]), bounds=bounds))
 
 
-CONSTANT = leaf("constant")
+CONSTANT = leaf("constant", of_constant)
 INPUT = leaf("input")
-PARAM = leaf("param")
+PARAM = leaf("param", of_parameter)
 STATE = leaf("state")
 RANGE = leaf("range")
 

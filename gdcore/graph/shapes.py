@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gdcore.graph.ir import Batch, Dim, Shape, Value, size, strides
+from gdcore.graph.ranges import same_elements, same_rows
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ RESHAPE = register(
             Sample((a,), {"shape": b})
             for a, b in (((4, 6), (24,)), ((4, 6), (2, 2, 6)), ((5,), (5, 1)), ((1, 1), ()))
         ),
+        bounds=same_elements,
     )
 )
 
@@ -205,6 +207,7 @@ TRANSPOSE = register(
         emit=_emit_transpose,
         flops=0,
         takes_ints=True,
+        bounds=same_rows(lambda y: y.ndim > 0 and y.attrs["axes"][-1] == y.ndim - 1),
     )
 )
 

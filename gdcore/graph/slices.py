@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.graph.ir import Batch, Dim, Shape, Value, size, strides
+from gdcore.graph.ranges import or_zero, same_rows
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 from gdcore.graph.shapes import reshape
 
@@ -98,6 +99,7 @@ SLICE = register(
         emit=_emit_slice,
         flops=0,
         takes_ints=True,
+        bounds=same_rows(lambda y: tuple(y.attrs["cuts"][-1]) == (0, None, 1)),
     )
 )
 EMBED: Op = register(
@@ -113,6 +115,7 @@ EMBED: Op = register(
         ),
         emit=_emit_embed,
         flops=0,
+        bounds=or_zero,
     )
 )
 

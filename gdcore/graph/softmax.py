@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from gdcore.graph.elementwise import exp, log
 from gdcore.graph.ir import Shape, Value
+from gdcore.graph.ranges import of_softmax, within
 from gdcore.graph.reductions import max, normalize, sum
 from gdcore.graph.registry import Op, Sample, apply, lift, register
 
@@ -47,7 +49,16 @@ def _soft_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 
 SOFTMAX = register(
-    Op("softmax", "composite", _soft_shape, _grad_softmax, _np_softmax, _SOFT, _expand)
+    Op(
+        "softmax",
+        "composite",
+        _soft_shape,
+        _grad_softmax,
+        _np_softmax,
+        _SOFT,
+        _expand,
+        bounds=of_softmax,
+    )
 )
 LOG_SOFTMAX = register(
     Op(
@@ -58,6 +69,7 @@ LOG_SOFTMAX = register(
         lambda x, axis: np.log(_np_softmax(x, axis)),
         _SOFT,
         _expand,
+        bounds=within(-math.inf, 0.0),
     )
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.graph.ir import Batch, Dim, Shape, Value
+from gdcore.graph.ranges import Bounds, Lookup, or_else, some_elements
 from gdcore.graph.registry import Op, Sample, apply, register
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def _unfold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
         )
     kh, kw = attrs["kernel"]
     return (batch, oh, ow, kh * kw, c)
+
+
+def _unfold_bounds(y: Value, of: Lookup) -> Bounds:
+    padded = any(y.attrs["padding"])
+    return or_else(y, of, y.attrs["outside"]) if padded else some_elements(y, of)
 
 
 def _fold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
@@ -147,6 +153,7 @@ UNFOLD = register(
         tuple(Sample(((2, 5, 6, 3),), a) for a in _WINDOWS),
         emit=_emit_window,
         flops=0,
+        bounds=_unfold_bounds,
     )
 )
 FOLD: Op = register(

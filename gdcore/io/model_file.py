@@ -304,4 +304,5 @@ def _loss(config: Any) -> Loss:
         return Custom(missing)
     if name not in loss_functions.LOSSES:
         raise bad("a loss", name, f"one of {', '.join(loss_functions.LOSSES)}")
-    return loss_functions.LOSSES[name](**{k: real(v) for k, v in settings.items()})
+    flags = {"from_logits": settings.pop("from_logits", None)} if "from_logits" in settings else {}
+    return loss_functions.LOSSES[name](**{k: real(v) for k, v in settings.items()}, **flags)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gdcore import activations, ops
+from gdcore import activations, initializers, ops
 from gdcore.graph.ir import Value, size
 from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
@@ -100,7 +100,8 @@ class Conv2D(Layer):
         self.padding = padding
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_l1, self.kernel_l2 = kernel_l1, kernel_l2
         self.name = name
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from gdcore import activations
+from gdcore import activations, initializers
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 
@@ -78,8 +78,8 @@ class Dense(Layer):
         self.units = positive("Dense units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_l1, self.kernel_l2 = kernel_l1, kernel_l2
         self.bias_l1, self.bias_l2 = bias_l1, bias_l2
         self.name = name

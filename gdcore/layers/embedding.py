@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gdcore import ops
+from gdcore import initializers, ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
@@ -41,7 +41,7 @@ class Embedding(Layer):
     ) -> None:
         self.input_dim = positive("Embedding input_dim", input_dim)
         self.output_dim = positive("Embedding output_dim", output_dim)
-        self.initializer = initializer
+        self.initializer = initializers.get(initializer)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]

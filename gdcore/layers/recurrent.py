@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gdcore import ops
+from gdcore import initializers, ops
 from gdcore.graph.ir import Batch, Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
@@ -55,8 +55,8 @@ class LSTM(Layer):
     ) -> None:
         self.units = positive("LSTM units", units)
         self.return_sequences = return_sequences
-        self.kernel_initializer = kernel_initializer
-        self.recurrent_initializer = recurrent_initializer
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]

@@ -4,8 +4,9 @@ A loss is a function of traced values, ``loss(prediction, target)``, that return
 number for each sample. The named ones return one for each sample, so that samples can be weighted;
 the loss of a batch is their mean, Σ weight · loss / B.
 
-The graph is looked at, so that nobody passes `from_logits`: `cross_entropy` and
-`binary_cross_entropy` take what a softmax or sigmoid was computed from, if the output is one.
+Whether an output is probabilities or logits is seen by its range, so that few pass `from_logits`: what
+lies within 0 to 1 is probabilities, what a layer can bring to any value is logits. Loss, metrics and
+`predict_proba` follow one decision (`readings`); where it is not certain a warning says what was assumed.
 """
 
 from __future__ import annotations

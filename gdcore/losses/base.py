@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from gdcore import ops
 from gdcore.graph.ir import Batch, Value
+
+if TYPE_CHECKING:
+    from gdcore.losses.readings import Reading
 
 EPSILON = 1e-7  # where a logarithm of a probability is cut, as in Keras
 
@@ -23,11 +26,6 @@ def before(output: Value, op: str) -> Value | None:
     while output.op.kind == "alias":
         output = output.inputs[0]
     return output.inputs[0] if output.op.name == op else None
-
-
-def along_last(pred: Value, op: str) -> Value | None:
-    """The logits, if the output is a softmax over its last axis."""
-    return pred.inputs[0] if pred.op.name == op and pred.attrs["axis"] == pred.ndim - 1 else None
 
 
 @dataclass(frozen=True)
@@ -145,6 +143,28 @@ class Loss:
         'multiclass_logits'
         """
         return "regression"
+
+    def reading(self, pred: Value) -> Reading | None:
+        """Whether the output is taken for probabilities or for logits.
+
+        Parameters
+        ----------
+        pred : Value
+            The network's output.
+
+        Returns
+        -------
+        Reading or None
+            `logits`, a bool, and `assumed`, why that is not certain; None of a loss that takes
+            neither.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.losses.BinaryCrossEntropy().reading(1 / (1 + gd.ops.exp(-gd.Input(1)))).logits
+        False
+        """
+        return None
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         """Targets as the graph takes them, or one line that says what is wrong.

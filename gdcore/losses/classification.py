@@ -9,17 +9,29 @@ import numpy as np
 
 from gdcore import ops
 from gdcore.graph.ir import INT, Value
-from gdcore.losses.base import EPSILON, Loss, along_last, before, class_numbers, rows
+from gdcore.graph.ranges import bounds_of
+from gdcore.losses.base import EPSILON, Loss, before, class_numbers, rows
+from gdcore.losses.readings import (
+    OfProbabilities,
+    behind_softmax,
+    kind_of_probabilities,
+    labels,
+    within_one,
+)
 
 
 @dataclass(frozen=True)
-class CrossEntropy(Loss):
-    """-Σ target log p, p being the softmax of the output, or the output where that is a softmax.
+class CrossEntropy(OfProbabilities):
+    """-Σ target log p, p being the softmax of the output, or the output where that is probabilities.
 
     Parameters
     ----------
     label_smoothing : float
         This share of each target is spread evenly over the K classes; at least 0 and below 1.
+    from_logits : bool or None
+        Whether the output is logits (True) or probabilities (False). None looks at the network: what
+        lies within 0 to 1, in rows that sum to 1, is probabilities, what a layer's weights can bring to any
+        value is logits; of anything else a warning says what was assumed.
 
     Raises
     ------
@@ -31,7 +43,8 @@ class CrossEntropy(Loss):
     -----
     Of a prediction (B, ..., K) and targets, it makes one number for each sample, (B,). Targets are
     class numbers 0 ... K-1 of shape (B, ...), or probabilities (one-hot rows) of shape (B, ..., K).
-    It is computed from logits by log-sum-exp, without overflow.
+    It is computed from logits by log-sum-exp, without overflow, also where the output is a softmax.
+    Other probabilities are divided by their row's sum, and cut from below at 1e-7.
 
     References
     ----------
@@ -48,29 +61,33 @@ class CrossEntropy(Loss):
 
     name: ClassVar[str] = "cross_entropy"
     classes: ClassVar[bool] = True
+    by_row: ClassVar[bool] = True
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
             )
 
     def __call__(self, pred: Value, target: Value) -> Value:
-        logits = along_last(pred, "softmax")
-        logits = pred if logits is None else logits
-        k = logits.shape[-1]
+        logits = pred if self.reading(pred).logits else behind_softmax(pred)
+        k = pred.shape[-1]
         assert isinstance(k, int)
         wanted = ops.one_hot(target, k) if target.dtype == INT else target
         if self.label_smoothing:
             wanted = wanted * (1 - self.label_smoothing) + self.label_smoothing / k
+        if logits is None:
+            share = pred / ops.maximum(ops.sum(pred, -1, keepdims=True), EPSILON)
+            return rows(-ops.sum(wanted * ops.log(ops.maximum(share, EPSILON)), -1))
         total = ops.logsumexp(logits, -1)
         if target.dtype != INT:
             total = total * ops.sum(wanted, -1)
         return rows(total - ops.sum(wanted * logits, -1))
 
     def link(self, pred: Value) -> str:
-        return "multiclass_probs" if before(pred, "softmax") is not None else "multiclass_logits"
+        return "multiclass_logits" if self.reading(pred).logits else "multiclass_probs"
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         k = pred.shape[-1]
@@ -104,15 +121,19 @@ class CrossEntropy(Loss):
 
 
 @dataclass(frozen=True)
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(OfProbabilities):
     """-(t log p + (1 - t) log(1 - p)), averaged over outputs: several outputs are several labels.
 
-    p is the sigmoid of the output, or the output where that is a sigmoid.
+    p is the sigmoid of the output, or the output where that is probabilities.
 
     Parameters
     ----------
     label_smoothing : float
         Targets move this share of the way to 1/2; at least 0 and below 1.
+    from_logits : bool or None
+        Whether the output is logits (True) or probabilities (False). None looks at the network: what
+        lies within 0 to 1 is probabilities, what a layer's weights can bring to any
+        value is logits; of anything else a warning says what was assumed.
 
     Raises
     ------
@@ -122,7 +143,9 @@ class BinaryCrossEntropy(Loss):
     Notes
     -----
     Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
-    It is computed from logits z as log(1 + e^z) - t z, without overflow.
+    It is computed from logits z as log(1 + e^z) - t z, without overflow, also where the output is a
+    sigmoid. Other probabilities are cut at 1e-7 and 1 - 1e-7. Where each row of outputs sums to 1, as
+    that of a softmax does, metrics take it for the shares of classes rather than for labels.
 
     Examples
     --------
@@ -137,20 +160,25 @@ class BinaryCrossEntropy(Loss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
             )
 
     def __call__(self, pred: Value, target: Value) -> Value:
-        logits = before(pred, "sigmoid")
-        logits = pred if logits is None else ops.reshape(logits, pred.shape)
+        logits = pred if self.reading(pred).logits else before(pred, "sigmoid")
         wanted = target * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        if logits is None:
+            p = ops.clip(pred, EPSILON, 1 - EPSILON)
+            return rows(-(wanted * ops.log(p) + (1 - wanted) * ops.log(1 - p)))
+        logits = ops.reshape(logits, pred.shape)
         return rows(ops.softplus(logits) - wanted * logits)
 
     def link(self, pred: Value) -> str:
-        kind = "binary" if pred.ndim == 1 or pred.shape[1:] == (1,) else "multilabel"
-        return kind + ("_probs" if before(pred, "sigmoid") is not None else "_logits")
+        if self.reading(pred).logits:
+            return f"{labels(pred)}_logits"
+        return kind_of_probabilities(pred)
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         if y.size and (y.min() < 0 or y.max() > 1):
@@ -171,7 +199,19 @@ def _signs(y: np.ndarray, name: str) -> np.ndarray:
     return y
 
 
-class Hinge(Loss):
+class _Margin(Loss):
+    """What the hinges share: targets of -1 and 1, and outputs whose sign is the answer."""
+
+    def link(self, pred: Value) -> str:
+        if within_one(bounds_of(pred)):  # no output can be below 0: the classes part in the middle
+            return f"{labels(pred)}_probs"
+        return f"{labels(pred)}_margins"
+
+    def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
+        return _signs(y, self.name)
+
+
+class Hinge(_Margin):
     """max(1 - target · prediction, 0), averaged over all dimensions but the batch.
 
     Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
@@ -200,11 +240,8 @@ class Hinge(Loss):
     def __call__(self, pred: Value, target: Value) -> Value:
         return rows(ops.relu(1.0 - target * pred))
 
-    def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
-        return _signs(y, self.name)
 
-
-class SquaredHinge(Loss):
+class SquaredHinge(_Margin):
     """max(1 - target · prediction, 0)², averaged over all dimensions but the batch.
 
     Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
@@ -229,16 +266,21 @@ class SquaredHinge(Loss):
     def __call__(self, pred: Value, target: Value) -> Value:
         return rows(ops.square(ops.relu(1.0 - target * pred)))
 
-    def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
-        return _signs(y, self.name)
 
-
-class KLDivergence(Loss):
+@dataclass(frozen=True)
+class KLDivergence(OfProbabilities):
     """Σ target log(target / p) over the last axis, p being the output, a distribution.
 
     Of a prediction and a target of one shape (B, ..., K), it makes one number for each sample,
-    (B,). End the network in a softmax: its logits are then used. Targets and other predictions are
-    cut from below at 1e-7, as in Keras.
+    (B,). Of logits, or of a softmax, log p is computed without overflow. Targets and other
+    predictions are cut from below at 1e-7, as in Keras.
+
+    Parameters
+    ----------
+    from_logits : bool or None
+        Whether the output is logits (True) or probabilities (False). None looks at the network: what
+        lies within 0 to 1, in rows that sum to 1, is probabilities, what a layer's weights can bring to any
+        value is logits; of anything else a warning says what was assumed.
 
     Raises
     ------
@@ -259,9 +301,11 @@ class KLDivergence(Loss):
     """
 
     name: ClassVar[str] = "kl_divergence"
+    by_row: ClassVar[bool] = True
+    when_unknown: ClassVar[bool] = False
 
     def __call__(self, pred: Value, target: Value) -> Value:
-        logits = along_last(pred, "softmax")
+        logits = pred if self.reading(pred).logits else behind_softmax(pred)
         log_p = (
             ops.log_softmax(logits) if logits is not None else ops.log(ops.maximum(pred, EPSILON))
         )
@@ -269,7 +313,9 @@ class KLDivergence(Loss):
         return rows(ops.sum(wanted * (ops.log(wanted) - log_p), -1))
 
     def link(self, pred: Value) -> str:
-        return "multiclass_probs" if pred.ndim > 1 and pred.shape[-1] != 1 else "regression"
+        if pred.ndim == 1 or pred.shape[-1] == 1:
+            return "regression"
+        return "multiclass_logits" if self.reading(pred).logits else "multiclass_probs"
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
         if y.size and (y.min() < 0 or y.max() > 1 + 1e-6):

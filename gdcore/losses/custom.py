@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from gdcore.graph.ir import Value
-from gdcore.losses.base import Loss, before
-from gdcore.losses.classification import BinaryCrossEntropy
+from gdcore.graph.ranges import bounds_of
+from gdcore.losses.base import Loss
+from gdcore.losses.readings import kind_of_probabilities, within_one
 from gdcore.signatures import reversed_arguments
 
 
@@ -59,11 +60,7 @@ class Custom(Loss):
         return self.function(target, pred) if self.target_first else self.function(pred, target)
 
     def link(self, pred: Value) -> str:
-        if before(pred, "softmax") is not None:
-            return "multiclass_probs"
-        if before(pred, "sigmoid") is not None:
-            return BinaryCrossEntropy().link(pred)
-        return "regression"
+        return kind_of_probabilities(pred) if within_one(bounds_of(pred)) else "regression"
 
     def config(self) -> dict[str, Any]:
         return {"name": getattr(self.function, "__name__", "custom"), "custom": True}

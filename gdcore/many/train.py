@@ -117,7 +117,15 @@ def fit_many(
     shared: Any = (
         inputs[0] if len(inputs) == 1 else dict(zip(first.input_names, inputs, strict=True))
     )
-    data = prepare(engine_of(first), shared, y, sample_weight, class_weight, columns=columns.known)
+    data = prepare(
+        engine_of(first),
+        shared,
+        y,
+        sample_weight,
+        class_weight,
+        columns=columns.known,
+        held_out=0.0 if validation_data is not None else validation_split,
+    )
     several = len(data.targets) > 1
     folds = None
     if cv is not None:

@@ -242,6 +242,14 @@ def ratio(above: float, below: float) -> float:
     return float(above / below) if below else 0.0
 
 
+def no_number(name: str, found: Any) -> TypeError:
+    """Build (not raise) the error of a metric function that gives no number."""
+    return TypeError(
+        f"the metric function {name!r} returned {type(found).__name__}: expected one number; it "
+        "gets NumPy arrays (y_true, y_pred), so compute it with NumPy, not gd.ops"
+    )
+
+
 class FunctionMetric(Metric):
     """Any ``function(y_true, y_pred)``, called once with the whole epoch.
 
@@ -289,6 +297,9 @@ class FunctionMetric(Metric):
         if scores.shape[1] == 1:
             scores = scores[:, 0]
             truth = truth.reshape(-1) if truth.size == scores.size else truth
-        if reversed_arguments(self.function, ORDER):
-            return float(self.function(scores, truth))
-        return float(self.function(truth, scores))
+        order = (scores, truth) if reversed_arguments(self.function, ORDER) else (truth, scores)
+        found = self.function(*order)
+        try:
+            return float(found)
+        except TypeError:
+            raise no_number(self.name, found) from None

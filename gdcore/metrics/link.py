@@ -2,7 +2,8 @@
 
 A *kind* says what the numbers mean: ``multiclass`` (one class of k per row), ``binary`` (one
 yes or no per row), ``multilabel`` (k of them per row) or ``regression``; and for the first
-three whether they are ``logits`` or ``probs``. Any dimensions before the last one count as rows,
+three whether they are ``logits`` or ``probs``, or (of yes and no) ``margins``, which say yes above 0
+and are no probabilities. Any dimensions before the last one count as rows,
 so a sequence of predictions is read like a long batch.
 """
 
@@ -22,8 +23,10 @@ KINDS = (
     "multiclass_probs",
     "binary_logits",
     "binary_probs",
+    "binary_margins",
     "multilabel_logits",
     "multilabel_probs",
+    "multilabel_margins",
     "regression",
 )
 
@@ -90,7 +93,7 @@ def class_labels(y_true: ArrayLike, scores: NDArray[Any]) -> Labels:
 
 
 def yes_no(y_true: ArrayLike, scores: NDArray[Any]) -> Labels:
-    """Return binary or multilabel truth as 0 and 1 in the shape of `scores`, checked."""
+    """Return truth of 0 and 1, or -1 and 1, as 0 and 1 in the shape of `scores`, checked."""
     truth = np.asarray(y_true)
     if truth.size != scores.size:
         raise ValueError(
@@ -98,6 +101,8 @@ def yes_no(y_true: ArrayLike, scores: NDArray[Any]) -> Labels:
             f"the predictions of shape {scores.shape}: pass one for each prediction"
         )
     labels = _whole(truth.reshape(scores.shape), "values of 0 or 1")
+    if labels.size and labels.min() == -1 and (np.abs(labels) == 1).all():
+        return (labels + 1) // 2
     if labels.size and not (labels.min() >= 0 and labels.max() <= 1):
         bad = labels[(labels < 0) | (labels > 1)].flat[0]
         raise ValueError(f"y_true holds {bad}, expected 0 or 1: encode the two classes so")
@@ -120,7 +125,7 @@ def _whole(truth: NDArray[Any], what: str) -> Labels:
 
 def decided(scores: NDArray[Any], kind: str) -> NDArray[np.bool_]:
     """Return the yes or no of binary or multilabel scores: above one half, as in Keras."""
-    limit = 0.0 if kind.endswith("logits") else 0.5
+    limit = 0.5 if kind.endswith("probs") else 0.0
     return np.asarray(scores > limit)
 
 

@@ -10,6 +10,7 @@ from gdcore.engine.network import Network
 from gdcore.engine.steps import Builder
 from gdcore.graph.ir import Shape, topological
 from gdcore.layers.base import Layer, Parameter, Variable
+from gdcore.losses.readings import describe
 from gdcore.show.flops import by_layer, by_name
 from gdcore.show.html import Columns
 from gdcore.text import shown
@@ -244,6 +245,11 @@ def _totals(engine: Engine, network: Network) -> list[str]:
     return [
         f"parameters   {every:,} ({trained:,} trainable, {every - trained:,} frozen)",
         f"states       {sum(s.size for s in network.states):,}",
+        *(
+            f"loss         {told}"
+            for loss, output in zip(settings.losses, network.outputs, strict=False)
+            if (told := describe(loss, output)) is not None
+        ),
         f"memory       {amount(memory.nbytes)} of {', '.join(kept)}",
         f"training     {_training(engine, builder)}",
         f"prediction   {flops:,} FLOPs a sample",

@@ -59,7 +59,7 @@ def head_for(
     if loss not in known:
         raise unknown(f"loss for {task}", loss, known)
     if task == "classification":
-        measured = () if "hinge" in loss else ("accuracy",)
+        measured = ("accuracy",)
         if loss == "cross_entropy":
             return Head(classes, loss, measured)
         if classes != 2:

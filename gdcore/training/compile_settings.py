@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gdcore import losses, optimizers
 from gdcore import metrics as metric_functions
+from gdcore import optimizers
 from gdcore.engine.engine import CompileSettings
+from gdcore.losses.by_output import losses_of
 
 
 def compile_settings(
@@ -17,7 +18,7 @@ def compile_settings(
     loss: Any,
     metrics: Sequence[Any],
     dtype: Any,
-    loss_weights: Sequence[float] | None,
+    loss_weights: Any,
 ) -> CompileSettings:
     """See `Model.compile`."""
     if dtype not in ("float32", "float64", np.float32, np.float64):
@@ -27,23 +28,14 @@ def compile_settings(
             "compile needs a loss: a name such as 'mse' or 'cross_entropy', or a function of "
             "(prediction, target)"
         )
-    several = (
-        list(loss)
-        if isinstance(loss, list | tuple)
-        else list(loss.values())
-        if isinstance(loss, dict)
-        else [loss]
-    )
-    weights = [1.0] * len(several) if loss_weights is None else [float(w) for w in loss_weights]
-    if len(weights) != len(several):
-        raise ValueError(
-            f"compile got {len(several)} losses and {len(weights)} loss_weights: expected as many"
-        )
     if isinstance(metrics, str):
         metrics = [metrics]
-    return CompileSettings(
-        optimizers.get(optimizer),
-        [losses.get(f) for f in several],
-        weights,
-        [metric_functions.get(m) for m in metrics],
-    )
+    if isinstance(metrics, dict):
+        raise TypeError(
+            f"compile metrics={metrics!r}: metrics are of the first output, expected a list of "
+            "them; measure another output with gd.metrics.evaluate(metric, y, predicted, kind)"
+        )
+    found = [metric_functions.get(m) for m in metrics]
+    chosen = optimizers.get(optimizer)
+    losses, weights, names = losses_of(loss, loss_weights)
+    return CompileSettings(chosen, losses, weights, found, names)

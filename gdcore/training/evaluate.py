@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,14 +14,6 @@ from gdcore.metrics import Metric
 from gdcore.training.non_finite import first_bad_tensor
 from gdcore.training.prepare import prepare
 from gdcore.training.sweep import Tally, sweep
-
-
-def bound_metrics(engine: Engine) -> list[Metric]:
-    """Copies of the metrics, told how to read the first output."""
-    if not engine.settings.metrics:
-        return []
-    kind = engine.settings.losses[0].link(engine.network().outputs[0])
-    return [copy.deepcopy(m).bind(kind) for m in engine.settings.metrics]
 
 
 def measure(engine: Engine, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:

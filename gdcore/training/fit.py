@@ -17,7 +17,8 @@ from gdcore.engine.engine import Engine
 from gdcore.errors import NonFiniteError
 from gdcore.show.progress import Progress
 from gdcore.training import resume
-from gdcore.training.evaluate import bad_tensor, bound_metrics, measure, training_step
+from gdcore.training.evaluate import bad_tensor, measure, training_step
+from gdcore.training.prepare import bound_metrics
 from gdcore.training.sweep import Tally, sweep
 
 VALIDATION_BATCH = 256  # at least so many samples a step: nothing is updated between them

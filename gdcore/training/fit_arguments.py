@@ -47,9 +47,12 @@ def check_fit(
 
 
 def validation_of(
-    engine: Engine, data: Data, given: Sequence[Any] | None, split: float
+    engine: Engine, data: Data, given: Sequence[Any] | None, split: float, weighted: bool
 ) -> tuple[Data, Data | None]:
-    """The data to train on and the data to validate on, given or split off."""
+    """The data to train on and the data to validate on, given or split off.
+
+    `weighted` says whether samples have weights of their own, which count in validation too.
+    """
     if given is not None:
         if not isinstance(given, list | tuple) or len(given) not in (2, 3):
             raise ValueError("fit validation_data: expected (x, y) or (x, y, sample_weight)")
@@ -61,6 +64,7 @@ def validation_of(
             weights[0] if weights else None,
             what="validation_data",
             columns=data.columns,
+            held_out=0.0,
         )
         if validation.spec != data.spec:
             raise ValueError(
@@ -71,7 +75,8 @@ def validation_of(
         return data, validation
     if not split:
         return data, None
-    held = round(data.rows * split)
-    if held == 0 or held == data.rows:
-        raise ValueError(f"fit validation_split={split} of {data.rows} samples leaves a part empty")
-    return data.take(slice(0, data.rows - held)), data.take(slice(data.rows - held, None))
+    trained = training_rows(data.rows, split)
+    held = data.take(slice(trained, None))
+    if not weighted:  # class weights count in training alone
+        held.weights = None
+    return data.take(slice(0, trained)), held

@@ -126,7 +126,7 @@ def lbfgs(
     except ImportError as error:
         raise missing("gd.lbfgs needs SciPy", "sklearn", error) from None
     engine = engine_of(model)
-    data = prepare(engine, x, y, sample_weight, class_weight)
+    data = prepare(engine, x, y, sample_weight, class_weight, held_out=0.0)
     _deterministic(engine)
     losses: list[float] = []
 

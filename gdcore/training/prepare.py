@@ -10,7 +10,10 @@ from gdcore.data.dataset import Data
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
 from gdcore.frames import ColumnNames
-from gdcore.training.targets import as_targets, class_weights, sample_weights
+from gdcore.losses.readings import tell_assumptions
+from gdcore.metrics import Metric
+from gdcore.metrics.fitting import bind_all, check_targets
+from gdcore.training.targets import as_targets, weights_of
 
 
 def prepare(
@@ -21,6 +24,7 @@ def prepare(
     class_weight: Any = None,
     what: str = "",
     columns: Mapping[str, tuple[str, ...]] | None = None,
+    held_out: float | None = None,
 ) -> Data:
     """Validated arrays, and the shapes of the targets.
 
@@ -33,6 +37,8 @@ def prepare(
         What errors call the inputs, if not X.
     columns : mapping, optional
         Names of the columns of frames, if not those that the model was trained on.
+    held_out : float, optional
+        Of a whole data set, the last share that is for validation; None for one batch of many.
 
     Raises
     ------
@@ -54,13 +60,22 @@ def prepare(
         network = engine.network(inputs)
         check_indices(inputs, network)
         targets, spec = as_targets(y, inputs[0], network, engine.settings.losses, known)
-        weights = sample_weights(sample_weight, inputs[0])
-        if class_weight is not None:
-            by_class = class_weights(class_weight, targets[0], network.outputs[0])
-            weights = by_class if weights is None else weights * by_class
+        tell_assumptions(engine.settings.losses, network.outputs, network.told)
+        output = network.outputs[0]
+        weights = weights_of(sample_weight, class_weight, inputs[0], targets[0], output, held_out)
+        if held_out is not None:
+            check_targets(bound_metrics(engine), targets[0], output, what or "y")
     except Exception:
         if first:  # data that was refused does not settle what the network is
             engine.forget_trace()
         raise
     engine.target_spec = spec
     return Data(inputs, targets, weights, spec, known.known)
+
+
+def bound_metrics(engine: Engine) -> list[Metric]:
+    """Copies of the metrics, told how to read the first output."""
+    if not engine.settings.metrics:
+        return []
+    loss, output = engine.settings.losses[0], engine.network().outputs[0]
+    return bind_all(engine.settings.metrics, loss.link(output), loss.config()["name"])

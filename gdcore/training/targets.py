@@ -36,13 +36,15 @@ def as_targets(
             f"the network has {n} outputs and the model was compiled with {len(losses)} losses: "
             "give one for each, as a list"
         )
-    if n == 1:
-        parts = [next(iter(y.values()))] if isinstance(y, Mapping) and len(y) == 1 else [y]
+    if n == 1 and not isinstance(y, Mapping):
+        parts = [y]
+    elif n == 1 and network.output_names is None and len(y) == 1:
+        parts = list(y.values())
     elif isinstance(y, Mapping):
         if network.output_names is None or set(y) != set(network.output_names):
             raise ValueError(
                 f"y has the outputs {sorted(map(str, y))}: "
-                f"expected {network.output_names or f'a tuple of {n} arrays'}"
+                f"expected {network.output_names or ('an array' if n == 1 else f'a tuple of {n} arrays')}"
             )
         parts = [y[name] for name in network.output_names]
     elif isinstance(y, list | tuple) and len(y) == n:
@@ -83,6 +85,57 @@ def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarra
             )
         )
     return loss.check(y, output)
+
+
+def training_rows(rows: int, held_out: float) -> int:
+    """How many samples are trained on where the last share of them is held out.
+
+    Raises
+    ------
+    ValueError
+        If none would be trained on, or none held out.
+    """
+    held = round(rows * held_out)
+    if held_out and held in (0, rows):
+        raise ValueError(f"fit validation_split={held_out} of {rows} samples leaves a part empty")
+    return rows - held
+
+
+def weights_of(
+    given: Any, by_class: Any, x: Rows, y: np.ndarray, output: Value, held_out: float | None
+) -> np.ndarray | None:
+    """The weight of each sample: its own, times that of its class where it is trained on.
+
+    Parameters
+    ----------
+    given : `sample_weight` of `fit`
+    by_class : `class_weight` of `fit`
+    x, y : samples and targets of the first output
+    output : of the network
+    held_out : the last share of the samples, for validation; None if these are one batch of many,
+        in which all weights may be 0
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a weight does not fit, or all are 0.
+    """
+    trained = training_rows(len(x), held_out or 0.0)
+    weights = sample_weights(given, x)
+    if by_class is not None:
+        factors = np.ones(len(x))
+        factors[:trained] = class_weights(by_class, y[:trained], output)
+        weights = factors if weights is None else weights * factors
+    if weights is None or held_out is None:
+        return weights
+    names = [("sample_weight", given), ("class_weight", by_class)]
+    for part, what in ((weights[:trained], "trained on"), (weights[trained:], "held out")):
+        if len(part) and not part.any():
+            raise ValueError(
+                f"{' and '.join(n for n, w in names if w is not None)}: every sample that is {what} "
+                "gets the weight 0, so that there is no loss: expected one above 0"
+            )
+    return weights
 
 
 def sample_weights(weights: Any, x: Rows) -> np.ndarray | None:
