@@ -170,6 +170,7 @@ class Multilayer(Estimator):
                 max_iter=self.max_iter,
                 max_fun=self.max_fun,
                 tol=self.tol,
+                relative=False,
                 sample_weight=weights,
                 callback=say,
             )
