@@ -142,11 +142,9 @@ def lbfgs(
     task = _Task(model, data)
     losses: list[float] = []
     reason = ""
-    least = 0.0 if relative else 1.0
 
     def flat(loss: float, gradient: np.ndarray) -> bool:
-        limit = tol * abs(loss) ** 0.5 if relative else tol
-        return float(np.abs(gradient).max(initial=0.0)) <= limit
+        return bool(np.abs(gradient).max(initial=0.0) <= tol * abs(loss) ** 0.5)
 
     def after(intermediate_result: Any) -> None:
         nonlocal reason
@@ -154,16 +152,16 @@ def lbfgs(
         losses.append(loss)
         if callback is not None and callback(len(losses), loss):
             reason = CALLED
-        elif flat(*task(intermediate_result.x)):
+        elif relative and flat(*task(intermediate_result.x)):
             reason = FLAT
-        elif before - loss <= ftol * max(abs(before), abs(loss), least):
+        elif relative and before - loss <= ftol * max(abs(before), abs(loss)):
             reason = STANDS
         if reason:
             raise StopIteration
 
     start = task.read()
     first, gradient = task(start)
-    if flat(first, gradient):
+    if relative and flat(first, gradient):
         return LBFGSResult(first, 0, 1, True, FLAT)
     try:
         found = minimize(
@@ -172,11 +170,11 @@ def lbfgs(
             method="L-BFGS-B",
             jac=True,
             callback=after,
-            options={  # SciPy's own rules of when to stop are off: `after` has them
+            options={
                 "maxiter": max_iter,
                 "maxfun": max_fun,
-                "gtol": 0.0,
-                "ftol": 0.0,
+                "gtol": 0.0 if relative else tol,  # `after` has the rules that are relative
+                "ftol": 0.0 if relative else ftol,
                 "maxcor": memory,
             },
         )
@@ -185,7 +183,7 @@ def lbfgs(
     finally:
         task.write(task.best)
     converged = reason in (FLAT, STANDS, LOST) or found.status == 0
-    message = reason or (FLAT if converged else str(found.message))
+    message = reason or str(found.message)
     return LBFGSResult(task.lowest, len(losses), int(found.nfev), converged, message, losses)
 
 
