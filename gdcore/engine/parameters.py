@@ -7,7 +7,6 @@ starts on a cache line.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,15 +18,16 @@ from gdcore.graph.ir import Value
 from gdcore.graph.place import Place
 from gdcore.layers.base import Parameter, Variable
 from gdcore.optimizers import NO_DECAY, Optimizer
+from gdcore.optimizers.groups import Group, check_fit, group_of
 from gdcore.random import Stream
 
 LINE = 64
 
 
 class Settings(NamedTuple):
-    """What one group of parameters is updated with; lr None is the optimizer's own."""
+    """What some parameters are updated with: the group that has their rate, if any, and the decay."""
 
-    lr: float | None
+    group: Group | None
     weight_decay: float
 
 
@@ -35,15 +35,19 @@ def settings_of(parameter: Parameter, name: str, optimizer: Optimizer | None) ->
     """The optimizer's settings for one parameter."""
     if optimizer is None:
         return Settings(None, 0.0)
-    for group in optimizer.groups:
-        if fnmatch.fnmatchcase(name, str(group["match"])):
-            lr = group.get("lr")
-            return Settings(
-                None if lr is None else float(lr),
-                float(group.get("weight_decay", optimizer.weight_decay)),
-            )
-    spared = optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
-    return Settings(None, 0.0 if spared else optimizer.weight_decay)
+    group = group_of(optimizer.parts, name)
+    decay = optimizer.weight_decay
+    if group is not None and group.weight_decay is not None:
+        decay = group.weight_decay
+    return Settings(
+        None if group is None or group.lr is None else group,
+        0.0 if spared(parameter, optimizer) else float(decay),
+    )
+
+
+def spared(parameter: Parameter, optimizer: Optimizer) -> bool:
+    """Whether the optimizer's decay leaves a parameter alone."""
+    return optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
 
 
 class Memory:
@@ -73,6 +77,9 @@ class Memory:
         self.step = LINE // self.dtype.itemsize
         self.offsets: dict[Variable, int] = {}
         self.groups: list[tuple[Settings, int, int]] = []
+        if optimizer is not None and optimizer.parts:
+            names = {network.names[p]: spared(p, optimizer) for p in network.parameters}
+            check_fit(optimizer.parts, names)
         trainable = self._trained = [p for p in network.parameters if p.trainable]
         settings = {p: settings_of(p, network.names[p], optimizer) for p in trainable}
         at = 0
