@@ -66,6 +66,18 @@ from gdcore.graph.shapes import (
 )
 from gdcore.graph.slices import getitem, pad
 from gdcore.graph.softmax import log_softmax, softmax
+from gdcore.graph.trigonometry import (
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cosh,
+    sinh,
+    tan,
+)
 from gdcore.graph.windows import unfold
 
 power = pow
@@ -74,10 +86,18 @@ swish = silu
 __all__ = [
     "abs",
     "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
     "broadcast_to",
     "clip",
     "concatenate",
     "cos",
+    "cosh",
     "count",
     "div",
     "elu",
@@ -125,6 +145,7 @@ __all__ = [
     "sign",
     "silu",
     "sin",
+    "sinh",
     "softmax",
     "softplus",
     "softsign",
@@ -137,6 +158,7 @@ __all__ = [
     "sum",
     "swish",
     "take",
+    "tan",
     "tanh",
     "transpose",
     "unfold",

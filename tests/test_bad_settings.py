@@ -6,6 +6,18 @@ from refusals import ROWS, X, Y, built, network, one_line, pattern
 
 import gdcore as gd
 
+
+class Nameless(gd.schedules.Schedule):
+    """A schedule of one's own that has no lr."""
+
+    def at(self, t):
+        return 0.5**t
+
+
+def trained(optimizer):
+    return network().compile(optimizer, "cross_entropy").fit(X, Y, verbose=0)
+
+
 SETTINGS = {
     "optimizer": (
         lambda: network().compile("adm", "mse"),
@@ -114,6 +126,49 @@ SETTINGS = {
         lambda: gd.Adam(groups=[{"match": "*", "learning": 1}]),
         ValueError,
         "optimizer group.*expected 'match'",
+    ),
+    **{
+        f"group {given!r}": (
+            lambda given=given: gd.Adam(groups=[{"match": "*", **given}]),
+            kind,
+            f"optimizer group .*{words}",
+        )
+        for given, kind, words in (
+            ({"lr": -1}, ValueError, "lr must be finite and not negative, got -1"),
+            ({"lr": float("nan")}, ValueError, "lr must be finite and not negative, got nan"),
+            ({"lr": "fast"}, TypeError, "a learning rate must be a number or a schedule"),
+            ({"lr": gd.schedules.ReduceOnPlateau(0.1)}, TypeError, "a schedule of the step"),
+            ({"weight_decay": -1}, ValueError, "'weight_decay' must be a number of at least 0"),
+            ({"weight_decay": "a"}, ValueError, "'weight_decay' must be a number of at least 0"),
+            ({"match": 3}, TypeError, "'match' must be a pattern of names"),
+        )
+    },
+    "groups": (
+        lambda: gd.Adam(groups={"match": "*", "lr": 1}),
+        TypeError,
+        "optimizer groups=.*expected a list such as",
+    ),
+    "group without a base": (
+        lambda: gd.Adam(gd.schedules.Cosine(0.0, 10), groups=[{"match": "*", "lr": 0.1}]),
+        ValueError,
+        "lr=0.1 follows the optimizer's schedule.*Cosine has 0.0: give",
+    ),
+    "schedule without a base": (
+        lambda: setattr(gd.Adam(groups=[{"match": "*", "lr": 0.1}]), "lr", Nameless()),
+        ValueError,
+        "lr=0.1 follows the optimizer's schedule.*Nameless has None: give",
+    ),
+    "group that fits nothing": (
+        lambda: trained(gd.SGD(groups=[{"match": "0.kernal", "lr": 0.1}])),
+        ValueError,
+        "'match'='0.kernal' fits no parameter.*did you mean '0.kernel'",
+    ),
+    "group that decays nothing": (
+        lambda: trained(
+            gd.SGD(no_decay="biases_and_norms", groups=[{"match": "*.bias", "weight_decay": 0.1}])
+        ),
+        ValueError,
+        "fits only biases and norms",
     ),
     "nesterov": (lambda: gd.SGD(nesterov=True), ValueError, "needs momentum"),
     **{

@@ -43,6 +43,63 @@ def test_linear_regression_is_solved_exactly():
     assert result.loss == pytest.approx(model.evaluate(X, Y, sample_weight=weights)["loss"])
 
 
+@pytest.mark.parametrize("settings", [{}, {"tol": 0.0}], ids=["tol", "ftol"])
+@pytest.mark.parametrize("scale", [1e-6, 1e-4, 1.0])
+def test_stops_at_the_same_fit_whatever_the_targets_scale(scale, settings):
+    """A share of the loss is one below 1, too; targets of 1e-4 are fitted as those of 1 are."""
+    x = np.linspace(-1, 1, 200)[:, None]
+    y = scale * np.sin(6 * x)
+    model = gd.Sequential([gd.Input(1), gd.Dense(20, activation="tanh"), gd.Dense(1)])
+    model.compile("sgd", "mse", dtype="float64")
+    model.resume(0, 0, 0)
+    gd.lbfgs(model, x, y, **settings)
+    assert 1 - ((model.predict(x) - y) ** 2).mean() / y.var() > 0.95
+
+
+def test_scipys_rules():
+    """Not relative: scikit-learn's path and end, where a loss below 1 counts as 1."""
+    from scipy.optimize import minimize
+
+    result = gd.lbfgs(network(), X, Y, tol=1e-3, ftol=1e-6, relative=False)
+    task = quasi_newton._Task(m := network(), m._prepare(X, Y))
+    theirs = minimize(
+        task, task.read(), method="L-BFGS-B", jac=True, options={"gtol": 1e-3, "ftol": 1e-6}
+    )
+    assert result.iterations == theirs.nit
+    assert result.loss == theirs.fun
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_an_exact_minimum_has_converged(noise, dtype):
+    """Reached, and begun at: the line search finds nothing lower, since there is nothing lower."""
+    rng = np.random.default_rng(1)
+    y = X @ rng.normal(size=(5, 2)) + noise * rng.normal(size=(300, 2))
+    model = gd.Sequential([gd.Input(5), gd.Dense(2)]).compile("sgd", "mse", dtype=dtype)
+    model.resume(0, 0, 0)
+    for _ in range(3):
+        result = gd.lbfgs(model, X, y, tol=0.0, ftol=0.0, max_iter=500)
+        assert result.converged, result.message
+        assert "ABNORMAL" not in result.message
+    assert noise or result.loss < 1e-12
+
+
+def test_a_kink_is_no_minimum():
+    """Where the line search fails at a kink with a slope beside it, that is said, and not converged."""
+    task = quasi_newton._Task(m := network(), m._prepare(X, Y))
+    at = task.read()
+    jump = np.ones(len(at))
+    task.lowest, task.best = 1.0, at
+
+    def kinked(vector):
+        away = float((vector - at) @ jump)
+        return 1.0 + abs(away), jump * (1.0 if away >= 0 else -1.0)
+
+    task.computed = kinked
+    task.last = None
+    assert not task.lost_in_rounding()
+
+
 @pytest.mark.parametrize("rows", [7, 100, 299])
 def test_stretches_of_rows_give_the_whole_gradient(rows, monkeypatch):
     whole = task_of(network())

@@ -73,7 +73,7 @@ def logical(kind):
     )
 
 
-UNARY = ("Abs", "Ceil", "Cos", "Cosh", "Erf", "Exp", "Floor", "HardSwish", "Identity", "Mish",
+UNARY = ("Abs", "Asinh", "Atan", "Ceil", "Cos", "Cosh", "Erf", "Exp", "Floor", "HardSwish", "Identity", "Mish",
          "Neg", "Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus",
          "Softsign", "Tan", "Tanh", "Celu", "Elu", "Gelu", "HardSigmoid", "LeakyRelu", "Selu",
          "ThresholdedRelu", "Flatten", "LogSoftmax", "Softmax", "Shrink")  # fmt: skip
@@ -88,6 +88,8 @@ CASES = {
     **{f"Reduce{k}-old": one(f"Reduce{k}", opset=11, axes=[-1]) for k in REDUCE},
     **{k: compared(k) for k in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")},
     **{k: logical(k) for k in ("And", "Or", "Xor")},
+    **{k: chain(("Tanh", "x", "a", {}), (k, "a", "y", {})) for k in ("Acos", "Asin", "Atanh")},
+    "Acosh": chain(("Cosh", "x", "a", {}), ("Acosh", "a", "y", {})),
     "Not": chain(("Greater", "x,c", "a", {}), ("Not", "a", "b", {}), ("Cast", "b", "y", {"to": 1}), c=np.float32(0)),
     "ReduceLogSum": chain(("Exp", "x", "e", {}), ("ReduceLogSum", "e,a", "y", {}), a=i(1)),
     "Sqrt": chain(("Abs", "x", "a", {}), ("Sqrt", "a", "y", {})),

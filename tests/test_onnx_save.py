@@ -280,6 +280,12 @@ def test_double_precision_is_written_as_single():
     same_answers(model, [np.random.default_rng(0).normal(size=(5, 4))])
 
 
+def test_arctan2_in_every_quadrant():
+    leaves = [gd.Input(1, name="y"), gd.Input(1, name="x")]
+    y, x = (a.reshape(-1, 1) for a in np.meshgrid([-2.0, 0.0, 1.0], [-3.0, 0.0, 2.0]))
+    same_answers(gd.Model(leaves, gd.ops.arctan2(*leaves)), [y, x])
+
+
 # --- what cannot be ------------------------------------------------------------------
 
 

@@ -15,6 +15,8 @@ from harness import (
     run_graph,
 )
 
+import gdcore as gd
+
 FORWARD = [
     (op.name, bits, isa)
     for op in OPS.values()
@@ -82,3 +84,30 @@ def test_softmax_of_large_inputs(isa):
     np.testing.assert_allclose(p.sum(1), 1, rtol=1e-6)
     np.testing.assert_allclose(p[0], 1 / 7, rtol=1e-6)
     np.testing.assert_allclose(log_p[1], -np.log(7), rtol=1e-6)
+
+
+def test_arctan2_knows_the_quadrant():
+    """Every sign of both, zeros and infinities among them, as NumPy has it; y may be one number."""
+    values = np.array([-np.inf, -3.0, -1.0, -0.0, 0.0, 1.0, 3.0, np.inf])
+    y, x = (a.reshape(-1) for a in np.meshgrid(values, values))
+    leaves = [gd.Input(()), gd.Input(())]
+    model = gd.Model(leaves, gd.ops.arctan2(*leaves))
+    got = model.predict([y, x])
+    want = np.arctan2(y, x)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(want))
+
+
+@pytest.mark.parametrize(
+    "name", ["sinh", "cosh", "arcsinh", "arccosh", "arctan", "arctanh", "arcsin", "arccos"]
+)
+def test_ends_of_the_trigonometric_family(name):
+    """Where a formula would overflow, or there is no number."""
+    x = np.array(
+        [-np.inf, -1e30, -89.0, -2.0, -1.0, -1e-30, 0.0, 1e-30, 1.0, 2.0, 89.0, 1e30, np.inf]
+    )
+    leaf = gd.Input(())
+    got = gd.Model(leaf, getattr(gd.ops, name)(leaf)).predict(x)
+    with np.errstate(all="ignore"):
+        want = getattr(np, name)(x).astype(np.float32)
+    np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -1,5 +1,6 @@
 """What all optimizers take: clipping, decay, groups, schedules."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy_optimizers import LOOPS
 
 import gdcore as gd
 from gdcore import schedules
-from gdcore.optimizers import OPTIMIZERS, Optimizer
+from gdcore.optimizers import OPTIMIZERS, Optimizer, from_config
+from gdcore.optimizers.groups import held
 
 
 @pytest.mark.parametrize("bits", [32, 64])
@@ -83,6 +85,109 @@ def test_groups():
         close(got[i:k], LOOPS["rmsprop"](p[i:k], g[:, i:k], lr, weight_decay=decay)[-1], 1e-12)
 
 
+def test_groups_keep_no_decay():
+    """A group without a decay has the optimizer's, and spares what that spares; so has one with its own."""
+    sizes = (WIDTH, 5, 3)
+    groups = [{"match": "bias", "lr": 0.2}, {"match": "*", "weight_decay": 0.5}]
+    optimizer = gd.SGD(LR, weight_decay=0.4, no_decay="biases_and_norms", groups=groups)
+    got = feed(given(optimizer, 64, sizes), np.zeros((10, sum(sizes))))
+    p = first_values(1.0, (sum(sizes),), 0)
+    close(got[:WIDTH], p[:WIDTH] * (1 - LR * 0.5) ** 10, 1e-13)
+    np.testing.assert_array_equal(got[WIDTH:], p[WIDTH:])
+
+
+def _halving(t):
+    return 0.5 ** np.floor(t / 7)
+
+
+class Halving(schedules.Schedule):
+    """One's own, with a base rate."""
+
+    lr = 0.1
+
+    def at(self, t):
+        return 0.1 * _halving(t)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "shares"),
+    [
+        (schedules.Step(0.1, 7, 0.5), _halving),
+        (Halving(), _halving),
+        (schedules.Constant(0.1), np.ones_like),
+        (schedules.OneCycle(0.1, 100), lambda t: schedules.OneCycle(1.0, 100)(t)),
+        (
+            schedules.Warmup(schedules.Cosine(0.1, 60), 30),
+            lambda t: schedules.Warmup(schedules.Cosine(1.0, 60), 30)(t),
+        ),
+    ],
+    ids=["step", "own", "constant", "one cycle", "warmup"],
+)
+def test_a_groups_number_follows_the_schedule_of_the_rest(schedule, shares):
+    """As torch's schedulers scale the rates of all groups; and a schedule of its own is followed."""
+    sizes = (WIDTH, 5, 3)
+    groups = [
+        {"match": "bias", "lr": 0.02, "weight_decay": 0.3},
+        {"match": "gain", "lr": schedules.Exponential(0.2, 0.5, 10)},
+    ]
+    g, t = gradients_of(11, sum(sizes)), np.arange(STEPS)
+    got = feed(given(gd.SGD(schedule, groups=groups), 64, sizes), g)
+    p, at = first_values(1.0, (sum(sizes),), 0), np.cumsum((0, *sizes))
+    rates = [
+        (0.1 * shares(t.astype(float)), 0.0),
+        (0.02 * shares(t.astype(float)), 0.3),
+        (0.2 * 0.5 ** (t / 10), 0.0),
+    ]
+    for (i, k), (lr, decay) in zip(pairwise(at), rates, strict=True):
+        close(got[i:k], LOOPS["sgd"](p[i:k], g[:, i:k], lr, weight_decay=decay)[-1], 1e-12)
+
+
+def test_groups_under_a_schedule_like_torch():
+    torch = pytest.importorskip("torch")
+    g = gradients_of(12, WIDTH + 5)
+    optimizer = gd.SGD(schedules.Step(LR, 10, 0.3), groups=[{"match": "bias", "lr": 0.2}])
+    got = feed(given(optimizer, 64, (WIDTH, 5)), g)
+    first = first_values(1.0, (WIDTH + 5,), 0)
+    p, q = (torch.tensor(v, requires_grad=True) for v in (first[:WIDTH], first[WIDTH:]))
+    theirs = torch.optim.SGD([{"params": [p]}, {"params": [q], "lr": 0.2}], lr=LR)
+    stepping = torch.optim.lr_scheduler.StepLR(theirs, 10, 0.3)
+    for row in g:
+        p.grad, q.grad = torch.tensor(row[:WIDTH]), torch.tensor(row[WIDTH:])
+        theirs.step()
+        stepping.step()
+    close(got, np.concatenate([v.detach().numpy() for v in (p, q)]), 1e-12)
+
+
+def test_groups_follow_a_plateau():
+    schedule = schedules.ReduceOnPlateau(0.1, monitor="loss", factor=0.5, patience=2)
+    optimizer = gd.SGD(schedule, weight_decay=1.0, groups=[{"match": "bias", "lr": 0.4}])
+    model = given(optimizer, 64, (2, 3))
+    model.fit(
+        np.zeros((4, 5)), np.zeros(4), batch_size=1, epochs=4, shuffle=False, seed=0, verbose=0
+    )
+    p = first_values(1.0, (5,), 0)
+    close(model.get_weights()[0], p[:2] * 0.9**12 * 0.95**4, 1e-13)
+    close(model.get_weights()[1], p[2:] * 0.6**12 * 0.8**4, 1e-13)
+
+
+def test_groups_with_schedules_are_described():
+    groups = [
+        {"match": "a.*", "lr": schedules.Cosine(0.1, 50)},
+        {"match": "b", "weight_decay": 0.0},
+    ]
+    optimizer = gd.Adam(schedules.Step(0.1, 5), groups=groups)
+    config = json.loads(json.dumps(optimizer.config()))
+    again = from_config(config)
+    assert again.groups == groups and again.config() == config
+
+
+def test_a_group_that_fits_a_frozen_parameter_alone_is_none_that_fits_nothing():
+    model = gd.Sequential([gd.Input(3), gd.Dense(2), gd.Dense(1)])
+    model.freeze("0.*")
+    model.compile(gd.SGD(0.1, groups=[{"match": "0.*", "lr": 0.01}]), "mse")
+    model.fit(np.ones((4, 3)), np.ones(4), verbose=0)
+
+
 def test_frozen_parameters_stay():
     model = given(gd.Adam(LR, weight_decay=0.5), 64, (WIDTH, 5))
     g = gradients_of(8, WIDTH + 5)
@@ -143,3 +248,12 @@ def test_an_optimizer_of_ones_own(isa):
     got = feed(given(Sign(LR), 64), g)
     steps = np.sign(g + np.vstack([np.zeros(WIDTH), g[:-1]]))
     close(got, first_values(1.0, (WIDTH,), 0) - LR * steps.sum(axis=0), 1e-12)
+
+
+def test_groups_that_are_held_follow_no_schedule():
+    """As `lr_find` takes them: only the optimizer's own rate is tried."""
+    groups = [{"match": "bias", "lr": 0.2}, {"match": "gain", "weight_decay": 0.1}]
+    first = gd.SGD(LR, groups=groups)
+    other = gd.SGD(schedules.Exponential(1e-6, 1e5, 10), groups=held(first.parts))
+    np.testing.assert_array_equal(other.parts[0].rates(np.arange(10), other.schedule), 0.2)
+    assert other.parts[1].lr is None and other.parts[1].weight_decay == 0.1

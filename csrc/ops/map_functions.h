@@ -24,6 +24,15 @@ VFN vec e_square(vec a) { return v_mul(a, a); }
 VFN vec e_reciprocal(vec a) { return v_div(e_one(), a); }
 VFN vec e_sin(vec a) { return v_sin(a); }
 VFN vec e_cos(vec a) { return v_cos(a); }
+VFN vec e_tan(vec a) { return v_tan(a); }
+VFN vec e_arcsin(vec a) { return v_arcsin(a); }
+VFN vec e_arccos(vec a) { return v_arccos(a); }
+VFN vec e_arctan(vec a) { return v_arctan(a); }
+VFN vec e_sinh(vec a) { return v_sinh(a); }
+VFN vec e_cosh(vec a) { return v_cosh(a); }
+VFN vec e_arcsinh(vec a) { return v_arcsinh(a); }
+VFN vec e_arccosh(vec a) { return v_arccosh(a); }
+VFN vec e_arctanh(vec a) { return v_arctanh(a); }
 VFN vec e_floor(vec a) { return v_floor(a); }
 VFN vec e_round(vec a) { return v_round(a); }
 VFN vec e_erf(vec a) { return v_erf(a); }
@@ -75,6 +84,7 @@ VFN vec e_sub(vec a, vec b) { return v_sub(a, b); }
 VFN vec e_mul(vec a, vec b) { return v_mul(a, b); }
 VFN vec e_div(vec a, vec b) { return v_div(a, b); }
 VFN vec e_pow(vec a, vec b) { return v_pow(a, b); }
+VFN vec e_arctan2(vec a, vec b) { return v_arctan2(a, b); }
 /* as numpy.maximum and minimum: NaN if either is */
 VFN vec e_maximum(vec a, vec b) { return v_select(v_ne(a, a), a, v_max(a, b)); }
 VFN vec e_minimum(vec a, vec b) { return v_select(v_ne(a, a), a, v_min(a, b)); }

@@ -11,6 +11,7 @@
  *   transpose.h  a square of VL x VL, turned over or summed up
  *   vmath.h   exp, expm1, log, log1p, tanh, sigmoid, erf
  *   vmath2.h  sin, cos, pow
+ *   vmath3.h  tan, arctan2 and its kin, sinh, cosh and their inverses
  *   vrandom.h uniform random numbers
  *
  * Types: `real`, `vec` (VL reals), `vmask` (a truth value per lane), `vwide` (64-bit lanes).
@@ -159,6 +160,7 @@ VFN vec v_split(vec x, vec *e)
 #include "transpose.h"
 #include "vmath.h"
 #include "vmath2.h"
+#include "vmath3.h"
 #include "vrandom.h"
 
 #endif

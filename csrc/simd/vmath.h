@@ -207,13 +207,18 @@ VFN vec v_log(vec x)
 
 /* As log of u = 1 + x = m 2^e, but with m - 1 = x 2^-e + (2^-e - 1) straight
  * from x: u's rounding error never enters.  For e = 0 this is x itself. */
+VFN vec v_log1p_split(vec x, vec *e)
+{
+	vec m = v_split(x + 1, e);
+	vec s = v_pow2(-*e);
+	vec f = v_fma(x, s, s - 1);
+	/* 2^-e leaves the normal range (or e is not finite): 1 no longer matters */
+	return v_select(v_lt(v_abs(*e), v_set1(R_BIAS - 3)), f, m - 1);
+}
+
 VFN vec v_log1p(vec x)
 {
 	vec e;
-	vec m = v_split(x + 1, &e);
-	vec s = v_pow2(-e);
-	vec f = v_fma(x, s, s - 1);
-	/* 2^-e leaves the normal range (or e is not finite): 1 no longer matters */
-	f = v_select(v_lt(v_abs(e), v_set1(R_BIAS - 3)), f, m - 1);
+	vec f = v_log1p_split(x, &e);
 	return v_copysign(v_log_core(f, e), x); /* has x's sign; +0 has eaten -0 */
 }

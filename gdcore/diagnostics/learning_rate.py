@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore.diagnostics.shadow import Shadow
 from gdcore.layers.dense import positive
+from gdcore.optimizers.groups import held
 from gdcore.random import Stream
 from gdcore.schedules import Exponential
 from gdcore.training.sweep import Tally, sweep
@@ -164,7 +165,8 @@ def lr_find(
         raise ValueError(f"lr_find stop={stop!r}: expected a factor above 1")
     batch_size = positive("lr_find batch_size", batch_size)
     rising = Exponential(start, end / start, steps - 1)
-    optimizer = dataclasses.replace(model.optimizer, lr=rising)
+    base = model.optimizer
+    optimizer = dataclasses.replace(base, lr=rising, groups=held(base.parts))
     shadow = Shadow(model, x, y, sample_weight, optimizer=optimizer, seed=seed, supervised=True)
     losses = _train(shadow, min(batch_size, shadow.data.rows), steps, stop)
     rates = rising(np.arange(len(losses)))

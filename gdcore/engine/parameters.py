@@ -8,7 +8,6 @@ has the layout of the gradients, with frozen parameters last, and each group is 
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -21,12 +20,13 @@ from gdcore.graph.ir import Value
 from gdcore.graph.place import Place
 from gdcore.layers.base import Parameter, Variable
 from gdcore.optimizers import NO_DECAY, Optimizer
+from gdcore.optimizers.groups import Group, check_fit, group_of
 
 
 class GroupSettings(NamedTuple):
-    """What one group of parameters is updated with; lr None is the optimizer's own."""
+    """What some parameters are updated with: the group that has their rate, if any, and the decay."""
 
-    lr: float | None
+    group: Group | None
     weight_decay: float
 
 
@@ -43,15 +43,19 @@ def group_settings(parameter: Parameter, name: str, optimizer: Optimizer | None)
     """The optimizer's settings for one parameter."""
     if optimizer is None:
         return GroupSettings(None, 0.0)
-    for group in optimizer.groups:
-        if fnmatch.fnmatchcase(name, str(group["match"])):
-            lr = group.get("lr")
-            return GroupSettings(
-                None if lr is None else float(lr),
-                float(group.get("weight_decay", optimizer.weight_decay)),
-            )
-    spared = optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
-    return GroupSettings(None, 0.0 if spared else optimizer.weight_decay)
+    group = group_of(optimizer.parts, name)
+    decay = optimizer.weight_decay
+    if group is not None and group.weight_decay is not None:
+        decay = group.weight_decay
+    return GroupSettings(
+        None if group is None or group.lr is None else group,
+        0.0 if spared(parameter, optimizer) else float(decay),
+    )
+
+
+def spared(parameter: Parameter, optimizer: Optimizer) -> bool:
+    """Whether the optimizer's decay leaves a parameter alone."""
+    return optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
 
 
 class Layout:
@@ -75,6 +79,9 @@ class Layout:
     def __init__(
         self, network: Network, trains: Callable[[Parameter], bool], optimizer: Optimizer | None
     ) -> None:
+        if optimizer is not None and optimizer.parts:
+            names = {network.names[p]: spared(p, optimizer) for p in network.parameters}
+            check_fit(optimizer.parts, names)
         found: dict[GroupSettings, list[Parameter]] = {}
         for p in network.parameters:
             if trains(p):

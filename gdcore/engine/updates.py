@@ -45,18 +45,19 @@ class StepNumbers:
         """One row for each of the steps first, first + 1, ... (0 is the model's first)."""
         at = np.arange(first, first + steps)
         columns = dict(self.optimizer.numbers((at + 1).astype(np.float64)))
-        own = np.broadcast_to(np.asarray(self.optimizer.schedule(at), dtype=np.float64), at.shape)
-        for i, group in enumerate(self.groups):
-            rate = own if group.lr is None else np.full(steps, group.lr)
+        schedule = self.optimizer.schedule
+        for i, settings in enumerate(self.groups):
+            group = settings.group
+            rate = schedule(at) if group is None else group.rates(at, schedule)
             columns[f"lr/{i}"] = rate
-            columns[f"decay/{i}"] = 1.0 - rate * group.weight_decay
+            columns[f"decay/{i}"] = 1.0 - rate * settings.weight_decay
         return np.ascontiguousarray(
             np.stack([columns[n] for n in self.names], axis=1), dtype=self.dtype
         )
 
     def one(self, step: int) -> tuple[np.ndarray, int]:
         """Rows among which is this step's, and its place: of some steps at once, where that will do."""
-        if not self.optimizer.schedule.steady:
+        if not self.optimizer.steady:
             return self.rows(step, 1), 0
         changes = self.optimizer.changes
         if (

@@ -35,6 +35,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     _model: Model
 
     _best_state: Any = None  # of a warm start: the weights of `best_validation_score_`
+    _best_told = np.inf  # the lowest loss on the scale of `tol`
     _allow_nd = False  # whether a sample may be more than a row of numbers
 
     # What subclasses give: see `kinds`, `mlp` and `net`.
@@ -146,6 +147,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self._no_improvement_count = 0
         self._best_state = None
         self.best_loss_ = None if self.early_stopping else np.inf
+        self._best_told = np.inf
         self.validation_scores_: list[float] | None = None
         self.validation_loss_curve_: list[float] | None = None
         self.best_validation_score_: float | None = None
@@ -213,6 +215,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _scorer_of(self, scorer: Any) -> Any:
         """A scorer as it is called with validation samples."""
         return scorer
+
+    def _told(self, loss: float, share: float) -> float:
+        """An epoch's loss on the scale of `tol`; share is of steps to the samples' weights."""
+        return loss
 
     def _batch(self, rows: int) -> int:
         return min(AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size), rows)

@@ -14,10 +14,10 @@ from sklearn.metrics import accuracy_score, make_scorer, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gdcore.estimators.inherited import there_if
 from gdcore.losses import Loss
 
 
@@ -26,21 +26,19 @@ def as_column(y: np.ndarray) -> np.ndarray:
     return np.asarray(column_or_1d(y, warn=True)) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
-def _tells_probabilities(estimator: Any) -> bool:
+def _tells_probabilities(estimator: Any) -> None:
     if not estimator._probable:
         raise AttributeError(
             f"predict_proba is not there with loss={estimator.loss!r}, which does not speak of "
             "probabilities: use decision_function"
         )
-    return True
 
 
-def _tells_margins(estimator: Any) -> bool:
+def _tells_margins(estimator: Any) -> None:
     if estimator._probable:
         raise AttributeError(
             f"decision_function is not there with loss={estimator.loss!r}: use predict_proba"
         )
-    return True
 
 
 def _of_one_kind(classes: Any, what: str) -> None:
@@ -189,7 +187,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         check_is_fitted(self)
         return self._answers(self._outputs(X))
 
-    @available_if(_tells_probabilities)
+    @there_if(_tells_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, in the order of `classes_`.
 
@@ -212,7 +210,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         out = self._outputs(X)
         return np.hstack([1 - out, out]) if self.n_outputs_ == 1 else out
 
-    @available_if(_tells_margins)
+    @there_if(_tells_margins)
     def decision_function(self, X: Any) -> np.ndarray:
         """What the network puts out, where that is no probability: the greatest, or above 0, wins.
 
@@ -237,7 +235,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
             out = out - self._threshold
         return np.asarray(out.ravel() if self.n_outputs_ == 1 else out)
 
-    @available_if(_tells_probabilities)
+    @there_if(_tells_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the probabilities of the classes.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 
 from gdcore.estimators.base import settings
+from gdcore.estimators.inherited import there_if
 from gdcore.estimators.kinds import Classifies, Regresses
 from gdcore.estimators.multilayer import Multilayer, steps_through_samples
 from gdcore.estimators.objective import (
@@ -184,7 +184,7 @@ class MLPClassifier(Classifies, Multilayer):
     def _loss(self) -> Loss:
         return classification_loss(self.loss, self._kind)
 
-    @available_if(steps_through_samples)
+    @there_if(steps_through_samples)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """One epoch over these samples, from where training stands.
 
@@ -300,6 +300,7 @@ class MLPRegressor(Regresses, Multilayer):
     Notes
     -----
     Of several outputs the loss is the sum; scikit-learn tells their mean, and makes the sum small.
+    `tol` is of the mean, so that training ends where scikit-learn's does.
 
     Examples
     --------
@@ -352,7 +353,7 @@ class MLPRegressor(Regresses, Multilayer):
     def _loss(self) -> Loss:
         return regression_loss(self.loss)
 
-    @available_if(steps_through_samples)
+    @there_if(steps_through_samples)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One epoch over these samples, from where training stands.
 

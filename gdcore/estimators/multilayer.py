@@ -14,8 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 from gdcore.errors import NonFiniteError
 from gdcore.estimators.base import Estimator, random_of, seed_of
 from gdcore.estimators.checks import PERCEPTRON, check_settings, per_layer
-from gdcore.estimators.objective import Objective
-from gdcore.estimators.perceptron import Hidden, HiddenLayers, Perceptron, draw
+from gdcore.estimators.inherited import check_overrides
+from gdcore.estimators.objective import Objective, outputs_summed
+from gdcore.estimators.perceptron import Hidden, HiddenLayers, Perceptron, draw, first_numbers
 from gdcore.estimators.solvers import EpochRate, optimizer_of
 from gdcore.estimators.training import NOT_FINITE, Samples
 from gdcore.layers.base import Parameter
@@ -23,13 +24,13 @@ from gdcore.losses import Loss
 from gdcore.training.lbfgs import lbfgs
 
 
-def steps_through_samples(estimator: Any) -> bool:
-    """Whether there is a `partial_fit`."""
+def steps_through_samples(estimator: Any) -> None:
+    """Raises AttributeError if there is no `partial_fit`."""
     if estimator.solver == "lbfgs":
         raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+            "partial_fit is not there with solver='lbfgs', which takes all samples at once: use "
+            "solver='adam' or 'sgd'"
         )
-    return True
 
 
 class Multilayer(Estimator):
@@ -38,6 +39,8 @@ class Multilayer(Estimator):
     _model: Perceptron
     _loss: Callable[[], Loss]
     _settle: Callable[[np.ndarray], None]  # outputs and their activation
+    _random_state: np.random.RandomState  # of the last fit
+    _logistic: bool  # whether the layer that `_init_coef` draws is
 
     def _layers(self) -> list[Hidden]:
         sizes = self.hidden_layer_sizes
@@ -69,6 +72,7 @@ class Multilayer(Estimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, val: tuple[Any, ...], once: bool) -> Any:
         check_settings(self, PERCEPTRON)
+        check_overrides(type(self))
         hidden = self._layers()
         self._check(hidden, val)
         if once and self.early_stopping:
@@ -106,15 +110,29 @@ class Multilayer(Estimator):
         """A network that has learned nothing yet."""
         self._begin_curves()
         self.n_layers_ = len(units)
+        self._random_state = random
         logistic = [h.activation == "logistic" for h in hidden]
-        drawn = [
-            draw(random, shape, like)
-            for shape, like in zip(
-                pairwise(units), [*logistic, *(logistic[-1:] or [False])], strict=True
-            )
-        ]
-        self.coefs_ = [k.astype(dtype) for k, _ in drawn]
-        self.intercepts_ = [b.astype(dtype) for _, b in drawn]
+        drawn = []
+        for shape, like in zip(
+            pairwise(units), [*logistic, *(logistic[-1:] or [False])], strict=True
+        ):
+            self._logistic = like
+            drawn.append(first_numbers(self._init_coef(*shape, dtype), shape, dtype))
+        self.coefs_ = [kernel for kernel, _ in drawn]
+        self.intercepts_ = [bias for _, bias in drawn]
+
+    def _init_coef(self, fan_in: int, fan_out: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        """First numbers of a layer, kernel and bias; a subclass may give others, as scikit-learn's may."""
+        return draw(self._random_state, (fan_in, fan_out), self._logistic)
+
+    def _told(self, loss: float, share: float) -> float:
+        # scikit-learn makes the sum over outputs small, and tells their mean and the penalty
+        outputs = outputs_summed(self._loss(), int(self.n_outputs_))
+        if outputs == 1:
+            return loss
+        squares = sum(float(np.vdot(kernel, kernel)) for kernel in self.coefs_)
+        penalty = 0.5 * float(self.alpha) * squares * share
+        return (loss - penalty) / outputs + penalty
 
     def _compile(
         self,
@@ -170,6 +188,7 @@ class Multilayer(Estimator):
                 max_iter=self.max_iter,
                 max_fun=self.max_fun,
                 tol=self.tol,
+                relative=False,
                 sample_weight=weights,
                 callback=say,
             )

@@ -170,3 +170,8 @@ def regression_loss(spec: Any) -> Loss:
     if isinstance(spec, str) and spec == "poisson":
         return HalfPoissonDeviance()
     return losses.get(spec)
+
+
+def outputs_summed(loss: Loss, outputs: int) -> int:
+    """How many outputs a loss adds up of which scikit-learn tells the mean."""
+    return outputs if isinstance(loss, HalfSquaredError) else 1

@@ -93,7 +93,9 @@ class HiddenLayers(Model):
         return tuple(found)
 
 
-def draw(random: np.random.RandomState, shape: tuple[int, int], logistic: bool) -> list[np.ndarray]:
+def draw(
+    random: np.random.RandomState, shape: tuple[int, int], logistic: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """First numbers of a layer, kernel and bias, as scikit-learn draws them.
 
     References
@@ -101,4 +103,28 @@ def draw(random: np.random.RandomState, shape: tuple[int, int], logistic: bool) 
     Glorot and Bengio 2010, Understanding the difficulty of training deep feedforward networks.
     """
     bound = np.sqrt((2.0 if logistic else 6.0) / (shape[0] + shape[1]))
-    return [random.uniform(-bound, bound, size) for size in (shape, shape[1])]
+    kernel, bias = (random.uniform(-bound, bound, size) for size in (shape, shape[1]))
+    return kernel, bias
+
+
+def first_numbers(given: Any, shape: tuple[int, int], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What `_init_coef` gave, checked, as the model's own.
+
+    Raises
+    ------
+    ValueError
+        If it is no kernel and bias of the layer's shape, or not finite.
+    """
+    try:
+        kernel, bias = (np.array(a, dtype=dtype) for a in given)
+    except (TypeError, ValueError):
+        kernel = bias = np.empty(())
+    if kernel.shape != shape or bias.shape != shape[1:]:
+        got = f"{kernel.shape} and {bias.shape}" if kernel.shape else type(given).__name__
+        raise ValueError(
+            f"_init_coef returned {got}, expected a kernel and a bias, arrays of the shapes {shape} "
+            f"and {shape[1:]}"
+        )
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        raise ValueError("_init_coef returned numbers that are not finite: expected finite ones")
+    return kernel, bias

@@ -57,12 +57,21 @@ class Epochs(Callback):
         The score on the validation set, if there is one.
     once : bool
         Whether this is `partial_fit`: one epoch, after which nothing is decided.
+    share : float
+        An epoch's steps over the sum of the samples' weights: a penalty that a step divides by its
+        batch's weights comes to this share of it in the epoch's mean.
     """
 
     def __init__(
-        self, estimator: Any, rows: int, score: Callable[[], float] | None, once: bool
+        self,
+        estimator: Any,
+        rows: int,
+        score: Callable[[], float] | None,
+        once: bool,
+        share: float,
     ) -> None:
         self.estimator, self.rows, self.score, self.once = estimator, rows, score, once
+        self.share = share
         self.best: Any = estimator._best_state
         self.ended = False
 
@@ -79,8 +88,10 @@ class Epochs(Callback):
                 est.validation_loss_curve_.append(logs["val_loss"])
             self.validated(self.score())
         if not est.early_stopping:
-            worse = est.loss_ > est.best_loss_ - est.tol
+            told = est._told(est.loss_, self.share)
+            worse = told > est._best_told - est.tol
             est._no_improvement_count = est._no_improvement_count + 1 if worse else 0
+            est._best_told = min(est._best_told, told)
             est.best_loss_ = min(est.best_loss_, est.loss_)
         self.decide()
 
@@ -139,7 +150,9 @@ def run(
         If the numbers stopped being finite; with early stopping, the best weights so far are taken
         instead.
     """
-    epochs = Epochs(estimator, training.rows, score, once)
+    amount = training.rows if training.weights is None else float(training.weights.sum())
+    share = -(-training.rows // batch) / amount
+    epochs = Epochs(estimator, training.rows, score, once, share)
     own: Sequence[Callback] = estimator.callbacks or ()
     try:
         model.fit(

@@ -126,7 +126,7 @@ def unary(
     ------
     TypeError
         If x does not hold numbers{wrong}.{reference_section}
-    {_example(name, "x", [0.5, 1.0, 2.0] if low > 0 else [-0.5, 0.5, 2.0], reference, defaults)}
+    {_example(name, "x", _row(low, high), reference, defaults)}
     """
     keywords = [Parameter(k, Parameter.KEYWORD_ONLY, default=v) for k, v in defaults.items()]
     return _public(function, name, [Parameter("x", Parameter.POSITIONAL_OR_KEYWORD), *keywords])
@@ -189,6 +189,13 @@ def binary(
     {_example(name, "x, 0.5", [0.5, 1.0, 2.0], lambda x: reference(x, np.full(3, 0.5)), {})}
     """
     return _public(function, name, [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD) for n in "ab"])
+
+
+def _row(low: float, high: float) -> list[float]:
+    """Three inputs for the example of an op that is there from low to high."""
+    row = [0.5, 1.0, 2.0] if low > 0 else [-0.5, 0.5, 2.0]
+    inside = low <= row[0] and row[-1] <= high
+    return row if inside else [float(v) for v in np.linspace(low, high, 3).round(2)]
 
 
 def _example(

@@ -114,28 +114,26 @@ def _dropout(n: Node) -> Value:
     return Dropout(rate).forward(n.value(0))
 
 
-def _sinh(x: Value) -> Value:
-    return (ops.expm1(x) - ops.expm1(-x)) * 0.5
-
-
-def _cosh(x: Value) -> Value:
-    return (ops.exp(x) + ops.exp(-x)) * 0.5
-
-
 def _identity(n: Node) -> Item:
     return n.item(0)
 
 
 ELEMENTWISE: dict[str, Row] = {
     "Abs": _unary(ops.abs),
+    "Acos": _unary(ops.arccos),
+    "Acosh": _unary(ops.arccosh),
     "Add": _binary(ops.add),
     "And": _binary(ops.mul),
+    "Asin": _unary(ops.arcsin),
+    "Asinh": _unary(ops.arcsinh),
+    "Atan": _unary(ops.arctan),
+    "Atanh": _unary(ops.arctanh),
     "Cast": _cast,
     "Ceil": _unary(lambda x: -ops.floor(-x)),
     "Celu": _celu,
     "Clip": _clip,
     "Cos": _unary(ops.cos),
-    "Cosh": _unary(_cosh),
+    "Cosh": _unary(ops.cosh),
     "Div": _div,
     "Dropout": _dropout,
     "Elu": lambda n: ops.elu(n.value(0), alpha=n.attr("alpha", 1.0)),
@@ -171,14 +169,14 @@ ELEMENTWISE: dict[str, Row] = {
     "Sigmoid": _unary(ops.sigmoid),
     "Sign": _unary(ops.sign),
     "Sin": _unary(ops.sin),
-    "Sinh": _unary(_sinh),
+    "Sinh": _unary(ops.sinh),
     "Softplus": _unary(ops.softplus),
     "Softsign": _unary(ops.softsign),
     "Sqrt": _unary(ops.sqrt),
     "Sub": _binary(ops.sub),
     "Sum": _folded(ops.add),
     "Swish": _swish,
-    "Tan": _unary(lambda x: ops.sin(x) / ops.cos(x)),
+    "Tan": _unary(ops.tan),
     "Tanh": _unary(ops.tanh),
     "ThresholdedRelu": _thresholded,
     "Where": lambda n: ops.where(*n.values()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +22,15 @@ SAME = {
     "reciprocal": "Reciprocal",
     "cos": "Cos",
     "sin": "Sin",
+    "tan": "Tan",
+    "arcsin": "Asin",
+    "arccos": "Acos",
+    "arctan": "Atan",
+    "sinh": "Sinh",
+    "cosh": "Cosh",
+    "arcsinh": "Asinh",
+    "arccosh": "Acosh",
+    "arctanh": "Atanh",
     "floor": "Floor",
     "round": "Round",
     "erf": "Erf",
@@ -83,6 +93,20 @@ def _log1p(w: Writer, v: Value, xs: Sequence[str]) -> str:
     return w.node("Where", big, w.node("Log", u), near)
 
 
+def _arctan2(w: Writer, v: Value, xs: Sequence[str]) -> str:
+    """atan(y / x), half a turn on where x < 0, and ±π/2 or ±0 where x is 0."""
+    y, x = xs
+    zero, pi = w.number(0.0), w.number(math.pi)
+    up = w.node("Less", y, zero)
+    turn = w.node("Where", up, w.number(-math.pi), pi)
+    steep = w.node("Mul", w.node("Sign", y), w.number(0.5 * math.pi))
+    at_zero = w.node("Equal", x, zero)
+    right = w.node("Atan", w.node("Div", y, w.node("Where", at_zero, w.number(1.0), x)))
+    left = w.node("Add", right, turn)
+    angle = w.node("Where", w.node("Less", x, zero), left, right)
+    return w.node("Where", at_zero, steep, angle)
+
+
 def _silu(w: Writer, v: Value, xs: Sequence[str]) -> str:
     return w.node("Mul", xs[0], w.node("Sigmoid", xs[0]))
 
@@ -102,6 +126,7 @@ ELEMENTWISE: dict[str, Row] = {
     "not_equal": _not_equal,
     "where": _where,
     "square": _square,
+    "arctan2": _arctan2,
     "expm1": _expm1,
     "log1p": _log1p,
     "silu": _silu,

@@ -16,6 +16,7 @@ from gdcore import schedules
 from gdcore.errors import unknown
 from gdcore.lazy import Table, lazy_names
 from gdcore.names import ABSENT_OPTIMIZERS, canonical
+from gdcore.optimizers import groups
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def from_config(config: Mapping[str, Any]) -> Optimizer:
     lr = settings.get("lr")
     if isinstance(lr, Mapping):
         settings["lr"] = schedules.from_config(lr["schedule"])
+    if "groups" in settings:
+        settings["groups"] = groups.from_config(settings["groups"])
     cls = OPTIMIZERS.get(str(config.get("name")))
     if cls is None:
         raise unknown("optimizer", config.get("name"), OPTIMIZERS)

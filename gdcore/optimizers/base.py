@@ -11,6 +11,7 @@ import numpy as np
 from gdcore import schedules
 from gdcore.errors import did_you_mean
 from gdcore.graph.ir import Value
+from gdcore.optimizers import groups as grouping
 from gdcore.signatures import Constructed, own_name
 
 Numbers = dict[str, np.ndarray]
@@ -44,19 +45,25 @@ class Optimizer(metaclass=Constructed):
     weight_decay : float
         Decoupled decay: each step takes lr · weight_decay · p from each parameter p.
     no_decay : {None, "biases_and_norms"}
-        Which parameters the decay leaves alone.
+        Which parameters the decay leaves alone, those of groups included.
     clip_value : float, optional
         Gradients are cut to ± this.
     clip_norm : float, optional
         Gradients are scaled so that the norm of all of them together is at most this.
     groups : sequence of dict, optional
         Settings for some parameters: ``{"match": "head.*", "lr": 1e-4, "weight_decay": 0.0}``; the
-        first pattern that fits a parameter's name counts.
+        first pattern that fits a parameter's name counts, and what it leaves out is the optimizer's.
+        An lr that is a number follows the optimizer's schedule: where that is at half of its
+        `base_rate`, the group has half of its number. An lr that is a schedule of the step is
+        followed for itself; ``gd.schedules.Constant(1e-4)`` stands still.
 
     Raises
     ------
     ValueError
-        If a setting is out of range, or a group has other keys.
+        If a setting is out of range, or a group has other keys. A pattern that fits no parameter is
+        refused when the model is trained for the first time.
+    TypeError
+        If a learning rate is neither a number nor a schedule.
     AttributeError
         When an attribute is set that the optimizer does not have, or one that a planned step
         holds: all but `lr`.
@@ -95,6 +102,7 @@ class Optimizer(metaclass=Constructed):
     slots: ClassVar[tuple[str, ...]] = ()
     squares: ClassVar[bool] = True  # whether a gradient whose square overflows is refused
 
+    parts: ClassVar[tuple[grouping.Group, ...]] = ()  # `groups`, read and checked
     changes: ClassVar[int] = (
         0  # how often a setting was set: what was computed from them is stale then
     )
@@ -105,9 +113,17 @@ class Optimizer(metaclass=Constructed):
     def __setattr__(self, name: str, value: Any) -> None:
         if self._stage:
             self._check_change(name)
-        object.__setattr__(self, name, value)
         if name == "lr":
-            self.schedule = schedules.get(value)
+            schedule = schedules.get(value)
+            for group in self.parts:
+                group.check_scale(schedule)
+            self.schedule = schedule
+        elif name == "groups":
+            parts = grouping.read(value)
+            for group in parts:
+                group.check_scale(self.schedule)
+            object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, name, value)
         object.__setattr__(self, "changes", self.changes + 1)
 
     def _constructed(self) -> None:
@@ -169,13 +185,12 @@ class Optimizer(metaclass=Constructed):
                 else:
                     continue
                 raise ValueError(f"{type(self).__name__} {f.name}={value!r}: expected {expected}")
-        for group in self.groups:
-            wrong = set(group) - {"match", "lr", "weight_decay"}
-            if wrong or "match" not in group:
-                raise ValueError(
-                    f"optimizer group {dict(group)}: "
-                    "expected 'match' and any of 'lr', 'weight_decay'"
-                )
+
+    @property
+    def steady(self) -> bool:
+        """Whether the learning rates of a step stay what they are, whatever happens."""
+        own = [g.lr for g in self.parts if isinstance(g.lr, schedules.Schedule)]
+        return all(s.steady for s in (self.schedule, *own))
 
     def numbers(self, t: np.ndarray) -> Numbers:
         """What `update` needs beside the learning rate, for many steps at once.
@@ -262,5 +277,5 @@ class Optimizer(metaclass=Constructed):
         out = {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}
         if isinstance(self.lr, schedules.Schedule):
             out["lr"] = {"schedule": schedules.to_config(self.lr)}
-        out["groups"] = [dict(g) for g in self.groups]
+        out["groups"] = grouping.to_config(self.parts)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in out.items()}

@@ -41,6 +41,23 @@ class Schedule:
 
     steady: ClassVar[bool] = False  # whether a step's rate stays what it is, whatever happens
 
+    @property
+    def base_rate(self) -> float | None:
+        """The rate of which the others are shares, as optimizer groups follow them.
+
+        Returns
+        -------
+        float or None
+            `lr`, or the peak of a `OneCycle`; None if a schedule of your own has no `lr`.
+
+        Examples
+        --------
+        >>> Constant(0.1).base_rate
+        0.1
+        """
+        rate = getattr(self, "lr", None)
+        return None if rate is None else float(rate)
+
     @overload
     def __call__(self, step: int) -> float: ...
     @overload

@@ -144,6 +144,10 @@ class OneCycle(Schedule):
         require(self, "div_factor", self.div_factor > 0, "positive")
         require(self, "final_div_factor", self.final_div_factor > 0, "positive")
 
+    @property
+    def base_rate(self) -> float:
+        return self.max_lr
+
     def at(self, t: Steps) -> Steps:
         first = self.max_lr / self.div_factor
         last = self.total_steps - 1.0
@@ -199,6 +203,11 @@ class Warmup(Schedule):
                 f"{type(self.schedule).__name__}: pass for example Cosine(0.1, 1000)"
             )
         require(self, "warmup_steps", self.warmup_steps >= 0, "0 or more steps")
+
+    @property
+    def base_rate(self) -> float | None:
+        assert isinstance(self.schedule, Schedule)
+        return self.schedule.base_rate
 
     def at(self, t: Steps) -> Steps:
         assert isinstance(self.schedule, Schedule)

@@ -12,6 +12,7 @@ from gdcore.data.dataset import Data
 from gdcore.engine.engine import Engine
 from gdcore.training.predict import check_batch_size
 from gdcore.training.prepare import prepare
+from gdcore.training.targets import training_rows
 
 
 def check_fit(

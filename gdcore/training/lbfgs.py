@@ -26,6 +26,15 @@ from gdcore.training.sweep import Tally, sweep
 
 STRETCH = 2048  # rows of one evaluation of the plan: more do not make it faster
 STILL = 1e7 * float(np.finfo(np.float64).eps)  # SciPy's own
+ABNORMAL = 2  # SciPy's status where no step along the gradient lowered the loss
+CALLED = "the callback ended it"
+FLAT = "the gradient is as small as tol says"
+STANDS = "an iteration lowered the loss by no more than the share ftol"
+LOST = "what is left to gain is lost in the rounding of the loss"
+STUCK = (
+    "no step along the gradient lowered the loss: it has a kink there, or is rounded too coarsely "
+    "(dtype='float64' rounds less)"
+)
 
 
 @dataclass
@@ -39,7 +48,8 @@ class LBFGSResult:
     iterations, evaluations : int
         Line searches, and computations of loss and gradient.
     converged : bool
-        Whether the largest element of the gradient is at most `tol`, or the loss stands still.
+        Whether the gradient is as small as `tol` says, the loss stands still, or what is left to
+        gain is lost in rounding.
     message : str
         Why it ended.
     losses : list of float
@@ -63,6 +73,7 @@ def lbfgs(
     max_fun: int = 15000,
     tol: float = 1e-4,
     ftol: float = STILL,
+    relative: bool = True,
     memory: int = 10,
     sample_weight: Any = None,
     class_weight: Any = None,
@@ -83,9 +94,13 @@ def lbfgs(
     max_iter, max_fun : int
         Iterations, and computations of loss and gradient, at most.
     tol : float
-        Of the largest element of the gradient.
+        Training ends where the largest element of the gradient is at most tol · √|loss|: a step
+        along the gradient gains a share of about tol² of the loss there.
     ftol : float
-        The loss stands still where an iteration lowers it by less than this share of it.
+        The loss stands still where an iteration lowers it by at most this share of it.
+    relative : bool
+        False takes SciPy's rules, which are scikit-learn's: `tol` is the largest element itself, and
+        a loss below 1 counts as 1 for `ftol`, so that neither fits targets that are small numbers.
     memory : int
         Pairs of steps and gradients that are remembered.
     callback : function of (iteration, loss), optional
@@ -129,35 +144,53 @@ def lbfgs(
     data = prepare(engine, x, y, sample_weight, class_weight, held_out=0.0)
     _deterministic(engine)
     losses: list[float] = []
+    reason = ""
+
+    def flat(loss: float, gradient: np.ndarray) -> bool:
+        return bool(np.abs(gradient).max(initial=0.0) <= tol * abs(loss) ** 0.5)
 
     def after(intermediate_result: Any) -> None:
-        losses.append(float(intermediate_result.fun))
-        if callback is not None and callback(len(losses), losses[-1]):
+        nonlocal reason
+        before, loss = losses[-1] if losses else first, float(intermediate_result.fun)
+        losses.append(loss)
+        if callback is not None and callback(len(losses), loss):
+            reason = CALLED
+        elif relative and flat(*task(intermediate_result.x)):
+            reason = FLAT
+        elif relative and before - loss <= ftol * max(abs(before), abs(loss)):
+            reason = STANDS
+        if reason:
             raise StopIteration
 
     with engine.training():
         task = _Task(engine, data)
         engine.columns = data.columns
+        start = task.read()
+        first, gradient = task(start)
+        if relative and flat(first, gradient):
+            return LBFGSResult(first, 0, 1, True, FLAT)
         try:
             found = minimize(
                 task,
-                task.read(),
+                start,
                 method="L-BFGS-B",
                 jac=True,
                 callback=after,
                 options={
                     "maxiter": max_iter,
                     "maxfun": max_fun,
-                    "gtol": tol,
-                    "ftol": ftol,
+                    "gtol": 0.0 if relative else tol,  # `after` has the rules that are relative
+                    "ftol": 0.0 if relative else ftol,
                     "maxcor": memory,
                 },
             )
+            if found.status == ABNORMAL:
+                reason = LOST if task.lost_in_rounding() else STUCK
         finally:
             task.write(task.best)
-    return LBFGSResult(
-        task.lowest, int(found.nit), int(found.nfev), found.status == 0, str(found.message), losses
-    )
+    converged = reason in (FLAT, STANDS, LOST) or found.status == 0
+    message = reason or str(found.message)
+    return LBFGSResult(task.lowest, len(losses), int(found.nfev), converged, message, losses)
 
 
 def _deterministic(engine: Engine) -> None:
@@ -185,6 +218,7 @@ class _Task:
         self.memory = engine.parameters(data.inputs)
         self.lowest = np.inf
         self.best = self.read()
+        self.last: tuple[np.ndarray, float, np.ndarray] | None = None
         self.parts: Sequence[slice] = [
             slice(at, min(at + STRETCH, data.rows)) for at in range(0, data.rows, STRETCH)
         ]
@@ -204,6 +238,12 @@ class _Task:
             at += p.size
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        if self.last is None or not np.array_equal(self.last[0], vector):
+            self.last = (vector.copy(), *self.computed(vector))
+        return self.last[1], self.last[2].copy()
+
+    def computed(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        """Loss and gradient at a vector, which is best if there was none lower."""
         self.write(vector)
         loss, gradient = 0.0, np.zeros(len(vector))
         for part in self.parts:
@@ -225,3 +265,23 @@ class _Task:
         if loss < self.lowest:
             self.lowest, self.best = loss, vector.copy()
         return loss, gradient
+
+    def lost_in_rounding(self) -> bool:
+        """Whether the best step along the gradient gains less than the weights' last bits change.
+
+        The gain is that of a parabola: the slope at the best weights, and the curvature between them
+        and others at the square root of the rounding's distance. At a kink the gain is as large as
+        that distance, which is no rounding.
+        """
+        at, loss = self.best, self.lowest
+        _, gradient = self(at)
+        eps = float(np.finfo(self.memory.dtype).eps)
+        signs = np.random.default_rng(0).choice([-eps, eps], (4, len(at)))
+        noise = max(abs(self(at * (1.0 + s))[0] - loss) for s in signs)
+        slope = float(gradient @ gradient)
+        if not slope:
+            return True
+        length = eps**0.5 * float(np.abs(at).max() / np.abs(gradient).max())
+        _, ahead = self(at - length * gradient)
+        curvature = float(gradient @ (gradient - ahead)) / length
+        return bool(curvature > 0 and slope**2 / (2.0 * curvature) <= noise)

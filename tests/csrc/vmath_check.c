@@ -68,7 +68,9 @@ typedef void block_fn(const real *x, real *y);
 		for (int i = 0; i < BLOCK; i += VL) v_store(y + i, v_##f(v_load(x + i)));\
 	}
 BLOCK_OF(exp) BLOCK_OF(expm1) BLOCK_OF(log) BLOCK_OF(log1p) BLOCK_OF(tanh)
-BLOCK_OF(sigmoid) BLOCK_OF(erf) BLOCK_OF(sin) BLOCK_OF(cos)
+BLOCK_OF(sigmoid) BLOCK_OF(erf) BLOCK_OF(sin) BLOCK_OF(cos) BLOCK_OF(tan) BLOCK_OF(arcsin)
+BLOCK_OF(arccos) BLOCK_OF(arctan) BLOCK_OF(sinh) BLOCK_OF(cosh) BLOCK_OF(arcsinh)
+BLOCK_OF(arccosh) BLOCK_OF(arctanh)
 
 static wide ref_exp(wide x) { return W(exp)(x); }
 static wide ref_expm1(wide x) { return W(expm1)(x); }
@@ -78,6 +80,15 @@ static wide ref_tanh(wide x) { return W(tanh)(x); }
 static wide ref_erf(wide x) { return W(erf)(x); }
 static wide ref_sin(wide x) { return W(sin)(x); }
 static wide ref_cos(wide x) { return W(cos)(x); }
+static wide ref_tan(wide x) { return W(tan)(x); }
+static wide ref_arcsin(wide x) { return W(asin)(x); }
+static wide ref_arccos(wide x) { return W(acos)(x); }
+static wide ref_arctan(wide x) { return W(atan)(x); }
+static wide ref_sinh(wide x) { return W(sinh)(x); }
+static wide ref_cosh(wide x) { return W(cosh)(x); }
+static wide ref_arcsinh(wide x) { return W(asinh)(x); }
+static wide ref_arccosh(wide x) { return W(acosh)(x); }
+static wide ref_arctanh(wide x) { return W(atanh)(x); }
 static wide ref_sigmoid(wide x)
 {
 	wide z = W(exp)(-W(fabs)(x));
@@ -90,9 +101,10 @@ static const struct function {
 	wide (*ref)(wide);
 	double bound[2]; /* ulp, float and double */
 	double lo, hi;   /* where the function lives; half of the random doubles */
-	double far;      /* beyond: any value in [-1, 1] will do (0: no such place) */
+	double far;      /* beyond: any value in [-most, most] will do (0: no such place) */
+	double most;
 } functions[] = {
-#define ENTRY(f, b32, b64, lo, hi, far) {#f, block_##f, ref_##f, {b32, b64}, lo, hi, far}
+#define ENTRY(f, b32, b64, lo, hi, far) {#f, block_##f, ref_##f, {b32, b64}, lo, hi, far, 1}
     ENTRY(exp, 2, 2, -750, 715, 0),
     ENTRY(expm1, 2, 3, -50, 50, 0),
     ENTRY(log, 2, 2, 0, 4, 0),
@@ -102,6 +114,15 @@ static const struct function {
     ENTRY(erf, 2, 3, -6.5, 6.5, 0),
     ENTRY(sin, 2, 2, -1e4, 1e4, 1e4),
     ENTRY(cos, 2, 2, -1e4, 1e4, 1e4),
+    ENTRY(arcsin, 4, 4, -1, 1, 0),
+    ENTRY(arccos, 4, 4, -1, 1, 0),
+    ENTRY(arctan, 3, 3, -10, 10, 0),
+    ENTRY(sinh, 4, 4, -715, 715, 0),
+    ENTRY(cosh, 3, 3, -715, 715, 0),
+    ENTRY(arcsinh, 4, 4, -10, 10, 0),
+    ENTRY(arccosh, 4, 4, 1, 10, 0),
+    ENTRY(arctanh, 4, 4, -1, 1, 0),
+    {"tan", block_tan, ref_tan, {4, 4}, -1e4, 1e4, 1e4, INFINITY},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -142,7 +163,7 @@ static void compare(const struct function *f, const real *x, const real *y, int 
 {
 	for (int i = 0; i < n; i++) {
 		if (f->far && !(fabs((double)x[i]) <= f->far) && isfinite(x[i])) {
-			CHECK(y[i] >= -1 && y[i] <= 1, "%s(%g) = %g", f->name, (double)x[i], (double)y[i]);
+			CHECK(y[i] >= -f->most && y[i] <= f->most, "%s(%g) = %g", f->name, (double)x[i], (double)y[i]);
 			continue;
 		}
 		double u = ulp_error(y[i], f->ref(x[i]));
@@ -235,57 +256,7 @@ static void check_flushed(const struct function *f)
 	}
 }
 
-/* ---- pow ---- */
-
-static __attribute__((noinline)) void block_pow(const real *a, const real *b, real *y)
-{
-	for (int i = 0; i < BLOCK; i += VL) v_store(y + i, v_pow(v_load(a + i), v_load(b + i)));
-}
-
-static void check_pow(int full)
-{
-	static real a[BLOCK], b[BLOCK], y[BLOCK];
-	struct worst w = {0, 0, 0};
-	real wb = 0;
-	const double log_max = (EMAX + 1) * 0.6931471805599453, log_min = -(EMAX + R_MANT) * 0.6931471805599453;
-	int blocks = full == 2 ? 10000 : full ? 1000 : 200;
-	int pairs = 4 * (SPECIALS + 1) * (SPECIALS + 1);
-	int pair_blocks = (pairs + BLOCK - 1) / BLOCK;
-	for (int i = 0; i < pair_blocks + blocks; i++) {
-		for (int k = 0; k < BLOCK; k++) {
-			if (i < pair_blocks) { /* every special with every other, all signs */
-				int j = (i * BLOCK + k) % pairs;
-				int p = j / 4 % (SPECIALS + 1), q = j / 4 / (SPECIALS + 1);
-				a[k] = (real)((p < SPECIALS ? special[p] : NAN) * (j & 1 ? -1 : 1));
-				b[k] = (real)((q < SPECIALS ? special[q] : NAN) * (j & 2 ? -1 : 1));
-			} else if (k % 4 == 0) { /* a anything, the result anything */
-				a[k] = (real)fabs((double)from_bits((rbits)rng()));
-				if (!isfinite(a[k]) || a[k] == 0) a[k] = 2;
-				b[k] = (real)(uniform(log_min, log_max) / log((double)a[k]));
-			} else if (k % 4 == 1) { /* a near 1, b large */
-				a[k] = (real)(1 + uniform(-1, 1) * exp(uniform(-14, -1)));
-				b[k] = (real)(uniform(log_min, log_max) / log((double)a[k]));
-			} else if (k % 4 == 2) {
-				a[k] = (real)uniform(0, 10);
-				b[k] = (real)uniform(-10, 10);
-			} else { /* negative to the integral */
-				a[k] = (real)uniform(-10, 0);
-				b[k] = (real)floor(uniform(-30, 30));
-			}
-		}
-		block_pow(a, b, y);
-		for (int k = 0; k < BLOCK; k++) {
-			double u = ulp_error(y[k], W(pow)(a[k], b[k]));
-			if (u > w.ulp) {
-				w = (struct worst){u, a[k], y[k]};
-				wb = b[k];
-			}
-		}
-	}
-	printf("  %-8s %6.3f ulp at %.9g, %.9g (bound 4)\n", "pow", w.ulp, (double)w.x, (double)wb);
-	CHECK(w.ulp <= 4, "pow(%.17g, %.17g) = %.17g, not %.17Lg", (double)w.x, (double)wb, (double)w.y,
-	      (long double)W(pow)(w.x, wb));
-}
+#include "vmath_pairs.h"
 
 /* ---- primitives ---- */
 
@@ -494,6 +465,7 @@ int main(int argc, char **argv)
 		else check_function(f, full), check_flushed(f);
 	}
 	if (strcmp(mode, "bench") && (!only || !strcmp(only, "pow"))) check_pow(full);
+	if (strcmp(mode, "bench") && (!only || !strcmp(only, "arctan2"))) check_arctan2(full);
 	if (failures) printf("%d checks failed\n", failures);
 	return failures != 0;
 }

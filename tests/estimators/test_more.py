@@ -112,7 +112,7 @@ def test_margins(numbers):
     np.testing.assert_array_equal(clf.predict(X), margin > 0)
     with pytest.raises(AttributeError) as error:
         clf.predict_proba(X)
-    assert "predict_proba is not there with loss='hinge'" in str(error.value.__cause__)
+    assert "predict_proba is not there with loss='hinge'" in str(error.value)
 
 
 def test_loss_of_ones_own(numbers):
@@ -123,6 +123,43 @@ def test_loss_of_ones_own(numbers):
     X, y = numbers
     net = MLPRegressor(quantile, **few(max_iter=200)).fit(X, y)
     assert 0.8 < (net.predict(X) > y).mean() < 0.99
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_partial_fit_says_why_it_is_not_there(kind):
+    net = kind(solver="lbfgs")
+    words = "partial_fit is not there with solver='lbfgs', which takes all samples at once: use"
+    assert not hasattr(net, "partial_fit")
+    with pytest.raises(AttributeError, match=words):
+        net.partial_fit([[0.0]], [1])
+    with pytest.raises(AttributeError, match=words):
+        kind.partial_fit(net, [[0.0]], [1])
+
+
+def test_what_a_subclass_overrides_in_vain_is_refused(numbers):
+    class Own(MLPRegressor):
+        def _backprop(self, *args):
+            raise AssertionError
+
+    with pytest.raises(TypeError, match="Own overrides _backprop of scikit-learn's MLPRegressor"):
+        Own().fit(*numbers)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((np.ones((3, 3)), np.ones(3)), "returned .3, 3. and .3,., expected a kernel and a bias"),
+        (np.ones(3), "returned ndarray, expected a kernel and a bias"),
+        (None, "returned NoneType, expected a kernel and a bias"),
+    ],
+)
+def test_first_weights_that_do_not_fit(given, words, numbers):
+    class Own(MLPRegressor):
+        def _init_coef(self, fan_in, fan_out, dtype):
+            return given
+
+    with pytest.raises(ValueError, match=words):
+        Own(hidden_layer_sizes=4).fit(*numbers)
 
 
 def test_class_weight(digits):

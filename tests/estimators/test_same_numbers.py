@@ -115,6 +115,35 @@ def test_several_outputs_take_the_same_path(numbers):
     np.testing.assert_allclose(a.loss_curve_, np.array(b.loss_curve_) * 3)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1e-4, 0.1])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_several_outputs_end_at_the_same_epoch(loss, alpha, numbers):
+    X, y = numbers
+    Y = np.abs(np.stack([y, y**2, -y] * 4, axis=1))
+    weights = np.random.RandomState(1).uniform(0, 3, len(X))
+    for data in ((X, Y), (X, Y, weights)):
+        a, b = both("MLPRegressor", data, loss=loss, alpha=alpha, max_iter=600, tol=2e-3)
+        assert a.n_iter_ == b.n_iter_ < 600
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
+def test_first_weights_of_a_subclass(kind, solver, digits):
+    """`_init_coef`, as people override scikit-learn's: with its random numbers, and by way of super()."""
+
+    def made(module):
+        class Own(getattr(module, kind)):
+            def _init_coef(self, fan_in, fan_out, dtype):
+                kernel, bias = super()._init_coef(fan_in, fan_out, dtype)
+                more = self._random_state.normal(0, 0.01, kernel.shape)
+                return (0.5 * kernel + more).astype(dtype), np.zeros_like(bias)
+
+        return Own(hidden_layer_sizes=(9, 5), max_iter=3, random_state=0, solver=solver)
+
+    a, b = (made(m).fit(*digits) for m in (ours, theirs))
+    assert_same(a, b, solver)
+
+
 def test_float32(digits):
     X, y = digits
     a, b = both("MLPClassifier", (X.astype(np.float32), y))

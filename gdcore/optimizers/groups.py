@@ -1,0 +1,168 @@
+"""Groups of parameters: which settings of the optimizer some of them have of their own."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gdcore import schedules
+from gdcore.errors import did_you_mean
+from gdcore.schedules import Constant, Schedule
+
+KEYS = ("match", "lr", "weight_decay")
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """One entry of an optimizer's `groups`, read and checked.
+
+    Parameters
+    ----------
+    match : str
+        Pattern of the names, as `fnmatch` reads it.
+    lr : float, Schedule or None
+        A number is scaled as the optimizer's schedule scales its rate; a schedule is followed for
+        itself; None is the optimizer's own rate.
+    weight_decay : float or None
+        None is the optimizer's own.
+    """
+
+    match: str
+    lr: float | Schedule | None = None
+    weight_decay: float | None = None
+
+    def fits(self, name: str) -> bool:
+        """Whether the pattern fits a parameter's name."""
+        return fnmatch.fnmatchcase(name, self.match)
+
+    def rates(self, steps: np.ndarray, own: Schedule) -> np.ndarray:
+        """Learning rates of steps, beside the optimizer's own schedule."""
+        if self.lr is None:
+            return own(steps)
+        if isinstance(self.lr, Schedule):
+            return self.lr(steps)
+        if isinstance(own, Constant):
+            return np.full(steps.shape, self.lr)
+        base = own.base_rate
+        assert base  # `check_scale` saw to it
+        return own(steps) * (self.lr / base)
+
+    def check_scale(self, own: Schedule) -> None:
+        """Raises ValueError if a schedule has no rate of which its others are shares."""
+        scaled = not (self.lr is None or isinstance(self.lr, Schedule))
+        if scaled and not isinstance(own, Constant) and not own.base_rate:
+            raise ValueError(
+                f"optimizer group {self.match!r}: lr={self.lr:g} follows the optimizer's schedule as a "
+                f"share of the schedule's base_rate, and {type(own).__name__} has "
+                f"{own.base_rate}: give the schedule a base_rate above 0, or the group a schedule "
+                f"such as gd.schedules.Constant({self.lr:g})"
+            )
+
+
+def read(groups: Any) -> tuple[Group, ...]:
+    """An optimizer's `groups`, checked.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an entry has other keys, or a setting is out of range.
+    """
+    if isinstance(groups, str | Mapping) or not isinstance(groups, Iterable):
+        raise TypeError(
+            f"optimizer groups={groups!r}: expected a list such as [{{'match': 'head.*', 'lr': 1e-4}}]"
+        )
+    return tuple(_read_one(g) for g in groups)
+
+
+def _read_one(given: Any) -> Group:
+    if not isinstance(given, Mapping) or set(given) - set(KEYS) or "match" not in given:
+        raise ValueError(
+            f"optimizer group {dict(given) if isinstance(given, Mapping) else given!r}: "
+            "expected 'match' and any of 'lr', 'weight_decay'"
+        )
+    where = f"optimizer group {dict(given)}"
+    match, lr, decay = (given.get(key) for key in KEYS)
+    if not isinstance(match, str):
+        raise TypeError(f"{where}: 'match' must be a pattern of names such as 'head.*'")
+    if isinstance(lr, Schedule):
+        if type(lr).update is not Schedule.update:
+            raise TypeError(
+                f"{where}: 'lr' must be a number or a schedule of the step; {type(lr).__name__}, "
+                "which depends on what happens in training, goes to the optimizer, and numbers of "
+                "groups follow it"
+            )
+    elif lr is not None:
+        try:
+            lr = schedules.get(lr)(0)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{where}: {error}") from None
+    number = isinstance(decay, int | float | np.number)
+    if decay is not None and not (number and 0 <= decay < np.inf):
+        raise ValueError(f"{where}: 'weight_decay' must be a number of at least 0")
+    return Group(match, lr, None if decay is None else float(decay))
+
+
+def group_of(groups: Sequence[Group], name: str) -> Group | None:
+    """The first group whose pattern fits a parameter's name."""
+    return next((g for g in groups if g.fits(name)), None)
+
+
+def check_fit(groups: Sequence[Group], spared: Mapping[str, bool]) -> None:
+    """Raises ValueError if a group does nothing: no parameter, or none of those it decays, is in it.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    spared : mapping of str to bool
+        Names of all parameters, and whether `no_decay` leaves them alone.
+    """
+    for group in groups:
+        fitting = [name for name in spared if group.fits(name)]
+        if spared and not fitting:
+            raise ValueError(
+                f"optimizer group 'match'={group.match!r} fits no parameter, expected a pattern of "
+                f"names such as {next(iter(spared))!r}{did_you_mean(group.match, spared)}"
+            )
+        if group.weight_decay and fitting and all(spared[name] for name in fitting):
+            raise ValueError(
+                f"optimizer group 'match'={group.match!r} has weight_decay={group.weight_decay:g} and "
+                "fits only biases and norms, which no_decay leaves alone: leave out one of the two"
+            )
+
+
+def held(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Settings like those of some groups, with rates that follow no other schedule."""
+    return [
+        {
+            "match": g.match,
+            "lr": Constant(g.lr) if isinstance(g.lr, float) else g.lr,
+            "weight_decay": g.weight_decay,
+        }
+        for g in groups
+    ]
+
+
+def to_config(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Groups for a file; `from_config` reads it."""
+    out = []
+    for g in groups:
+        lr = {"schedule": schedules.to_config(g.lr)} if isinstance(g.lr, Schedule) else g.lr
+        given = {"match": g.match, "lr": lr, "weight_decay": g.weight_decay}
+        out.append({k: v for k, v in given.items() if v is not None})
+    return out
+
+
+def from_config(groups: Any) -> Any:
+    """What `to_config` wrote, as an optimizer takes it; anything else as it is, to be refused."""
+    if not isinstance(groups, list):
+        return groups
+    return [
+        {**g, "lr": schedules.from_config(g["lr"]["schedule"])}
+        if isinstance(g, Mapping) and isinstance(g.get("lr"), Mapping) and "schedule" in g["lr"]
+        else g
+        for g in groups
+    ]
