@@ -209,7 +209,7 @@ def _mutate_onnx(rng, data, other):
         return mutate_bytes(rng, data, other)
     import onnx
 
-    from gdcore.onnx.load import NODES
+    from gdcore.onnx.nodes import NODES
     from gdcore.onnx.nodes_host import FOLDS
 
     words = [*TEXTS[:5], *TEXTS[6:9], "x", "y", "batch", "axis", "value", "shape", "axes", "mode",
