@@ -17,7 +17,7 @@ from gdcore.onnx.kinds import INT32, REALS, TRUTH, Kind, is_int, kind_of_array, 
 from gdcore.onnx.messages import one_line, opset_of, read_message, tensor
 from gdcore.onnx.nodes import REFUSALS, read_node
 from gdcore.onnx.reader import Reader, learned
-from gdcore.onnx.samples import apart
+from gdcore.onnx.samples import apart, batch_axis
 
 _KINDS = {1: REALS, 10: Kind("real", floats=10), 11: Kind("real", floats=11),
           16: Kind("real", floats=16), 6: whole(*INT32), 7: whole(*INT32), 9: TRUTH}  # fmt: skip
@@ -135,8 +135,6 @@ def _traced(
     leaves = [i.leaf(group) for i in inputs]
     for i, leaf in zip(inputs, leaves, strict=True):
         reader.put(i.name, i.in_file(leaf) if group else leaf, i.kind)
-    for at, node in enumerate(proto.graph.node):
-        read_node(reader, node, at)
     names = [o.name for o in proto.graph.output]
     chosen = names if wanted is None else wanted
     if not chosen or not set(chosen) <= set(names):
@@ -144,6 +142,9 @@ def _traced(
             f"outputs {', '.join(names)[:300] or 'none'}: expected at least one"
             + ("" if wanted is None else f", and {', '.join(map(str, wanted))} among them")
         )
+    nodes = list(enumerate(proto.graph.node))
+    for at, node in nodes if wanted is None else _needed(nodes, chosen):
+        read_node(reader, node, at)
     outputs = {n: _output(reader, n, group) for n in chosen}
     one = next(iter(outputs.values()))
     Model.__init__(model, leaves, outputs if len(outputs) > 1 else one, proto.graph.name or None)
@@ -155,6 +156,16 @@ def _traced(
         n: list(reader.kinds[n].names) for n in chosen if reader.kinds[n].names
     }
     return model
+
+
+def _needed(nodes: list[tuple[int, Any]], outputs: Sequence[str]) -> list[tuple[int, Any]]:
+    """The nodes that some of the outputs are made from, with their places."""
+    wanted, found = set(outputs), []
+    for at, node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            found.append((at, node))
+    return found[::-1]
 
 
 def _computes_doubles(
@@ -212,8 +223,10 @@ def _output(reader: Reader, name: str, group: bool) -> Value:
     if name not in reader.items:
         raise FileFormatError(f"output {name[:80]!r} is not computed by any node")
     value = reader.items[name]
-    if not isinstance(value, Value):
-        raise FileFormatError(f"output {name[:80]!r} does not depend on the inputs")
+    if not isinstance(value, Value) or batch_axis(value.shape) is None:
+        raise FileFormatError(
+            f"output {name[:80]!r} does not depend on the inputs: leave it out, with outputs="
+        )
     if is_int(value) and not reader.wide:
         raise FileFormatError(
             f"output {name[:80]!r} is whole numbers as they come in, and a model puts out floats, "

@@ -14,7 +14,7 @@ import numpy as np
 
 from gdcore import ops
 from gdcore.graph.ir import Value, size
-from gdcore.onnx.kinds import Kind, check_exact, whole
+from gdcore.onnx.kinds import REALS, Kind, check_exact, whole
 from gdcore.onnx.nodes_shapes import axis_of, picked
 from gdcore.onnx.reader import Node
 from gdcore.onnx.samples import MIXED
@@ -134,9 +134,10 @@ def _classifier(n: Node) -> list[Value]:
         raise ValueError(f"{count} classes: expected at least two, with coefficients for each")
     scores = _linear(n, count)
     best = n.like([scores], axis=1, keepdims=0)
+    best.kinds = [REALS]
     index = _best(ops.max)(best)
     label = _named(n, index, numbers, names)
-    n.makes = [*(n.makes or []), Kind("real")]
+    n.makes = [*(n.makes or []), REALS]
     return [label, _transform(n, scores)]
 
 
@@ -193,7 +194,7 @@ def _label_encoder(n: Node) -> Value:
         n.makes = [Kind("text", 0, len(table) - 1, names=tuple(table))]
         return place
     array = np.array(table, np.float32 if kinds[1] == "float" else np.int64)
-    n.makes = [Kind("real") if kinds[1] == "float" else whole(array.min(), array.max())]
+    n.makes = [REALS if kinds[1] == "float" else whole(array.min(), array.max())]
     if kinds[1] != "float":
         check_exact(n.makes, n.reader.limit)
     return lookup(place, array)

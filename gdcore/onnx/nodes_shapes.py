@@ -15,7 +15,7 @@ from gdcore.onnx.kinds import is_int, kind_of_array
 from gdcore.onnx.nodes_elementwise import Row
 from gdcore.onnx.nodes_host import room, shape_of
 from gdcore.onnx.reader import Node
-from gdcore.onnx.samples import MIXED, batch_axis, place_batch
+from gdcore.onnx.samples import MIXED, apart, batch_axis, place_batch, together
 
 MOST_PARTS = 1 << 12  # pieces that one node may cut a value into
 
@@ -37,6 +37,12 @@ def _reshape(n: Node) -> Value:
         same = [kept and not isinstance(d, Batch) and d == 0 for d in target]
         return ops.reshape(x, [x.shape[i] if same[i] else d for i, d in enumerate(target)])
     dims = [at_batch(x.shape[i], fixed) if kept and d == 0 else d for i, d in enumerate(target)]
+    try:
+        return ops.reshape(x, place_batch(x, dims, fixed))
+    except ValueError:
+        if not n.reader.together:
+            raise
+    x = together(apart(x))
     return ops.reshape(x, place_batch(x, dims, fixed))
 
 

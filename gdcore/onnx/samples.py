@@ -39,7 +39,7 @@ def check_apart(values: Iterable[Value], known: set[Value]) -> None:
         if v in known:
             continue
         known.add(v)
-        if _mixes(v):
+        if _mixes(v) or sum(isinstance(d, Batch) for d in v.shape) > 1:
             raise ValueError(MIXED)
         name = v.op.name
         if name == "when_training":  # statistics of a batch are taken in training alone
