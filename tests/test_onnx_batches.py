@@ -10,7 +10,6 @@ import gdcore as gd
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-# ruff: noqa: E501  (tables)
 
 from onnx import helper, numpy_helper  # noqa: E402
 
@@ -147,6 +146,22 @@ def test_a_file_that_keeps_them_apart_takes_any_number(name, load):
     want = np.concatenate(pairs)
     for rows in (1, 2, 5):
         close(model.predict(x[:rows]), want[:rows], 1e-6)
+
+
+def test_the_batch_may_end_elsewhere(load):
+    """A file for one sample that turns its batch away still puts out what it does for each."""
+    proto = fixed(1, (2, 4), ("Transpose", "x", "y", {"perm": [2, 0, 1]}))
+    x = f(3, 2, 4)
+    np.testing.assert_array_equal(load(proto).predict(x), x.transpose(0, 2, 1)[:, :, None])
+    proto = fixed(1, (1, 4), ("Transpose", "x", "y", {"perm": [1, 2, 0]}))
+    x = f(3, 1, 4)
+    np.testing.assert_array_equal(load(proto).predict(x), x.transpose(0, 2, 1))
+
+
+def test_a_product_of_vectors_over_the_batch_is_refused(load):
+    proto = fixed(3, (1,), ("Squeeze", "x,a", "v", {}), ("MatMul", "v,v", "y", {}), a=i(1))
+    with pytest.raises(ValueError, match="expected matrices"):
+        load(proto)
 
 
 def test_sizes_that_differ(load):

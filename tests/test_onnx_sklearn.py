@@ -227,7 +227,7 @@ def test_what_only_other_outputs_need_is_not_read(tmp_path):
     proto = linear()
     proto.graph.node.append(helper.make_node("TopK", ["label", "k"], ["a", "b"]))
     proto.graph.output.append(helper.make_tensor_value_info("b", T.INT64, None))
-    with pytest.raises(ValueError, match="takes 'k', which nothing before it makes|is a TopK"):
+    with pytest.raises(ValueError, match="is a TopK"):
         loaded(proto, tmp_path)
     assert loaded(proto, tmp_path, outputs=["probability"]).predict(fed(proto)).shape == (40, 3)
 

@@ -46,6 +46,8 @@ def _rank(x: Item | None) -> int:
 def _by_shape(n: Node) -> Node:
     """Operands that are broadcast: the samples come before all that any of them has."""
     rank = max(_rank(x) for x in n.inputs)
+    if n.kind == "MatMul" and min(_rank(x) for x in n.inputs) < 2:
+        raise ValueError("a product with a vector over the batch: expected matrices")
     found: list[Item | None] = []
     for x in n.inputs:
         if isinstance(x, Value) and batch_axis(x.shape) is not None:

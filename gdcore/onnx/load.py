@@ -232,6 +232,8 @@ def _output(reader: Reader, name: str, group: bool) -> Value:
             f"output {name[:80]!r} is whole numbers as they come in, and a model puts out floats, "
             f"which are exact up to {reader.limit}: leave it out, with outputs="
         )
-    if reader.together and (group or value.shape[:1] != (Batch(1),)):
-        return apart(value)
-    return value
+    if not reader.together or (value.shape[0] == Batch(1) and not group):
+        return value
+    y = apart(value)
+    alone = not group and y.shape[1] == 1  # the dimension of the batch, in which a sample is one
+    return ops.reshape(y, (y.shape[0], *y.shape[2:])) if alone else y
