@@ -210,6 +210,17 @@ def test_a_file_of_doubles_is_computed_in_doubles(load):
     np.testing.assert_array_equal(model.state_dict()["w"], w)
 
 
+def test_what_float32_does_not_hold_is_not_saved(tmp_path):
+    model = gd.Sequential([gd.Input(1), gd.Dense(1, kernel_initializer="ones")])
+    model.set_dtype("float64")
+    model.set_weights([np.array([[1e300]]), np.zeros(1)])
+    with pytest.raises(ValueError, match=r"gd.onnx.save: '0.kernel' holds 1e\+300, and the file"):
+        gd.onnx.save(model, tmp_path / "m.onnx")
+    x = gd.Input(1)
+    with pytest.raises(ValueError, match="a constant holds 1e"):
+        gd.onnx.save(gd.Model(x, x * 1e300), tmp_path / "m.onnx")
+
+
 def drops(mode, opset=20):
     return graph(
         T.FLOAT,

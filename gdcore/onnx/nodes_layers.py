@@ -90,7 +90,9 @@ class Window:
         return self.dilation[i] * (self.kernel[i] - 1) + 1
 
     def _pads(self, n: Node, rank: int) -> tuple[list[int], list[int]]:
-        auto = n.attr("auto_pad", b"NOTSET")
+        auto, pads = n.attr("auto_pad", b"NOTSET"), n.attr("pads", [0] * 2 * rank)
+        if auto != b"NOTSET" and any(pads):
+            raise ValueError(f"auto_pad {auto!r} and pads {pads[:8]}: expected one of them")
         if auto in (b"SAME_UPPER", b"SAME_LOWER"):
             before, after = [], []
             for i in range(rank):
@@ -102,7 +104,6 @@ class Window:
             return before, after
         if auto not in (b"NOTSET", b"VALID"):
             raise ValueError(f"auto_pad {auto!r}: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
-        pads = n.attr("pads", [0] * 2 * rank) if auto == b"NOTSET" else [0] * 2 * rank
         if len(pads) != 2 * rank or min(pads) < 0:
             raise ValueError(f"pads {pads[:8]}: expected {2 * rank} numbers from 0")
         return list(pads[:rank]), list(pads[rank:])

@@ -23,7 +23,8 @@ ROOM = 1 << 22  # elements of an array that is computed while a file is read
 MOST_ELEMENTS = 1 << 40  # of a value, for each sample
 _ABSENT: Any = object()
 # Attributes that change no numbers here: of random numbers, memory, indices that are not made.
-HINTS = ("seed", "consumed_inputs", "storage_order", "saturate", "stash_type")
+HINTS = ("seed", "consumed_inputs", "storage_order", "saturate", "round_mode",
+         "stash_type")  # fmt: skip
 
 
 @dataclass(eq=False)
