@@ -143,6 +143,9 @@ CASES = {
     "numbers to texts": choosing("LabelEncoder", T.STRING, TO_TEXT[4]),
     "texts to numbers": choosing("LabelEncoder", T.INT64, {"keys_strings": ["so", "else"], "values_int64s": [10, 20], "default_int64": 30}, TO_TEXT),
     "floats to floats": single("LabelEncoder", T.FLOAT, T.FLOAT, keys_floats=[0.0, 1.5], values_floats=[3.0, 4.0]),
+    "tensors of keys": single("LabelEncoder", T.INT64, T.FLOAT, 4, keys_tensor=numpy_helper.from_array(np.array([0, -1])),
+                              values_tensor=numpy_helper.from_array(np.array([0.25, 7.0], np.float32)),
+                              default_tensor=numpy_helper.from_array(np.array([-2.0], np.float32))),
     "the first encoder": graph([("", "ArgMax", "x", "a", {"axis": 1, "keepdims": 0}),
                                 (ML, "LabelEncoder", "a", "y", {"classes_strings": ["a", "b", "c", "d"]})], {"y": T.STRING}, ml=1),
 }  # fmt: skip
@@ -249,6 +252,10 @@ REFUSED = {
     "another transform": (lambda: linear("PROBIT"), "post_transform b'PROBIT': expected"),
     "labels beyond floats": (lambda: linear(classlabels_ints=[0, 1, 2**24 + 1]), "exact up to 16777216"),
     "texts that are added": (lambda: graph([TO_TEXT_OF, ("", "Add", "b,b", "y", {})], {"y": T.STRING}), "computes with texts"),
+    "a great many keys": (
+        lambda: single("LabelEncoder", T.INT64, T.INT64, keys_int64s=list(range(70000)), values_int64s=[0] * 70000),
+        "70000 classes or keys: expected at most 65536",
+    ),
     "keys twice": (lambda: single("LabelEncoder", T.INT64, T.INT64, keys_int64s=[1, 1], values_int64s=[1, 2]), "expected each key once"),
     "keys of another kind": (lambda: single("LabelEncoder", T.INT64, T.INT64, keys_strings=["a"], values_int64s=[1]), "for an input of another kind"),
 }  # fmt: skip

@@ -19,6 +19,8 @@ from gdcore.onnx.nodes_shapes import axis_of, picked
 from gdcore.onnx.reader import Node
 from gdcore.onnx.samples import MIXED
 
+MOST_NUMBERS = 1 << 16  # that a computed one is compared with
+
 
 def _best(function: Callable[..., Value]) -> Callable[[Node], Value]:
     """The number of the first, or last, of the best along an axis."""
@@ -41,9 +43,16 @@ def _best(function: Callable[..., Value]) -> Callable[[Node], Value]:
     return row
 
 
+def _each_of(x: Value, found: np.ndarray) -> Value:
+    """Which of some numbers each one is: (..., numbers)."""
+    if len(found) > MOST_NUMBERS:
+        raise ValueError(f"{len(found)} classes or keys: expected at most {MOST_NUMBERS}")
+    return ops.equal(ops.expand_dims(x, -1), found)
+
+
 def lookup(index: Value, table: np.ndarray) -> Value:
     """table[index], for indices that are computed."""
-    picks = ops.equal(ops.expand_dims(index, -1), np.arange(len(table)))
+    picks = _each_of(index, np.arange(len(table)))
     return ops.sum(ops.where(picks, table, 0.0), -1)
 
 
@@ -211,7 +220,7 @@ def _place(n: Node, keys: Any) -> Value:
     numbers = np.array(keys, np.float32 if isinstance(keys[0], float) else np.int64)
     if numbers.dtype.kind == "i" and max(-numbers.min(), numbers.max()) >= n.reader.limit:
         raise ValueError(f"keys beyond {n.reader.limit}, up to which they are exact")
-    same = ops.equal(ops.expand_dims(x, -1), numbers)
+    same = _each_of(x, numbers)
     return ops.min(ops.where(same, np.arange(len(keys)), float(len(keys))), -1)
 
 
@@ -221,7 +230,7 @@ def _one_hot(n: Node) -> Value:
         raise ValueError("expected cats_int64s, and zeros for what is none of them")
     if max(-min(cats), max(cats)) >= n.reader.limit:
         raise ValueError(f"categories beyond {n.reader.limit}, up to which they are exact")
-    return ops.equal(ops.expand_dims(n.value(0), -1), np.array(cats))
+    return _each_of(n.value(0), np.array(cats))
 
 
 # --- features ------------------------------------------------------------------------
