@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.io import FileFormatError
-from gdcore.onnx.library import OPSETS, require_onnx
+from gdcore.onnx.library import OPSET_KNOWN, require_onnx
 
 MOST_BYTES = 2**31 - 1  # of a protobuf message
 SPARE_MESSAGES = 200_000  # any file may have as many,
@@ -26,7 +26,8 @@ _TYPES = {
     1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "b1", 10: "f2", 11: "f8",
     12: "u4", 13: "u8",
 }  # fmt: skip
-_BFLOAT16 = 16
+_TEXT, _BFLOAT16 = 8, 16
+MOST_TEXT = 1 << 22  # characters of a constant of texts, the shorter filled up
 
 
 def read_message(path: str | os.PathLike[str]) -> Any:
@@ -64,16 +65,34 @@ def read_message(path: str | os.PathLike[str]) -> Any:
     return model
 
 
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line whatever names a file has."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text[:500])
+
+
 def opset_of(model: Any) -> int:
     """The version of the standard operators that a model was written for."""
-    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
-    if len(versions) != 1 or not OPSETS[0] <= versions[0] <= OPSETS[1]:
-        got = ", ".join(map(str, versions)) or "none"
+    versions = {o.version for o in model.opset_import if o.domain in ("", "ai.onnx")}
+    newest = max(OPSET_KNOWN, require_onnx().defs.onnx_opset_version())
+    if len(versions) != 1 or not 1 <= min(versions) <= newest:
+        got = ", ".join(map(str, sorted(versions))) or "none"
         raise FileFormatError(
-            f"opset {got}, expected {OPSETS[0]} to {OPSETS[1]}: "
+            f"opset {got}, expected one from 1 to {newest}: "
             "convert it with onnx.version_converter.convert_version"
         )
-    return int(versions[0])
+    return int(versions.pop())
+
+
+def check_known(kind: str, opset: int) -> None:
+    """Raises ValueError if a later opset has changed an operator since those that gdcore knows."""
+    if opset > OPSET_KNOWN:
+        since = require_onnx().defs.get_schema(kind, opset, "").since_version
+        if since > OPSET_KNOWN:
+            raise ValueError(
+                f"as opset {since} has it: expected one of up to {OPSET_KNOWN}; "
+                "convert the file with onnx.version_converter.convert_version"
+            )
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
@@ -145,6 +164,8 @@ def tensor(proto: Any) -> np.ndarray:
     if proto.HasField("segment") or len(shape) > 16 or any(d < 0 for d in shape):
         raise FileFormatError(f"has the shape {shape[:17]}: expected at most 16 sizes from 0")
     kind = proto.data_type
+    if kind == _TEXT:
+        return _texts(proto.string_data, shape)
     if kind not in _TYPES and kind != _BFLOAT16:
         raise FileFormatError(f"has the element type {kind}: expected numbers that gdcore knows")
     count = math.prod(shape)
@@ -162,6 +183,16 @@ def tensor(proto: Any) -> np.ndarray:
         return (flat.astype(np.uint32) << 16).view(np.float32).reshape(shape)
     native = flat.astype(stored.newbyteorder("="), copy=True)
     return native.reshape(shape)
+
+
+def _texts(found: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """A constant of texts."""
+    texts = [t.decode("utf-8", "replace") for t in found]
+    if len(texts) != math.prod(shape) or len(texts) * max(map(len, texts), default=0) > MOST_TEXT:
+        raise FileFormatError(
+            f"has {len(texts)} texts: expected {math.prod(shape)}, and short ones"
+        )
+    return np.array(texts, np.str_).reshape(shape)
 
 
 def _listed(proto: Any, kind: int, count: int, stored: np.dtype[Any]) -> np.ndarray:

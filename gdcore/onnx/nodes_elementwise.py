@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import INT, Value
+from gdcore.graph.ir import Value
 from gdcore.layers import Dropout
+from gdcore.onnx.kinds import cast, element_type
 from gdcore.onnx.reader import Item, Node
 
 Row = Callable[[Node], Item]
@@ -21,18 +22,22 @@ def _unary(function: Callable[[Any], Value]) -> Row:
 
 
 def _binary(function: Callable[[Any, Any], Value]) -> Row:
-    return lambda n: function(n.value(0), n.value(1))
+    return lambda n: function(*_pair(n))
+
+
+def _pair(n: Node) -> tuple[Value, Value]:
+    """Two operands; before opset 7 the second lies where the attributes say."""
+    a, b = n.value(0), n.value(1)
+    if n.opset < 7 and n.attr("broadcast", 0):
+        behind = a.ndim - n.attr("axis", a.ndim - b.ndim) - b.ndim
+        if behind < 0:
+            raise ValueError(f"shapes {a.shape} and {b.shape} from axis {n.attr('axis')} on")
+        b = ops.reshape(b, (*b.shape, *[1] * behind))
+    return a, b
 
 
 def _folded(function: Callable[[Any, Any], Value]) -> Row:
     return lambda n: functools.reduce(function, n.values())
-
-
-def _div(n: Node) -> Value:
-    a, b = n.value(0), n.value(1)
-    if a.dtype == INT:
-        raise ValueError("a division of whole numbers, which gdcore has not")
-    return a / b
 
 
 def _mean(n: Node) -> Value:
@@ -53,7 +58,10 @@ def _clip(n: Node) -> Value:
 
 def _prelu(n: Node) -> Value:
     x = n.value(0)
-    return ops.where(ops.less(x, 0.0), x * n.value(1), x)
+    slope = n.value(1)
+    if n.opset < 7 and slope.ndim == 1 and slope.shape != (1,):  # one for each channel
+        slope = ops.reshape(slope, (*slope.shape, *[1] * (x.ndim - 2)))
+    return ops.where(ops.less(x, 0.0), x * slope, x)
 
 
 def _gelu(n: Node) -> Value:
@@ -99,17 +107,15 @@ def _shrink(n: Node) -> Value:
 
 
 def _cast(n: Node) -> Value:
-    x, to = n.value(0), n.attr("to", 0)
-    if to in (1, 10, 11, 16):  # floats; those of ints are converted where they are read
-        return x if x.dtype != INT else x * 1.0
-    if to == 9:
-        return ops.not_equal(x, 0.0)
-    if to in (6, 7) and x.dtype == INT:
-        return x
-    raise ValueError(f"a cast of computed values to the element type {to}: expected floats or bool")
+    y, made = cast(n.value(0), n.holds(0), element_type(n.attr("to")), n.reader.wide)
+    n.makes = [made]
+    return y
 
 
 def _dropout(n: Node) -> Value:
+    drops = not n.attr("is_test", 0) if n.opset < 7 else n.has(2) and n.number(2, 0.0)
+    if drops:
+        raise ValueError("it drops in prediction too, at random: export the model for inference")
     rate = n.attr("ratio", 0.5) if "ratio" in n.attrs else n.number(1, 0.5)
     return Dropout(rate).forward(n.value(0))
 
@@ -134,7 +140,7 @@ ELEMENTWISE: dict[str, Row] = {
     "Clip": _clip,
     "Cos": _unary(ops.cos),
     "Cosh": _unary(ops.cosh),
-    "Div": _div,
+    "Div": _binary(ops.div),
     "Dropout": _dropout,
     "Elu": lambda n: ops.elu(n.value(0), alpha=n.attr("alpha", 1.0)),
     "Equal": _binary(ops.equal),

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.ir import Batch, Value
+from gdcore.onnx.kinds import cast_array, element_type
 from gdcore.onnx.reader import ROOM, Node
+from gdcore.onnx.samples import in_file
 
 Fold = Callable[[Node], np.ndarray]
 
@@ -51,11 +53,21 @@ def _binary(function: Callable[[Any, Any], Any]) -> Fold:
 
 
 def _div(a: np.ndarray, b: np.ndarray) -> Any:
-    if a.dtype.kind != "f":
-        if b.dtype.kind == "i" and not b.all():
-            raise ValueError("a division of whole numbers by 0")
+    if a.dtype.kind == "f":
+        return a / b
+    if object in (a.dtype, b.dtype):
         return a // b  # of sizes, which are not negative
-    return a / b
+    if not b.all():
+        raise ValueError("a division of whole numbers by 0")
+    quotient = a // b  # towards zero, as ONNX has it
+    return quotient + ((a % b != 0) & ((a < 0) != (b < 0)))
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> Any:
+    for x, y in ((a, b), (b, a)):
+        if x.dtype == object and y.dtype != object and (y > 0).any():
+            raise ValueError("the size of the batch is compared with a number")
+    return np.equal(a, b)
 
 
 def _unary(function: Callable[[Any], Any]) -> Fold:
@@ -76,22 +88,14 @@ def _constant_of_shape(n: Node) -> np.ndarray:
 
 
 def _cast(n: Node) -> np.ndarray:
-    array, to = n.array(0), n.attr("to", 0)
-    kinds = {1: "f4", 10: "f4", 16: "f4", 11: "f8", 6: "i8", 7: "i8", 9: "b1"}
-    if to not in kinds:
-        raise ValueError(f"a cast to the element type {to}: expected floats, int32, int64 or bool")
-    if array.dtype == object:
-        if kinds[to] != "i8":
-            raise ValueError("a shape that depends on the batch is cast to floats")
-        return array
-    return array.astype(kinds[to])
+    return cast_array(n.array(0), element_type(n.attr("to")))
 
 
 def _concat(n: Node) -> np.ndarray:
     arrays = [n.array(i) for i in range(len(n.inputs))]
     if sum(a.size for a in arrays) > ROOM:
         raise ValueError(f"a constant of more than {ROOM} elements")
-    return _again(np.concatenate(arrays, n.attr("axis", 0)))
+    return _again(np.concatenate(arrays, n.attr("axis", 1 if n.opset < 4 else 0)))
 
 
 def _gather(n: Node) -> np.ndarray:
@@ -129,7 +133,7 @@ def _squeeze(n: Node) -> np.ndarray:
 
 
 def _reshape(n: Node) -> np.ndarray:
-    array, target = n.array(0), [int(d) for d in n.ints(1)]
+    array, target = n.array(0), [int(d) for d in n.setting("shape", 1) or []]
     if len(target) > 16:
         raise ValueError(f"{len(target)} dimensions: expected at most 16")
     if not n.attr("allowzero", 0):
@@ -162,6 +166,8 @@ def shape_of(n: Node) -> np.ndarray:
     """The shape of a value or of an array."""
     item = n.item(0)
     shape = item.shape if isinstance(item, np.ndarray | Value) else item.array.shape
+    if n.reader.together and not isinstance(item, np.ndarray):
+        shape = in_file(shape)
     start, end = n.attr("start", 0), n.attr("end", None)
     return whole(list(shape)[start:end])
 
@@ -185,7 +191,7 @@ FOLDS: dict[str, Fold] = {
     "Sub": _binary(np.subtract),
     "Mul": _binary(np.multiply),
     "Div": _binary(_div),
-    "Equal": _binary(np.equal),
+    "Equal": _binary(_equal),
     "Pow": _binary(np.power),
     "Neg": _unary(np.negative),
     "Sqrt": _unary(np.sqrt),

@@ -38,7 +38,8 @@ def _gemm(n: Node) -> Value:
     b = ops.transpose(b) if n.attr("transB", 0) else b
     y, alpha, beta = ops.matmul(a, b), n.attr("alpha", 1.0), n.attr("beta", 1.0)
     y = y if alpha == 1.0 else y * alpha
-    if not n.has(2) or beta == 0.0:
+    n.attr("broadcast", 0)  # of opset 6: NumPy's rules, of which it is a case
+    if not n.has(2) or n.item(2) is None or beta == 0.0:
         return y
     c = n.value(2, "bias")
     return y + (c if beta == 1.0 else c * beta)
@@ -89,7 +90,9 @@ class Window:
         return self.dilation[i] * (self.kernel[i] - 1) + 1
 
     def _pads(self, n: Node, rank: int) -> tuple[list[int], list[int]]:
-        auto = n.attr("auto_pad", b"NOTSET")
+        auto, pads = n.attr("auto_pad", b"NOTSET"), n.attr("pads", [0] * 2 * rank)
+        if auto != b"NOTSET" and any(pads):
+            raise ValueError(f"auto_pad {auto!r} and pads {pads[:8]}: expected one of them")
         if auto in (b"SAME_UPPER", b"SAME_LOWER"):
             before, after = [], []
             for i in range(rank):
@@ -101,7 +104,6 @@ class Window:
             return before, after
         if auto not in (b"NOTSET", b"VALID"):
             raise ValueError(f"auto_pad {auto!r}: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
-        pads = n.attr("pads", [0] * 2 * rank) if auto == b"NOTSET" else [0] * 2 * rank
         if len(pads) != 2 * rank or min(pads) < 0:
             raise ValueError(f"pads {pads[:8]}: expected {2 * rank} numbers from 0")
         return list(pads[:rank]), list(pads[rank:])
@@ -216,8 +218,9 @@ def _average_pool(n: Node) -> Value:
 
 def _batch_norm(n: Node) -> Value:
     """As `gdcore.BatchNorm`: the batch's statistics in training, running ones in prediction."""
-    if n.outputs > 1:
-        raise ValueError("more than one output, as in training: export the model for inference")
+    trains = not n.attr("is_test", 0) if n.opset < 7 else n.attr("training_mode", 0)
+    if n.outputs > 1 or trains or not n.attr("spatial", 1):
+        raise ValueError("statistics of the batch, as in training: export the model for inference")
     epsilon, keep = n.attr("epsilon", 1e-5), n.attr("momentum", 0.9)
     x = n.value(0)
     if x.ndim < 2:

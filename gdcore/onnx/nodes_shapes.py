@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import INT, Batch, Dim, Value, broadcast, size
+from gdcore.graph.ir import INT, Batch, Dim, Value, at_batch, broadcast, size
+from gdcore.onnx.kinds import is_int, kind_of_array
 from gdcore.onnx.nodes_elementwise import Row
 from gdcore.onnx.nodes_host import room, shape_of
-from gdcore.onnx.reader import Node, Reader
+from gdcore.onnx.reader import Node
+from gdcore.onnx.samples import MIXED, apart, batch_axis, place_batch, together
 
 MOST_PARTS = 1 << 12  # pieces that one node may cut a value into
 
@@ -24,27 +27,23 @@ def axis_of(axis: Any, rank: int) -> int:
     return axis % rank
 
 
-def _with_batch(reader: Reader, x: Value, target: Sequence[Dim]) -> list[Dim]:
-    """A shape that a file wrote for a fixed batch, for any."""
-    have, dims, n = size(x.shape), list(target), reader.batch
-    given = any(isinstance(d, Batch) for d in dims)
-    if n is None or given or not isinstance(have, Batch) or dims[:1] == [-1]:
-        return dims
-    for i, d in enumerate(dims):
-        if isinstance(d, int) and d > 0 and d % n == 0:
-            dims[i] = Batch(d // n)
-            return dims
-    return dims
-
-
 def _reshape(n: Node) -> Value:
-    x, target = n.value(0), n.ints(1)
+    x, target = n.value(0), n.setting("shape", 1) or []
     if len(target) > 16:
         raise ValueError(f"{len(target)} dimensions: expected at most 16")
-    if not n.attr("allowzero", 0):
-        target = [x.shape[i] if not isinstance(d, Batch) and d == 0 else d
-                  for i, d in enumerate(target)]  # fmt: skip
-    return ops.reshape(x, _with_batch(n.reader, x, target))
+    kept = not n.attr("allowzero", 0)
+    fixed = 1 if n.reader.together else n.reader.fixed
+    if fixed is None or any(isinstance(d, Batch) for d in target):
+        same = [kept and not isinstance(d, Batch) and d == 0 for d in target]
+        return ops.reshape(x, [x.shape[i] if same[i] else d for i, d in enumerate(target)])
+    dims = [at_batch(x.shape[i], fixed) if kept and d == 0 else d for i, d in enumerate(target)]
+    try:
+        return ops.reshape(x, place_batch(x, dims, fixed))
+    except ValueError:
+        if not n.reader.together:
+            raise
+    x = together(apart(x))
+    return ops.reshape(x, place_batch(x, dims, fixed))
 
 
 def _flatten(n: Node) -> Value:
@@ -95,7 +94,10 @@ def _transpose(n: Node) -> Value:
 
 
 def _concat(n: Node) -> Value:
-    return ops.concatenate(n.values(), n.attr("axis", 1))
+    values = n.values()
+    if len({is_int(v) for v in values}) > 1:
+        values = [v * 1.0 if is_int(v) else v for v in values]
+    return ops.concatenate(values, n.attr("axis", 1))
 
 
 def _index(x: Value, axis: int, item: Any) -> Value:
@@ -123,6 +125,8 @@ def _split(n: Node) -> list[Value]:
     x = n.value(0)
     axis = axis_of(n.attr("axis", 0), x.ndim)
     dim, parts = x.shape[axis], n.setting("split", 1)
+    if n.attr("num_outputs", n.outputs) != n.outputs:
+        raise ValueError(f"num_outputs={n.attr('num_outputs')} for {n.outputs} outputs")
     if isinstance(dim, Batch):
         raise ValueError("a split of the batch")
     if n.outputs > MOST_PARTS:
@@ -145,7 +149,11 @@ def _gather(n: Node) -> Value:
             raise ValueError("indices that are computed: expected an input of ints, into a table")
         rows = ops.take(ops.reshape(data, (data.shape[0], -1)), index)
         return ops.reshape(rows, (*index.shape, *data.shape[1:]))
-    at = n.array(1)
+    return picked(data, axis, n.array(1))
+
+
+def picked(data: Value, axis: int, at: np.ndarray) -> Value:
+    """Entries along an axis, by numbers that are known."""
     dim, chosen = data.shape[axis], at.reshape(-1).tolist()
     if at.dtype.kind not in "iu" or not 0 < at.size <= MOST_PARTS or isinstance(dim, Batch):
         raise ValueError(
@@ -162,7 +170,7 @@ def _gather(n: Node) -> Value:
 
 
 def _pad(n: Node) -> Value:
-    x, widths = n.value(0), n.setting("pads", 1)
+    x, widths = n.value(0), n.setting("paddings" if n.opset < 2 else "pads", 1)
     if n.attr("mode", b"constant") != b"constant":
         raise ValueError(f"mode {n.attr('mode')!r}: expected 'constant'")
     axes = n.ints(3) if n.has(3) else list(range(x.ndim))
@@ -187,13 +195,22 @@ def _pad(n: Node) -> Value:
 
 
 def _expand(n: Node) -> Value:
-    x = n.value(0)
-    target = _with_batch(n.reader, x, n.ints(1))
-    return ops.broadcast_to(x, broadcast(x.shape, tuple(target)))
+    x, target = n.value(0), n.ints(1)
+    fixed, at = 1 if n.reader.together else n.reader.fixed, batch_axis(x.shape)
+    if fixed is None or at is None or any(isinstance(d, Batch) for d in target):
+        return ops.broadcast_to(x, broadcast(x.shape, tuple(target)))
+    have = [at_batch(d, fixed) for d in x.shape]
+    wide: list[Dim] = list(broadcast(tuple(have), tuple(target)))
+    place = at + len(wide) - len(have)
+    if wide[place] != have[at]:
+        raise ValueError(MIXED)
+    wide[place] = x.shape[at]
+    return ops.broadcast_to(x, wide)
 
 
 def _constant_of_shape(n: Node) -> Value:
     fill = n.attr("value", np.zeros(1, np.float32)).reshape(-1)
+    n.makes = [kind_of_array(fill)]
     return ops.broadcast_to(float(fill[0]), tuple(n.ints(0)))
 
 
@@ -228,6 +245,17 @@ def _norm1(x: Value, axes: Any, keep: bool) -> Value:
 
 def _squares(x: Value, axes: Any, keep: bool) -> Value:
     return ops.sum(ops.square(x), axes, keep)
+
+
+def _product(x: Value, axes: Sequence[int] | None, keep: bool) -> Value:
+    gone = range(x.ndim) if axes is None else axes
+    for axis in sorted(gone, reverse=True):
+        dim = x.shape[axis]
+        if not isinstance(dim, int) or not 0 < dim <= MOST_PARTS:
+            raise ValueError(f"a product of {dim} numbers: expected 1 to {MOST_PARTS} of a sample")
+        cut = [_index(x, axis, slice(i, i + 1)) for i in range(dim)]
+        x = functools.reduce(ops.mul, cut)
+    return x if keep else ops.reshape(x, [d for i, d in enumerate(x.shape) if i not in gone])
 
 
 def _soft(function: Callable[[Value, int], Value]) -> Row:
@@ -265,6 +293,7 @@ SHAPES: dict[str, Callable[[Node], Any]] = {
     "ReduceMax": _folds(ops.max),
     "ReduceMean": _folds(ops.mean),
     "ReduceMin": _folds(ops.min),
+    "ReduceProd": _folds(_product),
     "ReduceSum": _folds(ops.sum),
     "ReduceSumSquare": _folds(_squares),
     "Reshape": _reshape,

@@ -7,7 +7,7 @@ of objects, some of them `Batch`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,14 @@ from gdcore.graph.ir import Batch, Value, at_batch, size
 from gdcore.graph.registry import lift
 from gdcore.io import FileFormatError
 from gdcore.layers.base import ROLES, Layer, Parameter, State, Variable
+from gdcore.onnx.kinds import REALS, Kind
 
 ROOM = 1 << 22  # elements of an array that is computed while a file is read
 MOST_ELEMENTS = 1 << 40  # of a value, for each sample
 _ABSENT: Any = object()
+# Attributes that change no numbers here: of random numbers, memory, indices that are not made.
+HINTS = ("seed", "consumed_inputs", "storage_order", "saturate", "round_mode",
+         "stash_type")  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -43,22 +47,40 @@ class Reader:
     owner : Layer
         To which the variables belong.
     opset : int
-    batch : int or None
+    fixed : int or None
         The size of the batch that the file was written for, if it fixes one.
+    together : bool
+        Whether a sample is all that the file takes at once.
+    wide : bool
+        Whether the file computes in doubles, and so the model in float64.
 
     Attributes
     ----------
     items : dict of str to Value, Learned or ndarray
+    kinds : dict of str to Kind
+        What the items hold.
     variables : dict of str to Variable
+    apart : set of Value
+        Those of which it is known that they keep samples apart.
+    limit : int
+        Up to which whole numbers are exact.
     """
 
-    def __init__(self, owner: Layer, opset: int, batch: int | None) -> None:
-        self.owner = owner
-        self.opset = opset
-        self.batch = batch
+    def __init__(
+        self, owner: Layer, opset: int, fixed: int | None, together: bool, wide: bool
+    ) -> None:
+        self.owner, self.opset = owner, opset
+        self.fixed, self.together, self.wide = fixed, together, wide
         self.items: dict[str, Item] = {}
+        self.kinds: dict[str, Kind] = {}
         self.variables: dict[str, Variable] = {}
+        self.apart: set[Value] = set()
+        self.limit = 2**53 if wide else 2**24
         self._leaves: dict[str, Value] = {}
+
+    def put(self, name: str, item: Item, kind: Kind) -> None:
+        """What stands under a name from now on."""
+        self.items[name], self.kinds[name] = item, kind
 
     def value(self, item: Item, role: str = "") -> Value:
         """An item as a traced value."""
@@ -100,6 +122,18 @@ class Reader:
         return name
 
 
+class Attributes(dict[str, Any]):
+    """The attributes of a node, and which of them were read."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        super().__init__(found)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
 class Node:
     """A node of the file with what goes into it.
 
@@ -107,22 +141,67 @@ class Node:
     ----------
     reader : Reader
     kind : str
+    name : str
+        For what it holds that can be learned.
     inputs : sequence of items, None where one is left out
+    kinds : sequence of what they hold
     attrs : dict of str to a number, bytes, an array or a list
     outputs : int
         How many of its outputs have a name.
+
+    Attributes
+    ----------
+    read : set of int
+        The inputs that were looked at.
+    makes : list of Kind, optional
+        What its outputs hold, if it says so itself.
     """
 
     def __init__(
         self,
         reader: Reader,
         kind: str,
+        name: str,
         inputs: Sequence[Item | None],
-        attrs: dict[str, Any],
+        kinds: Sequence[Kind | None],
+        attrs: Mapping[str, Any],
         outputs: int,
     ) -> None:
-        self.reader, self.kind, self.inputs = reader, kind, inputs
-        self.attrs, self.outputs = attrs, outputs
+        self.reader, self.kind, self.name = reader, kind, name
+        self.inputs, self.kinds = inputs, kinds
+        self.attrs, self.outputs = Attributes(attrs), outputs
+        self.read: set[int] = set()
+        self.makes: list[Kind] | None = None
+
+    def like(self, inputs: Sequence[Item | None], **attrs: Any) -> Node:
+        """The same node with other inputs, and with attributes more or changed."""
+        return Node(
+            self.reader,
+            self.kind,
+            self.name,
+            inputs,
+            self.kinds,
+            {**self.attrs, **attrs},
+            self.outputs,
+        )
+
+    def holds(self, i: int) -> Kind:
+        """What input i holds."""
+        return self.kinds[i] or REALS
+
+    def learned(self, what: str, array: np.ndarray, role: str) -> Value:
+        """A parameter that the node itself holds."""
+        return self.reader.value(Learned(f"{self.name}.{what}", array, role))
+
+    def unread(self) -> str:
+        """What the file says of the node and nothing has looked at, if there is any."""
+        for name in self.attrs:
+            if name not in self.attrs.read and name not in HINTS:
+                return f"the attribute {name[:80]!r}"
+        for i, x in enumerate(self.inputs):
+            if x is not None and i not in self.read:
+                return f"input {i}"
+        return ""
 
     @property
     def opset(self) -> int:
@@ -138,6 +217,7 @@ class Node:
         found = self.inputs[i] if i < len(self.inputs) else None
         if found is None:
             raise ValueError(f"input {i} is missing")
+        self.read.add(i)
         return found
 
     def value(self, i: int, role: str = "") -> Value:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gdcore.graph.ir import Batch, Dim, Value, size
 from gdcore.onnx.rows_elementwise import ELEMENTWISE, Row
-from gdcore.onnx.writer import FLOATS, INTS, Writer
+from gdcore.onnx.writer import FLOATS, INTS, Writer, single
 
 
 def _identity(w: Writer, v: Value, xs: Sequence[str]) -> str:
@@ -22,7 +22,7 @@ def _identity(w: Writer, v: Value, xs: Sequence[str]) -> str:
 
 
 def _constant(w: Writer, v: Value, xs: Sequence[str]) -> str:
-    return w.constant(v.attrs["array"].astype(np.float32))
+    return w.constant(single(v.attrs["array"], "a constant"))
 
 
 def _count(w: Writer, v: Value, xs: Sequence[str]) -> str:

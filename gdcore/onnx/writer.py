@@ -14,6 +14,25 @@ from gdcore.onnx.library import require_onnx
 FLOATS, INTS, BOOLS = 1, 7, 9  # numbers of onnx.TensorProto.DataType
 
 
+def single(array: np.ndarray, what: str) -> np.ndarray:
+    """Numbers as float32, contiguous.
+
+    Raises
+    ------
+    ValueError
+        If one of them is beyond float32.
+    """
+    with np.errstate(over="ignore"):
+        found = np.ascontiguousarray(array, np.float32)
+    over = np.isinf(found) & np.isfinite(array)
+    if over.any():
+        raise ValueError(
+            f"gd.onnx.save: {what} holds {array.reshape(found.shape)[over][0]}, and the file holds float32, "
+            f"up to {np.finfo(np.float32).max}: use model.save"
+        )
+    return found.reshape(array.shape)
+
+
 class Writer:
     """Collects the nodes of an ONNX graph.
 
@@ -70,7 +89,7 @@ class Writer:
 
     def number(self, x: float) -> str:
         """A float as a constant."""
-        return self.constant(np.array(x, np.float32))
+        return self.constant(single(np.array(x), "a constant"))
 
     def ints(self, *values: int) -> str:
         """A vector of whole numbers, for what ONNX takes as an input."""
@@ -81,9 +100,7 @@ class Writer:
         variable = v.attrs["variable"]
         kind = variable.role if isinstance(variable, Parameter) else "state"
         self.of[v] = self.unique(name)
-        tensor = self.onnx.numpy_helper.from_array(
-            np.ascontiguousarray(array, np.float32), self.of[v]
-        )
+        tensor = self.onnx.numpy_helper.from_array(single(array, repr(name)), self.of[v])
         tensor.doc_string = f"gdcore {kind}"
         self.initializers.append(tensor)
 

@@ -195,13 +195,35 @@ def _onnx_seeds():
           ints("axes", 2, 3), ints("zeros", 0), ints("two", 2), ints("ones", 1),
           numpy_helper.from_array(np.array(1, np.float32), "one")]),
     ]  # fmt: skip
+    graphs += [*graphs, *_classic_graphs(make)]
     for nodes, initializers in graphs:
         x = helper.make_tensor_value_info("x", 1, ["n", 2, 4, 4])
         y = helper.make_tensor_value_info("y", 1, ["n", None])
         graph = helper.make_graph(nodes, "g", [x], [y], initializers)
         opset = helper.make_opsetid("", 20)
-        out.append(helper.make_model(graph, ir_version=9, opset_imports=[opset]))
+        classic = helper.make_opsetid("ai.onnx.ml", 3)
+        out.append(helper.make_model(graph, ir_version=9, opset_imports=[opset, classic]))
+    for batch, model in zip((1, 2), out[-4:-2], strict=True):  # as of a sample, or of two at once
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
     return [m.SerializeToString() for m in out]
+
+
+def _classic_graphs(make):
+    """As scikit-learn's models are exported: a choice of a class, texts for classes, encoders."""
+    ml = {"domain": "ai.onnx.ml"}
+    flat = make("Flatten", ["x"], ["f"])
+    labels = {"classlabels_strings": ["one", "two"]}
+    return [
+        ([flat, make("Scaler", ["f"], ["s"], offset=[0.5], scale=[2.0], **ml),
+          make("LinearClassifier", ["s"], ["l", "p"], coefficients=[0.1] * 64, intercepts=[0.0, 1.0],
+               post_transform="SOFTMAX", **labels, **ml),
+          make("Normalizer", ["p"], ["y"], norm="L1", **ml)], []),
+        ([flat, make("ArgMax", ["f"], ["a"], axis=1),
+          make("LabelEncoder", ["a"], ["t"], keys_int64s=[0, 3], values_strings=["a", "b"], **ml),
+          make("LabelEncoder", ["t"], ["u"], keys_strings=["b"], values_floats=[2.5], **ml),
+          make("Cast", ["u"], ["h"], to=10), make("Cast", ["h"], ["i"], to=7),
+          make("OneHotEncoder", ["i"], ["o"], cats_int64s=[1, 2], **ml), make("Cast", ["o"], ["y"], to=1)], []),
+    ]  # fmt: skip
 
 
 def _mutate_onnx(rng, data, other):
@@ -209,11 +231,12 @@ def _mutate_onnx(rng, data, other):
         return mutate_bytes(rng, data, other)
     import onnx
 
-    from gdcore.onnx.load import NODES
+    from gdcore.onnx.nodes import NODES
+    from gdcore.onnx.nodes_classic import CLASSIC
     from gdcore.onnx.nodes_host import FOLDS
 
     words = [*TEXTS[:5], *TEXTS[6:9], "x", "y", "batch", "axis", "value", "shape", "axes", "mode",
-             "SAME_UPPER", *NODES, *FOLDS]  # fmt: skip
+             "SAME_UPPER", *NODES, *FOLDS, *CLASSIC]  # fmt: skip
     try:
         message = onnx.ModelProto.FromString(data)
         names = [n for node in message.graph.node for n in (*node.input, *node.output)]

@@ -1,0 +1,139 @@
+"""Reading one node: what computes it, what it makes, and that nothing the file says of it is ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gdcore.graph.ir import Value
+from gdcore.io import FileFormatError
+from gdcore.onnx.groups import GROUPED, in_groups
+from gdcore.onnx.kinds import REALS, Kind, kind_of_array, result
+from gdcore.onnx.messages import check_known, one_line, tensor
+from gdcore.onnx.nodes_classic import CHOICES, CLASSIC
+from gdcore.onnx.nodes_elementwise import ELEMENTWISE
+from gdcore.onnx.nodes_host import FOLDS
+from gdcore.onnx.nodes_layers import LAYERS
+from gdcore.onnx.nodes_shapes import SHAPES
+from gdcore.onnx.reader import Item, Node, Reader, checked
+from gdcore.onnx.samples import check_apart, in_front
+
+NODES = {**ELEMENTWISE, **SHAPES, **LAYERS, **CHOICES}
+# What a node, or what is made of it, may object to: everything else would be a mistake of ours.
+REFUSALS = (
+    ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError,
+    ArithmeticError,
+)  # fmt: skip
+
+
+def read_node(reader: Reader, proto: Any, i: int) -> None:
+    """What the i-th node makes, under the names of its outputs."""
+    kind = proto.op_type
+    where = f"node {i} {proto.name[:80]!r} ({kind[:80]})"
+    classic = proto.domain == "ai.onnx.ml"
+    known = kind in CLASSIC if classic else kind in NODES or kind in FOLDS
+    if proto.domain not in ("", "ai.onnx", "ai.onnx.ml") or not known:
+        domain = f" of the domain {proto.domain[:80]!r}" if proto.domain else ""
+        raise FileFormatError(
+            f"node {i} {proto.name[:80]!r} is a {kind[:80]}{domain}, which gdcore has not"
+        )
+    inputs: list[Item | None] = []
+    for name in proto.input:
+        if name and name not in reader.items:
+            raise FileFormatError(f"{where} takes {name[:80]!r}, which nothing before it makes")
+        inputs.append(reader.items[name] if name else None)
+    outputs = [o for o in proto.output if o]
+    try:
+        if not classic:
+            check_known(kind, reader.opset)
+        node = Node(
+            reader,
+            kind,
+            proto.name or next(iter(outputs), kind),
+            inputs,
+            [reader.kinds[name] if name else None for name in proto.input],
+            {a.name: _attribute(a) for a in proto.attribute},
+            len(outputs),
+        )
+        with np.errstate(all="ignore"):
+            made = _made(node, CLASSIC[kind] if classic else NODES.get(kind))
+        kinds = _kinds(node, made, classic)
+        ignored = node.unread()
+        if ignored:
+            raise ValueError(f"{ignored}, which gdcore has not in opset {reader.opset}")
+        for j, (name, item) in enumerate(zip(outputs, made, strict=False)):
+            if name in reader.items:
+                raise ValueError(f"it makes {name[:80]!r}, which is there already")
+            reader.put(name, checked(item), kinds[min(j, len(kinds) - 1)])
+    except REFUSALS as error:
+        raise FileFormatError(f"{where}: {one_line(error)}") from None
+
+
+def _made(node: Node, row: Callable[[Node], Any] | None) -> list[Item]:
+    if all(x is None or isinstance(x, np.ndarray) for x in node.inputs):
+        found = _fold(node, row)
+    elif row is None:
+        raise ValueError("its inputs are computed: expected constants")
+    else:
+        found = _computed(node, row)
+    return found if isinstance(found, list) else [found]
+
+
+def _fold(node: Node, row: Callable[[Node], Any] | None) -> Any:
+    """A node of constants alone; one that gives a shape of the batch may still need a value."""
+    if node.kind in FOLDS:
+        try:
+            return FOLDS[node.kind](node)
+        except TypeError:
+            if row is None:
+                raise
+    assert row is not None
+    return row(node)
+
+
+def _computed(node: Node, row: Callable[[Node], Any]) -> Any:
+    """What a row makes, with the samples apart."""
+    reader = node.reader
+    try:
+        if reader.together and node.kind == "Squeeze" and not node.setting("axes", 1):
+            raise ValueError("the batch is a dimension of 1 here")
+        found = row(node)
+        check_apart(_values(found), reader.apart)
+    except (ValueError, IndexError):
+        if not reader.together or node.kind not in GROUPED:
+            raise
+        found = in_groups(node, row)
+        check_apart(_values(found), reader.apart)
+    if reader.together:
+        moved = [in_front(v) if isinstance(v, Value) else v for v in _listed(found)]
+        return moved if isinstance(found, list) else moved[0]
+    return found
+
+
+def _listed(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else [found]
+
+
+def _values(found: Any) -> list[Value]:
+    return [v for v in _listed(found) if isinstance(v, Value)]
+
+
+def _kinds(node: Node, made: list[Item], classic: bool) -> list[Kind]:
+    if all(isinstance(item, np.ndarray) for item in made):
+        return [kind_of_array(item) for item in made if isinstance(item, np.ndarray)]
+    if node.makes is not None or classic:
+        return node.makes or [REALS]
+    return [result(node.kind, node.inputs, node.kinds, node.reader.limit)]
+
+
+def _attribute(a: Any) -> Any:
+    kind = a.type
+    if kind in (1, 2, 3):
+        return {1: a.f, 2: a.i, 3: a.s}[kind]
+    if kind == 4:
+        return tensor(a.t)
+    if kind in (6, 7, 8):
+        return list({6: a.floats, 7: a.ints, 8: a.strings}[kind])
+    raise ValueError(f"the attribute {a.name[:80]!r} is of kind {kind}: expected numbers or a text")

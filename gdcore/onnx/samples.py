@@ -1,0 +1,141 @@
+"""Whether the samples of a batch stay apart, and what stands for a file that takes several at once.
+
+A value that depends on the inputs has one dimension of `Batch`: all samples, one behind the other,
+each with as many entries as the file has there. An op that reads across that dimension makes one
+sample's numbers of another's.
+
+A file whose batch is fixed can be run for each sample by itself: a sample is then all that the file
+takes at once, and a node along the dimension that holds the batch is computed over
+(samples, what the file has).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from gdcore import ops
+from gdcore.graph.ir import Batch, Dim, Shape, Value, at_batch, size
+from gdcore.graph.registry import INPUT, PARAM, STATE
+
+MIXED = (
+    "it mixes the samples of a batch: expected that each is computed by itself; a file that is "
+    "exported with a fixed batch is computed in groups of that size"
+)
+_ALONG = ("sum", "mean", "max", "logsumexp")
+_KEPT = ("transpose", "slice", "embed", "concatenate", "unfold")
+
+
+def batch_axis(shape: Shape) -> int | None:
+    """Where the batch is."""
+    return next((i for i, d in enumerate(shape) if isinstance(d, Batch)), None)
+
+
+def check_apart(values: Iterable[Value], known: set[Value]) -> None:
+    """Raises ValueError if prediction mixes samples between `known` and the values, which join it."""
+    stack = list(values)
+    while stack:
+        v = stack.pop()
+        if v in known:
+            continue
+        known.add(v)
+        if _mixes(v) or sum(isinstance(d, Batch) for d in v.shape) > 1:
+            raise ValueError(MIXED)
+        name = v.op.name
+        if name == "when_training":  # statistics of a batch are taken in training alone
+            stack.append(v.inputs[1])
+        else:
+            stack.extend(v.inputs[:1] if name == "with_update" else v.inputs)
+
+
+def _mixes(v: Value) -> bool:
+    if not v.inputs:
+        return batch_axis(v.shape) is not None and v.op not in (INPUT, PARAM, STATE)
+    name, at = v.op.name, [batch_axis(x.shape) for x in v.inputs]
+    if all(a is None for a in at):
+        return False
+    first = at[0]
+    out = batch_axis(v.shape)
+    if v.op.kind == "map" or name in ("stop_gradient", "when_training", "with_update"):
+        return any(
+            a is not None and (out is None or x.ndim - a != v.ndim - out)
+            for a, x in zip(at, v.inputs, strict=True)
+        )
+    if v.op.kind == "alias":
+        return out is None or first is None or _before(v.inputs[0].shape) != _before(v.shape)
+    if name in _ALONG:
+        low, high = v.attrs["axes"]
+        return first is not None and low <= first < high
+    if name in ("softmax", "log_softmax"):
+        return bool(first == v.attrs["axis"])
+    if name == "matmul":
+        a = v.inputs[0].shape
+        return isinstance(a[-2] if v.attrs["ta"] else a[-1], Batch)
+    if name == "take":
+        return first is not None
+    return name not in _KEPT
+
+
+def _before(shape: Shape) -> Dim:
+    """How many times the batch is gone through."""
+    return size(shape[: batch_axis(shape)])
+
+
+def place_batch(x: Value, target: Sequence[int], fixed: int) -> list[Dim]:
+    """A shape that a file wrote for a batch of `fixed`, for any: the batch stays where x has it.
+
+    Raises
+    ------
+    ValueError
+        If the shape cuts across samples.
+    """
+    dims: list[Dim] = list(target)
+    if batch_axis(x.shape) is None:
+        return dims
+    total = at_batch(size(x.shape), fixed)
+    if target.count(-1) == 1:
+        rest = -math.prod(target)
+        dims[target.index(-1)] = total // rest if rest else -1
+    before, done = _before(x.shape), 1
+    if math.prod(d for d in dims if isinstance(d, int)) != total:
+        raise ValueError(f"a reshape of {x.shape} to {tuple(target)}: the sizes differ")
+    for i, d in enumerate(dims):
+        if done == before and isinstance(d, int) and d % fixed == 0:
+            dims[i] = Batch(d // fixed)
+            return dims
+        done *= d if isinstance(d, int) else 1
+    raise ValueError(MIXED)
+
+
+# --- a file that takes several samples at once -----------------------------------------
+
+
+def in_file(shape: Shape) -> tuple[int, ...]:
+    """The shape that the file has: a sample is all that it takes at once."""
+    return tuple(d.rows if isinstance(d, Batch) else d for d in shape)
+
+
+def apart(x: Value) -> Value:
+    """(samples, what the file has)."""
+    at = batch_axis(x.shape)
+    if at is None:
+        return ops.broadcast_to(ops.expand_dims(x, 0), (Batch(1), *in_file(x.shape)))
+    shape = in_file(x.shape)
+    y = ops.reshape(x, (*shape[:at], Batch(1), *shape[at:]))
+    return y if at == 0 else ops.transpose(y, [at, *(i for i in range(y.ndim) if i != at)])
+
+
+def together(y: Value) -> Value:
+    """(samples, what the file has) with the samples one behind the other in the first dimension."""
+    shape = in_file(y.shape[1:])
+    if not shape:
+        raise ValueError("one number for the whole batch: expected a dimension at least")
+    return ops.reshape(y, (Batch(shape[0]), *shape[1:]))
+
+
+def in_front(x: Value) -> Value:
+    """The same with the batch in the first dimension, if nothing has to be moved for that."""
+    at = batch_axis(x.shape)
+    if not at or size(x.shape[:at]) != 1:
+        return x
+    return ops.reshape(x, (Batch(1), *in_file(x.shape)[1:]))
