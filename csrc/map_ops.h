@@ -18,7 +18,4 @@
 #define GD_MAP_OPS(X) \
   GD_UNARY_OPS(X) GD_NUMBERED_OPS(X) GD_BINARY_OPS(X) X(where) X(random_uniform)
 
-/* What a pass has room for; csrc/check.c refuses more, gdcore/graph/lower.py makes no more. */
-enum { GD_MAP_DIMS = 64, GD_MAP_REGISTERS = 128 };
-
 #endif

@@ -16,6 +16,8 @@ from libc.string cimport memcpy, strcmp
 
 cdef extern from "exec.h" nogil:
     enum: GD_SCRATCH
+    enum: GD_MAP_DIMS
+    enum: GD_MAP_REGISTERS
     ctypedef struct gd_dim:
         int64_t fixed, per_row
     ctypedef struct gd_ref:
@@ -89,10 +91,6 @@ cdef extern from "exec.h" nogil:
     int gd_openmp_threads()
     const char *gd_openmp()
     const char *gd_build_flags()
-
-cdef extern from "map_ops.h" nogil:
-    enum: GD_MAP_DIMS
-    enum: GD_MAP_REGISTERS
 
 
 include "gate.pxi"

@@ -25,6 +25,8 @@ static int64_t rows_in_unit(const gd_ins *ins, int64_t batch) {
 }
 
 int64_t GD_NAME(gd_copy_units)(const gd_ins *ins, int64_t batch) {
+  const int64_t nd = ins->attr[0];
+  if (nd && gd_size(ins->dim[nd - 1], batch) == 0) return 0;
   return gd_ceil_div(outer_size(ins, batch), rows_in_unit(ins, batch));
 }
 

@@ -221,9 +221,10 @@ class Emitter:
             self.sums = group.sums
             assert root.op.emit is not None
             root.op.emit(root, self)
-            # every instruction of a group reads and writes what the group does
+            # every instruction of a group reads and writes what the group does, unless it says less
             for ins in self.out:
-                ins.reads = [base(x) for x in root.inputs if base(x).op.name != "constant"]
+                read = map(base, ins.reads or root.inputs)
+                ins.reads = [x for x in read if x.op.name != "constant"]
                 ins.writes = [root] + ([group.sums] if group.sums is not None else [])
                 ins.text = root.op.name
             if group.pass_members:
