@@ -193,7 +193,7 @@ core = Extension(
     "gdcore._core",
     ["gdcore/_core.pyx"],
     include_dirs=["csrc"],
-    depends=[*HEADERS, "gdcore/_call.pxi", "gdcore/_runner.pxi", "gdcore/gate.pxi"],
+    depends=[*COMMON, *PER_ISA, *HEADERS, "gdcore/_call.pxi", "gdcore/_runner.pxi", "gdcore/gate.pxi"],
     extra_compile_args=["-O2", "-g0", "-fvisibility=hidden"],
     define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=not FREE_THREADED,

@@ -235,6 +235,7 @@ static int64_t gemm(const scan *s) {
     }
     holds(s, walks[w].operand, GD_REAL, empty ? 0 : plus(last, 1));
   }
+  holds(s, 0, GD_REAL, product(s, BATCH, 3)); /* nor do they lie over one another */
   if (!s->ins->attr[0] != (s->ins->n_ref == 3)) fail(s, -1, "has column sums and no place for them");
   else if (s->ins->attr[0]) {
     holds(s, 3, GD_REAL, size(s, N));
@@ -272,6 +273,7 @@ static const struct {
 
 static int64_t look_at(scan *s, const gd_ins *ins, int *carries) {
   s->ins = ins;
+  for (int32_t i = 0; i < ins->n_dim; ++i) size(s, i); /* those that the kernel does not need for its reach, too */
   for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i)
     if (strcmp(kernels[i].name, ins->op->name) == 0) {
       *carries = kernels[i].carries;
