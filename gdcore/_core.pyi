@@ -9,7 +9,8 @@ DONE: int
 PAUSED: int
 NOT_FINITE: int
 SCRATCH: int
-MAX_BUFFERS: int
+MAP_DIMS: int
+MAP_REGISTERS: int
 
 def isa_names() -> list[tuple[str, bool]]: ...
 def map_op_names() -> list[str]: ...
@@ -70,6 +71,7 @@ class Runner:
     def __new__(
         cls,
         plan: Plan,
+        batch: int,
         buffers: list[Any],
         feeds: list[tuple[int, int, int, Any]],
         taps: list[tuple[tuple[int, int, int], int]],

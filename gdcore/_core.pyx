@@ -9,14 +9,15 @@ cimport cython
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport strcmp
+from libc.string cimport memcpy, strcmp
 
 
 cdef extern from "exec.h" nogil:
-    enum: GD_MAX_BUFFERS
     enum: GD_SCRATCH
+    enum: GD_MAP_DIMS
+    enum: GD_MAP_REGISTERS
     ctypedef struct gd_dim:
         int64_t fixed, per_row
     ctypedef struct gd_ref:
@@ -43,7 +44,7 @@ cdef extern from "exec.h" nogil:
         const char *data
         const void *columns
         const void *starts
-        int64_t rows, row, pitch
+        int64_t held, rows, row, pitch
         double scale
         gd_convert_fn convert
         int32_t source, type, wide, buffer
@@ -54,7 +55,7 @@ cdef extern from "exec.h" nogil:
         int64_t row_bytes
     ctypedef struct gd_job:
         const gd_plan *plan
-        char *base[GD_MAX_BUFFERS]
+        char **base
         int32_t n_buffers, n_feeds, n_taps, threads
         gd_feed *feeds
         gd_tap *taps
@@ -71,7 +72,12 @@ cdef extern from "exec.h" nogil:
         double *spent
         int (*heard)(void *) noexcept nogil
         void *listener
+    ctypedef struct gd_fault:
+        int32_t instruction, ref
+        const char *what
+    int gd_check(const gd_plan *, const int64_t *, int32_t, int64_t, gd_fault *)
     int64_t gd_run_job(gd_job *, int32_t *)
+    int64_t gd_source_bytes(int)
     void gd_permutation(int64_t *, int64_t, uint64_t, uint64_t)
     int gd_isa_count()
     const char *gd_isa_name(int)
@@ -102,7 +108,7 @@ cdef int heard(void *caught) noexcept with gil:
 
 DONE, PAUSED, NOT_FINITE = 0, 1, 2
 SCRATCH = GD_SCRATCH
-MAX_BUFFERS = GD_MAX_BUFFERS
+MAP_DIMS, MAP_REGISTERS = GD_MAP_DIMS, GD_MAP_REGISTERS
 
 
 def isa_names() -> list:
@@ -176,6 +182,12 @@ def permutation(order, uint64_t seed, uint64_t stream) -> None:
     PyBuffer_Release(&view)
 
 
+cdef tuple as_tuples(item):
+    """An instruction and its lists as tuples."""
+    name, refs, dims, attrs, pars, then, work = item
+    return (name, tuple(refs), tuple(dims), tuple(attrs), tuple(pars), None if then is None else as_tuples(then), work)
+
+
 cdef class Plan:
     """Instructions in the form that C runs.
 
@@ -194,7 +206,9 @@ cdef class Plan:
 
     def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
-        for item in instructions:
+        # what is counted is what is written: nobody can change the lists in between
+        cdef tuple owned = tuple(as_tuples(item) for item in instructions)
+        for item in owned:
             for part in (item, item[5]):
                 if part is not None:
                     n_ref += len(part[1])
@@ -204,7 +218,9 @@ cdef class Plan:
         if not 0 <= isa < gd_isa_count() or not gd_isa_supported(isa) or bits not in (32, 64):
             raise ValueError(f"no kernels for instruction set {isa} and {bits} bits on this machine")
         self.isa = isa
-        cdef Py_ssize_t n = len(instructions)
+        cdef Py_ssize_t n = len(owned)
+        if not 0 <= n_compute <= n:
+            raise ValueError(f"{n_compute} of {n} instructions compute")
         self.ins = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.thens = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.refs = <gd_ref *>calloc(n_ref + 1, sizeof(gd_ref))
@@ -220,10 +236,10 @@ cdef class Plan:
         cdef gd_ins *ins
         cdef const gd_op *op
         for i in range(n):
-            for part in (instructions[i], instructions[i][5]):
+            for part in (owned[i], owned[i][5]):
                 if part is None:
                     continue
-                ins = &self.ins[i] if part is instructions[i] else &self.thens[i]
+                ins = &self.ins[i] if part is owned[i] else &self.thens[i]
                 if ins == &self.thens[i]:
                     self.ins[i].then = ins
                 else:
@@ -242,8 +258,6 @@ cdef class Plan:
                 ins.attr, ins.n_attr = attr, len(part[3])
                 ins.par, ins.n_par = par, len(part[4])
                 for buffer, kind, offset in part[1]:
-                    if not 0 <= buffer < GD_MAX_BUFFERS:
-                        raise ValueError(f"buffer {buffer} in plan is not one of {GD_MAX_BUFFERS}")
                     ref.buffer, ref.type, ref.offset = buffer, kind, offset
                     ref += 1
                 for fixed, per_row in part[2]:
@@ -272,4 +286,5 @@ cdef class Plan:
         free(self.pars)
 
 
+include "_call.pxi"
 include "_runner.pxi"

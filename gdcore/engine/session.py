@@ -37,7 +37,7 @@ BUFFER_NAMES = {
     CONSTANTS: "const",
     HYPER: "hyper",
     FLAG: "flag",
-} | {INPUTS + i: f"in{i}" for i in range(56)}
+}
 
 # A plan may have so many bytes of arenas, so that none of many threads waits for one of a small plan.
 ARENAS = 16 << 20
@@ -163,9 +163,10 @@ class Session:
             arena = aligned(plan.placement.arena_bytes + 64)
             mine = [*slots]
             mine[ARENA] = arena
-            return _core.Runner(
-                core, mine, self._stages(), tap_refs, loss_ref, HYPER, gate, writes
-            ), arena
+            runner = _core.Runner(
+                core, plan.batch, mine, self._stages(), tap_refs, loss_ref, HYPER, gate, writes
+            )
+            return runner, arena
 
         self._bind = bind
         self.runner, self.arena = bind()

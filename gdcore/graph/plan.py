@@ -25,6 +25,8 @@ from gdcore.graph.simplify import simplify
 CODES = Codes(
     {name: i for i, name in enumerate(_core.map_op_names())},
     {key: i for i, key in enumerate(_core.chain_keys())},
+    _core.MAP_DIMS,
+    _core.MAP_REGISTERS,
 )
 
 
@@ -48,7 +50,7 @@ class Plan:
     values : dict
         For each value asked for, the one that the plan computes for it.
     buffer_names : dict
-        What each buffer holds, for the print.
+        What the first buffers hold, for the print; one for each input comes after them.
     """
 
     instructions: list[Instruction]
@@ -88,7 +90,8 @@ class Plan:
         at = self.placement.places[value]
         name = f"{value.name} " if value.name else ""
         shape = "×".join(map(str, value.shape)) or "1"
-        return f"{name}{self.buffer_names.get(at.buffer, at.buffer)}+{at.offset}[{shape}]"
+        buffer = self.buffer_names.get(at.buffer, f"in{at.buffer - len(self.buffer_names)}")
+        return f"{name}{buffer}+{at.offset}[{shape}]"
 
     def _listed(self, values: Sequence[Value]) -> str:
         """Values as the print shows them, each place once."""

@@ -161,6 +161,9 @@ class Settings(Layer):
                 f"compile got {len(several)} losses and {len(self._loss_weights)} loss_weights: "
                 "expected as many"
             )
+        for w in self._loss_weights:
+            if not 0 <= w < float("inf"):
+                raise ValueError(f"compile loss_weights hold {w}: expected numbers of at least 0")
         if isinstance(metrics, str):
             metrics = [metrics]
         self._metrics = [metric_functions.get(m) for m in metrics]
