@@ -23,7 +23,7 @@ PER_ISA = [
     "csrc/convert.c",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/ops").glob("*.c")),
 ]
-COMMON = ["csrc/exec.c", "csrc/batch.c", "csrc/dispatch.c"]
+COMMON = ["csrc/exec.c", "csrc/batch.c", "csrc/check.c", "csrc/dispatch.c"]
 HEADERS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.h"))
 
 # -ffp-contract=off: a fused multiply-add happens where the source says so, and nowhere else.
@@ -193,7 +193,14 @@ core = Extension(
     "gdcore._core",
     ["gdcore/_core.pyx"],
     include_dirs=["csrc"],
-    depends=[*HEADERS, "gdcore/_runner.pxi"],
+    depends=[
+        *COMMON,
+        *PER_ISA,
+        *HEADERS,
+        "gdcore/_call.pxi",
+        "gdcore/_runner.pxi",
+        "gdcore/gate.pxi",
+    ],
     extra_compile_args=["-O2", "-g0", "-fvisibility=hidden"],
     define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=not FREE_THREADED,

@@ -14,6 +14,8 @@ enum {
   SPARSE_BLOCK = 256,
 };
 
+int64_t gd_source_bytes(int source) { return source < 0 || source >= GD_SOURCE_COUNT ? 0 : source_bytes[source]; }
+
 static int64_t own_bytes(const gd_feed *f, int bits) { return f->type == GD_INT32 || bits == 32 ? 4 : 8; }
 
 static int same_type(const gd_feed *f, int bits) {
@@ -31,13 +33,14 @@ static int64_t index_at(const void *indices, int wide, int64_t i) {
   return wide ? ((const int64_t *)indices)[i] : ((const int32_t *)indices)[i];
 }
 
-/* One row of a compressed sparse matrix, in full; numbers of the same column add up. The columns were
- * checked before C was entered: the test here keeps a matrix that is changed meanwhile from doing harm. */
+/* One row of a compressed sparse matrix, in full; numbers of the same column add up. Rows and columns were
+ * checked before C was entered: the tests here keep a matrix that is changed meanwhile from doing harm. */
 static void spread_row(const gd_feed *f, int64_t sample, char *y, int64_t bytes) {
-  const int64_t end = index_at(f->starts, f->wide, sample + 1);
+  const int64_t begin = gd_max(0, index_at(f->starts, f->wide, sample));
+  const int64_t end = gd_min(f->held, index_at(f->starts, f->wide, sample + 1));
   union { int32_t i32[SPARSE_BLOCK]; float f32[SPARSE_BLOCK]; double f64[SPARSE_BLOCK]; } block;
   memset(y, 0, (size_t)(f->row * bytes));
-  for (int64_t at = index_at(f->starts, f->wide, sample); at < end; at += SPARSE_BLOCK) {
+  for (int64_t at = begin; at < end; at += SPARSE_BLOCK) {
     const int64_t n = gd_min(SPARSE_BLOCK, end - at);
     f->convert(&block, f->data + at * source_bytes[f->source], n, f->scale);
     for (int64_t i = 0; i < n; ++i) {

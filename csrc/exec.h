@@ -5,13 +5,12 @@
 #include "gd.h"
 #include "sources.h"
 
-enum { GD_MAX_BUFFERS = 64 };
-
 /* A plan: the instructions of one training or prediction step, in order.
- * [0, n_compute) compute loss, outputs and gradients; if they are finite, [n_compute, n_ins) update. */
+ * [0, n_gradients) compute loss, outputs and gradients, [n_gradients, n_compute) look at the gradients; if they are
+ * finite, [n_compute, n_ins) update. */
 typedef struct {
   const gd_ins *ins;
-  int32_t n_ins, n_compute, bits;
+  int32_t n_ins, n_gradients, n_compute, bits;
   int32_t flag_buffer; /* where all_finite clears its flag; -1: nothing is checked */
   int64_t flag_offset;
 } gd_plan;
@@ -21,6 +20,7 @@ typedef struct {
 typedef struct {
   const char *data;
   const void *columns, *starts; /* of a sparse matrix; NULL for rows that lie in full */
+  int64_t held;                 /* numbers of a sparse matrix */
   int64_t rows, row;            /* samples, and elements of one */
   int64_t pitch;                /* bytes from one sample to the next */
   double scale;                 /* reals are multiplied by it */
@@ -39,7 +39,7 @@ enum { GD_DONE = 0, GD_PAUSED = 1, GD_NOT_FINITE = 2, GD_LEFT = 3 };
 /* Some steps over a data set. */
 typedef struct {
   const gd_plan *plan;
-  char *base[GD_MAX_BUFFERS];
+  char **base; /* [n_buffers] */
   int32_t n_buffers, n_feeds, n_taps, threads;
   gd_feed *feeds;
   gd_tap *taps;
@@ -65,6 +65,12 @@ typedef struct {
  * how many were completed; *status says why it stopped. A step that is left has updated nothing. */
 int64_t gd_run_job(gd_job *job, int32_t *status);
 
+/* What is wrong with a plan: the instruction, its operand (-1: all of it), and in words; NULL: nothing. */
+typedef struct { int32_t instruction, ref; const char *what; } gd_fault;
+
+/* Whether a plan can be run for up to `batch` samples over buffers with room for so many bytes. */
+int gd_check(const gd_plan *plan, const int64_t *room, int32_t n_buffers, int64_t batch, gd_fault *fault);
+
 /* How many threads OpenMP would give the calling thread: what threadpoolctl looks at, and lowers. */
 int gd_openmp_threads(void);
 
@@ -74,6 +80,8 @@ void gd_stage(const gd_feed *feed, const int64_t *order, int64_t first, int64_t 
 int gd_in_place(const gd_feed *feed, const int64_t *order, int bits);
 /* Whether whole numbers are all in 0 ... limit - 1 (if limit is not 0), and reals all finite (if that is asked). */
 int gd_acceptable(const void *x, int source, int64_t n, int64_t limit, int finite);
+/* Bytes of an element of a data set; 0 for a code that is none. */
+int64_t gd_source_bytes(int source);
 /* A random permutation of 0 ... n-1, a function of the seed and the stream alone. */
 void gd_permutation(int64_t *order, int64_t n, uint64_t seed, uint64_t stream);
 

@@ -34,6 +34,14 @@ typedef struct {
 
 #define GD_SCRATCH (6 << 20) /* pages that no kernel touches are never there */
 
+/* How many dimensions an elementwise pass walks at most, and how many registers its code has. csrc/check.c
+ * refuses more, gdcore/graph/lower.py makes no more. */
+enum { GD_MAP_DIMS = 64, GD_MAP_REGISTERS = 128 };
+/* How many dimensions a copy walks at most: their sizes and strides are kept in scratch. */
+#define GD_COPY_DIMS (GD_SCRATCH / (3 * (int)sizeof(int64_t)))
+/* Elements of which one unit of a sum of all elements makes one. */
+#define GD_SUM_PART 4096
+
 typedef struct gd_ins gd_ins;
 
 /* Into how many independent units the work falls, for this batch. */

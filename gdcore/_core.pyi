@@ -9,7 +9,8 @@ DONE: int
 PAUSED: int
 NOT_FINITE: int
 SCRATCH: int
-MAX_BUFFERS: int
+MAP_DIMS: int
+MAP_REGISTERS: int
 
 def isa_names() -> list[tuple[str, bool]]: ...
 def map_op_names() -> list[str]: ...
@@ -57,6 +58,7 @@ class Plan:
         instructions: list[Any],
         n_compute: int,
         flag: tuple[int, int] | None,
+        n_gradients: int | None = None,
     ) -> Self: ...
 
 @final
@@ -75,6 +77,7 @@ class Runner:
     def __new__(
         cls,
         plan: Plan,
+        batch: int,
         buffers: list[Any],
         feeds: list[tuple[int, int, int, Any]],
         taps: list[tuple[tuple[int, int, int], int]],
@@ -101,6 +104,7 @@ class Runner:
         scratch: Any,
         seconds: float,
         spent: Any = None,
+        exchange: Any = None,
     ) -> tuple[int, int]: ...
     def repeat(
         self,

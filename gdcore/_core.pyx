@@ -9,14 +9,15 @@ cimport cython
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport strcmp
+from libc.string cimport memcpy, strcmp
 
 
 cdef extern from "exec.h" nogil:
-    enum: GD_MAX_BUFFERS
     enum: GD_SCRATCH
+    enum: GD_MAP_DIMS
+    enum: GD_MAP_REGISTERS
     ctypedef struct gd_dim:
         int64_t fixed, per_row
     ctypedef struct gd_ref:
@@ -36,14 +37,14 @@ cdef extern from "exec.h" nogil:
         gd_dim work
     ctypedef struct gd_plan:
         const gd_ins *ins
-        int32_t n_ins, n_compute, bits, flag_buffer
+        int32_t n_ins, n_gradients, n_compute, bits, flag_buffer
         int64_t flag_offset
     ctypedef void (*gd_convert_fn)(void *, const void *, int64_t, double)
     ctypedef struct gd_feed:
         const char *data
         const void *columns
         const void *starts
-        int64_t rows, row, pitch
+        int64_t held, rows, row, pitch
         double scale
         gd_convert_fn convert
         int32_t source, type, wide, buffer
@@ -54,7 +55,7 @@ cdef extern from "exec.h" nogil:
         int64_t row_bytes
     ctypedef struct gd_job:
         const gd_plan *plan
-        char *base[GD_MAX_BUFFERS]
+        char **base
         int32_t n_buffers, n_feeds, n_taps, threads
         gd_feed *feeds
         gd_tap *taps
@@ -69,9 +70,15 @@ cdef extern from "exec.h" nogil:
         char *scratch
         double seconds
         double *spent
+        int (*exchange)(void *) noexcept nogil
         int (*heard)(void *) noexcept nogil
         void *listener
+    ctypedef struct gd_fault:
+        int32_t instruction, ref
+        const char *what
+    int gd_check(const gd_plan *, const int64_t *, int32_t, int64_t, gd_fault *)
     int64_t gd_run_job(gd_job *, int32_t *)
+    int64_t gd_source_bytes(int)
     void gd_permutation(int64_t *, int64_t, uint64_t, uint64_t)
     int gd_isa_count()
     const char *gd_isa_name(int)
@@ -90,19 +97,29 @@ cdef extern from "exec.h" nogil:
 include "gate.pxi"
 
 
-cdef int heard(void *caught) noexcept with gil:
-    """Whether Ctrl-C was pressed, or another signal raised something: it is put into the list `caught`."""
+cdef int heard(void *listener) noexcept with gil:
+    """Whether Ctrl-C was pressed, or another signal raised something: it is put into the listener's list."""
     try:
         PyErr_CheckSignals()
         return 0
     except BaseException as error:
-        (<list>caught).append(error)
+        (<tuple>listener)[0].append(error)
+        return 1
+
+
+cdef int exchanged(void *listener) noexcept with gil:
+    """Calls what was given for the point of exchange; what it raises ends the step, as a signal does."""
+    try:
+        (<tuple>listener)[1]()
+        return 0
+    except BaseException as error:
+        (<tuple>listener)[0].append(error)
         return 1
 
 
 DONE, PAUSED, NOT_FINITE = 0, 1, 2
 SCRATCH = GD_SCRATCH
-MAX_BUFFERS = GD_MAX_BUFFERS
+MAP_DIMS, MAP_REGISTERS = GD_MAP_DIMS, GD_MAP_REGISTERS
 
 
 def isa_names() -> list:
@@ -176,6 +193,12 @@ def permutation(order, uint64_t seed, uint64_t stream) -> None:
     PyBuffer_Release(&view)
 
 
+cdef tuple as_tuples(item):
+    """An instruction and its lists as tuples."""
+    name, refs, dims, attrs, pars, then, work = item
+    return (name, tuple(refs), tuple(dims), tuple(attrs), tuple(pars), None if then is None else as_tuples(then), work)
+
+
 cdef class Plan:
     """Instructions in the form that C runs.
 
@@ -192,9 +215,11 @@ cdef class Plan:
     cdef int64_t *attrs
     cdef double *pars
 
-    def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag):
+    def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
-        for item in instructions:
+        # what is counted is what is written: nobody can change the lists in between
+        cdef tuple owned = tuple(as_tuples(item) for item in instructions)
+        for item in owned:
             for part in (item, item[5]):
                 if part is not None:
                     n_ref += len(part[1])
@@ -204,7 +229,12 @@ cdef class Plan:
         if not 0 <= isa < gd_isa_count() or not gd_isa_supported(isa) or bits not in (32, 64):
             raise ValueError(f"no kernels for instruction set {isa} and {bits} bits on this machine")
         self.isa = isa
-        cdef Py_ssize_t n = len(instructions)
+        cdef Py_ssize_t n = len(owned)
+        if not 0 <= n_compute <= n:
+            raise ValueError(f"{n_compute} of {n} instructions compute")
+        cdef int gradients = n_compute if n_gradients is None else n_gradients
+        if not 0 <= gradients <= n_compute:
+            raise ValueError(f"gradients after {gradients} of {n_compute} instructions")
         self.ins = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.thens = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.refs = <gd_ref *>calloc(n_ref + 1, sizeof(gd_ref))
@@ -220,10 +250,10 @@ cdef class Plan:
         cdef gd_ins *ins
         cdef const gd_op *op
         for i in range(n):
-            for part in (instructions[i], instructions[i][5]):
+            for part in (owned[i], owned[i][5]):
                 if part is None:
                     continue
-                ins = &self.ins[i] if part is instructions[i] else &self.thens[i]
+                ins = &self.ins[i] if part is owned[i] else &self.thens[i]
                 if ins == &self.thens[i]:
                     self.ins[i].then = ins
                 else:
@@ -242,8 +272,6 @@ cdef class Plan:
                 ins.attr, ins.n_attr = attr, len(part[3])
                 ins.par, ins.n_par = par, len(part[4])
                 for buffer, kind, offset in part[1]:
-                    if not 0 <= buffer < GD_MAX_BUFFERS:
-                        raise ValueError(f"buffer {buffer} in plan is not one of {GD_MAX_BUFFERS}")
                     ref.buffer, ref.type, ref.offset = buffer, kind, offset
                     ref += 1
                 for fixed, per_row in part[2]:
@@ -257,7 +285,7 @@ cdef class Plan:
                     par += 1
         self.plan.ins = self.ins
         self.plan.n_ins = <int32_t>n
-        self.plan.n_compute = n_compute
+        self.plan.n_compute, self.plan.n_gradients = n_compute, gradients
         self.plan.bits = bits
         self.plan.flag_buffer = -1
         if flag is not None:
@@ -272,4 +300,5 @@ cdef class Plan:
         free(self.pars)
 
 
+include "_call.pxi"
 include "_runner.pxi"

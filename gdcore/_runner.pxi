@@ -1,60 +1,14 @@
 # Part of _core.pyx: a plan bound to memory, and what runs it.
 
 
-@cython.final
-cdef class Kinds:
-    """What the arrays of a call look like that `Runner.repeat` takes.
-
-    isa, bits : of the plan
-    least, most : samples that they may have
-    kinds : for each feed (format, shape of a sample, source type code, feed type, scale, limit, finite):
-        the buffer protocol's letter; whole numbers must lie in 0 ... limit - 1 unless it is 0; reals must be
-        finite where `finite` says so
-    """
-    cdef int isa, n
-    cdef int64_t least, most
-    cdef gd_feed feeds[GD_MAX_BUFFERS]
-    cdef char letters[GD_MAX_BUFFERS]
-    cdef int64_t limits[GD_MAX_BUFFERS]
-    cdef bint finite[GD_MAX_BUFFERS]
-    cdef tuple shapes
-
-    def __cinit__(self, int isa, int bits, int64_t least, int64_t most, list kinds):
-        cdef int i
-        self.isa, self.least, self.most, self.n = isa, least, most, len(kinds)
-        if self.n > GD_MAX_BUFFERS:
-            raise ValueError(f"{self.n} arrays: at most {GD_MAX_BUFFERS} are possible")
-        shapes = []
-        for i, (letter, shape, source, kind, scale, limit, finite) in enumerate(kinds):
-            self.letters[i] = ord(letter)
-            self.limits[i], self.finite[i] = limit, finite
-            self.feeds[i].source, self.feeds[i].type, self.feeds[i].scale = source, kind, scale
-            self.feeds[i].convert = gd_converter(isa, bits, source, kind)
-            self.feeds[i].row = 1
-            for d in shape:
-                self.feeds[i].row *= d
-            shapes.append(tuple(shape))
-        self.shapes = tuple(shapes)
-
-    cdef bint fit(self, int i, Py_buffer *view, int64_t rows):
-        cdef int d
-        cdef tuple shape = <tuple>self.shapes[i]
-        if view.format == NULL or view.format[0] != self.letters[i] or view.format[1] != 0:
-            return False
-        if view.ndim != <int>len(shape) + 1 or view.shape[0] != rows or not self.least <= rows <= self.most:
-            return False
-        for d in range(view.ndim - 1):
-            if view.shape[d + 1] != <int64_t>shape[d]:
-                return False
-        return gd_acceptable(view.buf, self.feeds[i].source, view.len // view.itemsize, self.limits[i], self.finite[i])
-
-
 cdef class Runner:
     """A plan bound to its buffers.
 
     Parameters
     ----------
     plan : Plan
+    batch : int
+        The most samples of a step.
     buffers : list of writable, C-contiguous arrays, by buffer number; None for those that a feed sets
     feeds : list of (buffer, type, elements of a row, stage array)
     taps : list of ((buffer, type, offset), bytes of a row)
@@ -63,56 +17,154 @@ cdef class Runner:
     gate : Gate of the memory that models share, or None
     writes : whether a run writes to that memory
     count : StepCount that the steps add to, or None
+
+    Raises
+    ------
+    ValueError
+        If an instruction would reach beyond its buffers, or its kernel has no room for it.
     """
     cdef gd_job job
     cdef Plan plan
-    cdef Py_buffer held[GD_MAX_BUFFERS * 3]
+    cdef int64_t batch
+    cdef int64_t *room  # bytes of each buffer
+    cdef Py_buffer *held
     cdef int n_held
     cdef Gate gate
     cdef bint writes
     cdef StepCount count
     cdef object __weakref__
 
-    def __cinit__(self, Plan plan, list buffers, list feeds, list taps, loss, int hyper_buffer,
+    def __cinit__(self, Plan plan, int64_t batch, list buffers, list feeds, list taps, loss, int hyper_buffer,
                   Gate gate, bint writes, StepCount count):
         cdef int i
-        self.plan = plan
+        cdef gd_feed *feed
+        cdef tuple memory = tuple(buffers), fed = tuple(feeds), tapped = tuple(taps)
+        self.plan, self.batch = plan, batch
         self.gate, self.writes, self.count = gate, writes, count
         self.job.plan = &plan.plan
-        if len(buffers) > GD_MAX_BUFFERS:
-            raise ValueError(f"a plan with {len(buffers)} buffers: at most {GD_MAX_BUFFERS} are possible")
-        self.job.n_buffers = len(buffers)
-        for i in range(len(buffers)):
-            self.job.base[i] = NULL if buffers[i] is None else <char *>self.hold(buffers[i], True)
-        self.job.n_feeds = len(feeds)
-        self.job.n_taps = len(taps)
-        self.job.feeds = <gd_feed *>calloc(len(feeds) + 1, sizeof(gd_feed))
-        self.job.taps = <gd_tap *>calloc(len(taps) + 1, sizeof(gd_tap))
-        if not self.job.feeds or not self.job.taps:
+        self.job.n_buffers, self.job.n_feeds, self.job.n_taps = len(memory), len(fed), len(tapped)
+        self.job.base = <char **>calloc(len(memory) + 1, sizeof(char *))
+        self.job.feeds = <gd_feed *>calloc(len(fed) + 1, sizeof(gd_feed))
+        self.job.taps = <gd_tap *>calloc(len(tapped) + 1, sizeof(gd_tap))
+        self.room = <int64_t *>calloc(len(memory) + 1, sizeof(int64_t))
+        self.held = <Py_buffer *>calloc(len(memory) + len(fed) + 1, sizeof(Py_buffer))
+        if not (self.job.base and self.job.feeds and self.job.taps and self.room and self.held):
             raise MemoryError()
-        for i in range(len(feeds)):
-            self.job.feeds[i].buffer, self.job.feeds[i].type, self.job.feeds[i].row, stage = feeds[i]
-            self.job.feeds[i].stage = <char *>self.hold(stage, True)
-        for i in range(len(taps)):
+        if batch < 1:
+            raise ValueError(f"a plan for batches of {batch}: expected at least 1")
+        for i in range(self.job.n_buffers):
+            if memory[i] is not None:
+                self.job.base[i] = self.hold(memory[i])
+                self.room[i] = self.held[self.n_held - 1].len
+        for i in range(self.job.n_feeds):
+            feed = &self.job.feeds[i]
+            feed.buffer, feed.type, feed.row, stage = fed[i]
+            feed.stage = self.hold(stage)
+            if not 0 <= feed.buffer < self.job.n_buffers or self.job.base[feed.buffer] != NULL:
+                raise ValueError(f"input {i} of a plan lies in buffer {feed.buffer}, which is not its own")
+            self.room[feed.buffer] = self.held[self.n_held - 1].len
+            self.inside((feed.buffer, feed.type, 0), product(batch, feed.row), f"input {i}")
+        for i in range(self.job.n_taps):
             (self.job.taps[i].from_.buffer, self.job.taps[i].from_.type,
-             self.job.taps[i].from_.offset), self.job.taps[i].row_bytes = taps[i]
+             self.job.taps[i].from_.offset), self.job.taps[i].row_bytes = tapped[i]
+            if self.job.taps[i].row_bytes < 0:
+                raise ValueError(f"output {i} has rows of {self.job.taps[i].row_bytes} bytes")
+            self.inside((self.job.taps[i].from_.buffer, -1, self.job.taps[i].from_.offset),
+                        product(batch, self.job.taps[i].row_bytes), f"output {i}")
         self.job.loss.buffer = -1
         if loss is not None:
+            self.inside(loss, 1, "the loss")
             self.job.loss.buffer, self.job.loss.type, self.job.loss.offset = loss
+        if plan.plan.flag_buffer >= 0:
+            self.inside((plan.plan.flag_buffer, 1, plan.plan.flag_offset), 1, "the flag")
         self.job.hyper_buffer = hyper_buffer
+        self.check()
 
-    cdef void *hold(self, array, bint writable) except? NULL:
+    cdef int inside(self, tuple ref, int64_t elements, str what) except -1:
+        """Raises ValueError if something of (buffer, type or -1 for bytes, offset) is not within its buffer."""
+        cdef int64_t buffer, offset, width
+        buffer, kind, offset = ref
+        width = 1 if kind == -1 else 4 if kind == 1 else self.plan.plan.bits // 8
+        if (not 0 <= buffer < self.job.n_buffers or offset < 0 or offset > self.room[buffer]
+                or elements > (self.room[buffer] - offset) // width):
+            raise ValueError(f"{what} of a plan reaches beyond buffer {buffer} at {offset}: {elements:,} x {width} bytes")
+        return 0
+
+    cdef int check(self) except -1:
+        """Raises ValueError if an instruction cannot be run over these buffers."""
+        cdef gd_fault fault
+        if not gd_check(self.job.plan, self.room, self.job.n_buffers, self.batch, &fault):
+            name = self.job.plan.ins[fault.instruction].op.name.decode()
+            raise ValueError(
+                f"instruction {fault.instruction} ({name}) of a plan {fault.what.decode()}"
+                + (f" (operand {fault.ref})" if fault.ref >= 0 else "")
+            )
+        return 0
+
+    cdef char *hold(self, array) except? NULL:
         cdef Py_buffer *view = &self.held[self.n_held]
-        PyObject_GetBuffer(array, view, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
+        PyObject_GetBuffer(array, view, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
         self.n_held += 1
-        return view.buf
+        return <char *>view.buf
 
     def __dealloc__(self):
         cdef int i
         for i in range(self.n_held):
             PyBuffer_Release(&self.held[i])
+        free(self.held)
+        free(self.room)
+        free(self.job.base)
         free(self.job.feeds)
         free(self.job.taps)
+
+    cdef int begin(self, call *c) except -1:
+        """A job of the call's own, for several threads may be within one plan."""
+        cdef size_t bases = self.job.n_buffers * sizeof(char *), feeds = self.job.n_feeds * sizeof(gd_feed)
+        cdef size_t taps = self.job.n_taps * sizeof(gd_tap)
+        cdef size_t views = (3 * self.job.n_feeds + self.job.n_taps + 5) * sizeof(Py_buffer)
+        cdef char *memory = <char *>malloc(bases + feeds + taps + views)
+        c.job, c.n_views = self.job, 0
+        c.job.base = <char **>memory
+        if memory == NULL:
+            raise MemoryError()
+        c.job.feeds, c.job.taps = <gd_feed *>(memory + bases), <gd_tap *>(memory + bases + feeds)
+        c.views = <Py_buffer *>(memory + bases + feeds + taps)
+        memcpy(c.job.base, self.job.base, bases)
+        memcpy(c.job.feeds, self.job.feeds, feeds)
+        memcpy(c.job.taps, self.job.taps, taps)
+        return 0
+
+    cdef int take_outputs(self, call *c, tuple outputs, int64_t rows) except -1:
+        """Where the rows of these steps are kept."""
+        cdef int i
+        if <Py_ssize_t>len(outputs) != self.job.n_taps:
+            raise ValueError(f"{len(outputs)} arrays for {self.job.n_taps} outputs of a plan")
+        for i in range(self.job.n_taps):
+            c.job.taps[i].to = <char *>take_room(
+                c, outputs[i], True, product(rows, c.job.taps[i].row_bytes), "an output"
+            ).buf
+        return 0
+
+    cdef int take_hyper(self, call *c, object hyper, int64_t row, int64_t steps) except -1:
+        """The rows of numbers of some steps, from one row on."""
+        cdef Py_buffer *view
+        c.job.hyper = NULL
+        if hyper is None or steps == 0:
+            return 0
+        view = take(c, hyper, PyBUF_C_CONTIGUOUS)
+        if view.ndim < 1 or row < 0 or row > view.shape[0] - steps:
+            raise ValueError(f"numbers for steps {row} to {row + steps}, which are not there")
+        c.job.hyper_bytes = view.strides[0]
+        self.inside((c.job.hyper_buffer, -1, 0), c.job.hyper_bytes, "a row of numbers")
+        c.job.hyper = <const char *>view.buf + row * c.job.hyper_bytes
+        return 0
+
+    cdef int take_scratch(self, call *c, object scratch, int threads) except -1:
+        if threads < 1:
+            raise ValueError(f"{threads} threads: expected at least 1")
+        c.job.threads = threads
+        c.job.scratch = <char *>take_room(c, scratch, True, <int64_t>threads * GD_SCRATCH, "scratch").buf
+        return 0
 
     def repeat(self, Kinds kinds, tuple arrays, tuple outputs, hyper, int64_t row, uint64_t seed, uint64_t counter,
                int threads, scratch):
@@ -122,151 +174,163 @@ cdef class Runner:
         hyper : array of rows of numbers for the plan, of which this step takes number `row`; or None
         The others are as for `run`.
         """
-        cdef Py_buffer views[GD_MAX_BUFFERS * 2 + 2]
-        cdef int n = 0, i
+        cdef int i
         cdef int32_t status = 0
-        cdef int64_t done = 0
+        cdef int64_t done = 0, rows = 0
         cdef double loss = 0
-        cdef gd_feed own
-        cdef gd_job job
+        cdef gd_feed *feed
+        cdef Py_buffer *view
+        cdef call c
         cdef list caught = []
-        job = self.job
-        job.heard, job.listener = heard, <void *>caught
-        if <Py_ssize_t>len(arrays) != kinds.n or kinds.n != job.n_feeds or kinds.isa != self.plan.isa:
+        cdef tuple listener = (caught, None)
+        if <Py_ssize_t>len(arrays) != kinds.n or kinds.n != self.job.n_feeds or kinds.isa != self.plan.isa:
             return None
-        if self.gate is not None:  # now, for whoever runs this plan meanwhile has its feeds
-            self.gate.enter(self.writes, True)
+        self.begin(&c)
+        if self.gate is not None:
+            try:
+                self.gate.enter(self.writes, True)
+            except BaseException:
+                end(&c)
+                raise
         try:
-            for i in range(job.n_feeds):
-                PyObject_GetBuffer(arrays[i], &views[n], PyBUF_STRIDES | PyBUF_FORMAT)
-                n += 1
-                if not PyBuffer_IsContiguous(&views[n - 1], b"C") or not kinds.fit(i, &views[n - 1], views[0].shape[0]):
+            for i in range(c.job.n_feeds):
+                view = take(&c, arrays[i], PyBUF_STRIDES | PyBUF_FORMAT)
+                if view.ndim < 1 or not PyBuffer_IsContiguous(view, b"C"):
                     return None
-                own = job.feeds[i]
-                job.feeds[i] = kinds.feeds[i]
-                job.feeds[i].buffer, job.feeds[i].stage = own.buffer, own.stage
-                job.feeds[i].rows = views[0].shape[0]
-                job.feeds[i].pitch = job.feeds[i].row * views[n - 1].itemsize
-                job.feeds[i].data = <const char *>views[n - 1].buf
-            job.rows = job.batch = views[0].shape[0]
-            job.order, job.spent, job.hyper, job.losses = NULL, NULL, NULL, &loss
-            if hyper is not None:
-                PyObject_GetBuffer(hyper, &views[n], PyBUF_C_CONTIGUOUS)
-                n += 1
-                job.hyper_bytes = views[n - 1].strides[0]
-                job.hyper = <const char *>views[n - 1].buf + row * job.hyper_bytes
-            for i in range(job.n_taps):
-                PyObject_GetBuffer(outputs[i], &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-                job.taps[i].to = <char *>views[n].buf
-                n += 1
-            PyObject_GetBuffer(scratch, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-            n += 1
-            if views[n - 1].len < <Py_ssize_t>threads * GD_SCRATCH:
-                raise ValueError("scratch is too small for this many threads")
-            job.scratch = <char *>views[n - 1].buf
-            job.first, job.steps, job.seed, job.counter = 0, 1, seed, counter
-            job.threads, job.seconds = threads, 1.0
+                if i == 0:
+                    rows = view.shape[0]
+                feed = &c.job.feeds[i]
+                if not kinds.fit(i, view, rows) or kinds.feeds[i].row != feed.row or rows > self.batch:
+                    return None
+                feed.source, feed.scale = kinds.feeds[i].source, kinds.feeds[i].scale
+                feed.convert, feed.columns = kinds.feeds[i].convert, NULL
+                feed.rows, feed.pitch = rows, feed.row * view.itemsize
+                feed.data = <const char *>view.buf
+            c.job.rows = c.job.batch = rows
+            c.job.order, c.job.spent, c.job.losses = NULL, NULL, &loss
+            self.take_hyper(&c, hyper, row, 1)
+            self.take_outputs(&c, outputs, rows)
+            self.take_scratch(&c, scratch, threads)
+            c.job.heard, c.job.listener = heard, <void *>listener
+            c.job.first, c.job.steps, c.job.seed, c.job.counter = 0, 1, seed, counter
+            c.job.seconds = 1.0
             with nogil:
-                done = gd_run_job(&job, &status)
+                done = gd_run_job(&c.job, &status)
             if self.count is not None:
                 self.count.done += done
         finally:
-            for i in range(n):
-                PyBuffer_Release(&views[i])
+            end(&c)
             if self.gate is not None:
                 self.gate.leave(self.writes)
         if caught:
             raise caught[0]
         return loss if done else None
 
+    cdef int take_data(self, call *c, tuple data, int64_t rows) except -1:
+        """The arrays of the data set, tested once more: they may have been changed since they were read."""
+        cdef int i
+        cdef gd_feed *feed
+        cdef Py_buffer *view
+        if <Py_ssize_t>len(data) != self.job.n_feeds:
+            raise ValueError(f"{len(data)} arrays for {self.job.n_feeds} inputs of a plan")
+        for i in range(self.job.n_feeds):
+            feed = &c.job.feeds[i]
+            array, feed.source, feed.scale = data[i]
+            feed.rows = rows
+            feed.convert = converter(self.plan.isa, self.plan.plan.bits, feed.source, feed.type)
+            feed.columns = NULL
+            if isinstance(array, tuple):
+                self.take_sparse(c, feed, array)
+                continue
+            view = take(c, array, PyBUF_STRIDES)
+            if not rows_fit(feed, view, rows):
+                raise ValueError(
+                    f"the array of input {i} has another shape or type than when it was checked: "
+                    "leave arrays as they are while they are used"
+                )
+            feed.data, feed.pitch = <const char *>view.buf, view.strides[0]
+        return 0
+
+    cdef int take_sparse(self, call *c, gd_feed *feed, tuple parts) except -1:
+        """Numbers, columns and starts of a compressed sparse matrix."""
+        cdef Py_buffer *numbers
+        cdef Py_buffer *columns
+        cdef Py_buffer *starts
+        numbers_of, columns_of, starts_of = parts
+        numbers = take(c, numbers_of, PyBUF_C_CONTIGUOUS)
+        columns = take(c, columns_of, PyBUF_C_CONTIGUOUS)
+        starts = take(c, starts_of, PyBUF_C_CONTIGUOUS)
+        if (
+            numbers.itemsize != gd_source_bytes(feed.source)
+            or starts.itemsize not in (4, 8)
+            or columns.itemsize != starts.itemsize
+            or starts.len // starts.itemsize <= feed.rows
+        ):
+            raise ValueError("a sparse matrix was changed while it was used: leave it as it is until the call ends")
+        feed.data, feed.columns, feed.starts = <const char *>numbers.buf, columns.buf, starts.buf
+        feed.wide = starts.itemsize == 8
+        feed.held = min(numbers.len // numbers.itemsize, columns.len // columns.itemsize)
+        return 0
+
     def run(self, tuple data, order, int64_t rows, int64_t batch, int64_t first, int64_t steps,
             uint64_t seed, uint64_t counter, hyper, losses, tuple outputs, int threads, scratch, double seconds,
-            spent=None):
+            spent=None, exchange=None):
         """Take up to `steps` steps; returns (steps completed, DONE | PAUSED | NOT_FINITE).
 
         data : one (array, source type code, scale) for each feed, at least `rows` samples each. An array's
             rows are contiguous, and lie any distance apart; a tuple (numbers, columns, starts) of
-            contiguous arrays is a compressed sparse matrix, whose indices have been checked.
-        order : int64 array of sample numbers, or None
+            contiguous arrays is a compressed sparse matrix.
+        order : int64 array of sample numbers below `rows`, which nobody else changes, or None
         hyper : array of `steps` rows of numbers for the plan, or None
         losses : float64 array of at least `steps`, or None where there is no loss
         outputs : one array for each tap, room for the rows of these steps
         spent : float64 array, one number for each instruction, to which its seconds are added, or None
+        exchange : called once all gradients of a step are there, before they are looked at or applied, or None
         """
-        cdef Py_buffer views[GD_MAX_BUFFERS * 4 + 5]
-        cdef int n = 0, i
         cdef int32_t status = 0
-        cdef int64_t done
-        cdef gd_job job
+        cdef int64_t done = 0, last
+        cdef call c
         cdef list caught = []
-        job = self.job
-        job.heard, job.listener = heard, <void *>caught
+        cdef tuple listener = (caught, exchange)
+        if not 1 <= batch <= self.batch or rows < 0 or first < 0 or not 0 <= steps <= (rows + batch - 1) // batch - first:
+            raise ValueError(
+                f"steps {first} to {first + steps} of {rows} samples, {batch} at a time: the plan takes "
+                f"up to {self.batch}"
+            )
+        last = min(rows, (first + steps) * batch)
+        self.begin(&c)
         try:
-            for i in range(job.n_feeds):
-                array, job.feeds[i].source, job.feeds[i].scale = data[i]
-                job.feeds[i].rows = rows
-                job.feeds[i].convert = gd_converter(
-                    self.plan.isa, self.plan.plan.bits, job.feeds[i].source, job.feeds[i].type
-                )
-                job.feeds[i].columns = NULL
-                if isinstance(array, tuple):
-                    for part in array:
-                        PyObject_GetBuffer(part, &views[n], PyBUF_C_CONTIGUOUS)
-                        n += 1
-                    job.feeds[i].data = <const char *>views[n - 3].buf
-                    job.feeds[i].columns = views[n - 2].buf
-                    job.feeds[i].starts = views[n - 1].buf
-                    job.feeds[i].wide = views[n - 1].itemsize == 8
-                    continue
-                PyObject_GetBuffer(array, &views[n], PyBUF_STRIDES)
-                job.feeds[i].data = <const char *>views[n].buf
-                job.feeds[i].pitch = views[n].strides[0]
-                n += 1
-            job.order = NULL
+            self.take_data(&c, data, rows)
+            c.job.order = NULL
             if order is not None:
-                PyObject_GetBuffer(order, &views[n], PyBUF_C_CONTIGUOUS)
-                job.order = <const int64_t *>views[n].buf
-                n += 1
-            job.hyper = NULL
-            if hyper is not None:
-                PyObject_GetBuffer(hyper, &views[n], PyBUF_C_CONTIGUOUS)
-                job.hyper = <const char *>views[n].buf
-                job.hyper_bytes = views[n].len // steps if steps else 0
-                n += 1
-            if losses is not None:
-                PyObject_GetBuffer(losses, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-                job.losses = <double *>views[n].buf
-                n += 1
-            for i in range(job.n_taps):
-                PyObject_GetBuffer(outputs[i], &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-                job.taps[i].to = <char *>views[n].buf
-                n += 1
-            PyObject_GetBuffer(scratch, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-            job.scratch = <char *>views[n].buf
-            if views[n].len < <Py_ssize_t>threads * GD_SCRATCH:
-                raise ValueError("scratch is too small for this many threads")
-            n += 1
-            job.spent = NULL
+                c.job.order = <const int64_t *>take_room(&c, order, False, last * 8, "the order").buf
+            self.take_hyper(&c, hyper, 0, steps)
+            c.job.losses = NULL
+            if self.job.loss.buffer >= 0:
+                c.job.losses = <double *>take_room(&c, losses, True, steps * 8, "losses").buf
+            self.take_outputs(&c, outputs, last - min(last, first * batch))
+            self.take_scratch(&c, scratch, threads)
+            c.job.spent = NULL
             if spent is not None:
-                PyObject_GetBuffer(spent, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-                job.spent = <double *>views[n].buf
-                n += 1
-            job.rows, job.batch, job.first, job.steps = rows, batch, first, steps
-            job.seed, job.counter = seed, counter
-            job.threads, job.seconds = threads, seconds
+                c.job.spent = <double *>take_room(&c, spent, True, self.plan.plan.n_ins * 8, "spent").buf
+            c.job.heard, c.job.listener = heard, <void *>listener
+            if exchange is not None:
+                c.job.exchange = exchanged
+            c.job.rows, c.job.batch, c.job.first, c.job.steps = rows, batch, first, steps
+            c.job.seed, c.job.counter = seed, counter
+            c.job.seconds = seconds
             if self.gate is not None:
                 self.gate.enter(self.writes, True)
             try:
                 with nogil:
-                    done = gd_run_job(&job, &status)
+                    done = gd_run_job(&c.job, &status)
                 if self.count is not None:
                     self.count.done += done
             finally:
                 if self.gate is not None:
                     self.gate.leave(self.writes)
         finally:
-            for i in range(n):
-                PyBuffer_Release(&views[i])
+            end(&c)
         if caught:
             raise caught[0]
         return done, status

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -14,6 +15,29 @@ from gdcore.errors import did_you_mean
 from gdcore.names import ELSEWHERE
 
 T = TypeVar("T")
+
+SAVING = "gdcore.io.model_file"  # late in a process that only trains, and what forked workers need
+
+
+def _finish_imports() -> None:
+    """Wait, before a fork, for the imports that other threads are within.
+
+    A child would have their locks, and none of the threads that give them back: its first `save` hung
+    where a thread of the parent was within its own. An import of a module that another thread is
+    importing waits for that thread; one that is complete cannot be begun before the fork.
+    """
+    begun = [
+        name
+        for name, module in list(sys.modules.items())
+        if name.startswith("gdcore.")
+        and getattr(getattr(module, "__spec__", None), "_initializing", False)
+    ]
+    for name in (*begun, SAVING):
+        importlib.import_module(name)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_finish_imports)
 
 
 def lazy_names(

@@ -35,7 +35,7 @@ def run_graph(
         plan, leaves, outputs, None, {}, isa=None if isa is None else runtime.isa_number(isa)
     )
     data = [
-        (np.ascontiguousarray(a, dtype=np.int32 if v.dtype == INT else real), 1.0)
+        (np.ascontiguousarray(a, np.int32 if v.dtype == INT else real).reshape(rows, -1), 1.0)
         for v, a in zip(leaves, arrays, strict=True)
     ]
     made = []

@@ -97,6 +97,19 @@ SETTINGS = {
         ValueError,
         "1 losses and 2 loss_weights",
     ),
+    **{
+        f"loss_weights {w}": (
+            lambda w=w: network().compile("adam", "mse", loss_weights=[w]),
+            ValueError,
+            f"compile loss_weights hold {w}: expected numbers of at least 0",
+        )
+        for w in (-1.0, float("inf"), float("nan"))
+    },
+    "one name for two outputs": (
+        lambda: gd.Model(x := gd.Input(2), {1: x * 1.0, "1": x * 2.0}).predict([[1, 2]]),
+        ValueError,
+        "names its outputs ['1', '1']: expected a name of its own for each",
+    ),
     "learning rate": (
         lambda: gd.Adam(-1),
         ValueError,

@@ -190,6 +190,17 @@ HARM = {
     "a negative step": lambda d, t: d.__setitem__("steps_done", -1),
     "no graph": lambda d, t: d.pop("graph"),
     "info that is a list": lambda d, t: d.__setitem__("info", []),
+    "a table that is no object": lambda d, t: d["info"].__setitem__("table", True),
+    "an output's name twice": lambda d, t: d["graph"].update(
+        outputs=d["graph"]["outputs"] * 2, output_names=["a", "a"]
+    ),
+    "a negative loss weight": lambda d, t: d["compiled"].__setitem__("loss_weights", [-1.0]),
+    "an infinite loss weight": lambda d, t: d["compiled"].__setitem__("loss_weights", ["inf"]),
+    "a negative penalty": lambda d, t: d["graph"]["variables"][0].__setitem__("l2", -1e-3),
+    "an infinite penalty": lambda d, t: d["graph"]["variables"][0].__setitem__("l1", "inf"),
+    "a role of one's own": lambda d, t: d["graph"]["variables"][0].__setitem__("role", "x"),
+    "metrics without end": lambda d, t: d["compiled"].__setitem__("metrics", ["mae"] * 10**6),
+    "metrics that are text": lambda d, t: d["compiled"].__setitem__("metrics", "mae"),
 }
 
 
@@ -206,6 +217,32 @@ def test_a_description_that_is_not_json(good):
         safetensors.save(good, tensors, metadata | {"model": text})
         with pytest.raises(FileFormatError):
             gd.load(good)
+
+
+@pytest.mark.parametrize("key", ["dtype", "graph", "info"])
+def test_a_description_that_says_something_twice(good, key):
+    tensors, metadata = safetensors.load(good)
+    twice = json.dumps({key: json.loads(metadata["model"])[key]})
+    text = metadata["model"]
+    for changed in (
+        f"{text[:-1]}, {twice[1:]}",
+        text.replace('"info": {}', '"info": {"a": 1, "a": 2}'),
+    ):
+        safetensors.save(good, tensors, metadata | {"model": changed})
+        with pytest.raises(FileFormatError, match=r"good.safetensors: JSON key: got '\w+' twice"):
+            gd.load(good)
+
+
+def test_thousands_of_inputs_of_one_op(tmp_path):
+    """Work grows with the file: a concatenate of 10,000 took minutes."""
+    x = gd.Input(1)
+    model = gd.Model(x, gd.ops.concatenate([x] * 10_000))
+    model.save(tmp_path / "m.safetensors")
+    loaded = gd.load(tmp_path / "m.safetensors")
+    found = loaded.predict([[3.0]])
+    assert (found == 3).all() and found.shape == (1, 10_000)
+    (step,) = loaded._engine.steps.values()
+    assert sum(len(i.reads) + len(i.writes) for i in step.session.plan.instructions) < 30_000
 
 
 def test_other_files(good, tmp_path):

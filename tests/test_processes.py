@@ -105,6 +105,44 @@ if __name__ == "__main__":
 )
 
 
+FORK_WHILE_SAVING = """
+import importlib.abc, os, signal, sys, threading
+import gdcore as gd
+model = gd.Sequential([gd.Input(2), gd.Dense(1)])
+model._engine.parameters()
+begun = threading.Event()
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1] and threading.current_thread() is not threading.main_thread():
+            begun.set()
+            threading.Event().wait(0.5)
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=model.save, args=("parent",))
+thread.start()
+assert begun.wait(60)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    model.save("child")
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+thread.join()
+for name in ("parent", "child"):
+    gd.load(name)
+print("status", status)
+"""
+
+
+@pytest.mark.parametrize("module", ["gdcore.io.model_file", "gdcore.io.graph_json"])
+def test_fork_while_another_thread_saves_for_the_first_time(module, tmp_path):
+    """What a save imports is imported under locks of the interpreter, which a child would inherit."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK_WHILE_SAVING, module],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.stdout == "status 0\n", done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_multiprocessing(method, tmp_path):
     path = tmp_path / "pooled.py"

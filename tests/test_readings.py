@@ -8,6 +8,7 @@ from numpy_losses import FORMULAS, sigmoid, softmax
 
 import gdcore as gd
 from gdcore import losses, ops
+from gdcore.training.prepare import bound_metrics
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -72,7 +73,7 @@ def test_softmax_with_binary_cross_entropy():
     got = model.evaluate(X, onehot)
     assert got["loss"] == pytest.approx(bce(softmax(X @ TWO), onehot), rel=1e-6)
     assert got["accuracy"] == 1.0
-    assert model.bound_metrics()[0].kind == "multiclass_probs"
+    assert bound_metrics(model._engine)[0].kind == "multiclass_probs"
     trained = gd.Sequential([gd.Dense(2, activation="softmax")])
     trained.compile(gd.Adam(0.1), "binary_cross_entropy", metrics=["accuracy"])
     history = trained.fit(X, onehot, epochs=30, verbose=0, seed=0).history
@@ -116,7 +117,7 @@ def test_logits_are_certain(network):
     """What a layer's weights bring to any value: no warning, as warnings are errors here."""
     network.compile("sgd", "cross_entropy", metrics=["accuracy"]).fit(X, CLASS, verbose=0)
     assert "cross_entropy of logits\n" in network.summary()
-    assert network.bound_metrics()[0].kind == "multiclass_logits"
+    assert bound_metrics(network._engine)[0].kind == "multiclass_logits"
 
 
 def test_what_is_assumed_is_said_once():
@@ -158,7 +159,7 @@ def test_from_logits_decides(name, activation):
         model = Fixed(THREE, gd.activations.get(activation))
         model.compile("sgd", loss(from_logits=from_logits), ["accuracy"], dtype="float64")
         out = model.predict(X)
-        kind = model.bound_metrics()[0].kind
+        kind = bound_metrics(model._engine)[0].kind
         assert kind.endswith("logits" if from_logits else "probs")
         got = model.evaluate(X, target)["loss"]
         if from_logits and name != "kl_divergence":

@@ -18,7 +18,10 @@
 #include "../ops.h"
 
 enum { DIRECT = 0, SPREAD = 1, SCALAR = 2, COUNT = 3 };
-enum { BLOCK = 2048 / sizeof(real), MAX_DIMS = 8, MAX_REGS = 128 };
+enum { BLOCK = 2048 / sizeof(real), MAX_REGS = GD_MAP_REGISTERS };
+/* Scratch: a block for each register, then the shape and the strides of each input. */
+enum { WALK_SIZE = (MAX_REGS + 1) * GD_MAP_DIMS * sizeof(int64_t), BLOCKS_SIZE = MAX_REGS * BLOCK * sizeof(real) };
+_Static_assert(BLOCKS_SIZE + WALK_SIZE <= 1 << 19, "a pass fits into what a product leaves it of its scratch");
 
 /* One argument of a region: its elements lie side by side (step 1), or one number serves a whole row
  * (step 0); the next row begins `row` elements on. */
@@ -121,7 +124,7 @@ typedef struct {
   real *buffer;
   char *at[MAX_REGS];
   uint8_t is_int[MAX_REGS], steady[MAX_REGS]; /* steady: the same for every row, so spread once */
-  int64_t shape[MAX_DIMS], stride[MAX_REGS][MAX_DIMS];
+  int64_t *shape, *stride; /* [nd], [n_in][nd] */
 } map_state;
 _Static_assert(sizeof(map_state) <= GD_EPILOGUE, "an opened pass fits into what a product keeps for it");
 
@@ -134,6 +137,7 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   s->kind = attr + 6, s->code = s->kind + s->n_in, s->par = ins->par;
   s->chain = attr[5] < 0 ? NULL : chain_fns[attr[5]];
   s->buffer = (real *)run->scratch;
+  s->shape = (int64_t *)(run->scratch + BLOCKS_SIZE), s->stride = s->shape + s->nd;
   s->spread = 0, s->in_place = s->nd <= 2;
   int per_row = 0;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);
@@ -146,10 +150,10 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
     if (s->kind[k] == SPREAD) {
       s->spread = s->steady[k] = 1;
       for (int64_t d = 0; d < s->nd; ++d) {
-        s->stride[k][d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
-        if (d + 1 < s->nd && s->stride[k][d]) s->steady[k] = 0;
+        s->stride[k * s->nd + d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
+        if (d + 1 < s->nd && s->stride[k * s->nd + d]) s->steady[k] = 0;
       }
-      const int64_t along = s->nd > 0 ? s->stride[k][s->nd - 1] : 0;
+      const int64_t along = s->nd > 0 ? s->stride[(k + 1) * s->nd - 1] : 0;
       per_row |= along == 0;
       if (s->is_int[k] || along > 1) s->in_place = 0;
     } else if (s->kind[k] != DIRECT) { /* VL equal values */
@@ -167,11 +171,11 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
 
 /* Writes elements [first, first + n) of input k, in the order of the output, to a block. */
 static void map_spread(const map_state *s, int64_t k, int64_t first, int64_t n, real *to) {
-  const int64_t last = s->nd - 1, step = s->stride[k][last];
+  const int64_t last = s->nd - 1, step = s->stride[k * s->nd + last];
   while (n > 0) {
     int64_t column = first % s->inner, row = first / s->inner, offset = 0;
     for (int64_t d = last - 1; d >= 0; --d) {
-      offset += row % s->shape[d] * s->stride[k][d];
+      offset += row % s->shape[d] * s->stride[k * s->nd + d];
       row /= s->shape[d];
     }
     const int64_t run = gd_min(n, s->inner - column);
@@ -233,7 +237,7 @@ static void map_rows(const map_state *s, int64_t first, int64_t rows, int64_t n,
     if (s->kind[k] == DIRECT) x[k] = (map_arg){(real *)s->at[k] + first, pitch, 1};
     else if (s->kind[k] != SPREAD) x[k] = (map_arg){s->buffer + k * BLOCK, 0, 0};
     else {
-      const int64_t step = s->stride[k][s->nd - 1], next = s->nd > 1 ? s->stride[k][0] : 0;
+      const int64_t step = s->stride[(k + 1) * s->nd - 1], next = s->nd > 1 ? s->stride[k * s->nd] : 0;
       x[k] = (map_arg){(real *)s->at[k] + row * next + column * step, next, step};
     }
   }

@@ -10,7 +10,7 @@
 #include "../ops.h"
 #include "../simd/vec.h"
 
-enum { MAX_DIMS = 8, PIECE = 16384 };
+enum { PIECE = 16384 };
 
 /* A unit of a copy is a run of the flattened outer dimensions: the innermost one is never cut. */
 static int64_t outer_size(const gd_ins *ins, int64_t batch) {
@@ -25,6 +25,8 @@ static int64_t rows_in_unit(const gd_ins *ins, int64_t batch) {
 }
 
 int64_t GD_NAME(gd_copy_units)(const gd_ins *ins, int64_t batch) {
+  const int64_t nd = ins->attr[0];
+  if (nd && gd_size(ins->dim[nd - 1], batch) == 0) return 0;
   return gd_ceil_div(outer_size(ins, batch), rows_in_unit(ins, batch));
 }
 
@@ -55,7 +57,8 @@ static void turn_rows(real *y, int64_t y_row, const real *x, int64_t x_row, int6
 
 void GD_NAME(gd_copy)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const int64_t nd = ins->attr[0], rows = rows_in_unit(ins, run->batch);
-  int64_t shape[MAX_DIMS] = {1}, ys[MAX_DIMS] = {0}, xs[MAX_DIMS] = {0};
+  int64_t *shape = (int64_t *)run->scratch, *ys = shape + gd_max(1, nd), *xs = ys + gd_max(1, nd);
+  shape[0] = 1, ys[0] = xs[0] = 0; /* of a single element */
   for (int64_t d = 0; d < nd; ++d) {
     shape[d] = gd_size(ins->dim[d], run->batch);
     ys[d] = gd_size(ins->dim[nd + d], run->batch);

@@ -10,7 +10,7 @@
 #include "../ops.h"
 #include "../simd/vec.h"
 
-enum { CHUNK = 64, PART = 4096 };
+enum { CHUNK = 64, PART = GD_SUM_PART };
 
 typedef struct { int64_t outer, red, inner; } reduce_sizes;
 

@@ -6,6 +6,7 @@ from gdcore.callbacks.base import (
     Logs,
     Saver,
     wants_batches,
+    wants_gradients,
     wrong_state,
 )
 from gdcore.callbacks.early_stopping import EarlyStopping
@@ -27,6 +28,7 @@ __all__ = [
     "better",
     "monitored",
     "wants_batches",
+    "wants_gradients",
     "wrong_state",
 ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gdcore.signatures import Constructed
 
 if TYPE_CHECKING:
@@ -112,6 +114,19 @@ class Callback(metaclass=Constructed):
             Counted from 0 in each epoch.
         logs : dict
             The step's "loss".
+        """
+
+    def on_gradients(self, gradients: np.ndarray) -> None:
+        """Within each step, once all gradients are computed; change them in place.
+
+        What follows (the check that they are finite, clipping, the update) sees what is left here: the
+        place to exchange gradients with other processes. It costs a call from C in each step.
+
+        Parameters
+        ----------
+        gradients : ndarray of shape (n,)
+            Of all parameters that are trained, one after another, with room between them. It is
+            valid until the callback returns.
         """
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -259,6 +274,11 @@ class LambdaCallback(Callback):
                 raise TypeError(f"LambdaCallback {name}={hook!r}: expected a function")
             if hook is not None:
                 setattr(self, name, hook)
+
+
+def wants_gradients(callback: Callback) -> bool:
+    """Whether a callback must be called within every step."""
+    return getattr(callback.on_gradients, "__func__", None) is not Callback.on_gradients
 
 
 def wants_batches(callback: Callback) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import warnings
@@ -15,6 +14,7 @@ import numpy as np
 from gdcore.checkpoints.folder import checkpoints
 from gdcore.checkpoints.plain import pack, unpack
 from gdcore.io import FileFormatError, model_file, safetensors
+from gdcore.io.header import read_json
 from gdcore.model import Model
 from gdcore.training.fit import Fit
 
@@ -58,7 +58,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
             "a newer gdcore may read it"
         )
     try:
-        model = json.loads(metadata.get("model", ""))
+        model = read_json(metadata.get("model", ""))
         state = unpack(metadata["fit"], tensors)
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{path}: {error}") from None

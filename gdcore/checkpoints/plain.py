@@ -11,6 +11,7 @@ import numpy as np
 
 from gdcore.errors import cut
 from gdcore.io import FileFormatError
+from gdcore.io.header import read_json
 
 PREFIX = "fit:"  # of the tensors' names
 DEPTH = 50
@@ -71,15 +72,11 @@ def unpack(text: str, tensors: Mapping[str, np.ndarray]) -> Any:
     {'best': inf, 'seen': (1, 2)}
     """
     try:
-        return _lively(json.loads(text, parse_constant=_no_constant), tensors, DEPTH)
+        return _lively(read_json(text), tensors, DEPTH)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileFormatError(
             f"the state of training does not make sense ({cut(error, 200)})"
         ) from None
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} in JSON")
 
 
 def _lively(v: Any, tensors: Mapping[str, np.ndarray], depth: int) -> Any:

@@ -59,9 +59,11 @@ def given_order(function: Callable[[int], Any], epoch: int, rows: int) -> np.nda
     ValueError
         If it gives anything else.
     """
-    order = np.asarray(function(epoch))
+    given = np.asarray(function(epoch))
+    # A copy is what is tested and used: the function may keep its array, and change it.
+    order = given.astype(np.int64, "C") if given.dtype.kind in "iu" else given
     seen = np.zeros(rows, bool)
-    whole = order.dtype.kind in "iu" and order.shape == seen.shape
+    whole = order.dtype == np.int64 and order.shape == seen.shape
     if whole and 0 <= order.min() <= order.max() < rows:
         seen[order] = True
     if not seen.all():
@@ -69,4 +71,4 @@ def given_order(function: Callable[[int], Any], epoch: int, rows: int) -> np.nda
             f"fit shuffle gave {order.size} numbers for epoch {epoch}: expected each of "
             f"0 to {rows - 1} once"
         )
-    return np.ascontiguousarray(order, dtype=np.int64)
+    return order

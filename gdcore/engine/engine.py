@@ -443,6 +443,7 @@ class Engine:
         weighted: bool,
         keep_outputs: bool,
         update: bool = True,
+        keep_gradients: bool = False,
     ) -> Step:
         """The step that trains.
 
@@ -459,12 +460,14 @@ class Engine:
             Whether predictions are handed back, for metrics.
         update : bool
             Whether the optimizer takes its step; without it gradients are computed and left.
+        keep_gradients : bool
+            Whether all of them are written, also where the update could do without.
         """
         builder = self.builder(arrays)
         optimizer = self.optimizer if update else None
         return self.step(
-            ("train", batch, spec, weighted, keep_outputs, update),
-            lambda: builder.train(batch, spec, weighted, optimizer, keep_outputs),
+            ("train", batch, spec, weighted, keep_outputs, update, keep_gradients),
+            lambda: builder.train(batch, spec, weighted, optimizer, keep_outputs, keep_gradients),
         )
 
     def train_steps(self) -> list[Step]:

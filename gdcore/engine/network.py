@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -65,6 +66,10 @@ def outputs_of(result: Any, who: str) -> tuple[list[Value], list[str] | None]:
     """The outputs as a list, and their names if they came in a dict."""
     if isinstance(result, dict):
         names, values = [str(k) for k in result], list(result.values())
+        if len(set(names)) != len(names):
+            raise ValueError(
+                f"{who} names its outputs {names}: expected a name of its own for each"
+            )
     elif isinstance(result, list | tuple):
         names, values = None, list(result)
     else:
@@ -89,14 +94,16 @@ def trace(model: Layer, inputs: Sequence[Value], result: Any) -> Network:
     values, output_names = outputs_of(result, type(model).__name__)
     numbered = number_streams(values)
     order = topological(numbered)
+    known = {id(x) for x in inputs}
     for v in order:
-        if v.op is INPUT and not any(v is x for x in inputs):
+        if v.op is INPUT and id(v) not in known:
             raise ValueError(
                 f"the outputs depend on the input {v.name!r}, which is not among the model's inputs"
             )
     found = [v.attrs["variable"] for v in order if v.op in (PARAM, STATE)]
     names = _names(model, found)
-    ordered = sorted(set(found), key=list(names).index)
+    used = set(found)
+    ordered = [v for v in names if v in used]
     return Network(
         list(inputs),
         numbered,
@@ -115,16 +122,17 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
         if id(layer) not in paths:
             paths[id(layer)] = path
             order.append(layer)
+    taken = set(paths.values())
+    numbers: Counter[str] = Counter()
     for variable in found:  # layers that no attribute holds: numbered by kind
         layer = variable.owner
         if id(layer) not in paths:
-            kind = layer.name or type(layer).__name__.lower()
-            taken = set(paths.values())
-            paths[id(layer)] = next(
-                n
-                for i in range(len(taken) + 1)
-                if (n := kind if i == 0 else f"{kind}_{i}") not in taken
-            )
+            kind = path = layer.name or type(layer).__name__.lower()
+            while path in taken:
+                numbers[kind] += 1
+                path = f"{kind}_{numbers[kind]}"
+            taken.add(path)
+            paths[id(layer)] = path
             order.append(layer)
     names: dict[Variable, str] = {}
     for layer in order:
@@ -133,7 +141,7 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
             names[variable] = f"{path}.{variable.local_name}" if path else variable.local_name
             variable.leaf.name = names[variable]
     if len(set(names.values())) != len(names):
-        twice = next(n for n in names.values() if list(names.values()).count(n) > 1)
+        twice = next(n for n, times in Counter(names.values()).items() if times > 1)
         raise ValueError(
             f"two variables have the name {twice!r}: give their layers different names"
         )

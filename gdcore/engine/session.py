@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -37,7 +37,7 @@ BUFFER_NAMES = {
     CONSTANTS: "const",
     HYPER: "hyper",
     FLAG: "flag",
-} | {INPUTS + i: f"in{i}" for i in range(56)}
+}
 
 # A plan may have so many bytes of arenas, so that none of many threads waits for one of a small plan.
 ARENAS = 16 << 20
@@ -160,15 +160,26 @@ class Session:
             [i.encoded() for i in plan.instructions],
             plan.n_compute,
             None if check is None else (check.buffer, check.offset),
+            plan.n_gradients,
         )
 
         def bind() -> tuple[_core.Runner, np.ndarray]:
             arena = aligned(plan.placement.arena_bytes + 64)
             mine = [*slots]
             mine[ARENA] = arena
-            return _core.Runner(
-                core, mine, self._stages(), tap_refs, loss_ref, HYPER, gate, writes, count
-            ), arena
+            runner = _core.Runner(
+                core,
+                plan.batch,
+                mine,
+                self._stages(),
+                tap_refs,
+                loss_ref,
+                HYPER,
+                gate,
+                writes,
+                count,
+            )
+            return runner, arena
 
         self._bind = bind
         self.runner, self.arena = bind()
@@ -247,6 +258,7 @@ class Session:
         threads: int | None = None,
         seconds: float = SECONDS,
         spent: np.ndarray | None = None,
+        exchange: Callable[[], None] | None = None,
     ) -> tuple[int, int]:
         """Take steps over arrays of samples.
 
@@ -262,6 +274,8 @@ class Session:
         losses : float64 array for the loss of each step
         outputs : for each tap an array with room for these steps' rows
         spent : float64 array to which each instruction's seconds are added, or None
+        exchange : called in each step once all gradients are there, before they are looked at or
+            applied, or None
 
         Returns
         -------
@@ -297,6 +311,7 @@ class Session:
                 _scratch.get(given),
                 seconds,
                 spent,
+                exchange,
             )
         finally:
             if not self.writes:

@@ -21,10 +21,13 @@ def pair(dim: Dim) -> Pair:
 
 
 class Codes(NamedTuple):
-    """The numbers under which C knows elementwise operations, and chains of them."""
+    """The numbers under which C knows elementwise operations, and chains of them; and how many
+    dimensions and registers it has for a pass."""
 
     ops: Mapping[str, int]
     chains: Mapping[str, int]
+    dims: int
+    registers: int
 
 
 @dataclass(eq=False, repr=False)

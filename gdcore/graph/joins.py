@@ -53,6 +53,7 @@ def _emit_concat(y: Value, e: Emitter) -> None:
     steps, axis, at = strides(y.shape), y.attrs["axis"], 0
     for x in y.inputs:
         e.copy(y, x, x.shape, steps, strides(x.shape), y_starts=[(at, steps[axis])])
+        e.out[-1].reads = [x]  # of thousands of inputs, one
         at += x.shape[axis]
 
 

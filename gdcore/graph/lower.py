@@ -17,7 +17,6 @@ from gdcore.graph.ir import INT, Dim, Shape, Value, size, strides
 from gdcore.graph.place import Place, Placement
 
 DIRECT, SPREAD, SCALAR, COUNT = range(4)  # kinds of input, as in csrc/ops/map.c
-MAX_DIMS, MAX_REGS = 8, 128
 UNIT_BYTES = 16384  # of each output, in one unit of an elementwise pass
 
 
@@ -124,10 +123,10 @@ class Emitter:
         steps = [self.steps(x, shape) for x in inputs]
         flat = strides(shape)
         short, walked = collapse(shape, [*steps, flat])
-        if len(short) > MAX_DIMS:
+        if len(short) > self.codes.dims:
             raise ValueError(
                 f"an elementwise pass over {shape} walks {len(short)} dimensions: "
-                f"at most {MAX_DIMS} are possible"
+                f"at most {self.codes.dims} are possible"
             )
         kinds, refs = [], []
         for i, x in enumerate(inputs):
@@ -204,10 +203,10 @@ class Emitter:
             for x in {id(x) for x in v.inputs}:
                 if x in temporaries and last[x] == k:
                     free.append(register[x])
-        if top > MAX_REGS:
+        if top > self.codes.registers:
             raise ValueError(
                 f"an elementwise pass of {len(members)} operations needs {top} registers: "
-                f"at most {MAX_REGS}"
+                f"at most {self.codes.registers}"
             )
         return code, pars
 
@@ -222,9 +221,10 @@ class Emitter:
             self.sums = group.sums
             assert root.op.emit is not None
             root.op.emit(root, self)
-            # every instruction of a group reads and writes what the group does
+            # every instruction of a group reads and writes what the group does, unless it says less
             for ins in self.out:
-                ins.reads = [base(x) for x in root.inputs if base(x).op.name != "constant"]
+                read = map(base, ins.reads or root.inputs)
+                ins.reads = [x for x in read if x.op.name != "constant"]
                 ins.writes = [root] + ([group.sums] if group.sums is not None else [])
                 ins.text = root.op.name
             if group.pass_members:

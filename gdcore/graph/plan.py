@@ -26,6 +26,8 @@ from gdcore.text import shown
 CODES = Codes(
     {name: i for i, name in enumerate(_core.map_op_names())},
     {key: i for i, key in enumerate(_core.chain_keys())},
+    _core.MAP_DIMS,
+    _core.MAP_REGISTERS,
 )
 
 
@@ -49,7 +51,7 @@ class Plan:
     values : dict
         For each value asked for, the one that the plan computes for it.
     buffer_names : dict
-        What each buffer holds, for the print.
+        What the first buffers hold, for the print; one for each input comes after them.
     """
 
     instructions: list[Instruction]
@@ -64,6 +66,14 @@ class Plan:
     def place_of(self, value: Value) -> Place:
         """Where a value that was asked for lies after a step."""
         return self.placement.places[base(self.values[value])]
+
+    @property
+    def n_gradients(self) -> int:
+        """The instructions after which all gradients are there, and nothing has looked at them."""
+        n = self.n_compute
+        while n and self.instructions[n - 1].kernel == "all_finite":
+            n -= 1
+        return n
 
     def flops(self, batch: int) -> int:
         """Floating-point operations of one step."""
@@ -89,7 +99,8 @@ class Plan:
         at = self.placement.places[value]
         name = f"{value.name} " if value.name else ""
         shape = "×".join(map(str, value.shape)) or "1"
-        return f"{name}{self.buffer_names.get(at.buffer, at.buffer)}+{at.offset}[{shape}]"
+        buffer = self.buffer_names.get(at.buffer, f"in{at.buffer - len(self.buffer_names)}")
+        return f"{name}{buffer}+{at.offset}[{shape}]"
 
     def _listed(self, values: Sequence[Value]) -> str:
         """Values as the print shows them, each place once."""

@@ -19,9 +19,22 @@ from gdcore.errors import cut
 from gdcore.graph.identities import COUNT
 from gdcore.graph.ir import INT, REAL, Batch, Value, topological
 from gdcore.graph.registry import CONSTANT, INPUT, OPS, PARAM, RANGE, STATE, Op, apply, input_value
-from gdcore.io.graph_kinds import ARITY, ATTRS, bad, dim, encoded, real, shape, truth, whole, wholes
+from gdcore.io.graph_kinds import (
+    ARITY,
+    ATTRS,
+    bad,
+    dim,
+    encoded,
+    factor,
+    finite,
+    real,
+    shape,
+    truth,
+    whole,
+    wholes,
+)
 from gdcore.io.safetensors import FileFormatError
-from gdcore.layers.base import Layer, Parameter, State, Variable
+from gdcore.layers.base import ROLES, Layer, Parameter, State, Variable
 
 Json = dict[str, Any]
 MAX_NODES = 1_000_000
@@ -111,17 +124,20 @@ def variables_from_json(items: Any, owner: Layer) -> dict[str, Variable]:
         if name in out:
             raise bad("a variable's name", name, "one that is not taken")
         if _get(item, "kind", str) == "state":
-            out[name] = State(owner, name, size, real(_get(item, "initial", (int, float))))
+            out[name] = State(owner, name, size, finite(_get(item, "initial", (int, float))))
         else:
+            role = _get(item, "role", str)
+            if role not in ROLES:
+                raise bad("a variable's role", role, f"one of {', '.join(ROLES)}")
             init = initializers.from_config(_get(item, "initializer", (str, dict)))
             parameter = Parameter(
                 owner,
                 name,
                 size,
                 init,
-                _get(item, "role", str),
-                real(item.get("l1")),
-                real(item.get("l2")),
+                role,
+                factor(item.get("l1")),
+                factor(item.get("l2")),
             )
             parameter.frozen = truth(item.get("frozen"))
             out[name] = parameter
@@ -183,8 +199,9 @@ def from_json(
         not isinstance(names, list)
         or len(names) != len(outputs)
         or not all(isinstance(n, str) for n in names)
+        or len(set(names)) != len(names)
     ):
-        raise bad("'output_names'", names, "a name for each output, or null")
+        raise bad("'output_names'", names, "a name of its own for each output, or null")
     return inputs, outputs, names, variables
 
 

@@ -76,6 +76,22 @@ def real(x: Any) -> float:
     return float(x)
 
 
+def factor(x: Any) -> float:
+    """A number of at least 0, and finite."""
+    number = real(x)
+    if not 0 <= number < math.inf:
+        raise bad("a factor", x, "a number of at least 0")
+    return number
+
+
+def finite(x: Any) -> float:
+    """A number that is finite."""
+    number = real(x)
+    if math.isinf(number):
+        raise bad("a number", x, "one that is finite")
+    return number
+
+
 def truth(x: Any) -> bool:
     """True or false."""
     if not isinstance(x, bool):

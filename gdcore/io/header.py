@@ -11,6 +11,7 @@ import math
 import re
 import reprlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,11 +100,30 @@ def parse(raw: bytes, buffer: int) -> tuple[list[Entry], dict[str, str]]:
     return found, metadata or {}
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def read_json(text: str) -> Any:
+    """What JSON text says, if it says nothing twice and holds no NaN or infinity.
+
+    Raises
+    ------
+    ValueError
+        If it does; FileFormatError names the key.
+    RecursionError
+        If it is nested too deeply.
+    """
+    return json.loads(
+        text, parse_constant=_no_constant, object_pairs_hook=partial(_unique, what="JSON key")
+    )
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} in JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]], what: str = "header key") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise bad("header key", f"{show(key)} twice", "each key once")
+            raise bad(what, f"{show(key)} twice", "each key once")
         found[key] = value
     return found
 

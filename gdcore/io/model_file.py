@@ -19,6 +19,7 @@ from gdcore.graph.ir import Value
 from gdcore.io import safetensors
 from gdcore.io.graph_json import from_json, to_json
 from gdcore.io.graph_kinds import bad, real, whole
+from gdcore.io.header import read_json
 from gdcore.io.safetensors import FileFormatError
 from gdcore.losses import Custom, Loss
 from gdcore.model import Model
@@ -26,6 +27,7 @@ from gdcore.names import check_suffix
 
 FORMAT = "gdcore model"
 VERSION = 1
+MOST_METRICS = 1000
 
 
 def save(
@@ -151,7 +153,7 @@ def load(path: str | PathLike[str]) -> Any:
 
     try:
         return TableModel.of(model)
-    except FileFormatError as error:
+    except ValueError as error:
         raise FileFormatError(f"{path}: {error}") from None
 
 
@@ -176,7 +178,7 @@ def load_network(path: str | PathLike[str]) -> Model:
             "a newer gdcore may read it"
         )
     try:
-        return _model(json.loads(metadata.get("model", ""), parse_constant=_no_constant), tensors)
+        return _model(read_json(metadata.get("model", "")), tensors)
     except FileFormatError as error:
         raise FileFormatError(f"{path}: {error}") from None
     except (
@@ -191,10 +193,6 @@ def load_network(path: str | PathLike[str]) -> Model:
         raise FileFormatError(
             f"{path}: the model's description does not make sense ({cut(error, 200)})"
         ) from None
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} in JSON")
 
 
 def _model(data: Any, tensors: Mapping[str, np.ndarray]) -> Model:
@@ -277,10 +275,14 @@ def _compile(model: Model, compiled: Any, dtype: str, outputs: int) -> None:
         raise bad("'schedule_state'", state, "an object")
     if state:
         optimizer.schedule.load_state_dict(state)
+    metrics = compiled.get("metrics", [])
+    if not isinstance(metrics, list) or len(metrics) > MOST_METRICS:
+        got = f"{len(metrics)} of them" if isinstance(metrics, list) else metrics
+        raise bad("'metrics'", got, f"a list of at most {MOST_METRICS} names")
     model.compile(
         optimizer,
         [_loss(f) for f in compiled["losses"]],
-        [str(m) for m in compiled.get("metrics", [])],
+        [str(m) for m in metrics],
         dtype,
         [real(w) for w in compiled.get("loss_weights", [])],
     )

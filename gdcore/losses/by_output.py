@@ -37,6 +37,9 @@ def losses_of(loss: Any, loss_weights: Any) -> tuple[list[Loss], list[float], li
         raise ValueError(
             f"compile got {len(losses)} losses and {len(weights)} loss_weights: expected as many"
         )
+    for w in weights:
+        if not 0 <= w < float("inf"):
+            raise ValueError(f"compile loss_weights hold {w}: expected numbers of at least 0")
     return losses, weights, names
 
 

@@ -40,11 +40,18 @@ def gradients(engine: Engine, x: Any, y: Any, sample_weight: Any = None) -> dict
 
 
 def training_step(
-    engine: Engine, data: Data, batch: int, keep_outputs: bool, update: bool = True
+    engine: Engine,
+    data: Data,
+    batch: int,
+    keep_outputs: bool,
+    update: bool = True,
+    keep_gradients: bool = False,
 ) -> Step:
     """The step that trains on such data."""
     weighted = data.weights is not None
-    return engine.train_step(batch, data.inputs, data.spec, weighted, keep_outputs, update)
+    return engine.train_step(
+        batch, data.inputs, data.spec, weighted, keep_outputs, update, keep_gradients
+    )
 
 
 def bad_tensor(engine: Engine, data: Data, rows: np.ndarray) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdcore._core import NOT_FINITE
-from gdcore.callbacks import Callback, History, Saver, wants_batches
+from gdcore.callbacks import Callback, History, Saver, wants_batches, wants_gradients
 from gdcore.data.dataset import Data
 from gdcore.data.shuffle import epoch_order, given_order
 from gdcore.engine.engine import Engine
@@ -47,6 +47,7 @@ class Fit(resume.FitState):
         self.metrics = bound_metrics(engine)
         self.val_metrics = copy.deepcopy(self.metrics)
         self.one_by_one = any(wants_batches(c) for c in callbacks)
+        self.exchanging = [c for c in callbacks if wants_gradients(c)]
         self.savers = [c for c in callbacks if isinstance(c, Saver)]
         cuts = {c.every_steps for c in self.savers} - {None}
         self.cut = math.gcd(*cuts) if cuts else None  # type: ignore[arg-type]
@@ -131,7 +132,17 @@ class Fit(resume.FitState):
             self.tally = Tally(self.metrics)
             self.lr = float(engine.optimizer.schedule(engine.steps_done))
         order = self.order(epoch)
-        step = training_step(engine, self.data, self.batch, keep_outputs=bool(self.metrics))
+        step = training_step(
+            engine,
+            self.data,
+            self.batch,
+            keep_outputs=bool(self.metrics),
+            keep_gradients=bool(self.exchanging),
+        )
+
+        def exchange() -> None:
+            for c in self.exchanging:
+                c.on_gradients(step.memory.grads)
 
         def after(steps: int, rows: int, loss: float, held: list[np.ndarray]) -> bool:
             if self.one_by_one:
@@ -156,6 +167,7 @@ class Fit(resume.FitState):
             cut=self.cut,
             first=taken_before,
             held=self.held,
+            exchange=exchange if self.exchanging else None,
         )
         if status == NOT_FINITE:
             at = (

@@ -73,6 +73,7 @@ def sweep(
     cut: int | None = None,
     first: int = 0,
     held: Sequence[np.ndarray] = (),
+    exchange: Callable[[], None] | None = None,
 ) -> tuple[int, int]:
     """One pass over the data.
 
@@ -89,6 +90,7 @@ def sweep(
         each call into C; True ends the pass
     cut : come back after every step whose number, by `clock`, is a multiple of this
     first, held : steps that were done before, and their outputs that no metric has seen yet
+    exchange : as `Session.run` takes it
 
     Returns
     -------
@@ -158,6 +160,7 @@ def sweep(
                 hyper=None if hyper is None else hyper[at : at + count],
                 losses=losses[at:],
                 outputs=[k[at * batch :] for k in kept],
+                exchange=exchange,
             )
             first += done
             check_stop()

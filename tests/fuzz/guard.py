@@ -57,6 +57,8 @@ class Guard:
             if isinstance(path, int) or os.path.dirname(os.path.realpath(path)) == self.folder:
                 return
             self.seen = f"opened {path!s}"
+        elif event == "code.__new__" and str(args[1]).endswith((".pyx", ".pxi")):
+            return  # for a line of Cython's in a traceback
         elif event in CODE or (event.startswith(BEYOND) and event not in HARMLESS):
             self.seen = f"{event} {args!r}"[:200]
 

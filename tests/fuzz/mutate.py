@@ -2,6 +2,7 @@
 
 import json
 
+MANY = (9, 17, 57, 65, 129, 260, 1000)  # beyond what somebody may have made room for
 NUMBERS = [0, 1, 2, 3, 7, 8, 16, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32, 2**40,
            2**53, 2**62, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -1, -2, -(2**31), -(2**63)]  # fmt: skip
 REALS = [0.0, -0.0, 1.0, 0.5, -1.0, 1e-45, 1e308, -1e308, 3.4e38, float("inf"), float("nan")]
@@ -74,7 +75,7 @@ def mutate_tree(rng, tree):
         if len(places) < 2:
             return anything(rng)
         holder, key = rng.choice(places[1:])
-        how, old = rng.randrange(10), holder[key]
+        how, old = rng.randrange(11), holder[key]
         if how < 3:
             holder[key] = anything(rng)
         elif how == 3:
@@ -91,9 +92,67 @@ def mutate_tree(rng, tree):
             holder[rng.choice((old, key + "x", ""))] = holder.pop(key)
         elif how == 8 and isinstance(old, list):
             rng.shuffle(old)
+        elif how == 9 and old and isinstance(holder, list) and len(json.dumps(old)) < 100:
+            holder[key:key] = multiplied(rng, old)
+        elif how == 9 and isinstance(old, dict) and len(old) < 1000 and old:
+            some = rng.choice(list(old))
+            old |= {f"{some}{i}": old[some] for i in range(rng.choice(MANY))}
         else:
             holder[key] = rng.choice((rng.choice(NUMBERS), rng.randrange(8)))
     return tree
+
+
+def multiplied(rng, item):
+    """An item of a list many times, each with a name of its own where it has one."""
+    count = rng.choice(MANY)
+    if isinstance(item, str) and rng.random() < 0.5:
+        return [f"{item}{i}" for i in range(count)]
+    if isinstance(item, dict) and isinstance(item.get("name"), str):
+        return [item | {"name": f"{item['name']}{i}"} for i in range(count)]
+    return [item] * count
+
+
+def multiply_outputs(rng, graph):
+    """Outputs, inputs of an op, or dimensions of shapes, very many of them, and all else as it must be."""
+    nodes = graph["nodes"]
+    how, count = rng.randrange(4), rng.choice(MANY)
+    if how == 0:
+        graph["outputs"] = (graph["outputs"] * count)[:count]
+        graph["output_names"] = rng.choice((None, [f"y{i}" for i in range(count)]))
+    elif how == 1:  # a copy of so many inputs, behind the first output
+        shape = nodes[graph["outputs"][0]]["shape"]
+        if len(shape) > 1 and isinstance(shape[1], int):
+            joined = [shape[0], shape[1] * count, *shape[2:]]
+            nodes.append({"op": "concatenate", "in": [graph["outputs"][0]] * count, "shape": joined,
+                          "attrs": {"axis": 1}})  # fmt: skip
+            graph["outputs"][0] = len(nodes) - 1
+    elif how == 2:  # inputs that nothing reads
+        for i in range(count):
+            nodes.append(
+                {
+                    "op": "input",
+                    "in": [],
+                    "shape": [["B", 1], 1],
+                    "name": f"more{i}",
+                    "dtype": "real",
+                }
+            )
+            graph["inputs"].append(len(nodes) - 1)
+    else:  # a transpose of as many dimensions as a shape may have
+        ones, out = [["B", 1], *[2] * rng.randrange(1, 15)], graph["outputs"][0]
+        size = 2 ** (len(ones) - 1)
+        nodes.append(
+            {"op": "input", "in": [], "shape": [["B", 1], size], "name": f"n{out}", "dtype": "real"}
+        )
+        graph["inputs"].append(len(nodes) - 1)
+        nodes.append(
+            {"op": "reshape", "in": [len(nodes) - 1], "shape": ones, "attrs": {"shape": ones}}
+        )
+        axes = [0, *rng.sample(range(1, len(ones)), len(ones) - 1)]
+        nodes.append(
+            {"op": "transpose", "in": [len(nodes) - 1], "shape": ones, "attrs": {"axes": axes}}
+        )
+        graph["outputs"].append(len(nodes) - 1)
 
 
 def mutate_message(rng, message, words):
@@ -121,7 +180,11 @@ def mutate_message(rng, message, words):
             del value[at]
         elif field.type == field.TYPE_MESSAGE:
             if how < 3:
-                value.add().CopyFrom(value[at])
+                for i in range(rng.choice((1,) * 20 + MANY)):
+                    more = value.add()
+                    more.CopyFrom(value[at])
+                    if how == 2 and i and hasattr(more, "name"):
+                        more.name = f"{more.name}{i}"
             elif how < 5 and len(value) > 1:
                 keep = value[at].__class__()
                 keep.CopyFrom(value[at])
@@ -129,7 +192,7 @@ def mutate_message(rng, message, words):
                 value[at].CopyFrom(value[other])
                 value[other].CopyFrom(keep)
         elif how == 1:
-            value.append(value[at])
+            value.extend([value[at]] * rng.choice((1, 1, *MANY)))
         else:
             value[at] = _scalar(rng, field, value[at], words)
 

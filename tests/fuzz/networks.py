@@ -12,7 +12,15 @@ import gdcore as gd
 from gdcore.graph.ir import INT, at_batch, size, topological
 from gdcore.io import safetensors
 
-from .mutate import NUMBERS, TEXTS, anything, mutate_bytes, mutate_message, mutate_tree
+from .mutate import (
+    NUMBERS,
+    TEXTS,
+    anything,
+    multiply_outputs,
+    mutate_bytes,
+    mutate_message,
+    mutate_tree,
+)
 from .target import Target, files
 
 
@@ -119,7 +127,13 @@ def _mutate_text(rng, data, other, key):
         text = mutate_bytes(rng, text.encode("utf-8", "replace"), b"").decode("utf-8", "replace")
     else:
         try:
-            text = json.dumps(mutate_tree(rng, json.loads(text)))
+            tree = json.loads(text)
+            if rng.random() < 0.2:
+                with suppress(KeyError, TypeError, IndexError):
+                    multiply_outputs(rng, tree["graph"])
+            if rng.random() < 0.8:
+                tree = mutate_tree(rng, tree)
+            text = json.dumps(tree)
         except (ValueError, RecursionError):
             text = json.dumps(anything(rng))
     header["__metadata__"][key] = text

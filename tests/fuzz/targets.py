@@ -4,5 +4,6 @@ import difflib  # noqa: F401  (what guesses at names is loaded before anything i
 
 from .datafiles import DATA
 from .networks import NETWORKS
+from .plans import PLANS
 
-TARGETS = {target.name: target for target in (*NETWORKS, *DATA)}
+TARGETS = {target.name: target for target in (*NETWORKS, *PLANS, *DATA)}

@@ -1,0 +1,299 @@
+/* check.c: whether a plan can be run: every operand lies within its buffer, and each kernel has room for it.
+ *
+ * Called by the Cython door before a plan is bound to memory, whatever made the plan. Sizes grow with the
+ * batch and are never negative, so that what fits the largest batch fits every smaller one. Each kernel has
+ * a function here that says how many elements its operands have; kernels themselves test nothing.
+ */
+#include <string.h>
+
+#include "exec.h"
+#include "map_ops.h"
+
+enum { MOST = (1 << 30) }; /* instructions, operands, sizes of one instruction */
+enum { ANY = -1 };
+#define TOO_LARGE INT64_MAX /* of a size: sticks in sums and products */
+
+typedef struct {
+  const gd_ins *ins;
+  const gd_plan *plan;
+  const int64_t *room;
+  int32_t n_buffers;
+  int64_t batch;
+  gd_fault *fault;
+} scan;
+
+static void fail(const scan *s, int32_t ref, const char *what) {
+  if (s->fault->what) return; /* the first is told */
+  s->fault->what = what, s->fault->ref = ref;
+}
+
+static int64_t times(int64_t a, int64_t b) {
+  int64_t product;
+  if (a == 0 || b == 0) return 0;
+  return a == TOO_LARGE || b == TOO_LARGE || __builtin_mul_overflow(a, b, &product) ? TOO_LARGE : product;
+}
+
+static int64_t plus(int64_t a, int64_t b) {
+  int64_t sum;
+  return a == TOO_LARGE || b == TOO_LARGE || __builtin_add_overflow(a, b, &sum) ? TOO_LARGE : sum;
+}
+
+/* A size for the largest batch. */
+static int64_t size(const scan *s, int64_t i) {
+  const gd_dim d = s->ins->dim[i];
+  if (d.fixed < 0 || d.per_row < 0) return fail(s, -1, "has a negative size"), 0;
+  return plus(d.fixed, times(d.per_row, s->batch));
+}
+
+/* How many elements sizes [from, from + n) have together. */
+static int64_t product(const scan *s, int64_t from, int64_t n) {
+  int64_t all = 1;
+  for (int64_t i = 0; i < n; ++i) all = times(all, size(s, from + i));
+  return all;
+}
+
+/* How many elements a walk over a shape reaches, whose strides begin at number `strides`; 0 over nothing. */
+static int64_t walked(const scan *s, int64_t shape, int64_t strides, int64_t n) {
+  int64_t last = 0;
+  for (int64_t d = 0; d < n; ++d) {
+    const int64_t length = size(s, shape + d);
+    if (length == 0) return 0;
+    last = plus(last, times(length == TOO_LARGE ? TOO_LARGE : length - 1, size(s, strides + d)));
+  }
+  return plus(last, 1);
+}
+
+/* Whether an instruction has so many operands, sizes, whole numbers and reals; kernels read no more. */
+static int has(const scan *s, int64_t refs, int64_t dims, int64_t attrs, int64_t pars) {
+  const gd_ins *ins = s->ins;
+  if (ins->n_ref == refs && ins->n_dim == dims && ins->n_attr == attrs && ins->n_par >= pars) return 1;
+  fail(s, -1, "has another number of operands or sizes than its kernel takes");
+  return 0;
+}
+
+/* Operand i has so many elements of a type. */
+static void holds(const scan *s, int32_t i, int type, int64_t elements) {
+  const gd_ref ref = s->ins->ref[i];
+  if (type != ANY && ref.type != type) fail(s, i, "has an operand of another type than its kernel takes");
+  else if (ref.type != GD_REAL && ref.type != GD_INT32) fail(s, i, "has an operand of an unknown type");
+  else if (elements == 0) return;
+  else if (ref.buffer < 0 || ref.buffer >= s->n_buffers) fail(s, i, "has an operand in no buffer of the plan");
+  else {
+    const int64_t width = ref.type == GD_INT32 ? 4 : s->plan->bits / 8;
+    if (ref.offset < 0 || ref.offset % width || plus(ref.offset, times(elements, width)) > s->room[ref.buffer])
+      fail(s, i, "has an operand that reaches beyond its buffer");
+  }
+}
+
+/* The loop of a chain reads its operands as its key has them, vectors or one number for each row:
+ * "vvs>1:add 3 0 1;..." */
+static void chain(const scan *s, const char *key, int64_t n_in, int64_t n_out, int64_t n_code, const char *kinds) {
+  int64_t in = 0, out = 0, code = 1;
+  int alike = 1;
+  for (; *key != '>'; ++key, ++in) alike &= in < n_in && *key == kinds[in];
+  for (++key; *key != ':'; ++key) out = out * 10 + (*key - '0');
+  for (; *key; ++key) code += *key == ';';
+  if (!alike || in != n_in || out != n_out || code != n_code) fail(s, -1, "names the loop of another chain");
+}
+
+static const char arguments[] = { /* of each elementwise operation */
+#define ARGUMENTS_1(name) 1,
+#define ARGUMENTS_2(name) 2,
+    GD_UNARY_OPS(ARGUMENTS_1) GD_NUMBERED_OPS(ARGUMENTS_1) GD_BINARY_OPS(ARGUMENTS_2) 3, 0,
+};
+
+/* Elements of an elementwise pass; its code reads no register before it is written. */
+static int64_t map(const scan *s) {
+  enum { DIRECT, SPREAD, SCALAR, COUNT };
+  const int64_t *attr = s->ins->attr;
+  if (s->ins->n_attr < 6) return has(s, 0, 0, 6, 0), 0;
+  const int64_t nd = attr[0], n_out = attr[1], n_in = attr[2], n_code = attr[3];
+  if (nd < 0 || nd > GD_MAP_DIMS) return fail(s, -1, "walks more dimensions than its kernel has room for"), 0;
+  if (n_out < 1 || n_in < 0 || n_out > GD_MAP_REGISTERS || n_in + n_out > GD_MAP_REGISTERS)
+    return fail(s, -1, "has more operands than its kernel has registers"), 0;
+  if (n_code < 0 || n_code > MOST || attr[4] < 1 || attr[4] > MOST)
+    return fail(s, -1, "has a number of operations, or a unit, that cannot be"), 0;
+  if (!has(s, n_out + n_in, nd * (n_in + 1), 6 + n_in + 5 * n_code, 2 * n_code)) return 0;
+  const int64_t elements = product(s, 0, nd);
+  char kinds[GD_MAP_REGISTERS], written[GD_MAP_REGISTERS];
+  for (int64_t k = 0; k < n_out; ++k) holds(s, (int32_t)k, GD_REAL, elements);
+  for (int64_t k = 0; k < n_in; ++k) {
+    const int32_t ref = (int32_t)(n_out + k);
+    kinds[k] = attr[6 + k] == DIRECT || (attr[6 + k] == SPREAD && nd && size(s, nd * (k + 2) - 1)) ? 'v' : 's';
+    switch (attr[6 + k]) {
+      case DIRECT: holds(s, ref, GD_REAL, elements); break;
+      case SPREAD:
+        if (nd == 0) fail(s, ref, "spreads an operand over no dimension");
+        holds(s, ref, ANY, walked(s, 0, nd * (k + 1), nd));
+        break;
+      case SCALAR: holds(s, ref, ANY, 1); break;
+      case COUNT:
+        if (nd == 0) fail(s, ref, "has a count and no place for it");
+        break;
+      default: fail(s, ref, "has an operand of an unknown kind");
+    }
+  }
+  const char *key = "";
+  for (int64_t i = 0; i <= attr[5] && key; ++i) key = gd_chain_key((int)i);
+  if (!key) fail(s, -1, "names the loop of no chain");
+  else if (*key) chain(s, key, n_in, n_out, n_code, kinds);
+  for (int64_t k = 0; k < GD_MAP_REGISTERS; ++k) written[k] = k < n_in;
+  for (const int64_t *code = attr + 6 + n_in, *end = code + 5 * n_code; code < end; code += 5) {
+    if (code[0] < 0 || code[0] >= (int64_t)sizeof arguments) return fail(s, -1, "has an unknown operation"), 0;
+    for (int i = 2; i < 5; ++i) {
+      if (code[i] < 0 || code[i] >= GD_MAP_REGISTERS || (i < 2 + arguments[code[0]] && !written[code[i]]))
+        return fail(s, -1, "reads a register that nothing was written to"), 0;
+    }
+    if (code[1] < n_in || code[1] >= GD_MAP_REGISTERS)
+      return fail(s, -1, "writes to a register that there is not"), 0;
+    written[code[1]] = 1;
+  }
+  for (int64_t k = n_in; k < n_in + n_out; ++k)
+    if (!written[k]) fail(s, (int32_t)(k - n_in), "leaves an output unwritten");
+  return elements;
+}
+
+static int64_t copy(const scan *s) {
+  const int64_t nd = s->ins->n_attr ? s->ins->attr[0] : -1;
+  if (nd < 0 || nd > GD_COPY_DIMS) return fail(s, -1, "walks more dimensions than its kernel has room for"), 0;
+  if (!has(s, 2, 3 * nd + 2, 1, 0)) return 0;
+  if (s->ins->ref[0].type != s->ins->ref[1].type) fail(s, 1, "copies to another type");
+  for (int i = 0; i < 2; ++i) {
+    const int64_t reached = walked(s, 0, (i + 1) * nd, nd);
+    holds(s, i, ANY, reached ? plus(size(s, 3 * nd + i), reached) : 0);
+  }
+  return 0;
+}
+
+static int64_t fill(const scan *s) {
+  if (has(s, 1, 1, 0, 1)) holds(s, 0, GD_REAL, size(s, 0));
+  return 0;
+}
+
+static int64_t gather(const scan *s) { /* and back: the table is operand 1, or 0 */
+  if (!has(s, 3, 3, 0, 0)) return 0;
+  const int back = strcmp(s->ins->op->name, "scatter_add") == 0;
+  holds(s, back, GD_REAL, times(size(s, 0), size(s, 2)));
+  holds(s, !back, GD_REAL, times(size(s, 1), size(s, 2)));
+  holds(s, 2, GD_INT32, size(s, 0));
+  return 0;
+}
+
+static int64_t reduce(const scan *s) {
+  if (!has(s, 2, 3, 0, 1)) return 0;
+  holds(s, 0, GD_REAL, times(size(s, 0), size(s, 2)));
+  holds(s, 1, GD_REAL, product(s, 0, 3));
+  return 0;
+}
+
+static int64_t parts(int64_t n) { return n / GD_SUM_PART + (n % GD_SUM_PART != 0); }
+
+static int64_t sum_partial(const scan *s) {
+  if (!has(s, 2, 1, 0, 0)) return 0;
+  holds(s, 0, GD_REAL, parts(size(s, 0)));
+  holds(s, 1, GD_REAL, size(s, 0));
+  return 0;
+}
+
+static int64_t sum_final(const scan *s) {
+  if (!has(s, 2, 1, 0, 1)) return 0;
+  holds(s, 0, GD_REAL, 1);
+  holds(s, 1, GD_REAL, parts(size(s, 0)));
+  return 0;
+}
+
+static int64_t all_finite(const scan *s) {
+  if (!has(s, 2, 1, 1, 0)) return 0;
+  holds(s, 0, GD_INT32, 1);
+  holds(s, 1, GD_REAL, size(s, 0));
+  return 0;
+}
+
+static int64_t outer_peak(const scan *s) {
+  if (!has(s, 3, 2, 0, 0)) return 0;
+  holds(s, 0, GD_REAL, 1);
+  holds(s, 1, GD_REAL, size(s, 0));
+  holds(s, 2, GD_REAL, size(s, 1));
+  return 0;
+}
+
+static int64_t gemm(const scan *s) {
+  if (s->ins->n_ref != 4 && !has(s, 3, 12, 2, 0)) return 0;
+  if (s->ins->n_ref == 4 && !has(s, 4, 12, 2, 0)) return 0;
+  enum { BATCH, M, N, K, C_BATCH, C_ROW, A_BATCH, A_ROW, A_COL, B_BATCH, B_ROW, B_COL };
+  const struct { int operand, sizes[3], strides[3]; } walks[] = {
+      {0, {BATCH, M, N}, {C_BATCH, C_ROW, -1}},
+      {1, {BATCH, M, K}, {A_BATCH, A_ROW, A_COL}},
+      {2, {BATCH, K, N}, {B_BATCH, B_ROW, B_COL}},
+  };
+  for (int w = 0; w < 3; ++w) {
+    int64_t last = 0, empty = 0;
+    for (int d = 0; d < 3; ++d) {
+      const int64_t length = size(s, walks[w].sizes[d]), stride = walks[w].strides[d];
+      empty |= length == 0;
+      last = plus(last, times(length == TOO_LARGE || !length ? length : length - 1, stride < 0 ? 1 : size(s, stride)));
+    }
+    holds(s, walks[w].operand, GD_REAL, empty ? 0 : plus(last, 1));
+  }
+  holds(s, 0, GD_REAL, product(s, BATCH, 3)); /* nor do they lie over one another */
+  if (!s->ins->attr[0] != (s->ins->n_ref == 3)) fail(s, -1, "has column sums and no place for them");
+  else if (s->ins->attr[0]) {
+    holds(s, 3, GD_REAL, size(s, N));
+    if (size(s, BATCH) > 1) fail(s, 3, "has column sums of several products");
+    if (s->ins->dim[B_COL].fixed != 1 || s->ins->dim[B_COL].per_row) fail(s, 2, "sums columns that do not lie in rows");
+  }
+  return product(s, BATCH, 3);
+}
+
+static int64_t window(const scan *s) { /* unfold, and back: the image is operand 1, or 0 */
+  enum { H, W, C, OH, OW, KH, KW, STRIDE_H, STRIDE_W, TOP, LEFT, DILATION_H, DILATION_W, ALL };
+  const int back = strcmp(s->ins->op->name, "fold") == 0;
+  if (!has(s, 2, 1, ALL, back ? 0 : 1)) return 0;
+  const int64_t *a = s->ins->attr;
+  for (int i = 0; i < ALL; ++i)
+    if (a[i] < 0 || a[i] > MOST) return fail(s, -1, "has a negative size"), 0;
+  const int64_t image = times(times(a[H], a[W]), a[C]);
+  const int64_t windows = times(times(times(a[OH], a[OW]), times(a[KH], a[KW])), a[C]);
+  holds(s, !back, GD_REAL, times(size(s, 0), image));
+  holds(s, back, GD_REAL, times(size(s, 0), windows));
+  return 0;
+}
+
+/* For each kernel what looks at its instructions: it gives the number of outputs where a pass may ride on them. */
+static const struct {
+  const char *name;
+  int64_t (*look)(const scan *);
+  int carries;
+} kernels[] = {
+    {"map", map, 0}, {"gemm", gemm, 1}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
+    {"sum_partial", sum_partial, 0}, {"sum_final", sum_final, 0}, {"copy", copy, 0}, {"fill", fill, 0},
+    {"gather", gather, 0}, {"scatter_add", gather, 0}, {"unfold", window, 0}, {"fold", window, 0},
+    {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0},
+};
+
+static int64_t look_at(scan *s, const gd_ins *ins, int *carries) {
+  s->ins = ins;
+  for (int32_t i = 0; i < ins->n_dim; ++i) size(s, i); /* those that the kernel does not need for its reach, too */
+  for (size_t i = 0; i < sizeof kernels / sizeof *kernels; ++i)
+    if (strcmp(kernels[i].name, ins->op->name) == 0) {
+      *carries = kernels[i].carries;
+      return kernels[i].look(s);
+    }
+  return fail(s, -1, "has a kernel that nothing is known of"), 0;
+}
+
+int gd_check(const gd_plan *plan, const int64_t *room, int32_t n_buffers, int64_t batch, gd_fault *fault) {
+  scan s = {NULL, plan, room, n_buffers, batch, fault};
+  *fault = (gd_fault){0, -1, NULL};
+  for (int32_t i = 0; i < plan->n_ins && !fault->what; ++i) {
+    const gd_ins *ins = &plan->ins[i];
+    int carries = 0, rides = 0;
+    fault->instruction = i;
+    const int64_t outputs = look_at(&s, ins, &carries);
+    if (!ins->then || fault->what) continue;
+    const int64_t passed = look_at(&s, ins->then, &rides);
+    if (!carries) fail(&s, -1, "has a pass that its kernel does not run");
+    else if (outputs != passed) fail(&s, -1, "has a pass over another number of elements");
+  }
+  return !fault->what;
+}
