@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from gdcore import datasets, diagnostics, interop, lab, onnx, plots, tabular
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
-    from gdcore.io.model_file import load
+    from gdcore.loading import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
     from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Nadam, RMSprop
@@ -149,7 +149,7 @@ __getattr__, __dir__ = lazy_names(
         "interop": "gdcore.interop",
         "lab": "gdcore.lab",
         "lbfgs": "gdcore.training.lbfgs",
-        "load": "gdcore.io.model_file",
+        "load": "gdcore.loading",
         "lr_find": "gdcore.diagnostics.learning_rate",
         "onnx": "gdcore.onnx",
         "plots": "gdcore.plots",

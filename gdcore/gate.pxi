@@ -48,8 +48,8 @@ cdef class Gate:
                 self.running = self.running or (write and run)
             elif self.owner == me or (write and me in self.reading):
                 raise RuntimeError(
-                    "a signal handler cannot train a model or set its weights while a step of it runs: note "
-                    "in the handler what is to be done, and do it after the call that was interrupted"
+                    "a model cannot be trained, nor its weights set, while a step of it runs, by a signal handler "
+                    "or a callback within the step: note what is to be done, and do it after the call"
                 )
             elif me in self.reading:
                 self.reading[me] += 1
@@ -60,7 +60,9 @@ cdef class Gate:
                 lock = threading.Lock()
                 lock.acquire()
                 turn = (me, write, lock)
-                self.queue.append(turn)
+                # A handler that interrupts a wait goes first: what it interrupted goes on when it is done.
+                at = [i for i, (thread, _, _) in enumerate(self.queue) if thread == me]
+                self.queue.insert(at[0] if at else len(self.queue), turn)
         if lock is None:
             return 0
         try:

@@ -117,16 +117,16 @@ class Model(Layer):
                 "or write a "
                 "subclass with a forward(self, x)"
             )
-        self._engine.graph_inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
-        self._engine.graph_outputs = outputs
+        self._engine.definition.inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
+        self._engine.definition.outputs = outputs
 
     def forward(self, *inputs: Value) -> Any:
         """What the graph that the model was given computes; or written by a subclass."""
         engine = self._engine
-        if engine.graph_inputs is None:
+        if engine.definition.inputs is None:
             return super().forward(*inputs)
-        outputs, several = engine.graph_outputs, engine.graph_ends()
-        given = dict(zip(engine.graph_inputs, inputs, strict=True))
+        outputs, several = engine.definition.outputs, engine.definition.ends()
+        given = dict(zip(engine.definition.inputs, inputs, strict=True))
         new = rewrite(several, lambda v: given.get(v, v))
         if isinstance(outputs, dict):
             return {k: new[v] for k, v in outputs.items()}
@@ -134,7 +134,7 @@ class Model(Layer):
 
     def parts(self) -> Iterator[Layer]:
         """The layers that are frozen and set free with this one: attributes, and those of its graph."""
-        return chain(super().parts(), layers_of(self._engine.graph_ends()))
+        return chain(super().parts(), layers_of(self._engine.definition.ends()))
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -665,7 +665,7 @@ class Model(Layer):
         """
         from gdcore.io.model_file import save
 
-        save(self, path)
+        save(self._engine, path)
 
     @property
     def info(self) -> dict[str, Any]:

@@ -46,12 +46,12 @@ class Sequential(Model):
             self._append(layer)
 
     def _append(self, layer: Any) -> None:
-        if isinstance(layer, Value) and not self.layers and self._engine.graph_inputs is None:
+        if isinstance(layer, Value) and not self.layers and self._engine.definition.inputs is None:
             if layer.op is not INPUT:
                 raise TypeError(
                     "Sequential begins with a traced value: expected a layer or gd.Input(...)"
                 )
-            self._engine.graph_inputs = [layer]
+            self._engine.definition.inputs = [layer]
             return
         if not isinstance(layer, Layer):
             hint = (
@@ -64,8 +64,10 @@ class Sequential(Model):
             raise TypeError(
                 f"Sequential item {len(self.layers)} is {layer!r}: expected a layer{hint}"
             )
-        if isinstance(layer, Model) and not self.layers and self._engine.graph_inputs is None:
-            self._engine.graph_inputs = engine_of(layer).graph_inputs  # it may know its own input
+        if isinstance(layer, Model) and not self.layers and self._engine.definition.inputs is None:
+            self._engine.definition.inputs = engine_of(
+                layer
+            ).definition.inputs  # it may know its own input
         self.layers.append(layer)
 
     def add(self, layer: Any) -> None:

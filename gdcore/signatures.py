@@ -93,7 +93,7 @@ def check_shadows(made: object) -> None:
         hasattr(cls, "call")
         and getattr(forward, "__qualname__", "") in ("Layer.forward", "Model.forward")
         and forward.__module__.startswith("gdcore.")
-        and getattr(getattr(made, "_engine", None), "graph_inputs", None) is None
+        and (not hasattr(made, "_engine") or made._engine.definition.inputs is None)
     ):
         raise TypeError(
             f"{cls.__name__} has call(self, ...): write the computation as forward(self, ...)"

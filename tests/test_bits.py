@@ -1,7 +1,6 @@
 """The same bits, however a training run is cut up: threads, calls, pauses, metrics, neighbours.
 
-`python tests/test_bits.py` prints one digest of every case for each number of threads; a test runs
-it under every instruction set.
+`python tests/test_bits.py` prints a digest for each number of threads, on every instruction set in a test.
 """
 
 import hashlib
@@ -16,8 +15,7 @@ import pytest
 
 import gdcore as gd
 from gdcore import runtime
-from gdcore.engine import session
-from gdcore.engine import thread_count as pace
+from gdcore.engine import session, thread_count
 from gdcore.losses import LOSSES
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.training import sweep
@@ -176,7 +174,7 @@ CASES = dict(cases())
 
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch):
-    monkeypatch.setattr(pace, "MEETING", 0)  # threads for small networks too
+    monkeypatch.setattr(thread_count, "MEETING", 0)  # threads for small networks too
     before = gd.get_num_threads()
     yield
     gd.set_num_threads(before)
@@ -208,7 +206,7 @@ def test_threads_really_run(monkeypatch):
     run = session.Session.run
 
     def spy(self, *args, **options):
-        seen.append(self.pace.pick())
+        seen.append(self.thread_count.pick())
         return run(self, *args, **options)
 
     monkeypatch.setattr(session.Session, "run", spy)
@@ -295,8 +293,7 @@ def test_small_room_for_outputs(monkeypatch):
     model = compiled(metrics=["accuracy"])
     history = model.fit(x, y, batch_size=BATCH, epochs=2, seed=3)
     monkeypatch.setattr(sweep, "KEPT_BYTES", 1)
-    other = compiled(metrics=["accuracy"])
-    again = other.fit(x, y, batch_size=BATCH, epochs=2, seed=3)
+    again = (other := compiled(metrics=["accuracy"])).fit(x, y, batch_size=BATCH, epochs=2, seed=3)
     same(bits(other, again), bits(model, history))
     assert again["accuracy"] == history["accuracy"]
 
@@ -407,6 +404,6 @@ def test_prediction_does_not_depend_on_threads_or_length(batch):
 
 
 if __name__ == "__main__":
-    pace.MEETING = 0
+    thread_count.MEETING = 0
     chosen = FEW if sys.argv[1:] == ["few"] else set(CASES)
     print(runtime.ISA_NAME, *[digest(n, chosen) for n in THREADS])

@@ -59,7 +59,9 @@ def same(a, b):
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_can_be_copied(name, way):
     made = network(LAYERS[name])
-    model = gd.Model(made._engine.graph_inputs, made._engine.graph_outputs)  # its loss is a lambda
+    model = gd.Model(
+        made._engine.definition.inputs, made._engine.definition.outputs
+    )  # its loss is a lambda
     arrays = data(LAYERS[name], 3)
     given = tuple(arrays) if len(arrays) > 1 else arrays[0]
     want = model.predict(given)

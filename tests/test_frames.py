@@ -10,7 +10,7 @@ import pytest
 
 import gdcore as gd
 from gdcore.data.arrays import as_array
-from gdcore.frames import ColumnNames
+from gdcore.data.frames import ColumnNames
 
 pd = pytest.importorskip("pandas")
 

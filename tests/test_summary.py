@@ -164,7 +164,7 @@ def test_a_loaded_model_is_grouped_by_the_names_of_its_parameters(make, expected
 def test_the_layers_work_adds_up_to_the_plan_s(name, tmp_path):
     traced = network(LAYERS[name])
     model = gd.Model(
-        traced._engine.graph_inputs, traced._engine.graph_outputs
+        traced._engine.definition.inputs, traced._engine.definition.outputs
     )  # its loss is a lambda
     model.save(tmp_path / "m.safetensors")
     planned = model.plan.flops(1)

@@ -11,6 +11,7 @@ from typing import Any
 from gdcore.callbacks import Logs, Saver, better, monitored, wrong_state
 from gdcore.checkpoints.files import save
 from gdcore.checkpoints.folder import BEST, checkpoints, file_name, tidy
+from gdcore.engine.engine import engine_of
 
 
 class Checkpoint(Saver):
@@ -163,10 +164,10 @@ class Checkpoint(Saver):
             best = worst if self.best is None else self.best
             if value < best if self.mode == "min" else value > best:
                 self.best = value
-                save(self.model, self.folder / BEST, state())
+                save(engine_of(self.model), self.folder / BEST, state())
         if last or self._due(logs is not None):
             steps = self.model.steps_done
-            save(self.model, self.folder / file_name(steps), state())
+            save(engine_of(self.model), self.folder / file_name(steps), state())
             self._last_steps, self._last_time = steps, time.monotonic()
             if self.keep is not None:
                 old = [p for step, p in checkpoints(self.folder) if step <= steps]

@@ -13,16 +13,16 @@ import numpy as np
 
 from gdcore.checkpoints.folder import checkpoints
 from gdcore.checkpoints.plain import pack, unpack
+from gdcore.engine.engine import Engine
 from gdcore.io import FileFormatError, model_file, safetensors
 from gdcore.io.header import read_json
-from gdcore.model import Model
 from gdcore.training.fit import Fit
 
 FORMAT = "1"
 _BESIDE = re.compile(r"(fit|constant):\d+")  # tensors of a file that are no part of the memory
 
 
-def save(model: Model, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
+def save(engine: Engine, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
     """Write a model and where its training stands, to a file that `gd.load` reads too.
 
     Raises
@@ -33,7 +33,7 @@ def save(model: Model, path: str | os.PathLike[str], state: Mapping[str, Any]) -
         If a callback or a metric keeps what a file cannot hold.
     """
     text, tensors = pack(state)
-    model_file.save(model, path, tensors, {"fit": text, "fit_version": FORMAT})
+    model_file.save(engine, path, tensors, {"fit": text, "fit_version": FORMAT})
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.data.frames import ColumnNames, Frame, frame_of
 from gdcore.data.sparse import SparseRows, is_sparse
 from gdcore.errors import cut
-from gdcore.frames import ColumnNames, Frame, frame_of
 
 READABLE = {"uint8", "int32", "int64", "float32", "float64"}
 # What is gathered from as it lies, and converted batch by batch.

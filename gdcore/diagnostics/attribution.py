@@ -11,9 +11,9 @@ import numpy as np
 from gdcore import ops
 from gdcore.callbacks import better, monitored
 from gdcore.data.arrays import Rows, as_array
+from gdcore.data.frames import ColumnNames
 from gdcore.diagnostics.shadow import Shadow
 from gdcore.engine.engine import engine_of
-from gdcore.frames import ColumnNames
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import REAL
 from gdcore.graph.phases import specialize

@@ -8,10 +8,10 @@ import numpy as np
 
 from gdcore.data.arrays import as_inputs
 from gdcore.data.dataset import Data
+from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import engine_of
 from gdcore.engine.network import check_indices
 from gdcore.engine.steps import Builder
-from gdcore.frames import ColumnNames
 from gdcore.random import fresh_seed
 from gdcore.training.prepare import prepare
 

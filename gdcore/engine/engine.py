@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,46 +13,20 @@ import numpy as np
 from gdcore._core import StepCount, Turn
 from gdcore.data.arrays import Rows
 from gdcore.data.dataset import TargetSpec
+from gdcore.engine.definition import Definition
 from gdcore.engine.fast_path import FastPath
 from gdcore.engine.freezing import Freezing, every_layer, layers_of
 from gdcore.engine.locks import making
 from gdcore.engine.network import Network, check_input, trace
 from gdcore.engine.parameters import Layout, Parameters, detached
+from gdcore.engine.settings import CompileSettings
 from gdcore.engine.steps import Builder, Step
 from gdcore.engine.store import Store, move
-from gdcore.graph.ir import INT, REAL, Batch, Value
-from gdcore.graph.registry import input_value
 from gdcore.graph.reuse import Plans
 from gdcore.layers.base import Layer, Parameter, State
-from gdcore.losses import Loss
 from gdcore.losses.by_output import places_of
-from gdcore.metrics import Metric
 from gdcore.optimizers import Optimizer
 from gdcore.random import fresh_seed
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class CompileSettings:
-    """What `compile` settles.
-
-    Attributes
-    ----------
-    optimizer : Optimizer or None
-    losses : sequence of Loss
-        One for each output; none where the model was not compiled.
-    loss_weights : sequence of float
-        The factor of each.
-    metrics : sequence of Metric
-        Of the first output.
-    loss_names : sequence of str or None
-        The outputs that the losses are for, where they were given by name, until their order is known.
-    """
-
-    optimizer: Optimizer | None = None
-    losses: Sequence[Loss] = ()
-    loss_weights: Sequence[float] = ()
-    metrics: Sequence[Metric] = ()
-    loss_names: Sequence[str] | None = None
 
 
 class Engine:
@@ -66,8 +39,8 @@ class Engine:
 
     Attributes
     ----------
-    graph_inputs, graph_outputs
-        Of a model that is given as a graph; the inputs also where the model begins with `gd.Input`.
+    definition : Definition
+        The layer, and the graph that it was given as.
     settings : CompileSettings
     steps : dict
         The steps that were made, by what they are for.
@@ -87,9 +60,7 @@ class Engine:
     """
 
     def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-        self.graph_inputs: list[Value] | None = None
-        self.graph_outputs: Any = None
+        self.definition = Definition(layer)
         self.settings = CompileSettings()
         self.freezing = Freezing()
         self.steps: dict[Any, Step] = {}
@@ -190,7 +161,7 @@ class Engine:
 
     def layers(self) -> list[Layer]:
         """The model's layers, itself included."""
-        found = {id(layer): layer for layer in every_layer(self.layer)}
+        found = {id(layer): layer for layer in every_layer(self.definition.layer)}
         if self._network is not None:
             for layer in layers_of(self._network.outputs):
                 found.setdefault(id(layer), layer)
@@ -215,42 +186,10 @@ class Engine:
 
     # --- network and parameters --------------------------------------------------------------------
 
-    def graph_ends(self) -> list[Value]:
-        """The outputs of a model that is given as a graph, in a list."""
-        outputs = self.graph_outputs
-        if outputs is None:
-            return []
-        if isinstance(outputs, dict):
-            return list(outputs.values())
-        return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
-
-    def input_leaves(self, arrays: Sequence[Rows] | None) -> list[Value] | None:
-        """Leaves for the inputs, from what the model declares or from data; None where neither tells."""
-        if self.graph_inputs is not None:
-            return list(self.graph_inputs)
-        if arrays is None:
-            return None
-        return [
-            input_value(
-                (Batch(1), *a.shape[1:]),
-                n,
-                INT if a.dtype.kind in "iu" and a.dtype != np.uint8 else REAL,
-            )
-            for n, a in zip(self.input_names, arrays, strict=True)
-        ]
-
     @property
     def input_names(self) -> list[str]:
         """Names by which `fit` and `predict` take several inputs."""
-        if self._network is not None:
-            return self._network.input_names
-        if self.graph_inputs is not None:
-            return [v.name for v in self.graph_inputs]
-        return [
-            p.name
-            for p in inspect.signature(self.layer.forward).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
+        return (self._network or self.definition).input_names
 
     @property
     def traced(self) -> bool:
@@ -285,14 +224,10 @@ class Engine:
         """Trace the model, unless that was done for layers frozen as they were when it was compiled."""
         freezing = self._as_compiled()
         if self._network is None or self._traced is None or not self._traced.same(freezing):
-            leaves = self.input_leaves(arrays) if self._network is None else self._network.inputs
-            if leaves is None:
-                raise ValueError(
-                    "the model's input is not known yet: call fit or predict with data, or begin "
-                    "the model with gd.Input(shape)"
-                )
+            layer, known = self.definition.layer, self._network
+            leaves = self.definition.leaves(arrays) if known is None else known.inputs
             with freezing.applied():
-                self._network = trace(self.layer, leaves, self.layer.forward(*leaves))
+                self._network = trace(layer, leaves, layer.forward(*leaves))
             self.steps = {}
         if self.settings.loss_names is not None:
             self._sort_losses(self._network)
@@ -315,7 +250,7 @@ class Engine:
             if self._parameters is not None:  # another thread's data has settled them
                 return
             self._network = None
-            for layer in every_layer(self.layer):
+            for layer in every_layer(self.definition.layer):
                 for name in [n for n, v in layer.variables.items() if v.data is None]:
                     del layer.variables[name]
 
@@ -328,8 +263,8 @@ class Engine:
             If the model is within `fit`.
         """
         self._change("a change of layers")
-        if self._network is not None and self.graph_inputs is None:
-            self.graph_inputs = self._network.inputs
+        if self._network is not None and self.definition.inputs is None:
+            self.definition.inputs = self._network.inputs
         self._network = self._parameters = None
         self.steps = {}
 
@@ -420,55 +355,6 @@ class Engine:
                 if found is None:
                     found = self.steps[key] = make()
         return found
-
-    def predict_step(self, batch: int, arrays: Sequence[Rows]) -> Step:
-        """The step that predicts batches of at most so many samples."""
-        builder = self.builder(arrays)
-        return self.step(("predict", batch), lambda: builder.predict(batch))
-
-    def evaluate_step(
-        self, batch: int, arrays: Sequence[Rows], spec: tuple[TargetSpec, ...], weighted: bool
-    ) -> Step:
-        """The step that computes loss and outputs."""
-        builder = self.builder(arrays)
-        return self.step(
-            ("evaluate", batch, spec, weighted), lambda: builder.evaluate(batch, spec, weighted)
-        )
-
-    def train_step(
-        self,
-        batch: int,
-        arrays: Sequence[Rows],
-        spec: tuple[TargetSpec, ...],
-        weighted: bool,
-        keep_outputs: bool,
-        update: bool = True,
-        keep_gradients: bool = False,
-    ) -> Step:
-        """The step that trains.
-
-        Parameters
-        ----------
-        batch : int
-            The largest batch.
-        arrays : sequence of arrays or sparse rows
-            The inputs.
-        spec : tuple of TargetSpec
-        weighted : bool
-            Whether samples have weights.
-        keep_outputs : bool
-            Whether predictions are handed back, for metrics.
-        update : bool
-            Whether the optimizer takes its step; without it gradients are computed and left.
-        keep_gradients : bool
-            Whether all of them are written, also where the update could do without.
-        """
-        builder = self.builder(arrays)
-        optimizer = self.optimizer if update else None
-        return self.step(
-            ("train", batch, spec, weighted, keep_outputs, update, keep_gradients),
-            lambda: builder.train(batch, spec, weighted, optimizer, keep_outputs, keep_gradients),
-        )
 
     def train_steps(self) -> list[Step]:
         """The training steps that were made, the last one last."""

@@ -27,8 +27,8 @@ def state_of(engine: Engine) -> dict[str, Any]:
     """The engine's state, as plain objects."""
     state: dict[str, Any] = {name: getattr(engine, name) for name in KEPT}
     state |= {"dtype": engine.dtype.name, "steps_done": engine.steps_done}
-    outputs = engine.graph_outputs
-    inputs = engine.network().inputs if engine.traced else engine.graph_inputs
+    outputs = engine.definition.outputs
+    inputs = engine.network().inputs if engine.traced else engine.definition.inputs
     if inputs is not None:
         form: Any = None  # how the outputs of a graph were given
         ends: list[Any] = []
@@ -59,13 +59,13 @@ def restore(engine: Engine, state: dict[str, Any]) -> None:
     if "graph" in state:
         rows, wanted, count, form = state["graph"]
         values = unflatten(rows, wanted)
-        engine.graph_inputs, ends = values[:count], values[count:]
+        engine.definition.inputs, ends = values[:count], values[count:]
         if isinstance(form, list):
-            engine.graph_outputs = dict(zip(form, ends, strict=True))
+            engine.definition.outputs = dict(zip(form, ends, strict=True))
         elif form is not None:
-            engine.graph_outputs = form(ends)
+            engine.definition.outputs = form(ends)
         elif ends:
-            engine.graph_outputs = ends[0]
+            engine.definition.outputs = ends[0]
     if "slots" in state:
         parameters = engine.parameters()
         names = parameters.network.names

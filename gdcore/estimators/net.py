@@ -37,7 +37,7 @@ class Net(Estimator):
     def _whole_inputs(self) -> bool:
         """Whether the model takes whole numbers, as for an embedding."""
         model = self._model if hasattr(self, "_model") else self.model_fn
-        leaves = engine_of(model).graph_inputs if isinstance(model, Model) else None
+        leaves = engine_of(model).definition.inputs if isinstance(model, Model) else None
         if leaves is None:
             return False
         return leaves[0].dtype == INT

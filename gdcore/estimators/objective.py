@@ -21,8 +21,7 @@ from gdcore.losses import (
     KLDivergence,
     Loss,
 )
-from gdcore.losses.base import before
-from gdcore.losses.readings import Reading
+from gdcore.losses.base import Reading, before
 
 TINY = 1e-30  # below any sum of weights that means something, and above float32's smallest number
 

@@ -34,7 +34,8 @@ from gdcore.io.graph_kinds import (
     wholes,
 )
 from gdcore.io.safetensors import FileFormatError
-from gdcore.layers.base import ROLES, Layer, Parameter, State, Variable
+from gdcore.layers.base import Layer, Parameter, State, Variable
+from gdcore.layers.variables import ROLES
 
 Json = dict[str, Any]
 MAX_NODES = 1_000_000

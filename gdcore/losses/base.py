@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from gdcore import ops
 from gdcore.graph.ir import Batch, Value
-
-if TYPE_CHECKING:
-    from gdcore.losses.readings import Reading
 
 EPSILON = 1e-7  # where a logarithm of a probability is cut, as in Keras
 
@@ -26,6 +23,26 @@ def before(output: Value, op: str) -> Value | None:
     while output.op.kind == "alias":
         output = output.inputs[0]
     return output.inputs[0] if output.op.name == op else None
+
+
+class Reading(NamedTuple):
+    """How a loss takes an output.
+
+    Attributes
+    ----------
+    logits : bool
+        Whether it is logits, or else probabilities.
+    assumed : str
+        Why that is not certain, as the end of a sentence; empty where it is.
+    """
+
+    logits: bool
+    assumed: str = ""
+
+    @property
+    def what(self) -> str:
+        """The word for it."""
+        return "logits" if self.logits else "probabilities"
 
 
 @dataclass(frozen=True)

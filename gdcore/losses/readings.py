@@ -6,35 +6,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.graph.ranges import Bounds, bounds_of
-from gdcore.losses import LOSSES
-from gdcore.losses.base import Loss
+from gdcore.losses.base import Loss, Reading
 
 ROUNDING = 1e-6  # by which a sum of rounded numbers may miss 1
-
-
-class Reading(NamedTuple):
-    """How a loss takes an output.
-
-    Attributes
-    ----------
-    logits : bool
-        Whether it is logits, or else probabilities.
-    assumed : str
-        Why that is not certain, as the end of a sentence; empty where it is.
-    """
-
-    logits: bool
-    assumed: str = ""
-
-    @property
-    def what(self) -> str:
-        """The word for it."""
-        return "logits" if self.logits else "probabilities"
 
 
 def within_one(bounds: Bounds) -> bool:
@@ -134,7 +113,7 @@ def tell_assumptions(
         reading = loss.reading(output)
         if reading is not None and reading.assumed:
             name = loss.config()["name"]
-            kind = (LOSSES[name] if name in LOSSES else type(loss)).__name__
+            kind = type(loss).__name__
             other = not reading.logits
             warnings.warn(
                 f"{name} takes the output for {reading.what}: {reading.assumed}; pass "

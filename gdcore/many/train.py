@@ -8,8 +8,8 @@ from typing import Any
 
 from gdcore.callbacks import Callback
 from gdcore.data.arrays import as_inputs
+from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import engine_of
-from gdcore.frames import ColumnNames
 from gdcore.many.data import Folded, Plain
 from gdcore.many.keeping import folders
 from gdcore.many.progress import Watch

@@ -16,7 +16,8 @@ import numpy as np
 from gdcore.graph.ir import Batch, Value, at_batch, size
 from gdcore.graph.registry import lift
 from gdcore.io import FileFormatError
-from gdcore.layers.base import ROLES, Layer, Parameter, State, Variable
+from gdcore.layers.base import Layer, Parameter, State, Variable
+from gdcore.layers.variables import ROLES
 from gdcore.onnx.kinds import REALS, Kind
 
 ROOM = 1 << 22  # elements of an array that is computed while a file is read

@@ -169,8 +169,8 @@ def layer_names(model: Layer, network: Network) -> dict[Layer, str]:
 
 def _layer_rows(engine: Engine, network: Network) -> list[Row]:
     """A row for each layer: those that attributes hold, then those met in the graph."""
-    model = engine.layer
-    if model.variables and engine.graph_outputs is not None:  # from a file
+    model = engine.definition.layer
+    if model.variables and engine.definition.outputs is not None:  # from a file
         return []
     flops = {layer or model: n for layer, n in by_layer(network).items()}
     paths = {layer: path for path, layer in model.walk()}

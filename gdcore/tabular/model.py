@@ -392,10 +392,8 @@ class TableModel:
         if "encoder" not in self.__dict__:
             return "<TableModel, not fitted>"
         target = self.target
-        return shown(
-            f"<TableModel of {target.name!r} ({target.task}) from {len(self.encoder.columns)} "
-            "columns>"
-        )
+        columns = len(self.encoder.columns)
+        return shown(f"<TableModel of {target.name!r} ({target.task}) from {columns} columns>")
 
     def __str__(self) -> str:
         return self.encoder.described() if "encoder" in self.__dict__ else repr(self)

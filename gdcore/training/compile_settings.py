@@ -9,7 +9,7 @@ import numpy as np
 
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
-from gdcore.engine.engine import CompileSettings
+from gdcore.engine.settings import CompileSettings
 from gdcore.losses.by_output import losses_of
 
 

@@ -19,7 +19,9 @@ from gdcore.training.sweep import Tally, sweep
 def measure(engine: Engine, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:
     """Loss and metrics (bound ones) on data that is validated already."""
     batch = min(batch, data.rows)
-    step = engine.evaluate_step(batch, data.inputs, data.spec, data.weights is not None)
+    builder, weighted = engine.builder(data.inputs), data.weights is not None
+    key = ("evaluate", batch, data.spec, weighted)
+    step = engine.step(key, lambda: builder.evaluate(batch, data.spec, weighted))
     tally = Tally(metrics)
     sweep(step, data, batch, tally, seed=engine.seed)
     return tally
@@ -47,10 +49,26 @@ def training_step(
     update: bool = True,
     keep_gradients: bool = False,
 ) -> Step:
-    """The step that trains on such data."""
-    weighted = data.weights is not None
-    return engine.train_step(
-        batch, data.inputs, data.spec, weighted, keep_outputs, update, keep_gradients
+    """The step that trains on such data.
+
+    Parameters
+    ----------
+    engine : Engine
+    data : Data
+    batch : int
+        The largest batch.
+    keep_outputs : bool
+        Whether predictions are handed back, for metrics.
+    update : bool
+        Whether the optimizer takes its step; without it gradients are computed and left.
+    keep_gradients : bool
+        Whether all of them are written, also where the update could do without.
+    """
+    builder, weighted = engine.builder(data.inputs), data.weights is not None
+    optimizer = engine.optimizer if update else None
+    return engine.step(
+        ("train", batch, data.spec, weighted, keep_outputs, update, keep_gradients),
+        lambda: builder.train(batch, data.spec, weighted, optimizer, keep_outputs, keep_gradients),
     )
 
 

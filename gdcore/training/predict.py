@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import as_inputs
+from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import Engine
 from gdcore.engine.fast_path import FastPath, plain
 from gdcore.engine.network import check_indices
-from gdcore.frames import ColumnNames
 from gdcore.show.progress import check_verbose
 
 PREDICT_BATCH = 256
@@ -41,7 +41,8 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
     batch = 1
     while batch < min(rows, batch_size):  # few plans serve every length
         batch *= 2
-    step = engine.predict_step(batch, inputs)
+    builder = engine.builder(inputs)
+    step = engine.step(("predict", batch), lambda: builder.predict(batch))
     one = len(step.output_shapes) == 1 and network.output_names is None
     if one and plain(x) and rows <= batch <= PREDICT_BATCH and not network.index_limits:
         least = batch // 2 + 1

@@ -7,9 +7,9 @@ from typing import Any
 
 from gdcore.data.arrays import as_inputs, check_finite
 from gdcore.data.dataset import Data
+from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
-from gdcore.frames import ColumnNames
 from gdcore.losses.readings import tell_assumptions
 from gdcore.metrics import Metric
 from gdcore.metrics.fitting import bind_all, check_targets

@@ -9,8 +9,8 @@ import numpy as np
 
 from gdcore.data.arrays import Rows, as_array, check_finite, same_length
 from gdcore.data.dataset import TargetSpec
+from gdcore.data.frames import ColumnNames
 from gdcore.engine.network import Network
-from gdcore.frames import ColumnNames
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.layers.base import fixed_shape
 from gdcore.losses.base import Loss, class_numbers

@@ -1,0 +1,79 @@
+"""What a model is before it is traced: a layer, and a graph if it was given as one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore.data.arrays import Rows
+from gdcore.graph.ir import INT, REAL, Batch, Value
+from gdcore.graph.registry import input_value
+from gdcore.layers.base import Layer
+
+
+class Definition:
+    """A model's layer and graph.
+
+    Parameters
+    ----------
+    layer : Layer
+        The model itself.
+
+    Attributes
+    ----------
+    inputs : list of Value or None
+        Leaves, where the model is given as a graph or begins with `gd.Input`.
+    outputs : Value, list, tuple or dict of Value, or None
+        Of a graph.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.inputs: list[Value] | None = None
+        self.outputs: Any = None
+
+    def ends(self) -> list[Value]:
+        """The outputs of a graph, in a list."""
+        if self.outputs is None:
+            return []
+        if isinstance(self.outputs, dict):
+            return list(self.outputs.values())
+        return list(self.outputs) if isinstance(self.outputs, list | tuple) else [self.outputs]
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs: of the leaves, or else of the arguments of `forward`."""
+        if self.inputs is not None:
+            return [v.name for v in self.inputs]
+        return [
+            p.name
+            for p in inspect.signature(self.layer.forward).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+
+    def leaves(self, arrays: Sequence[Rows] | None) -> list[Value]:
+        """Leaves for the inputs, as they are declared or else by the shapes of data.
+
+        Raises
+        ------
+        ValueError
+            If neither tells.
+        """
+        if self.inputs is not None:
+            return list(self.inputs)
+        if arrays is None:
+            raise ValueError(
+                "the model's input is not known yet: call fit or predict with data, or begin "
+                "the model with gd.Input(shape)"
+            )
+        return [
+            input_value(
+                (Batch(1), *a.shape[1:]),
+                n,
+                INT if a.dtype.kind in "iu" and a.dtype != np.uint8 else REAL,
+            )
+            for n, a in zip(self.input_names, arrays, strict=True)
+        ]
