@@ -156,9 +156,15 @@ class NonFiniteError(ArithmeticError):
     """
 
     def __init__(self, epoch: int, step: int, tensor: str) -> None:
+        updated = tensor.startswith("weight ")  # finite gradients, and an update that overflowed
         super().__init__(
             f"{tensor!r} holds NaN or infinity at epoch {epoch}, step {step}, expected finite "
-            "numbers: lower the learning rate, clip the gradients, or look for NaN in the data"
+            "numbers: "
+            + (
+                "an update has overflowed, and the weights before it are lost: lower the learning rate"
+                if updated
+                else "lower the learning rate, clip the gradients, or look for NaN in the data"
+            )
         )
         self.epoch = epoch
         self.step = step

@@ -251,8 +251,8 @@ class Model(Layer):
         ValueError, TypeError
             If the data does not fit; nothing has been changed then.
         NonFiniteError
-            If the loss or a gradient became NaN or infinite; the weights are those before
-            that step.
+            If the loss or a gradient became NaN or infinite: the weights are those before that
+            step. If an update overflowed with finite gradients: those of the step are lost.
         KeyboardInterrupt
             On Ctrl-C; the model can be used and trained further.
 

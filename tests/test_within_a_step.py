@@ -171,3 +171,13 @@ def test_a_handler_predicts_while_another_thread_waits_to_train(interrupting):
     assert found
     for answer in found:
         np.testing.assert_array_equal(answer, want)
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_an_update_that_overflows_is_told_at_once(epochs):
+    """Gradients are finite, the new weights are not: also where it is the very last step."""
+    model = gd.Sequential([gd.Input(1), gd.Dense(1, kernel_initializer="ones")])
+    model.compile(gd.SGD(3e38), "mse")
+    with pytest.raises(gd.NonFiniteError, match=r"an update has overflowed.*lower the learning"):
+        model.fit([[3.0]], [1.0], epochs=epochs, seed=0, verbose=0)
+    assert model.steps_done == 1

@@ -18,6 +18,7 @@ from gdcore.errors import NonFiniteError
 from gdcore.show.progress import Progress
 from gdcore.training import resume
 from gdcore.training.evaluate import bad_tensor, measure, training_step
+from gdcore.training.non_finite import bad_weight
 from gdcore.training.prepare import bound_metrics
 from gdcore.training.sweep import Tally, sweep
 
@@ -177,6 +178,10 @@ class Fit(resume.FitState):
             )
             tensor = bad_tensor(engine, self.data, at)
             raise NonFiniteError(epoch, done, tensor)
+        # Gradients were finite in every step, and yet the last update may have overflowed.
+        weight = bad_weight(step.memory)
+        if weight is not None:
+            raise NonFiniteError(epoch, done - 1, weight)
         engine.epochs_done += 1
         logs = self.tally.logs()
         if self.validation is not None:

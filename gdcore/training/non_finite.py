@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gdcore.data.dataset import Data, TargetSpec
+from gdcore.engine.parameters import Parameters
 from gdcore.engine.session import Session
 from gdcore.engine.steps import Builder
 from gdcore.engine.updates import own_value
@@ -40,6 +41,14 @@ def _every_tensor(
     return builder.study(batch, inputs, values), values
 
 
+def bad_weight(memory: Parameters) -> str | None:
+    """The first weight or state that is not finite, if there is one: an update has overflowed."""
+    for v in memory.variables:
+        if not np.isfinite(memory.view(v)).all():
+            return f"weight {memory.network.names[v]}"
+    return None
+
+
 def first_bad_tensor(
     builder: Builder, targets: tuple[TargetSpec, ...], data: Data, seed: int, counter: int
 ) -> str:
@@ -55,10 +64,9 @@ def first_bad_tensor(
     for array, name in zip(data.inputs, builder.network.input_names, strict=True):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             return f"input {name}"
-    memory = builder.memory
-    for variable, name in builder.network.names.items():
-        if not np.isfinite(memory.view(variable)).all():
-            return f"weight {name}"
+    weight = bad_weight(builder.memory)
+    if weight is not None:
+        return weight
     session, values = _every_tensor(builder, data.rows, targets, data.weights is not None)
     session.run(data.feeds(), data.rows, data.rows, seed=seed, counter=counter, threads=1)
     for value in values:
