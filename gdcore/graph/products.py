@@ -52,20 +52,13 @@ def _emit(y: Value, e: Emitter) -> None:
         "gemm",
         [e.ref(y), e.ref(a), e.ref(b)] + ([sums] if sums else []),
         dims=[
-            size(lead),
-            m,
-            n,
-            k,
-            size((m, n)),
-            n,
-            size((m, k)),
-            a_row,
-            a_col,
-            size((k, n)),
-            b_row,
-            b_col,
+            *(size(lead), 1),
+            *(m, n, k),
+            *(size((m, n)), 0, n),
+            *(size((m, k)), 0, a_row, a_col),
+            *(size((k, n)), 0, b_row, b_col),
         ],
-        attrs=[int(sums is not None), int(y.attrs.get("loose", False))],
+        attrs=[int(sums is not None), int(y.attrs.get("loose", False)), 0],
     )
 
 
