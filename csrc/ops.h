@@ -7,8 +7,8 @@
 
 #define GD_OPS(X) X(map) GD_KERNELS(X)
 #define GD_KERNELS(X)                                                                      \
-  X(gemm) X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) X(copy) X(fill) \
-  X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak)
+  X(gemm) X(conv) X(conv_dw) X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) X(copy) \
+  X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak)
 
 #ifdef GD_PRECISION
 #define GD_DECLARE(name)                                       \

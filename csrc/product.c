@@ -155,7 +155,7 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
   const gemm_then nothing = {0};
   gemm_product other = {.outer = 1, .inner = 1, .m = g->n, .k = g->k, .c_row = TURNED, .a = g->b, .b = g->a, .accumulate = g->accumulate};
   other.a.row = g->b.col, other.a.col = g->b.row, other.b.row = g->a.col, other.b.col = g->a.row;
-  other.b.turned = !g->a.turned;
+  other.a.turned = !g->b.turned, other.b.turned = !g->a.turned;
   for (int64_t r = w->r0; r < w->r1; r += TURNED) {
     const int64_t rows = other.n = gd_min(TURNED, w->r1 - r);
     if (g->a.turned) other.b.first_col = g->a.first_col + r;

@@ -3,6 +3,7 @@
 All of them take values, arrays and numbers alike, and broadcast as NumPy does.
 """
 
+from gdcore.graph.convolutions import conv2d
 from gdcore.graph.draws import random_uniform
 from gdcore.graph.elementwise import (
     abs,
@@ -77,6 +78,7 @@ __all__ = [
     "broadcast_to",
     "clip",
     "concatenate",
+    "conv2d",
     "cos",
     "count",
     "div",

@@ -57,8 +57,8 @@ def owners():
 
 
 KERNELS = (
-    *("convert.c", "finite.c", "gemm.c", "index.c", "map.c", "move.c", "product.c", "reduce.c"),
-    "window.c",
+    *("conv.c", "convert.c", "finite.c", "gemm.c", "index.c", "map.c", "move.c", "product.c"),
+    *("reduce.c", "window.c"),
 )
 
 

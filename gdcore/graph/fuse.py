@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from gdcore.graph.ir import Batch, Shape, Value, size, topological
-from gdcore.graph.products import MATMUL
+from gdcore.graph.ir import Shape, Value, size, topological
 from gdcore.graph.reductions import SUM
 
 MOST = 48  # values in one pass,
@@ -74,7 +73,7 @@ class Fusion:
         self.group: dict[Value, Group] = {}
         self.gather_maps()
         self.merge_neighbours()
-        self.attach_products()
+        self.attach_epilogues()
 
     def users_of(self, group: Group) -> Iterable[Value]:
         for v in group.members:
@@ -178,36 +177,37 @@ class Fusion:
                 if self.can_merge(mine, theirs):
                     self.merge(theirs, mine)
 
-    def attach_products(self) -> None:
+    def attach_epilogues(self) -> None:
+        """What follows a product rides on it, and sums of its second operand are left by it."""
         for v in self.order:
-            if v.op is not MATMUL:
-                continue
-            mine = self.group[v]
-            self.take_sums(v, mine)
-            flat = [
-                u
-                for x in (v, *(u for u in self.users[v] if u.op.kind == "alias"))
-                for u in self.users[x]
-            ]
-            for u in flat:
-                theirs = self.group.get(u)
-                if (
-                    theirs is not None
-                    and theirs is not mine
-                    and u.op.kind == "map"
-                    and theirs.root is None
-                    and theirs.shape is not None
-                    and self.same_order(v.shape, theirs.shape)
-                    and self.read_flat(v, theirs)
-                    and self.can_merge(mine, theirs)
-                ):
-                    self.merge(mine, theirs)
-                    break
+            if v.op.column_sums is not None:
+                self.take_sums(v, self.group[v])
+            if v.op.takes_epilogue is not None and v.op.takes_epilogue(v):
+                self.take_epilogue(v, self.group[v])
 
-    @staticmethod
-    def same_order(product: Shape, mapped: Shape) -> bool:
-        """Whether flat element i of one is flat element i of the other, rows being rows."""
-        return size(product) == size(mapped) and product[-1:] == mapped[-1:]
+    def take_epilogue(self, product: Value, mine: Group) -> None:
+        """The first pass that reads the product, element by element."""
+        for u in self.users_beyond_aliases(product):
+            theirs = self.group.get(u)
+            if (
+                theirs is not None
+                and theirs is not mine
+                and u.op.kind == "map"
+                and theirs.root is None
+                and theirs.shape is not None
+                and size(product.shape) == size(theirs.shape)
+                and self.read_flat(product, theirs)
+                and self.can_merge(mine, theirs)
+            ):
+                self.merge(mine, theirs)
+                return
+
+    def users_beyond_aliases(self, value: Value) -> Iterable[Value]:
+        """What reads the memory of a value, under whatever shape."""
+        yield from (u for u in self.users[value] if u.op.kind != "alias")
+        for u in self.users[value]:
+            if u.op.kind == "alias":
+                yield from self.users_beyond_aliases(u)
 
     def read_flat(self, product: Value, group: Group) -> bool:
         """Whether the pass reads the product element by element, never repeated."""
@@ -220,18 +220,13 @@ class Fusion:
 
     def take_sums(self, product: Value, group: Group) -> None:
         """dw = x' dy and db = sum of dy's rows: one walk over dy."""
-        dy = product.inputs[1]
-        if (
-            not product.attrs["ta"]
-            or product.attrs["tb"]
-            or dy.ndim != 2
-            or not isinstance(dy.shape[0], Batch | int)
-        ):
-            return
-        for u in self.users[dy]:
+        assert product.op.column_sums is not None
+        found = product.op.column_sums(product)
+        for u in [] if found is None else self.users[found[0]]:
             if (
-                u.op is SUM
-                and u.attrs["axes"] == (0, 1)
+                found is not None
+                and u.op is SUM
+                and u.attrs["axes"] == found[1]
                 and u in self.group
                 and len(self.group[u].members) == 1
             ):

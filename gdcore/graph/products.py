@@ -104,6 +104,11 @@ def _samples() -> tuple[Sample, ...]:
     return tuple(out)
 
 
+def _column_sums(y: Value) -> tuple[Value, tuple[int, int]] | None:
+    """dw = x' dy, and db = the sums of dy over its rows."""
+    return (y.inputs[1], (0, 1)) if y.ndim == 2 and y.attrs["ta"] and not y.attrs["tb"] else None
+
+
 def _flops(y: Value) -> Dim:
     k = _sides(y.inputs, y.attrs)[3]
     return size((2, k, *y.shape))
@@ -119,6 +124,8 @@ MATMUL = register(
         _samples(),
         emit=_emit,
         flops=_flops,
+        takes_epilogue=lambda y: True,
+        column_sums=_column_sums,
     )
 )
 
