@@ -55,6 +55,9 @@ static inline int64_t gemm_units(int64_t matrices, int64_t m, int64_t n) {
   return m == 0 || n == 0 ? 0 : matrices * gemm_stripes(m, n).stripes;
 }
 
+/* Bytes of scratch for products of so many columns and so deep a sum, and for the epilogue. */
+int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then);
+
 /* Units [lo, hi) of gemm_units(outer * inner, m, n). */
 void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, int64_t hi);
 

@@ -11,16 +11,23 @@
 enum { MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)), CHUNK = 2048 / sizeof(real) };
 /* Panels and strips of k rows lie a line further apart than they are long: not a multiple of 4 KB. */
 #define APART(k, width) ((k) * (width) + VL)
-enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real), B_SIZE = NC / NR * APART(KC, NR) * sizeof(real) };
+enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real) };
 /* A matrix of at most so many columns is computed as C' = B' A', TURNED rows at a time: turning over
  * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
 enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
 /* What a caller's packer writes stays in L1 while it is used, and what is added to in many blocks of K in L2. */
 enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3 * VL)) * sizeof(real) };
 enum { C_BLOCK = (256 << 10) / sizeof(real) };
-enum { PANEL_AT = A_SIZE, TURNED_AT = A_SIZE + (B_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE };
-enum { OWN_SCRATCH = (BLOCK_AT + BLOCK_SIZE + 63) / 64 * 64 };
-_Static_assert(OWN_SCRATCH + (1 << 19) <= GD_SCRATCH, "packed blocks leave room for the epilogue");
+enum { TURNED_AT = (A_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE, PANEL_AT = BLOCK_AT + (BLOCK_SIZE + 63) / 64 * 64 };
+
+static int64_t most(gd_dim d, int64_t limit) { return d.per_row ? limit : gd_min(d.fixed, limit); }
+static int64_t scratch_of(const gd_ins *then) { return then ? then->op->scratch(then) : 0; }
+
+int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then) {
+  const int64_t columns = gd_max(TURNED, most(n, NC)), depth = gd_ceil_div(most(k, KC), VL) * VL;
+  const int64_t panels = gd_ceil_div(columns, NR) * APART(depth, NR) * (int64_t)sizeof(real);
+  return scratch_of(then) + PANEL_AT + gd_ceil_div(panels, 64) * 64;
+}
 
 /* The first n of VL rows, `row` apart, each with its first `width` elements; zeros elsewhere. */
 INLINE void load_square(vec square[VL], const real *x, int64_t row, int64_t n, int64_t width) {
@@ -269,9 +276,8 @@ void GD_NAME(gd_product)(const gemm_product *g, const gd_run *run, int64_t lo, i
   const gemm_cut cut = gemm_stripes(g->m, g->n);
   _Alignas(64) char epilogue[GD_EPILOGUE];
   gemm_then then = {g->then, epilogue, 0};
-  gd_run after = *run; /* the opened pass keeps a pointer to it */
-  after.scratch += OWN_SCRATCH;
-  if (g->then) g->then->op->open(g->then, &after, epilogue);
+  char *scratch = run->scratch + scratch_of(g->then); /* behind the epilogue's own */
+  if (g->then) g->then->op->open(g->then, run, epilogue);
   while (lo < hi) {
     const int64_t matrix = lo / cut.stripes, first = lo % cut.stripes;
     const int64_t last = gd_min(cut.stripes, first + hi - lo);
@@ -280,7 +286,7 @@ void GD_NAME(gd_product)(const gemm_product *g, const gd_run *run, int64_t lo, i
     const int64_t o = matrix / g->inner, i = matrix % g->inner;
     const real *b = g->b.at + o * g->b.outer + i * g->b.inner;
     then.row = matrix * g->m;
-    gemm_any(g, &w, g->c + o * g->c_outer + i * g->c_inner, g->a.at + o * g->a.outer + i * g->a.inner, b, run->scratch, &then);
+    gemm_any(g, &w, g->c + o * g->c_outer + i * g->c_inner, g->a.at + o * g->a.outer + i * g->a.inner, b, scratch, &then);
     if (g->sums && w.r0 == 0) column_sums(g, w.c0, w.c1, g->sums, b);
     lo += last - first;
   }

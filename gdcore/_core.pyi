@@ -8,7 +8,6 @@ from typing_extensions import disjoint_base  # a stub's own: nothing imports it 
 DONE: int
 PAUSED: int
 NOT_FINITE: int
-SCRATCH: int
 MAX_BUFFERS: int
 
 def isa_names() -> list[tuple[str, bool]]: ...
@@ -44,6 +43,8 @@ class Turn:
 
 @disjoint_base
 class Plan:
+    @property
+    def scratch(self) -> int: ...
     def __new__(
         cls,
         isa: int,

@@ -16,14 +16,15 @@ from libc.string cimport strcmp
 
 cdef extern from "exec.h" nogil:
     enum: GD_MAX_BUFFERS
-    enum: GD_SCRATCH
     ctypedef struct gd_dim:
         int64_t fixed, per_row
     ctypedef struct gd_ref:
         int32_t buffer, type
         int64_t offset
+    ctypedef struct gd_ins
     ctypedef struct gd_op:
         const char *name
+        int64_t (*scratch)(const gd_ins *)
         void *open
     ctypedef struct gd_ins:
         const gd_op *op
@@ -37,7 +38,7 @@ cdef extern from "exec.h" nogil:
     ctypedef struct gd_plan:
         const gd_ins *ins
         int32_t n_ins, n_compute, bits, flag_buffer
-        int64_t flag_offset
+        int64_t flag_offset, scratch
     ctypedef void (*gd_convert_fn)(void *, const void *, int64_t, double)
     ctypedef struct gd_feed:
         const char *data
@@ -101,7 +102,6 @@ cdef int heard(void *caught) noexcept with gil:
 
 
 DONE, PAUSED, NOT_FINITE = 0, 1, 2
-SCRATCH = GD_SCRATCH
 MAX_BUFFERS = GD_MAX_BUFFERS
 
 
@@ -191,6 +191,7 @@ cdef class Plan:
     cdef gd_dim *dims
     cdef int64_t *attrs
     cdef double *pars
+    cdef readonly int64_t scratch  # bytes that each thread needs
 
     def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
@@ -259,6 +260,11 @@ cdef class Plan:
         self.plan.n_ins = <int32_t>n
         self.plan.n_compute = n_compute
         self.plan.bits = bits
+        self.scratch = 64
+        for i in range(n):
+            if self.ins[i].op.scratch != NULL:
+                self.scratch = max(self.scratch, self.ins[i].op.scratch(&self.ins[i]))
+        self.plan.scratch = self.scratch
         self.plan.flag_buffer = -1
         if flag is not None:
             self.plan.flag_buffer, self.plan.flag_offset = flag

@@ -160,7 +160,7 @@ cdef class Runner:
                 n += 1
             PyObject_GetBuffer(scratch, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
             n += 1
-            if views[n - 1].len < <Py_ssize_t>threads * GD_SCRATCH:
+            if views[n - 1].len < <Py_ssize_t>threads * self.plan.scratch:
                 raise ValueError("scratch is too small for this many threads")
             job.scratch = <char *>views[n - 1].buf
             job.first, job.steps, job.seed, job.counter = 0, 1, seed, counter
@@ -241,7 +241,7 @@ cdef class Runner:
                 n += 1
             PyObject_GetBuffer(scratch, &views[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
             job.scratch = <char *>views[n].buf
-            if views[n].len < <Py_ssize_t>threads * GD_SCRATCH:
+            if views[n].len < <Py_ssize_t>threads * self.plan.scratch:
                 raise ValueError("scratch is too small for this many threads")
             n += 1
             job.spent = NULL

@@ -71,8 +71,8 @@ class _Scratch(threading.local):
 
     array: np.ndarray | None = None
 
-    def get(self, threads: int) -> np.ndarray:
-        need = threads * _core.SCRATCH
+    def get(self, threads: int, each: int) -> np.ndarray:
+        need = threads * each
         if self.array is None or len(self.array) < need:
             try:
                 self.array = np.frombuffer(_pages(need), np.uint8)
@@ -158,6 +158,7 @@ class Session:
             plan.n_compute,
             None if check is None else (check.buffer, check.offset),
         )
+        self.scratch = core.scratch  # bytes that each thread needs
 
         def bind() -> tuple[_core.Runner, np.ndarray]:
             arena = aligned(plan.placement.arena_bytes + 64)
@@ -291,7 +292,7 @@ class Session:
                 losses,
                 tuple(outputs),
                 given,
-                _scratch.get(given),
+                _scratch.get(given, self.scratch),
                 seconds,
                 spent,
             )
@@ -318,7 +319,15 @@ class Session:
         runner = self.runner if self.writes else self._take()
         try:
             loss = runner.again(
-                kinds, arrays, outputs, hyper, row, seed, counter, threads, _scratch.get(threads)
+                kinds,
+                arrays,
+                outputs,
+                hyper,
+                row,
+                seed,
+                counter,
+                threads,
+                _scratch.get(threads, self.scratch),
             )
         finally:
             if not self.writes:

@@ -68,7 +68,7 @@ def multiply(c, a, b, isa, bits, threads=1, accumulate=0, loose=0):
     ins = ("gemm", refs, dims, [0, loose, accumulate], [], None, (0, 0))
     plan = _core.Plan(runtime.isa_number(isa), bits, [ins], 1, None)
     runner = _core.Runner(plan, buffers, [], [], None, -1, None, True)
-    scratch = np.zeros(threads * _core.SCRATCH + 64, np.uint8)
+    scratch = np.zeros(threads * plan.scratch + 64, np.uint8)
     scratch = scratch[-scratch.ctypes.data % 64 :]
     assert runner.run((), None, 1, 1, 0, 1, 0, 0, None, None, (), threads, scratch, 1.0) == (1, 0)
 

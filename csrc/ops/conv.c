@@ -120,6 +120,17 @@ static int even(const conv_places *y, const conv_windows *g) {
 
 enum { ROWS = 64, COLUMNS = 1024, PIECE = (256 << 10) / sizeof(real) }; /* of results that are put to their places */
 
+int64_t GD_NAME(gd_conv_scratch)(const gd_ins *ins) {
+  const conv_windows g = windows_open(ins, NULL);
+  const gd_dim n = {ins->attr[WINDOW_ATTRS], 0}, k = {g.kh * g.kw * g.c, 0};
+  const int64_t *y = ins->attr + WINDOW_ATTRS + 1, apart = !even(&(conv_places){y[0], y[1], y[2]}, &g);
+  return apart * PIECE * sizeof(real) + GD_NAME(gd_product_scratch)(n, k, ins->then);
+}
+
+int64_t GD_NAME(gd_conv_dw_scratch)(const gd_ins *ins) {
+  return GD_NAME(gd_product_scratch)((gd_dim){ins->attr[WINDOW_ATTRS], 0}, (gd_dim){0, 1}, NULL);
+}
+
 int64_t GD_NAME(gd_conv_units)(const gd_ins *ins, int64_t batch) {
   const conv_windows g = windows_open(ins, NULL);
   const int64_t *a = ins->attr + WINDOW_ATTRS, m = gd_size(ins->dim[0], batch) * g.oh * g.ow;

@@ -18,6 +18,10 @@ int64_t GD_NAME(gd_gemm_units)(const gd_ins *ins, int64_t batch) {
   return gemm_units(gd_size(d[0], batch) * gd_size(d[1], batch), gd_size(d[2], batch), gd_size(d[3], batch));
 }
 
+int64_t GD_NAME(gd_gemm_scratch)(const gd_ins *ins) {
+  return GD_NAME(gd_product_scratch)(ins->dim[3], ins->dim[4], ins->then);
+}
+
 void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const gd_dim *d = ins->dim;
   const int64_t batch = run->batch, *attr = ins->attr;

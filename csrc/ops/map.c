@@ -125,6 +125,12 @@ typedef struct {
 } map_state;
 _Static_assert(sizeof(map_state) <= GD_EPILOGUE, "an opened pass fits into what a product keeps for it");
 
+/* A block for each register. */
+int64_t GD_NAME(gd_map_scratch)(const gd_ins *ins) {
+  const int64_t *attr = ins->attr;
+  return gd_min(MAX_REGS, attr[1] + attr[2] + attr[3]) * (int64_t)(BLOCK * sizeof(real));
+}
+
 void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   map_state *s = state;
   const int64_t *attr = ins->attr;

@@ -47,7 +47,7 @@ def _conv_dx(w: Writer, v: Value, xs: Sequence[str]) -> str:
     whole = [
         (n - 1) * s + d * (k - 1) + 1
         for n, s, d, k in zip(
-            (oh, ow), attrs["strides"], attrs["dilations"], kernel.shape[:2], strict=True
+            (oh, ow), attrs["strides"], attrs["dilations"], attrs["kernel_shape"], strict=True
         )
     ]
     have = [n + a + b for n, a, b in zip((h, wide), (top, left), (bottom, right), strict=True)]
