@@ -4,16 +4,16 @@
  *   conv_dw  dw[t, c, n] = sum over windows p of x[window p, t, c] dy[p, n]
  *
  * The windows of an image are the rows of a matrix A that lies nowhere: a block of them at a time is written to
- * scratch, where it stays in L1 while it is multiplied. The gradient by the input is `conv`, too: of dy, with
- * taps that step backwards, and with strides one instruction for each remainder of a pixel's position by the
- * stride (gdcore/graph/convolutions.py). Called by the executor.
+ * scratch, where it stays in L1 while it is multiplied. The gradient by the input is `conv`, too: of dy, with the
+ * kernel's taps from last to first, and with strides one instruction for each remainder of a pixel's position by
+ * the stride (gdcore/graph/convolutions.py). Called by the executor.
  *
  *   ref   conv: y, x, w;  conv_dw: dw, x, dy [, sums of dy over its pixels]
  *   dim   batch
  *   attr  of x: height, width, channels;
  *         windows down and across; pixels from one to the next, down and across;
- *         first tap of the first window: row, column; taps down and across; pixels from one to the next (below 0
- *         they step backwards), down and across;
+ *         first tap of the first window: row, column; taps down and across; pixels from one to the next, down
+ *         and across;
  *         n: channels of y
  *         conv:    strides of y: image, row, pixel, and where it begins; of w: tap down, tap across, channel of x,
  *                  channel of y, and where it begins
@@ -52,7 +52,7 @@ static inline void zero(real *to, int64_t n) {
 }
 
 /* Elements [lo, hi) of one row of taps, which begins at pixel `left` of a row x of the image; NULL: outside. */
-static inline void pack_taps(const conv_windows *g, const real *x, int64_t left, int64_t lo, int64_t hi, real *to) {
+static void pack_taps(const conv_windows *g, const real *x, int64_t left, int64_t lo, int64_t hi, real *to) {
   if (!x) {
     zero(to, hi - lo);
     return;
@@ -77,14 +77,20 @@ static void pack_windows(const void *from, real *to, int64_t pitch, int64_t row,
   const conv_windows *g = from;
   const int64_t line = g->kw * g->c, end = col + cols;
   if (!cols) return;
+  const int beside = g->pixel == g->c && (g->dw == 1 || g->kw == 1); /* a row of taps is a run of elements */
+  const int64_t begin = col / line;
   int64_t across = row % g->ow, down = row / g->ow % g->oh;
   const real *image = g->x + row / g->ow / g->oh * g->h * g->w * g->pixel;
   for (int64_t r = 0; r < rows; ++r, to += pitch) {
-    int64_t tap = col / line, lo = col - tap * line;
-    for (int64_t at = col; at < end; ++tap, lo = 0) {
-      const int64_t hi = gd_min(line, lo + end - at), y = down * g->sh + g->top + tap * g->dh;
-      const real *x = y >= 0 && y < g->h ? image + y * g->w * g->pixel : NULL;
-      pack_taps(g, x, across * g->sw + g->left, lo, hi, to + at - col);
+    const int64_t left = across * g->sw + g->left;
+    const int run = beside && left >= 0 && left + g->kw <= g->w;
+    int64_t y = down * g->sh + g->top + begin * g->dh, lo = col - begin * line;
+    for (int64_t at = col; at < end; y += g->dh, lo = 0) {
+      const int64_t hi = gd_min(line, lo + end - at);
+      const int inside = y >= 0 && y < g->h;
+      const real *x = image + y * g->w * g->pixel;
+      if (run && inside) copy(to + at - col, x + left * g->c + lo, hi - lo);
+      else pack_taps(g, inside ? x : NULL, left, lo, hi, to + at - col);
       at += hi - lo;
     }
     if (++across == g->ow) {

@@ -124,13 +124,13 @@ def _emit(y: Value, e: Emitter) -> None:
 
 
 class _Taps(NamedTuple):
-    """Along one dimension, what of dy and of the kernel the pixels of one remainder need."""
+    """Along one dimension, what of dy and of the kernel the pixels of one remainder need, in the order of dy."""
 
     pixels: int
     first: int  # of dy, for the first of them
     number: int
     step: int
-    tap: int  # the kernel's first
+    tap: int  # the kernel's that belongs to the first of dy
     tap_step: int
 
 
@@ -140,19 +140,19 @@ def _taps(phase: int, length: int, kernel: int, stride: int, before: int, dilati
     fitting = [k for k in range(kernel) if (phase + before - k * dilation) % stride == 0]
     pixels = max(0, -(-(length - phase) // stride))
     apart = stride // gcd(stride, dilation)
-    first = (phase + before - fitting[0] * dilation) // stride if fitting else 0
+    last = fitting[-1] if fitting else 0
     return _Taps(
         pixels,
-        first,
+        (phase + before - last * dilation) // stride,
         len(fitting),
-        -(apart * dilation) // stride,
-        fitting[0] if fitting else 0,
-        apart,
+        apart * dilation // stride,
+        last,
+        -apart,
     )
 
 
 def _emit_dx(y: Value, e: Emitter) -> None:
-    """A convolution of dy whose taps step backwards; one for each remainder by the strides."""
+    """A convolution of dy, the taps from last to first; one for each remainder by the strides."""
     dy, w = y.inputs
     kh, kw, c, f = _kernel(w)
     _, height, width, _ = image_sizes(y.shape, "a convolution")
