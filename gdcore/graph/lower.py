@@ -232,7 +232,11 @@ class Emitter:
                 ins.text = root.op.name
             if group.pass_members:
                 self.out[-1].then = self.map(group, alone=False)
-        self.out[-1].flops = (int(work[0]), int(work[1]))
+        parts = [ins for ins in self.out if ins.kernel == self.out[-1].kernel]  # each does a share
+        for ins in parts:
+            ins.flops = (int(work[0]) // len(parts), int(work[1]) // len(parts))
+        rest = [int(w) % len(parts) for w in work]
+        self.out[-1].flops = (self.out[-1].flops[0] + rest[0], self.out[-1].flops[1] + rest[1])
         return self.out
 
 
