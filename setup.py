@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent
 PER_ISA = [
     "csrc/table.c",
     "csrc/convert.c",
+    "csrc/product.c",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/ops").glob("*.c")),
 ]
 COMMON = ["csrc/exec.c", "csrc/batch.c", "csrc/check.c", "csrc/dispatch.c"]

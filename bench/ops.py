@@ -14,13 +14,8 @@ from gdcore.graph.plan import make_plan
 from gdcore.graph.registry import OPS, RANGE, Op, Sample, apply
 
 LARGE_SIDE = 1024
-_WINDOW = {
-    "kernel": (3, 3),
-    "strides": (1, 1),
-    "padding": (1, 1, 1, 1),
-    "dilation": (1, 1),
-    "outside": 0.0,
-}
+_STEPS = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
+_WINDOW = {"kernel": (3, 3), **_STEPS, "outside": 0.0}
 
 # One size beyond the caches for each kernel; what works element by element needs no entry.
 LARGE: dict[str, Sample] = {
@@ -40,6 +35,9 @@ LARGE: dict[str, Sample] = {
     "outer_peak": Sample(((1 << 19, 1), (1, 1 << 19))),
     "take": Sample(((4096, 256), (4096,)), ints={1: 4096}),
     "scatter_add": Sample(((4096, 256), (4096,)), {"rows": 4096}, ints={1: 4096}),
+    "conv2d": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), _STEPS),
+    "conv2d_dx": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), {**_STEPS, "image": (28, 28)}),
+    "conv2d_dw": Sample(((16, 28, 28, 64), (16, 28, 28, 64)), {**_STEPS, "kernel": (3, 3)}),
     "unfold": Sample(((16, 28, 28, 16),), _WINDOW),
     "fold": Sample(((16, 28, 28, 9, 16),), {**_WINDOW, "image": (28, 28, 16)}),
 }

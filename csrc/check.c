@@ -218,31 +218,30 @@ static int64_t outer_peak(const scan *s) {
 }
 
 static int64_t gemm(const scan *s) {
-  if (s->ins->n_ref != 4 && !has(s, 3, 12, 2, 0)) return 0;
-  if (s->ins->n_ref == 4 && !has(s, 4, 12, 2, 0)) return 0;
-  enum { BATCH, M, N, K, C_BATCH, C_ROW, A_BATCH, A_ROW, A_COL, B_BATCH, B_ROW, B_COL };
-  const struct { int operand, sizes[3], strides[3]; } walks[] = {
-      {0, {BATCH, M, N}, {C_BATCH, C_ROW, -1}},
-      {1, {BATCH, M, K}, {A_BATCH, A_ROW, A_COL}},
-      {2, {BATCH, K, N}, {B_BATCH, B_ROW, B_COL}},
+  if (!has(s, s->ins->n_ref == 4 ? 4 : 3, 16, 3, 0)) return 0;
+  enum { OUTER, INNER, M, N, K, C_OUTER, C_INNER, C_ROW, A_OUTER, A_INNER, A_ROW, A_COL, B_OUTER, B_INNER, B_ROW, B_COL };
+  const struct { int operand, sizes[4], strides[4]; } walks[] = {
+      {0, {OUTER, INNER, M, N}, {C_OUTER, C_INNER, C_ROW, -1}},
+      {1, {OUTER, INNER, M, K}, {A_OUTER, A_INNER, A_ROW, A_COL}},
+      {2, {OUTER, INNER, K, N}, {B_OUTER, B_INNER, B_ROW, B_COL}},
   };
   for (int w = 0; w < 3; ++w) {
     int64_t last = 0, empty = 0;
-    for (int d = 0; d < 3; ++d) {
+    for (int d = 0; d < 4; ++d) {
       const int64_t length = size(s, walks[w].sizes[d]), stride = walks[w].strides[d];
       empty |= length == 0;
       last = plus(last, times(length == TOO_LARGE || !length ? length : length - 1, stride < 0 ? 1 : size(s, stride)));
     }
     holds(s, walks[w].operand, GD_REAL, empty ? 0 : plus(last, 1));
   }
-  holds(s, 0, GD_REAL, product(s, BATCH, 3)); /* nor do they lie over one another */
+  holds(s, 0, GD_REAL, product(s, OUTER, 4)); /* nor do they lie over one another */
   if (!s->ins->attr[0] != (s->ins->n_ref == 3)) fail(s, -1, "has column sums and no place for them");
   else if (s->ins->attr[0]) {
     holds(s, 3, GD_REAL, size(s, N));
-    if (size(s, BATCH) > 1) fail(s, 3, "has column sums of several products");
+    if (product(s, OUTER, 2) > 1) fail(s, 3, "has column sums of several products");
     if (s->ins->dim[B_COL].fixed != 1 || s->ins->dim[B_COL].per_row) fail(s, 2, "sums columns that do not lie in rows");
   }
-  return product(s, BATCH, 3);
+  return product(s, OUTER, 4);
 }
 
 static int64_t window(const scan *s) { /* unfold, and back: the image is operand 1, or 0 */
@@ -259,13 +258,62 @@ static int64_t window(const scan *s) { /* unfold, and back: the image is operand
   return 0;
 }
 
+/* Sizes and distances of convolution's windows, of which there are elements in the images; -1: they cannot be. */
+enum { H, W, C, OH, OW, SH, SW, TOP, LEFT, KH, KW, DH, DW, CHANNELS };
+static int64_t windows(const scan *s, int64_t more) {
+  static const int least[] = {0, 0, 0, 0, 0, 1, 1, -MOST, -MOST, 0, 0, 1, 1, 0};
+  const int64_t *a = s->ins->attr;
+  if (s->ins->n_attr != CHANNELS + 1 + more) return has(s, 0, 0, CHANNELS + 1 + more, 0), -1;
+  for (int i = 0; i <= CHANNELS; ++i)
+    if (a[i] < least[i] || a[i] > MOST) return fail(s, -1, "has a size that cannot be"), -1;
+  return times(times(times(size(s, 0), a[H]), a[W]), a[C]);
+}
+
+/* Operand i is walked over sizes by strides of either sign, from an element on. */
+static void strided(const scan *s, int32_t i, int64_t begin, const int64_t *sizes, const int64_t *strides, int n) {
+  int64_t low = begin, high = begin;
+  for (int d = 0; d < n; ++d) {
+    if (sizes[d] == 0) return;
+    if (sizes[d] == TOO_LARGE || strides[d] > MOST || strides[d] < -MOST) high = TOO_LARGE;
+    else if (strides[d] < 0) low -= (sizes[d] - 1) * -strides[d];
+    else high = plus(high, times(sizes[d] - 1, strides[d]));
+    if (low < 0) return fail(s, i, "has an operand that reaches beyond its buffer");
+  }
+  holds(s, i, GD_REAL, plus(high, 1));
+}
+
+static int64_t conv(const scan *s) {
+  enum { Y_IMAGE = CHANNELS + 1, Y_ROW, Y_PIXEL, Y_BEGIN, TAP_DOWN, TAP_ACROSS, W_ROW, W_COL, W_BEGIN };
+  const int64_t image = windows(s, 9);
+  if (image < 0 || !has(s, 3, 1, CHANNELS + 10, 0)) return 0;
+  const int64_t *a = s->ins->attr, batch = size(s, 0);
+  if (batch > MOST || a[Y_BEGIN] < 0 || a[Y_BEGIN] > MOST || a[W_BEGIN] < 0 || a[W_BEGIN] > MOST)
+    return fail(s, -1, "has a size that cannot be"), 0;
+  strided(s, 0, a[Y_BEGIN], (int64_t[]){batch, a[OH], a[OW], a[CHANNELS]},
+          (int64_t[]){a[Y_IMAGE], a[Y_ROW], a[Y_PIXEL], 1}, 4);
+  holds(s, 1, GD_REAL, image);
+  strided(s, 2, a[W_BEGIN], (int64_t[]){a[KH], a[KW], a[C], a[CHANNELS]},
+          (int64_t[]){a[TAP_DOWN], a[TAP_ACROSS], a[W_ROW], a[W_COL]}, 4);
+  return times(times(times(batch, a[OH]), a[OW]), a[CHANNELS]);
+}
+
+static int64_t conv_dw(const scan *s) {
+  const int64_t image = windows(s, 1), *a = s->ins->attr;
+  if (image < 0 || !has(s, a[CHANNELS + 1] ? 4 : 3, 1, CHANNELS + 2, 0)) return 0;
+  holds(s, 0, GD_REAL, times(times(times(a[KH], a[KW]), a[C]), a[CHANNELS]));
+  holds(s, 1, GD_REAL, image);
+  holds(s, 2, GD_REAL, times(times(times(size(s, 0), a[OH]), a[OW]), a[CHANNELS]));
+  if (a[CHANNELS + 1]) holds(s, 3, GD_REAL, a[CHANNELS]);
+  return 0;
+}
+
 /* For each kernel what looks at its instructions: it gives the number of outputs where a pass may ride on them. */
 static const struct {
   const char *name;
   int64_t (*look)(const scan *);
   int carries;
 } kernels[] = {
-    {"map", map, 0}, {"gemm", gemm, 1}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
+    {"map", map, 0}, {"gemm", gemm, 1}, {"conv", conv, 1}, {"conv_dw", conv_dw, 0}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
     {"sum_partial", sum_partial, 0}, {"sum_final", sum_final, 0}, {"copy", copy, 0}, {"fill", fill, 0},
     {"gather", gather, 0}, {"scatter_add", gather, 0}, {"unfold", window, 0}, {"fold", window, 0},
     {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0},

@@ -186,7 +186,7 @@ static void run_thread(team *t, int id, int threads) {
     const int64_t batch = gd_min(job->batch, job->rows - first);
     if (id == 0) open_step(job, s, first);
     gd_barrier(&t->barrier, threads);
-    const gd_run run = {job->base, job->scratch + (int64_t)id * GD_SCRATCH, batch, job->seed, job->counter + (uint64_t)s};
+    const gd_run run = {job->base, job->scratch + (int64_t)id * plan->scratch, batch, job->seed, job->counter + (uint64_t)s};
     stage_share(job, first, batch, id, threads);
     gd_barrier(&t->barrier, threads);
     int left = run_instructions(t, &run, 0, plan->n_gradients, 1, id, threads);

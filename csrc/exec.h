@@ -13,6 +13,7 @@ typedef struct {
   int32_t n_ins, n_gradients, n_compute, bits;
   int32_t flag_buffer; /* where all_finite clears its flag; -1: nothing is checked */
   int64_t flag_offset;
+  int64_t scratch; /* bytes that each thread needs */
 } gd_plan;
 
 /* One array of the data set, and the buffer that holds a batch of it. A compressed sparse matrix gives
@@ -52,7 +53,7 @@ typedef struct {
   int32_t hyper_buffer;
   gd_ref loss;              /* loss.buffer = -1: none */
   double *losses;           /* [steps] */
-  char *scratch;            /* threads * GD_SCRATCH bytes */
+  char *scratch;            /* threads * plan->scratch bytes */
   double seconds;           /* come back after about this long */
   double *spent;            /* [n_ins]: seconds in each instruction are added here; NULL: not measured */
   int (*exchange)(void *);  /* called by one thread when all gradients are computed, before they are looked at

@@ -26,19 +26,18 @@ typedef struct { int32_t buffer, type; int64_t offset; } gd_ref;
 /* What a kernel is handed besides its instruction; each thread has its own. */
 typedef struct {
   char *const *base;  /* where each buffer starts */
-  char *scratch;      /* this thread's own GD_SCRATCH bytes, 64-byte aligned */
+  char *scratch;      /* this thread's own, as much as the plan's ops ask for; 64-byte aligned */
   int64_t batch;      /* B of this step */
   uint64_t seed;      /* random numbers are a function of (seed, stream, step, element) */
   uint64_t step;
 } gd_run;
 
-#define GD_SCRATCH (6 << 20) /* pages that no kernel touches are never there */
 
 /* How many dimensions an elementwise pass walks at most, and how many registers its code has. csrc/check.c
  * refuses more, gdcore/graph/lower.py makes no more. */
 enum { GD_MAP_DIMS = 64, GD_MAP_REGISTERS = 128 };
-/* How many dimensions a copy walks at most: their sizes and strides are kept in scratch. */
-#define GD_COPY_DIMS (GD_SCRATCH / (3 * (int)sizeof(int64_t)))
+/* How many dimensions a copy walks at most. */
+enum { GD_COPY_DIMS = 1 << 18 };
 /* Elements of which one unit of a sum of all elements makes one. */
 #define GD_SUM_PART 4096
 
@@ -48,6 +47,8 @@ typedef struct gd_ins gd_ins;
 typedef int64_t (*gd_units_fn)(const gd_ins *, int64_t batch);
 /* Computes the units lo <= u < hi. The bits of an output never depend on how units are dealt out. */
 typedef void (*gd_kernel_fn)(const gd_ins *, const gd_run *, int64_t lo, int64_t hi);
+/* How many bytes of scratch a thread needs for it, its epilogue included, whatever the batch; a multiple of 64. */
+typedef int64_t (*gd_scratch_fn)(const gd_ins *);
 
 /* An elementwise instruction that rides on another one: opened once into GD_EPILOGUE bytes, and then run
  * over columns [c0, c1) of rows [r0, r1) of the output, seen as rows of `width` elements. */
@@ -61,6 +62,7 @@ typedef struct {
   const char *name;
   gd_units_fn units;
   gd_kernel_fn kernel;
+  gd_scratch_fn scratch; /* NULL for what needs none */
   gd_open_fn open; /* both NULL for what cannot ride */
   gd_window_fn window;
 } gd_op;

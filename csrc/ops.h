@@ -5,16 +5,21 @@
 
 #include "gd.h"
 
-#define GD_OPS(X) X(map) GD_KERNELS(X)
-#define GD_KERNELS(X)                                                                      \
-  X(gemm) X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) X(copy) X(fill) \
-  X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak)
+/* with scratch, and without */
+#define GD_WITH_SCRATCH(X) X(gemm) X(conv) X(conv_dw) X(copy)
+#define GD_OPS(X) X(map) GD_WITH_SCRATCH(X) GD_KERNELS(X)
+#define GD_KERNELS(X) \
+  X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) \
+  X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak)
 
 #ifdef GD_PRECISION
 #define GD_DECLARE(name)                                       \
   int64_t GD_NAME(gd_##name##_units)(const gd_ins *, int64_t); \
   void GD_NAME(gd_##name)(const gd_ins *, const gd_run *, int64_t, int64_t);
 GD_OPS(GD_DECLARE)
+#undef GD_DECLARE
+#define GD_DECLARE(name) int64_t GD_NAME(gd_##name##_scratch)(const gd_ins *);
+GD_DECLARE(map) GD_WITH_SCRATCH(GD_DECLARE)
 #undef GD_DECLARE
 void GD_NAME(gd_map_open)(const gd_ins *, const gd_run *, void *);
 void GD_NAME(gd_map_window)(const void *, int64_t, int64_t, int64_t, int64_t, int64_t);

@@ -8,7 +8,6 @@ from typing_extensions import disjoint_base  # a stub's own: nothing imports it 
 DONE: int
 PAUSED: int
 NOT_FINITE: int
-SCRATCH: int
 MAP_DIMS: int
 MAP_REGISTERS: int
 
@@ -51,6 +50,8 @@ class StepCount:
 
 @disjoint_base
 class Plan:
+    @property
+    def scratch(self) -> int: ...
     def __new__(
         cls,
         isa: int,
@@ -85,7 +86,7 @@ class Runner:
         hyper_buffer: int,
         gate: Gate | None,
         writes: bool,
-        count: StepCount | None,
+        count: StepCount | None = None,
     ) -> Self: ...
     def run(
         self,

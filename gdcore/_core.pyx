@@ -15,7 +15,6 @@ from libc.string cimport memcpy, strcmp
 
 
 cdef extern from "exec.h" nogil:
-    enum: GD_SCRATCH
     enum: GD_MAP_DIMS
     enum: GD_MAP_REGISTERS
     ctypedef struct gd_dim:
@@ -23,8 +22,10 @@ cdef extern from "exec.h" nogil:
     ctypedef struct gd_ref:
         int32_t buffer, type
         int64_t offset
+    ctypedef struct gd_ins
     ctypedef struct gd_op:
         const char *name
+        int64_t (*scratch)(const gd_ins *)
         void *open
     ctypedef struct gd_ins:
         const gd_op *op
@@ -38,7 +39,7 @@ cdef extern from "exec.h" nogil:
     ctypedef struct gd_plan:
         const gd_ins *ins
         int32_t n_ins, n_gradients, n_compute, bits, flag_buffer
-        int64_t flag_offset
+        int64_t flag_offset, scratch
     ctypedef void (*gd_convert_fn)(void *, const void *, int64_t, double)
     ctypedef struct gd_feed:
         const char *data
@@ -118,7 +119,7 @@ cdef int exchanged(void *listener) noexcept with gil:
 
 
 DONE, PAUSED, NOT_FINITE = 0, 1, 2
-SCRATCH = GD_SCRATCH
+cdef int64_t MOST_SCRATCH = 1 << 32
 MAP_DIMS, MAP_REGISTERS = GD_MAP_DIMS, GD_MAP_REGISTERS
 
 
@@ -214,6 +215,7 @@ cdef class Plan:
     cdef gd_dim *dims
     cdef int64_t *attrs
     cdef double *pars
+    cdef readonly int64_t scratch  # bytes that each thread needs, once a runner has checked the plan
 
     def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
@@ -290,6 +292,19 @@ cdef class Plan:
         self.plan.flag_buffer = -1
         if flag is not None:
             self.plan.flag_buffer, self.plan.flag_offset = flag
+
+    cdef int measure(self) except -1:
+        """Asks the ops for their scratch; they read sizes that must have been checked."""
+        cdef int64_t most = 64
+        cdef Py_ssize_t i
+        for i in range(self.plan.n_ins):
+            if self.ins[i].op.scratch != NULL:
+                own = self.ins[i].op.scratch(&self.ins[i])
+                if not 0 <= own < MOST_SCRATCH:
+                    raise ValueError(f"instruction {i} of a plan asks for {own:,} bytes of scratch")
+                most = max(most, own)
+        self.scratch = self.plan.scratch = most
+        return 0
 
     def __dealloc__(self):
         free(self.ins)

@@ -35,7 +35,7 @@ cdef class Runner:
     cdef object __weakref__
 
     def __cinit__(self, Plan plan, int64_t batch, list buffers, list feeds, list taps, loss, int hyper_buffer,
-                  Gate gate, bint writes, StepCount count):
+                  Gate gate, bint writes, StepCount count=None):
         cdef int i
         cdef gd_feed *feed
         cdef tuple memory = tuple(buffers), fed = tuple(feeds), tapped = tuple(taps)
@@ -99,7 +99,7 @@ cdef class Runner:
                 f"instruction {fault.instruction} ({name}) of a plan {fault.what.decode()}"
                 + (f" (operand {fault.ref})" if fault.ref >= 0 else "")
             )
-        return 0
+        return self.plan.measure()
 
     cdef char *hold(self, array) except? NULL:
         cdef Py_buffer *view = &self.held[self.n_held]
@@ -163,7 +163,7 @@ cdef class Runner:
         if threads < 1:
             raise ValueError(f"{threads} threads: expected at least 1")
         c.job.threads = threads
-        c.job.scratch = <char *>take_room(c, scratch, True, <int64_t>threads * GD_SCRATCH, "scratch").buf
+        c.job.scratch = <char *>take_room(c, scratch, True, <int64_t>threads * self.plan.scratch, "scratch").buf
         return 0
 
     def repeat(self, Kinds kinds, tuple arrays, tuple outputs, hyper, int64_t row, uint64_t seed, uint64_t counter,

@@ -3,6 +3,7 @@
 All of them take values, arrays and numbers alike, and broadcast as NumPy does.
 """
 
+from gdcore.graph.convolutions import conv2d
 from gdcore.graph.draws import random_uniform
 from gdcore.graph.elementwise import (
     abs,
@@ -96,6 +97,7 @@ __all__ = [
     "broadcast_to",
     "clip",
     "concatenate",
+    "conv2d",
     "cos",
     "cosh",
     "count",

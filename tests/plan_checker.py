@@ -107,8 +107,15 @@ def repaint(plan: Plan, batch: int) -> list[str]:
             for v in map(base, part.reads):
                 if v in plan.placement.places and not (part_of(v) == colour(v)).all():
                     wrong.append(f"instruction {number} ({part.text}) reads {plan.where(v)}")
+            spare = [s for v in part.writes if (s := plan.placement.workspaces.get(v)) is not None]
+            for s in spare:
+                memory[ARENA][s.offset : s.offset + s.nbytes] = -1 - number
             for v in part.writes:
                 part_of(v)[:] = colour(v)
+            for s in spare:
+                mine = memory[ARENA][s.offset : s.offset + s.nbytes]
+                if len(mine) != s.nbytes or not (mine == -1 - number).all():
+                    wrong.append(f"instruction {number} ({part.text}) writes over its workspace")
     for v in map(base, plan.values.values()):
         if v.op.kind != "leaf" and not (part_of(v) == colour(v)).all():
             wrong.append(f"{plan.where(v)} is wanted")

@@ -37,7 +37,7 @@ EXACT = {
 CANCELLING = {"gelu", "gelu_tanh", "mish", "silu", "hard_swish"}
 
 # Their error is small beside the sum of what they add up without its signs.
-SUMS = {"sum", "mean", "matmul", "scatter_add", "fold"}
+SUMS = {"sum", "mean", "matmul", "scatter_add", "fold", "conv2d", "conv2d_dx", "conv2d_dw"}
 
 
 def concrete(x: Any, rows: int) -> Any:
@@ -356,13 +356,14 @@ class Builder:
         )
         if v.ndim != 4:
             g = self.graph
-            leaf = input_value((Batch(1), height, width, channels), f"x{len(g.fed)}")
-            v = self.keep(leaf, self.normal((g.rows, height, width, channels)), g.fed)
-        if self.whole(0, 1):
-            v = v * self.parameter((v.shape[3],))
+            v = input_value((Batch(1), height, width, channels), f"x{len(g.fed)}")
+            v = self.keep(v, self.normal((g.rows, height, width, channels)), g.fed)
+        v = v * self.parameter((v.shape[3],)) if self.whole(0, 1) else v
         kernel = (self.whole(1, 2), self.whole(1, 2))
         padding = tuple(self.whole(0, 1) for _ in range(4))
-        strides = (self.whole(1, 2), self.whole(1, 2))
+        strides = self.whole(1, 2), self.whole(1, 2)
+        if self.whole(0, 1):
+            return ops.conv2d(v, self.parameter((*kernel, v.shape[3], 3)), strides, padding)
         return ops.unfold(v, kernel, strides, padding, outside=self.pick([0.0, -1.0]))
 
     def spread(self) -> Value:

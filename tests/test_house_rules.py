@@ -105,7 +105,6 @@ KNOTS = [
             "lower",
             "maps",
             "place",
-            "products",
             "ranges",
             "reductions",
             "registry",

@@ -56,7 +56,10 @@ def owners():
     return [(at, *found[at]) for at in sorted(found)]
 
 
-KERNELS = ("convert.c", "finite.c", "gemm.c", "index.c", "map.c", "move.c", "reduce.c", "window.c")
+KERNELS = (
+    *("conv.c", "convert.c", "finite.c", "gemm.c", "index.c", "map.c", "move.c", "product.c"),
+    *("reduce.c", "window.c"),
+)
 
 
 @pytest.mark.slow

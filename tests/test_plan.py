@@ -341,3 +341,29 @@ def test_a_thousand_small_layers():
     history = model.fit(data, (data[:, 0] > 0).astype(int), epochs=2, seed=0)
     assert np.isfinite(history["loss"]).all()
     check(model.plan)
+
+
+def test_a_reshape_does_not_break_a_pass():
+    """What follows rides on the product, whatever shapes stand in between; a bias is walked in its own."""
+    x = gd.Input((6, 6, 2))
+    layers = [gd.Conv2D(4, 3), gd.Flatten(), gd.Activation("relu"), gd.Reshape((16, 4))]
+    y = x
+    for layer in layers:
+        y = layer(y)
+    model = gd.Model(x, y * np.arange(4.0) + 1.0)
+    (only,) = model.plan.instructions
+    assert only.kernel == "conv" and only.then.text == "add·relu·mul·add"
+    images = np.random.default_rng(0).normal(size=(5, 6, 6, 2)).astype(np.float32)
+    inner = np.maximum(gd.Model(x, layers[0](x)).predict(images), 0).reshape(5, 16, 4)
+    np.testing.assert_allclose(model.predict(images), inner * np.arange(4.0) + 1.0, rtol=1e-6)
+
+
+def test_shapes_that_cut_across_each_other_are_passes_of_their_own():
+    x = gd.Input(24)
+    half = gd.ops.tanh(gd.ops.reshape(x, (x.shape[0], 6, 4)) * np.arange(4.0))
+    y = gd.ops.reshape(half, (x.shape[0], 8, 3)) + np.arange(3.0)
+    model = gd.Model(x, y)
+    assert [i.text for i in model.plan.instructions] == ["mul·tanh", "add"]
+    rows = np.random.default_rng(0).normal(size=(5, 24)).astype(np.float32)
+    want = np.tanh(rows.reshape(5, 6, 4) * np.arange(4.0)).reshape(5, 8, 3) + np.arange(3.0)
+    np.testing.assert_allclose(model.predict(rows), want, atol=1e-6)

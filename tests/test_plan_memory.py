@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from plan_checker import assert_valid
 from test_plan import TRAINED, train_plan
 
 import gdcore as gd
+from gdcore.engine.session import CONSTANTS
 from gdcore.graph.fuse import base
 from gdcore.graph.ir import at_batch, size
 from gdcore.graph.place import ARENA, Place, element_bytes
-from gdcore.graph.plan import PlanError, check
+from gdcore.graph.plan import PlanError, check, make_plan
+from gdcore.graph.registry import input_value
 
 # --- memory ------------------------------------------------------------------------
 
@@ -152,3 +155,23 @@ def test_check_finds_a_result_that_is_overwritten():
     ][-1]
     with pytest.raises(PlanError):
         check(moved(plan, to={last: plan.placement.places[base(loss)]}))
+
+
+def test_check_finds_a_workspace_laid_over_what_lives():
+    """A long sum keeps its parts there; what is read later must not lie below, nor what it reads or writes."""
+    x = input_value((70000,), "x")
+    y = gd.ops.exp(x)
+    z = y * gd.ops.sum(y)
+    plan = make_plan([z], [], {}, {x: Place(9, 0)}.get, 1, 32, CONSTANTS)
+    assert [i.kernel for i in plan.instructions].count("sum_partial") == 1
+    check(plan)
+    assert_valid(plan)
+    ((v, spare),) = plan.placement.workspaces.items()
+    (kept,) = (w for w in plan.placement.places if w.op.name == "exp")
+    for at in (plan.placement.places[kept].offset, plan.placement.places[v].offset):
+        placement = replace(plan.placement, workspaces={v: spare._replace(offset=at)})
+        broken = replace(plan, placement=placement)
+        with pytest.raises(PlanError, match=r"\(sum\) has its workspace at .* over what it reads"):
+            check(broken)
+        with pytest.raises(AssertionError):
+            assert_valid(broken)

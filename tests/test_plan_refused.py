@@ -32,7 +32,15 @@ SOUND = {
         refs("o", "i", "i"), fixed(8, (0, 8), 8, 1, 0, 0),
         [2, 1, 2, 2, 1, -1, 1, 2, CODE["add"], 3, 0, 1, 0, CODE["relu"], 2, 3, 0, 0], [0.0] * 4,
     ),
-    "gemm": (refs("o", "i", "i"), fixed(1, 4, 5, 6, 0, 5, 0, 6, 1, 0, 5, 1), [0, 0], []),
+    "gemm": (refs("o", "i", "i"), fixed(1, 1, 4, 5, 6, 0, 0, 5, 0, 0, 6, 1, 0, 0, 5, 1), [0, 0, 0], []),
+    "conv": (
+        refs("o", "i", "i"), fixed((0, 1)),
+        [4, 4, 2, 3, 3, 1, 1, 0, 0, 2, 2, 1, 1, 5, 45, 15, 5, 0, 20, 10, 5, 1, 0], [],
+    ),
+    "conv_dw": (
+        refs("o", "i", "i", "o"), fixed((0, 1)),
+        [4, 4, 2, 3, 3, 1, 1, 0, 0, 2, 2, 1, 1, 5, 1], [],
+    ),
     "sum": (refs("o", "i"), fixed(3, 4, 5), [], [0.0]),
     "max": (refs("o", "i"), fixed(3, 4, (0, 5)), [], [0.0]),
     "logsumexp": (refs("o", "i"), fixed(3, 4, 1), [], [0.0]),
@@ -50,7 +58,7 @@ SOUND = {
 
 
 # Strides of a batch of one, and of an operand that is one number.
-UNUSED = {"gemm": (4, 6, 9), "map": (4, 5)}
+UNUSED = {"gemm": (5, 6, 8, 9, 12, 13), "map": (4, 5)}
 
 
 def run(kernel, parts, then=None, bits=32, isa=None, batch=BATCH, steps=1):
@@ -64,7 +72,7 @@ def run(kernel, parts, then=None, bits=32, isa=None, batch=BATCH, steps=1):
         runtime.ISA if isa is None else isa, bits, [(kernel, *parts, then, (1, 0))], 1, None
     )
     runner = _core.Runner(plan, batch, buffers, [], [], None, -1, None, False)
-    scratch = np.zeros(_core.SCRATCH, np.uint8)
+    scratch = np.zeros(6 << 20, np.uint8)
     runner.run((), None, batch * steps, batch, 0, steps, 0, 0, None, None, (), 1, scratch, 1.0)
     for r in rows:
         assert (r[:128] == 7).all() and (r[-128:] == 7).all(), "wrote beyond a buffer"
@@ -177,7 +185,7 @@ def test_a_pass_rides_where_it_is_run():
 def test_a_copy_of_more_dimensions_than_scratch_holds():
     for rank in (18, 64, 5000):
         run("copy", (refs("o", "i"), fixed(*[1] * rank, *[1] * 2 * rank, 0, 0), [rank], []))
-    rank = _core.SCRATCH // 24 + 1
+    rank = 6 << 20 // 24 + 1
     refused(
         "copy",
         (refs("o", "i"), fixed(*[1] * rank, *[1] * 2 * rank, 0, 0), [rank], []),
@@ -187,7 +195,7 @@ def test_a_copy_of_more_dimensions_than_scratch_holds():
 
 def test_what_a_run_is_given_fits():
     plan = _core.Plan(runtime.ISA, 32, [("fill", *SOUND["fill"], None, (1, 0))], 1, None)
-    arena, scratch = np.zeros(SIZE, np.uint8), np.zeros(_core.SCRATCH, np.uint8)
+    arena, scratch = np.zeros(SIZE, np.uint8), np.zeros(6 << 20, np.uint8)
 
     def runner(**more):
         settings = {"buffers": [arena, None], "feeds": [(1, 0, 3, np.zeros(24, np.uint8))],

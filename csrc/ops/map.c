@@ -20,8 +20,6 @@
 enum { DIRECT = 0, SPREAD = 1, SCALAR = 2, COUNT = 3 };
 enum { BLOCK = 2048 / sizeof(real), MAX_REGS = GD_MAP_REGISTERS };
 /* Scratch: a block for each register, then the shape and the strides of each input. */
-enum { WALK_SIZE = (MAX_REGS + 1) * GD_MAP_DIMS * sizeof(int64_t), BLOCKS_SIZE = MAX_REGS * BLOCK * sizeof(real) };
-_Static_assert(BLOCKS_SIZE + WALK_SIZE <= 1 << 19, "a pass fits into what a product leaves it of its scratch");
 
 /* One argument of a region: its elements lie side by side (step 1), or one number serves a whole row
  * (step 0); the next row begins `row` elements on. */
@@ -128,6 +126,15 @@ typedef struct {
 } map_state;
 _Static_assert(sizeof(map_state) <= GD_EPILOGUE, "an opened pass fits into what a product keeps for it");
 
+/* A block for each register, and the walk behind them. */
+static int64_t blocks_size(const int64_t *attr) {
+  return gd_min(MAX_REGS, attr[1] + attr[2] + attr[3]) * (int64_t)(BLOCK * sizeof(real));
+}
+int64_t GD_NAME(gd_map_scratch)(const gd_ins *ins) {
+  const int64_t *attr = ins->attr, walk = (attr[2] + 1) * attr[0] * (int64_t)sizeof(int64_t);
+  return blocks_size(attr) + gd_ceil_div(walk, 64) * 64;
+}
+
 void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   map_state *s = state;
   const int64_t *attr = ins->attr;
@@ -137,7 +144,7 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   s->kind = attr + 6, s->code = s->kind + s->n_in, s->par = ins->par;
   s->chain = attr[5] < 0 ? NULL : chain_fns[attr[5]];
   s->buffer = (real *)run->scratch;
-  s->shape = (int64_t *)(run->scratch + BLOCKS_SIZE), s->stride = s->shape + s->nd;
+  s->shape = (int64_t *)(run->scratch + blocks_size(attr)), s->stride = s->shape + s->nd;
   s->spread = 0, s->in_place = s->nd <= 2;
   int per_row = 0;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);

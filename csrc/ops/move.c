@@ -55,6 +55,11 @@ static void turn_rows(real *y, int64_t y_row, const real *x, int64_t x_row, int6
   }
 }
 
+/* Shape and strides. */
+int64_t GD_NAME(gd_copy_scratch)(const gd_ins *ins) {
+  return gd_ceil_div(3 * gd_max(1, ins->attr[0]) * (int64_t)sizeof(int64_t), 64) * 64;
+}
+
 void GD_NAME(gd_copy)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const int64_t nd = ins->attr[0], rows = rows_in_unit(ins, run->batch);
   int64_t *shape = (int64_t *)run->scratch, *ys = shape + gd_max(1, nd), *xs = ys + gd_max(1, nd);

@@ -71,8 +71,8 @@ class _Scratch(threading.local):
 
     array: np.ndarray | None = None
 
-    def get(self, threads: int) -> np.ndarray:
-        need = threads * _core.SCRATCH
+    def get(self, threads: int, each: int) -> np.ndarray:
+        need = threads * each
         if self.array is None or len(self.array) < need:
             try:
                 self.array = np.frombuffer(_pages(need), np.uint8)
@@ -183,6 +183,7 @@ class Session:
 
         self._bind = bind
         self.runner, self.arena = bind()
+        self.scratch = core.scratch  # bytes that each thread needs
         self.writes = writes
         # Those that somebody has: Ctrl-C may lose one on its way to or from the queue.
         self._runners, self._process = weakref.WeakSet([self.runner]), os.getpid()
@@ -308,7 +309,7 @@ class Session:
                 losses,
                 tuple(outputs),
                 given,
-                _scratch.get(given),
+                _scratch.get(given, self.scratch),
                 seconds,
                 spent,
                 exchange,
@@ -336,7 +337,15 @@ class Session:
         runner = self.runner if self.writes else self._take()
         try:
             loss = runner.repeat(
-                kinds, arrays, outputs, hyper, row, seed, counter, threads, _scratch.get(threads)
+                kinds,
+                arrays,
+                outputs,
+                hyper,
+                row,
+                seed,
+                counter,
+                threads,
+                _scratch.get(threads, self.scratch),
             )
         finally:
             if not self.writes:

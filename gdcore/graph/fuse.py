@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from gdcore.graph.ir import Batch, Shape, Value, size, topological
-from gdcore.graph.products import MATMUL
+from gdcore.graph.ir import Shape, Value, refined, size, topological
 from gdcore.graph.reductions import SUM
 
 MOST = 48  # values in one pass,
+MOST_DIMS = 8  # dimensions that differ in how they are walked,
 REGISTERS = 120  # and the values and inputs of one: its registers are numbered up to 128
 
 
@@ -68,13 +68,14 @@ class Fusion:
         self.order = order
         self.after = after
         self.users: dict[Value, list[Value]] = defaultdict(list)
-        for v in order:
-            for x in (*v.inputs, *after.get(v, ())):
-                self.users[x].append(v)
+        for v in order:  # who reads the memory of a value, under whatever shape
+            if v.op.kind != "alias":
+                for x in (*v.inputs, *after.get(v, ())):
+                    self.users[base(x)].append(v)
         self.group: dict[Value, Group] = {}
         self.gather_maps()
         self.merge_neighbours()
-        self.attach_products()
+        self.attach_epilogues()
 
     def users_of(self, group: Group) -> Iterable[Value]:
         for v in group.members:
@@ -116,21 +117,27 @@ class Fusion:
         return True
 
     def fits(self, one: Group, other: Group) -> bool:
-        """Whether one pass has registers for both."""
+        """Whether one pass can walk the elements of both, and has registers for them."""
+        shape = refined(one.shape or (), other.shape or ())
+        if shape is None or (len(shape) > MOST_DIMS and one.shape != other.shape):
+            return False
         inside = {id(v) for g in (one, other) for v in g.members}
         outside = {
-            (id(base(x)), x.shape)
+            (id(base(x)), x.shape, v.shape)
             for g in (one, other)
             for v in g.members
             for x in v.inputs
-            if id(x) not in inside
+            if id(base(x)) not in inside
         }
         return len(inside) <= MOST and len(inside) + len(outside) <= REGISTERS
 
     def merge(self, into: Group, other: Group) -> None:
         into.members = sorted(into.members + other.members, key=self.position.__getitem__)
         into.first, into.last = min(into.first, other.first), max(into.last, other.last)
-        into.shape = into.shape if into.shape is not None else other.shape
+        if into.shape is not None and other.shape is not None:
+            into.shape = refined(into.shape, other.shape)
+        else:
+            into.shape = into.shape if into.shape is not None else other.shape
         into.root = into.root if into.root is not None else other.root
         into.sums = into.sums if into.sums is not None else other.sums
         for v in other.members:
@@ -147,9 +154,10 @@ class Fusion:
                     id(g): g
                     for u in self.users[v]
                     if (g := self.group.get(u)) is not None
-                    and g.shape == v.shape
+                    and g.shape is not None
+                    and size(g.shape) == size(v.shape)
                     and u.op.kind == "map"
-                    and any(x is v for x in u.inputs)
+                    and any(base(x) is v for x in u.inputs)
                 }
                 maps = [u for u in self.users[v] if u.op.kind == "map"]
                 if len(passes) == 1 and all(id(self.group[u]) in passes for u in maps):
@@ -171,43 +179,38 @@ class Fusion:
                     theirs is None
                     or theirs is mine
                     or theirs.root is not None
-                    or theirs.shape != mine.shape
+                    or theirs.shape is None
+                    or size(theirs.shape) != size(mine.shape or ())
                     or not self.fits(mine, theirs)
                 ):
                     continue
                 if self.can_merge(mine, theirs):
                     self.merge(theirs, mine)
 
-    def attach_products(self) -> None:
+    def attach_epilogues(self) -> None:
+        """What follows a product rides on it, and sums of its second operand are left by it."""
         for v in self.order:
-            if v.op is not MATMUL:
-                continue
-            mine = self.group[v]
-            self.take_sums(v, mine)
-            flat = [
-                u
-                for x in (v, *(u for u in self.users[v] if u.op.kind == "alias"))
-                for u in self.users[x]
-            ]
-            for u in flat:
-                theirs = self.group.get(u)
-                if (
-                    theirs is not None
-                    and theirs is not mine
-                    and u.op.kind == "map"
-                    and theirs.root is None
-                    and theirs.shape is not None
-                    and self.same_order(v.shape, theirs.shape)
-                    and self.read_flat(v, theirs)
-                    and self.can_merge(mine, theirs)
-                ):
-                    self.merge(mine, theirs)
-                    break
+            if v.op.column_sums is not None:
+                self.take_sums(v, self.group[v])
+            if v.op.takes_epilogue is not None and v.op.takes_epilogue(v):
+                self.take_epilogue(v, self.group[v])
 
-    @staticmethod
-    def same_order(product: Shape, mapped: Shape) -> bool:
-        """Whether flat element i of one is flat element i of the other, rows being rows."""
-        return size(product) == size(mapped) and product[-1:] == mapped[-1:]
+    def take_epilogue(self, product: Value, mine: Group) -> None:
+        """The first pass that reads the product, element by element; under its own shape if there is one."""
+        for u in sorted(self.users[product], key=lambda u: all(x is not product for x in u.inputs)):
+            theirs = self.group.get(u)
+            if (
+                theirs is not None
+                and theirs is not mine
+                and u.op.kind == "map"
+                and theirs.root is None
+                and theirs.shape is not None
+                and size(product.shape) == size(theirs.shape)
+                and self.read_flat(product, theirs)
+                and self.can_merge(mine, theirs)
+            ):
+                self.merge(mine, theirs)
+                return
 
     def read_flat(self, product: Value, group: Group) -> bool:
         """Whether the pass reads the product element by element, never repeated."""
@@ -220,18 +223,14 @@ class Fusion:
 
     def take_sums(self, product: Value, group: Group) -> None:
         """dw = x' dy and db = sum of dy's rows: one walk over dy."""
-        dy = product.inputs[1]
-        if (
-            not product.attrs["ta"]
-            or product.attrs["tb"]
-            or dy.ndim != 2
-            or not isinstance(dy.shape[0], Batch | int)
-        ):
-            return
-        for u in self.users[dy]:
+        assert product.op.column_sums is not None
+        found = product.op.column_sums(product)
+        for u in [] if found is None else self.users[base(found[0])]:
             if (
-                u.op is SUM
-                and u.attrs["axes"] == (0, 1)
+                found is not None
+                and u.op is SUM
+                and u.inputs[0] is found[0]
+                and u.attrs["axes"] == found[1]
                 and u in self.group
                 and len(self.group[u].members) == 1
             ):

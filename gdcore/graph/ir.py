@@ -86,6 +86,52 @@ def strides(shape: Sequence[Dim]) -> list[Dim]:
     return out[::-1]
 
 
+def refined(a: Shape, b: Shape) -> Shape | None:
+    """The coarsest shape of which both are reshapes by merging neighbours; None if there is none.
+
+    Examples
+    --------
+    >>> refined((6, 4), (2, 12))
+    (2, 3, 4)
+    """
+    if a == b:
+        return a
+    if size(a) != size(b) or size(a) == 0:
+        return None
+    order = {d: (isinstance(d, Batch), at_batch(d, 1)) for s in (a, b) for d in _ends(s)}
+    out: list[Dim] = []
+    before: Dim = 1
+    for end in sorted(order, key=order.__getitem__):
+        whole, part = at_batch(end, 1), at_batch(before, 1)
+        if whole % part:
+            return None
+        if whole != part or type(end) is not type(before):
+            both = isinstance(end, Batch) == isinstance(before, Batch)
+            out.append(whole // part if both else Batch(whole // part))
+        before = end
+    return tuple(out[::-1])
+
+
+def _ends(shape: Shape) -> set[Dim]:
+    """Elements of the last dimension, of the last two, and so on."""
+    return {size(shape[i:]) for i in range(len(shape))}
+
+
+def over(steps: Sequence[Dim], shape: Shape, fine: Shape) -> list[Dim]:
+    """The strides of a walk over a shape as those of the same walk over a finer one."""
+    if shape == fine:
+        return list(steps)
+    out: list[Dim] = []
+    i = len(fine)
+    for dim, step in zip(shape[::-1], steps[::-1], strict=True):
+        done: Dim = 1
+        while done != dim:
+            i -= 1
+            out.append(step * done)
+            done = fine[i] * done if isinstance(fine[i], Batch) else done * fine[i]
+    return out[::-1]
+
+
 def broadcast(*shapes: Shape) -> Shape:
     """The shape that NumPy's rules give for these shapes together.
 

@@ -13,7 +13,7 @@ import numpy as np
 from gdcore.graph.chains import chain_key
 from gdcore.graph.fuse import Group, base
 from gdcore.graph.instructions import Codes, Constants, Instruction, Pair, Ref, collapse, pair
-from gdcore.graph.ir import INT, Dim, Shape, Value, size, strides
+from gdcore.graph.ir import INT, Dim, Shape, Value, over, size, strides
 from gdcore.graph.place import Place, Placement
 
 DIRECT, SPREAD, SCALAR, COUNT = range(4)  # kinds of input, as in csrc/ops/map.c
@@ -114,13 +114,14 @@ class Emitter:
         inside = {id(v) for v in members}
         outputs = [v for v in members if v in self.placement.places]
         inputs: list[Value] = []
-        number: dict[tuple[int, Shape], int] = {}
+        steps: list[list[Dim]] = []
+        number: dict[tuple[int, Shape, Shape], int] = {}
         for v in members:
             for x in v.inputs:
-                if id(x) not in inside and (id(base(x)), x.shape) not in number:
-                    number[id(base(x)), x.shape] = len(inputs)
+                if id(base(x)) not in inside and (id(base(x)), x.shape, v.shape) not in number:
+                    number[id(base(x)), x.shape, v.shape] = len(inputs)
                     inputs.append(x)
-        steps = [self.steps(x, shape) for x in inputs]
+                    steps.append(over(self.steps(x, v.shape), v.shape, shape))
         flat = strides(shape)
         short, walked = collapse(shape, [*steps, flat])
         if len(short) > self.codes.dims:
@@ -176,12 +177,12 @@ class Emitter:
         self,
         members: Sequence[Value],
         inputs: Sequence[Value],
-        number: Mapping[tuple[int, Shape], int],
+        number: Mapping[tuple[int, Shape, Shape], int],
         outputs: Sequence[Value],
     ) -> tuple[list[int], list[float]]:
         """The pass as operations on registers: inputs, then outputs, then temporaries."""
         register: dict[int, int] = {id(v): len(inputs) + k for k, v in enumerate(outputs)}
-        last = {id(x): k for k, v in enumerate(members) for x in v.inputs}
+        last = {id(base(x)): k for k, v in enumerate(members) for x in v.inputs}
         free: list[int] = []
         top = len(inputs) + len(outputs)
         code: list[int] = []
@@ -189,7 +190,9 @@ class Emitter:
         temporaries = {id(v) for v in members} - set(register)
         for k, v in enumerate(members):
             args = [
-                register[id(x)] if id(x) in register else number[id(base(x)), x.shape]
+                register[id(base(x))]
+                if id(base(x)) in register
+                else number[id(base(x)), x.shape, v.shape]
                 for x in v.inputs
             ]
             if id(v) in temporaries:
@@ -200,7 +203,7 @@ class Emitter:
             code += [self.codes.ops[v.op.name], register[id(v)], *args, *[0] * (3 - len(args))]
             numbers = [float(v.attrs[n]) for n in ("slope", "alpha", "stream") if n in v.attrs]
             pars += [*numbers, 0.0, 0.0][:2]
-            for x in {id(x) for x in v.inputs}:
+            for x in {id(base(x)) for x in v.inputs}:
                 if x in temporaries and last[x] == k:
                     free.append(register[x])
         if top > self.codes.registers:
@@ -229,7 +232,11 @@ class Emitter:
                 ins.text = root.op.name
             if group.pass_members:
                 self.out[-1].then = self.map(group, alone=False)
-        self.out[-1].flops = (int(work[0]), int(work[1]))
+        parts = [ins for ins in self.out if ins.kernel == self.out[-1].kernel]  # each does a share
+        for ins in parts:
+            ins.flops = (int(work[0]) // len(parts), int(work[1]) // len(parts))
+        rest = [int(w) % len(parts) for w in work]
+        self.out[-1].flops = (self.out[-1].flops[0] + rest[0], self.out[-1].flops[1] + rest[1])
         return self.out
 
 

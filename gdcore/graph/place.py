@@ -27,12 +27,20 @@ class Place(NamedTuple):
     offset: int
 
 
+class Workspace(NamedTuple):
+    """Memory for as long as a value's instructions run."""
+
+    buffer: int
+    offset: int
+    nbytes: int
+
+
 @dataclass(eq=False, repr=False)
 class Placement:
     """Where the values of a plan lie, and how large the arena is."""
 
     places: dict[Value, Place]
-    workspaces: dict[Value, Place]
+    workspaces: dict[Value, Workspace]
     arena_bytes: int
 
 
@@ -103,7 +111,7 @@ def place(
             first[v] = i
             last.setdefault(v, i)
     places: dict[Value, Place] = dict(pinned)
-    workspaces: dict[Value, Place] = {}
+    workspaces: dict[Value, Workspace] = {}
     for group in groups:
         for v in group.members:
             for x in map(base, v.inputs):
@@ -136,7 +144,7 @@ def place(
             if v.op.workspace is not None and (need := v.op.workspace(v)) != 0:
                 size_bytes = nbytes(need, bits // 8)
                 at = arena.take(size_bytes)
-                workspaces[v] = Place(ARENA, at)
+                workspaces[v] = Workspace(ARENA, at, size_bytes)
                 spare.append((at, size_bytes))
         for at, size_bytes in spare:
             arena.give(at, size_bytes)

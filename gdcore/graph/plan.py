@@ -267,7 +267,7 @@ def check(plan: Plan) -> None:
 
     Each byte of the arena belongs to the value that wrote it last; reading a value whose bytes
     belong to another, or that nobody has written, is an error, as is a place beyond the arena's
-    end, and writing over what the same instruction still reads.
+    end, and writing over what the same instruction still reads. A workspace belongs to nobody.
     """
     owned: dict[Value, tuple[int, int]] = {}
     starts: list[int] = []  # of what is owned, in order; nothing overlaps
@@ -280,6 +280,15 @@ def check(plan: Plan) -> None:
     def span(v: Value) -> tuple[int, int]:
         at = plan.placement.places[v].offset
         return at, at + _nbytes(v, plan)
+
+    def take(start: int, end: int) -> int:
+        """Drop whoever owns some of these bytes; where a new owner stands among the starts."""
+        i = bisect_left(starts, start)
+        if i and owned[owners[i - 1]][1] > start:
+            drop(i := i - 1)
+        while i < len(starts) and starts[i] < end:
+            drop(i)
+        return i
 
     def in_arena(v: Value) -> bool:
         return v.op.kind != "leaf" and plan.placement.places[v].buffer == ARENA
@@ -294,6 +303,19 @@ def check(plan: Plan) -> None:
                         f"instruction {number} ({ins.text}) reads {plan.where(v)}, "
                         "which is not there"
                     )
+            for v in part.writes:
+                if (spare := plan.placement.workspaces.get(v)) is None:
+                    continue
+                start, end = spare.offset, spare.offset + spare.nbytes
+                touched = map(span, filter(in_arena, [*part.reads, *part.writes]))
+                if end > plan.placement.arena_bytes or any(
+                    a < end and start < b for a, b in touched
+                ):
+                    raise PlanError(
+                        f"instruction {number} ({ins.text}) has its workspace at {start} to {end} "
+                        "over what it reads or writes, or beyond the arena"
+                    )
+                take(start, end)
             for v in filter(in_arena, part.writes):
                 start, end = span(v)
                 if end > plan.placement.arena_bytes:
@@ -309,11 +331,7 @@ def check(plan: Plan) -> None:
                         )
                 if v in owned:
                     drop(bisect_left(starts, owned[v][0]))
-                i = bisect_left(starts, start)
-                if i and owned[owners[i - 1]][1] > start:
-                    drop(i := i - 1)
-                while i < len(starts) and starts[i] < end:
-                    drop(i)
+                i = take(start, end)
                 owned[v] = start, end
                 starts.insert(i, start)
                 owners.insert(i, v)

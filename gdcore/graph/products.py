@@ -52,20 +52,13 @@ def _emit(y: Value, e: Emitter) -> None:
         "gemm",
         [e.ref(y), e.ref(a), e.ref(b)] + ([sums] if sums else []),
         dims=[
-            size(lead),
-            m,
-            n,
-            k,
-            size((m, n)),
-            n,
-            size((m, k)),
-            a_row,
-            a_col,
-            size((k, n)),
-            b_row,
-            b_col,
+            *(size(lead), 1),
+            *(m, n, k),
+            *(size((m, n)), 0, n),
+            *(size((m, k)), 0, a_row, a_col),
+            *(size((k, n)), 0, b_row, b_col),
         ],
-        attrs=[int(sums is not None), int(y.attrs.get("loose", False))],
+        attrs=[int(sums is not None), int(y.attrs.get("loose", False)), 0],
     )
 
 
@@ -111,6 +104,11 @@ def _samples() -> tuple[Sample, ...]:
     return tuple(out)
 
 
+def _column_sums(y: Value) -> tuple[Value, tuple[int, int]] | None:
+    """dw = x' dy, and db = the sums of dy over its rows."""
+    return (y.inputs[1], (0, 1)) if y.ndim == 2 and y.attrs["ta"] and not y.attrs["tb"] else None
+
+
 def _flops(y: Value) -> Dim:
     k = _sides(y.inputs, y.attrs)[3]
     return size((2, k, *y.shape))
@@ -126,6 +124,8 @@ MATMUL = register(
         _samples(),
         emit=_emit,
         flops=_flops,
+        takes_epilogue=lambda y: True,
+        column_sums=_column_sums,
     )
 )
 

@@ -55,6 +55,9 @@ class Op(NamedTuple):
     emit : for kernels, writes the instructions
     workspace : for kernels, the elements of memory it needs while it runs
     flops : floating-point operations for each element of the result, or a function of the value
+    takes_epilogue : for kernels, whether the elementwise pass that follows a value rides on its instruction,
+        and is run on each part of it as soon as it is finished
+    column_sums : for kernels, (input, axes): the sums that the value's instruction can leave, too
     takes_ints : whether a kernel reads int32 as it is; its result then has its first input's type,
         unless it is a table that is read by number
     bounds : bounds of the result from those of other values, see `ranges`; None where there are none
@@ -70,6 +73,8 @@ class Op(NamedTuple):
     emit: Callable[[Value, Emitter], None] | None = None
     workspace: Callable[[Value], Dim] | None = None
     flops: Callable[[Value], Dim] | int = 1
+    takes_epilogue: Callable[[Value], bool] | None = None
+    column_sums: Callable[[Value], tuple[Value, tuple[int, int]] | None] | None = None
     takes_ints: bool = False
     bounds: BoundsRule | None = None
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from gdcore.graph.lower import Emitter
 
 
-def _image(shape: Shape) -> tuple[Dim, int, int, int]:
+def image_sizes(shape: Shape, what: str = "unfold") -> tuple[Dim, int, int, int]:
     """The four sizes of images, of which the first may be the batch."""
     if len(shape) == 4:
         batch, h, w, c = shape
         if not (isinstance(h, Batch) or isinstance(w, Batch) or isinstance(c, Batch)):
             return batch, h, w, c
     raise ValueError(
-        f"unfold of a value of shape {shape}: expected (batch, height, width, channels)"
+        f"{what} of a value of shape {shape}: expected (batch, height, width, channels)"
     )
 
 
@@ -39,14 +39,21 @@ def _window(attrs: Mapping[str, Any], image: Sequence[int]) -> tuple[int, int]:
     return oh, ow
 
 
-def _unfold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
-    batch, h, w, c = _image(values[0].shape)
-    oh, ow = _window(attrs, (h, w))
+def windows_of(attrs: Mapping[str, Any], image: Sequence[int]) -> tuple[int, int]:
+    """How many windows an image holds, down and across: at least one each."""
+    oh, ow = _window(attrs, image)
     if oh < 1 or ow < 1:
+        h, w = image
         raise ValueError(
             f"a window of {attrs['kernel']} does not fit into an image of {h} x {w}: make the window "
             "smaller or pad the image"
         )
+    return oh, ow
+
+
+def _unfold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    batch, h, w, c = image_sizes(values[0].shape)
+    oh, ow = windows_of(attrs, (h, w))
     kh, kw = attrs["kernel"]
     return (batch, oh, ow, kh * kw, c)
 
@@ -68,7 +75,7 @@ def _fold_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 
 def _emit_window(y: Value, e: Emitter) -> None:
-    batch, h, w, c = _image(y.inputs[0].shape if y.op.name == "unfold" else y.shape)
+    batch, h, w, c = image_sizes(y.inputs[0].shape if y.op.name == "unfold" else y.shape)
     oh, ow = _window(y.attrs, (h, w))
     top, _, left, _ = y.attrs["padding"]
     e.kernel(
@@ -109,7 +116,7 @@ def _np_positions(
     return out
 
 
-def _np_unfold(x: np.ndarray, **attrs: Any) -> np.ndarray:
+def np_unfold(x: np.ndarray, **attrs: Any) -> np.ndarray:
     b, h, w, c = x.shape
     oh, ow = _window(attrs, (h, w))
     y = np.full((b, oh, ow, attrs["kernel"][0] * attrs["kernel"][1], c), attrs["outside"])
@@ -118,7 +125,7 @@ def _np_unfold(x: np.ndarray, **attrs: Any) -> np.ndarray:
     return y
 
 
-def _np_fold(y: np.ndarray, **attrs: Any) -> np.ndarray:
+def np_fold(y: np.ndarray, **attrs: Any) -> np.ndarray:
     x = np.zeros((y.shape[0], *attrs["image"]))
     for oy, ox, k, iy, ix in _np_positions(attrs["image"], attrs):
         x[:, iy, ix] += y[:, oy, ox, k]
@@ -149,7 +156,7 @@ UNFOLD = register(
         "kernel",
         _unfold_shape,
         lambda y, d: [apply(FOLD, d, **{**y.attrs, "image": y.inputs[0].shape[1:]})],
-        _np_unfold,
+        np_unfold,
         tuple(Sample(((2, 5, 6, 3),), a) for a in _WINDOWS),
         emit=_emit_window,
         flops=0,
@@ -166,7 +173,7 @@ FOLD: Op = register(
                 UNFOLD, d, **{**{k: v for k, v in y.attrs.items() if k != "image"}, "outside": 0.0}
             )
         ],
-        _np_fold,
+        np_fold,
         (
             Sample(((2, 5, 6, 9, 3),), {**_WINDOWS[0], "image": (5, 6, 3)}),
             Sample(((2, 2, 4, 6, 3),), {**_WINDOWS[1], "image": (5, 6, 3)}),

@@ -113,7 +113,8 @@ def stream(x: Any) -> int:
     return whole(x, "a stream", 0, 2**40)
 
 
-_WINDOW = {"kernel": pair, "strides": pair, "padding": four, "dilation": pair, "outside": real}
+_STEPS = {"strides": pair, "padding": four, "dilation": pair}
+_WINDOW = {"kernel": pair, **_STEPS, "outside": real}
 _FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
 ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "leaky_relu": {"slope": real},
@@ -133,6 +134,9 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "concatenate": {"axis": whole},
     "matmul": {"ta": truth, "tb": truth},
     "scatter_add": {"rows": whole},
+    "conv2d": _STEPS,
+    "conv2d_dx": {**_STEPS, "image": pair},
+    "conv2d_dw": {**_STEPS, "kernel": pair},
     "unfold": _WINDOW,
     "fold": {**_WINDOW, "image": wholes},
 }

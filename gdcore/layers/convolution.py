@@ -1,4 +1,4 @@
-"""Convolution and pooling of images (batch, height, width, channels), by way of their windows."""
+"""Convolution and pooling of images (batch, height, width, channels)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gdcore import activations, initializers, ops
-from gdcore.graph.ir import Value, size
+from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
 
@@ -111,14 +111,7 @@ class Conv2D(Layer):
             self.dilation[0] * (self.kernel_size[0] - 1) + 1,
             self.dilation[1] * (self.kernel_size[1] - 1) + 1,
         )
-        windows = ops.unfold(
-            x,
-            self.kernel_size,
-            self.strides,
-            padding(self.padding, x.shape[1:3], reach, self.strides),
-            self.dilation,
-        )
-        batch, high, wide, *_ = windows.shape
+        around = padding(self.padding, x.shape[1:3], reach, self.strides)
         kernel = self.param(
             "kernel",
             (*self.kernel_size, x.shape[-1], self.filters),
@@ -127,13 +120,10 @@ class Conv2D(Layer):
             self.kernel_l1,
             self.kernel_l2,
         )
-        depth = size(kernel.shape[:-1])
-        y = ops.reshape(windows, (batch * high * wide, depth)) @ ops.reshape(
-            kernel, (depth, self.filters)
-        )
+        y = ops.conv2d(x, kernel, self.strides, around, self.dilation)
         if self.use_bias:
             y = y + self.param("bias", (self.filters,), self.bias_initializer, "bias")
-        return self.activation(ops.reshape(y, (batch, high, wide, self.filters)))
+        return self.activation(y)
 
 
 class MaxPool2D(Layer):

@@ -118,18 +118,23 @@ class Window:
 
     def over(self, x: Value, outside: float = 0.0) -> Value:
         """The windows of (B, channels, ...): (B, rows, columns, places, channels)."""
+        kernel = self._two(self.kernel, 1)
+        return ops.unfold(self._image(x), kernel, *self._geometry(), outside)
+
+    def convolved(self, x: Value, kernel: Value) -> Value:
+        """(B, rows, columns, filters) by a kernel of shape (..., channels, filters)."""
+        flat = kernel if kernel.ndim == 4 else ops.expand_dims(kernel, 0)
+        return ops.conv2d(self._image(x), flat, *self._geometry())
+
+    def _image(self, x: Value) -> Value:
         image = channels_last(x)
-        if len(self.kernel) == 1:
-            image = ops.expand_dims(image, 1)
+        return ops.expand_dims(image, 1) if len(self.kernel) == 1 else image
+
+    def _geometry(self) -> tuple[Any, Any, Any]:
+        """Strides, padding and dilation."""
         (top, left), (bottom, right) = self._two(self.before, 0), self._two(self.after, 0)
-        return ops.unfold(
-            image,
-            self._two(self.kernel, 1),
-            self._two(self.strides, 1),
-            (top, bottom, left, right),
-            self._two(self.dilation, 1),
-            outside,
-        )
+        around = (top, bottom, left, right)
+        return self._two(self.strides, 1), around, self._two(self.dilation, 1)
 
     def back(self, y: Value) -> Value:
         """(B, rows, columns, channels) as (B, channels, ...)."""
@@ -167,25 +172,28 @@ def _conv(n: Node) -> Value:
             f"a kernel of shape {kernel.shape} over shape {x.shape}, in {groups} groups"
         )
     window = Window(n, x.shape[2:], [d for d in sizes if isinstance(d, int)])
-    windows = window.over(x)
-    batch, high, wide, places, _ = windows.shape
-    rows = batch * high * wide
-    places_last = transposed(kernel, [*range(2, kernel.ndim), 1, 0])  # (places, depth, filters)
     if groups == 1:
-        flat = ops.reshape(places_last, (size((places, depth)), filters))
-        y = ops.matmul(ops.reshape(windows, (rows, size((places, depth)))), flat)
+        y = window.convolved(x, transposed(kernel, [*range(2, kernel.ndim), 1, 0]))
     else:
-        each = filters // groups
-        parts = ops.reshape(windows, (rows, places, groups, depth))
-        parts = ops.reshape(
-            ops.transpose(parts, (2, 0, 1, 3)), (groups, rows, size((places, depth)))
-        )
-        cut = ops.reshape(places_last, (places, depth, groups, each))
-        cut = ops.reshape(ops.transpose(cut, (2, 0, 1, 3)), (groups, size((places, depth)), each))
-        y = ops.reshape(ops.transpose(ops.matmul(parts, cut), (1, 0, 2)), (rows, filters))
+        y = _grouped(window.over(x), kernel, groups)
     if n.has(2):
         y = y + n.value(2, "bias")
-    return window.back(ops.reshape(y, (batch, high, wide, filters)))
+    return window.back(y)
+
+
+def _grouped(windows: Value, kernel: Value, groups: int) -> Value:
+    """Each group of channels with its own filters."""
+    batch, high, wide, places, _ = windows.shape
+    filters, depth = kernel.shape[:2]
+    assert isinstance(filters, int)
+    rows, each = batch * high * wide, filters // groups
+    parts = ops.reshape(windows, (rows, places, groups, depth))
+    parts = ops.reshape(ops.transpose(parts, (2, 0, 1, 3)), (groups, rows, size((places, depth))))
+    places_last = transposed(kernel, [*range(2, kernel.ndim), 1, 0])  # (places, depth, filters)
+    cut = ops.reshape(places_last, (places, depth, groups, each))
+    cut = ops.reshape(ops.transpose(cut, (2, 0, 1, 3)), (groups, size((places, depth)), each))
+    y = ops.transpose(ops.matmul(parts, cut), (1, 0, 2))
+    return ops.reshape(y, (batch, high, wide, filters))
 
 
 def _pooling(n: Node, x: Value) -> Window:

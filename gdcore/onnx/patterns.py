@@ -14,6 +14,7 @@ import numpy as np
 
 from gdcore.graph.ir import Batch, Value, constant_array
 from gdcore.graph.registry import PARAM, STATE
+from gdcore.onnx.rows_windows import convolution, window_attrs
 from gdcore.onnx.writer import Writer
 
 
@@ -80,44 +81,12 @@ def _rows_times(v: Value) -> Match | None:
 # --- Conv2D and pooling --------------------------------------------------------------
 
 
-def _window_attrs(window: Value) -> dict[str, Any]:
-    top, bottom, left, right = window.attrs["padding"]
-    return {
-        "kernel_shape": list(window.attrs["kernel"]),
-        "strides": list(window.attrs["strides"]),
-        "dilations": list(window.attrs["dilation"]),
-        "pads": [top, left, bottom, right],
-    }
-
-
 def _conv(v: Value) -> Match | None:
-    """Windows, all in one product with the kernel, and the bias."""
-    if not _is(v, "reshape") or v.ndim != 4:
+    """A convolution and its bias."""
+    if not _is(v, "add") or not _is(v.inputs[0], "conv2d") or not _vector(v.inputs[1], v.shape[-1]):
         return None
-    (sums,), bias = v.inputs, None
-    if _is(sums, "add") and _vector(sums.inputs[1], v.shape[-1]):
-        sums, bias = sums.inputs
-    if not _is(sums, "matmul") or sums.attrs["ta"] or sums.attrs["tb"]:
-        return None
-    rows, flat = sums.inputs
-    if not _is(rows, "reshape") or not _is(flat, "reshape"):
-        return None
-    (windows,), (kernel,) = rows.inputs, flat.inputs
-    if not _is(windows, "unfold") or windows.attrs["outside"] != 0.0:
-        return None
-    filters = kernel.shape[-1]
-    (x,) = windows.inputs
-    fits = kernel.shape == (*windows.attrs["kernel"], x.shape[-1], filters)
-    if not fits or v.shape != (*windows.shape[:3], filters) or flat.shape[-1] != filters:
-        return None
-
-    def write(w: Writer, xs: Sequence[str]) -> str:
-        image = w.transpose(xs[0], 0, 3, 1, 2)
-        kernel_first = w.transpose(xs[1], 3, 2, 0, 1)
-        y = w.node("Conv", image, kernel_first, *xs[2:], **_window_attrs(windows))
-        return w.transpose(y, 0, 2, 3, 1)
-
-    return Match((x, kernel, *(() if bias is None else (bias,))), write)
+    sums, bias = v.inputs
+    return Match((*sums.inputs, bias), lambda w, xs: convolution(w, sums, xs))
 
 
 def _pool(v: Value) -> Match | None:
@@ -137,7 +106,13 @@ def _pool(v: Value) -> Match | None:
 
     def write(w: Writer, xs: Sequence[str]) -> str:
         image = w.transpose(xs[0], 0, 3, 1, 2)
-        return w.transpose(w.node(kind, image, **_window_attrs(windows), **more), 0, 2, 3, 1)
+        return w.transpose(
+            w.node(kind, image, **window_attrs(windows.attrs, windows.attrs["kernel"]), **more),
+            0,
+            2,
+            3,
+            1,
+        )
 
     return Match(windows.inputs, write)
 

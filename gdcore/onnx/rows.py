@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
 
 from gdcore.graph.ir import Batch, Dim, Value, size
 from gdcore.onnx.rows_elementwise import ELEMENTWISE, Row
+from gdcore.onnx.rows_windows import WINDOWS, padded
 from gdcore.onnx.writer import FLOATS, INTS, Writer, single
 
 
@@ -45,12 +45,6 @@ def _slice(w: Writer, v: Value, xs: Sequence[str]) -> str:
     return w.node("Slice", xs[0], w.ints(*starts), w.ints(*stops), w.ints(*axes), w.ints(*steps))
 
 
-def _pad(w: Writer, name: str, before: Sequence[int], after: Sequence[int], fill: float) -> str:
-    if not any(before) and not any(after):
-        return name
-    return w.node("Pad", name, w.ints(*before, *after), w.number(fill))
-
-
 def _embed(w: Writer, v: Value, xs: Sequence[str]) -> str:
     """Zeros around, and between where there is a step: each element grows to a run of zeros."""
     (x,), name = v.inputs, w.real(v.inputs[0])
@@ -64,11 +58,11 @@ def _embed(w: Writer, v: Value, xs: Sequence[str]) -> str:
             spread = w.reshape(name, (*shape[: i + 1], 1, *shape[i + 1 :]))
             gaps = [0] * (v.ndim + 1)
             gaps[i + 1] = step - 1
-            spread = _pad(w, spread, [0] * (v.ndim + 1), gaps, 0.0)
+            spread = padded(w, spread, [0] * (v.ndim + 1), gaps, 0.0)
             shape[i] = have = have * step
             name = w.reshape(spread, tuple(shape))
         before[i], after[i] = start, whole - start - have  # below 0 it cuts the last run short
-    return _pad(w, name, before, after, 0.0)
+    return padded(w, name, before, after, 0.0)
 
 
 def _concatenate(w: Writer, v: Value, xs: Sequence[str]) -> str:
@@ -99,40 +93,6 @@ def _matmul(w: Writer, v: Value, xs: Sequence[str]) -> str:
     return w.node("MatMul", a, b)
 
 
-def _unfold(w: Writer, v: Value, xs: Sequence[str]) -> str:
-    """Windows as slices of the padded images, one for each place in the window."""
-    (kh, kw), (sh, sw), (dh, dw) = (v.attrs[k] for k in ("kernel", "strides", "dilation"))
-    top, bottom, left, right = v.attrs["padding"]
-    image = _pad(w, xs[0], (0, top, left, 0), (0, bottom, right, 0), v.attrs["outside"])
-    batch, oh, ow, _, c = v.shape
-    assert isinstance(oh, int) and isinstance(ow, int)
-    parts = []
-    for y, x in product(range(0, kh * dh, dh), range(0, kw * dw, dw)):
-        stops = w.ints(y + (oh - 1) * sh + 1, x + (ow - 1) * sw + 1)
-        part = w.node("Slice", image, w.ints(y, x), stops, w.ints(1, 2), w.ints(sh, sw))
-        parts.append(w.reshape(part, (batch, oh, ow, 1, c)))
-    return w.node("Concat", *parts, axis=3)
-
-
-def _fold(w: Writer, v: Value, xs: Sequence[str]) -> str:
-    """Col2Im, which has the channels first and the windows last."""
-    batch, oh, ow, k, c = v.inputs[0].shape
-    columns = w.transpose(xs[0], 0, 4, 3, 1, 2)
-    columns = w.reshape(columns, (batch, size((c, k)), size((oh, ow))))
-    h, wide, _ = v.attrs["image"]
-    top, bottom, left, right = v.attrs["padding"]
-    images = w.node(
-        "Col2Im",
-        columns,
-        w.ints(h, wide),
-        w.ints(*v.attrs["kernel"]),
-        dilations=list(v.attrs["dilation"]),
-        pads=[top, left, bottom, right],
-        strides=list(v.attrs["strides"]),
-    )
-    return w.transpose(images, 0, 2, 3, 1)
-
-
 def _first(w: Writer, v: Value, xs: Sequence[str]) -> str:
     return xs[0]
 
@@ -157,8 +117,7 @@ ROWS: dict[str, Row] = {
     "logsumexp": _fold_axes("ReduceLogSumExp"),
     "softmax": lambda w, v, xs: w.node("Softmax", xs[0], axis=v.attrs["axis"]),
     "log_softmax": lambda w, v, xs: w.node("LogSoftmax", xs[0], axis=v.attrs["axis"]),
-    "unfold": _unfold,
-    "fold": _fold,
+    **WINDOWS,
 }
 # What never stands in a prediction graph: leaves that have their name already, the two phases,
 # which `specialize` resolves, and the ranges of an optimizer's vectors.

@@ -116,7 +116,7 @@ def _run(path):
         raise ValueError(str(error)) from None
     if len(rooms) > 1000 or _work(given) > MOST:
         return
-    scratch = np.zeros(_core.SCRATCH, np.uint8)
+    scratch = np.zeros(6 << 20, np.uint8)
     rows = min(given["batch"], 64)
     runner.run((), None, rows, rows, 0, 1, 0, 0, None, None, (), 1, scratch, 1.0)
     assert all((g == 171).all() for g in guards), "wrote beyond a buffer"

@@ -1,22 +1,22 @@
 /* gemm_few.h: products of one or two rows, of one column, and of one column times one row.
  *
- * They read each number of B (or of A) once or twice: what counts is how memory is walked. Part of gemm.c, which
- * includes it behind its tiles and says in which order sums are taken.
+ * They read each number of B (or of A) once or twice: what counts is how memory is walked. Their operands lie in
+ * memory. Part of product.c, which includes it behind its tiles; gemm.h says in which order sums are taken.
  */
 #ifndef GD_GEMM_FEW_H
 #define GD_GEMM_FEW_H
 
 /* Few rows: the rows of B are streamed once, eight or four vectors wide; of a large B a few at a time, so that each is
  * read on where it was left. bench/products.py chose how many. */
-static void gemm_few_rows(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+static void gemm_few_rows(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   const int64_t depth = g->k * g->n > 1 << 18 ? 16 : KC;
   for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth)
     for (int64_t j = w->c0; j < w->c1;) {
       const int64_t left = w->c1 - j;
       const int nv = left >= 8 * VL && w->r1 - w->r0 == 1 ? 8 : left >= 4 * VL ? 4 : left > VL ? 2 : 1;
       const int64_t n = gd_min(left, nv * VL);
-      tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a_row + kb * g->a_col, b + kb * g->b_row + j,
-                     g->c_row, g->a_row, g->a_col, g->b_row, gd_min(depth, g->k - kb), n, kb == 0};
+      tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a.row + kb * g->a.col, b + kb * g->b.row + j,
+                     g->c_row, g->a.row, g->a.col, g->b.row, gd_min(depth, g->k - kb), n, kb == 0 && !g->accumulate};
       const int64_t m = w->r1 - w->r0;
       (nv == 8 ? widest_tile[0][0] : nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
       j += n;
@@ -24,36 +24,46 @@ static void gemm_few_rows(const gemm_sizes *g, const gemm_window *w, real *c, co
 }
 
 /* K = 1, a column times a row: each row of C is written whole. The sum begins with +0, as in the tiles. */
-static void gemm_outer(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+static void gemm_outer(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   for (int64_t r = w->r0; r < w->r1; ++r) {
-    const vec x = v_set1(a[r * g->a_row]);
+    const vec x = v_set1(a[r * g->a.row]);
     real *to = c + r * g->c_row;
     int64_t j = w->c0;
-    for (; j + VL <= w->c1; j += VL) v_store(to + j, v_fma(x, v_load(b + j), v_zero()));
-    if (j < w->c1) v_store_n(to + j, v_fma(x, v_load_n(b + j, w->c1 - j), v_zero()), w->c1 - j);
+    if (g->accumulate)
+      for (; j + VL <= w->c1; j += VL) v_store(to + j, v_fma(x, v_load(b + j), v_load(to + j)));
+    else
+      for (; j + VL <= w->c1; j += VL) v_store(to + j, v_fma(x, v_load(b + j), v_zero()));
+    if (j < w->c1) {
+      const vec before = g->accumulate ? v_load_n(to + j, w->c1 - j) : v_zero();
+      v_store_n(to + j, v_fma(x, v_load_n(b + j, w->c1 - j), before), w->c1 - j);
+    }
   }
 }
 
 /* Few rows, and columns of B that lie along k: squares of B are turned over in registers. */
-static void gemm_few_rows_turned(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+static void gemm_few_rows_turned(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   const int two = w->r1 - w->r0 == 2;
-  const real *a0 = a + w->r0 * g->a_row, *a1 = a0 + two * g->a_row;
+  const real *a0 = a + w->r0 * g->a.row, *a1 = a0 + two * g->a.row;
   real *c0 = c + w->r0 * g->c_row;
   for (int64_t j = w->c0; j < w->c1; j += VL) {
     const int64_t n = gd_min(VL, w->c1 - j);
     vec sum0 = v_zero(), sum1 = v_zero();
+    if (g->accumulate) {
+      sum0 = v_load_n(c0 + j, n);
+      if (two) sum1 = v_load_n(c0 + g->c_row + j, n);
+    }
     for (int64_t k = 0; k < g->k; k += VL) {
       const int64_t deep = gd_min(VL, g->k - k);
       vec square[VL];
-      load_square(square, b + j * g->b_col + k, g->b_col, n, deep);
+      load_square(square, b + j * g->b.col + k, g->b.col, n, deep);
       v_transpose(square);
       if (deep == VL && !two) {
 #pragma GCC unroll 16
-        for (int i = 0; i < VL; ++i) sum0 = v_fma(v_set1(a0[(k + i) * g->a_col]), square[i], sum0);
+        for (int i = 0; i < VL; ++i) sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[i], sum0);
       } else {
         for (int64_t i = 0; i < deep; ++i) {
-          sum0 = v_fma(v_set1(a0[(k + i) * g->a_col]), square[i], sum0);
-          if (two) sum1 = v_fma(v_set1(a1[(k + i) * g->a_col]), square[i], sum1);
+          sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[i], sum0);
+          if (two) sum1 = v_fma(v_set1(a1[(k + i) * g->a.col]), square[i], sum1);
         }
       }
     }
@@ -64,14 +74,14 @@ static void gemm_few_rows_turned(const gemm_sizes *g, const gemm_window *w, real
 
 /* One column, and rows of A that lie along k: dot products, four rows at a time. Each is summed lane by
  * lane in two turns, and then the lanes, which depends on K alone. */
-static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+static void gemm_dots(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   enum { AT_ONCE = VL > 2 ? 4 : 2 }; /* not more than a vector holds */
   for (int64_t r = w->r0; r < w->r1; r += VL) {
     const int64_t rows = gd_min(VL, w->r1 - r);
     vec sum[VL];
     for (int64_t s = 0; s < VL; s += AT_ONCE) {
       const real *x[AT_ONCE];
-      for (int i = 0; i < AT_ONCE; ++i) x[i] = a + gd_min(r + s + i, w->r1 - 1) * g->a_row;
+      for (int i = 0; i < AT_ONCE; ++i) x[i] = a + gd_min(r + s + i, w->r1 - 1) * g->a.row;
       vec even[AT_ONCE], odd[AT_ONCE];
       for (int i = 0; i < AT_ONCE; ++i) even[i] = odd[i] = v_zero();
       int64_t k = s < rows ? 0 : g->k; /* rows that are not there have nothing to sum */
@@ -90,26 +100,28 @@ static void gemm_dots(const gemm_sizes *g, const gemm_window *w, real *c, const 
       for (int i = 0; i < AT_ONCE; ++i) sum[s + i] = v_add(even[i], odd[i]);
     }
     const vec all = v_hsums(sum);
-    if (g->c_row == 1) v_store_n(c + r, all, rows);
+    if (g->accumulate)
+      for (int i = 0; i < rows; ++i) c[(r + i) * g->c_row] += all[i];
+    else if (g->c_row == 1) v_store_n(c + r, all, rows);
     else
       for (int i = 0; i < rows; ++i) c[(r + i) * g->c_row] = all[i];
   }
 }
 
 /* Few rows in a gradient, and columns of B that lie along k: dot products, which two rows share the loads of. */
-INLINE void dotted(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
+INLINE void dotted(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
   enum { MOST = 8 };
   const int at_once = MOST / m;
-  const real *x = a + w->r0 * g->a_row;
+  const real *x = a + w->r0 * g->a.row;
   for (int64_t j = w->c0; j < w->c1; j += at_once) {
     const real *y[MOST];
     vec sum[2][MOST];
 #pragma GCC unroll 8
-    for (int i = 0; i < at_once; ++i) y[i] = b + gd_min(j + i, w->c1 - 1) * g->b_col, sum[0][i] = sum[1][i] = v_zero();
+    for (int i = 0; i < at_once; ++i) y[i] = b + gd_min(j + i, w->c1 - 1) * g->b.col, sum[0][i] = sum[1][i] = v_zero();
     for (int64_t k = 0; k < g->k; k += VL) {
       const int64_t n = gd_min(VL, g->k - k);
       const vec first = n == VL ? v_load(x + k) : v_load_n(x + k, n);
-      const vec second = m == 1 ? v_zero() : n == VL ? v_load(x + g->a_row + k) : v_load_n(x + g->a_row + k, n);
+      const vec second = m == 1 ? v_zero() : n == VL ? v_load(x + g->a.row + k) : v_load_n(x + g->a.row + k, n);
 #pragma GCC unroll 8
       for (int i = 0; i < at_once; ++i) {
         const vec of_b = n == VL ? v_load(y[i] + k) : v_load_n(y[i] + k, n);
@@ -118,11 +130,14 @@ INLINE void dotted(const gemm_sizes *g, const gemm_window *w, real *c, const rea
       }
     }
     for (int r = 0; r < m; ++r)
-      for (int i = 0; i < gd_min(at_once, w->c1 - j); ++i) c[(w->r0 + r) * g->c_row + j + i] = v_hsum(sum[r][i]);
+      for (int i = 0; i < gd_min(at_once, w->c1 - j); ++i) {
+        real *to = c + (w->r0 + r) * g->c_row + j + i;
+        *to = g->accumulate ? *to + v_hsum(sum[r][i]) : v_hsum(sum[r][i]);
+      }
   }
 }
 
-static void gemm_few_rows_dotted(const gemm_sizes *g, const gemm_window *w, real *c, const real *a, const real *b) {
+static void gemm_few_rows_dotted(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   if (w->r1 - w->r0 == 2) dotted(g, w, c, a, b, 2);
   else dotted(g, w, c, a, b, 1);
 }

@@ -1,0 +1,64 @@
+/* gemm.h: the product that op files call, for a batch of matrices.
+ *
+ *   C[o, i][M, N]  =  A[o, i][M, K] B[o, i][K, N]   or   C + A B      o < outer, i < inner
+ *
+ * An operand lies in memory with any strides, or a packer of the caller's reads it: the windows of an image,
+ * say, which lie nowhere as a matrix. Register tiles, panels, the loop over windows of C and the epilogue are in
+ * product.c; no other file has tiles of its own. Callers: ops/gemm.c, ops/conv.c.
+ *
+ * Every element of C is summed over k = 0 ... K-1 in that order (behind what C holds, if it is added to), in
+ * blocks of KC, whatever tile it falls in, but for a single column, which is made of dot products: so the bits
+ * depend neither on how the work is dealt out nor (but where `loose` allows it) on the number of rows.
+ */
+#ifndef GD_GEMM_H
+#define GD_GEMM_H
+
+#include "gd.h"
+#include "simd/vec.h"
+
+/* Writes columns [col, col + cols) of rows [row, row + rows) of what `from` describes, the rows `pitch` apart and
+ * in order; up to a vector behind the end of each may be overwritten. */
+typedef void (*gemm_pack_fn)(const void *from, real *to, int64_t pitch, int64_t row, int64_t rows, int64_t col, int64_t cols);
+
+typedef struct {
+  const real *at;                    /* of what lies in memory: where, and the elements between neighbours */
+  int64_t outer, inner, row, col;
+  gemm_pack_fn pack;                 /* of what does not: its packer, or NULL */
+  const void *from;
+  int64_t first_row, first_col;      /* where the operand begins among the packer's rows and columns */
+  int turned;                        /* the packer's rows are the operand's columns */
+} gemm_operand;
+
+typedef struct {
+  int64_t outer, inner, m, n, k;     /* sizes: two of the batch, and of one product */
+  real *c;
+  int64_t c_outer, c_inner, c_row;
+  gemm_operand a, b;
+  int accumulate;                    /* C + A B instead of A B */
+  int loose;                         /* one or two rows may be summed in another order (in a gradient) */
+  real *sums;                        /* [n]: the sums of b's columns over K, of a single matrix in memory; or NULL */
+  const gd_ins *then;                /* elementwise work on C, whose matrices lie one after another; or NULL */
+} gemm_product;
+
+/* A unit is a stripe of one matrix, and neighbouring stripes are computed as one: so as many threads as
+ * there are each have one window. It is cut across the side that makes the packing cheaper: through the
+ * columns every thread packs all of A, through the rows all of B. */
+typedef struct { int64_t by_rows, width, stripes; } gemm_cut;
+
+static inline gemm_cut gemm_stripes(int64_t m, int64_t n) {
+  const int by_rows = m >= 8 && (n < 8 * VL || m > n);
+  const int64_t width = by_rows ? 4 : 2 * VL;
+  return (gemm_cut){by_rows, width, gd_ceil_div(by_rows ? m : n, width)};
+}
+
+static inline int64_t gemm_units(int64_t matrices, int64_t m, int64_t n) {
+  return m == 0 || n == 0 ? 0 : matrices * gemm_stripes(m, n).stripes;
+}
+
+/* Bytes of scratch for products of so many columns and so deep a sum, and for the epilogue. */
+int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then);
+
+/* Units [lo, hi) of gemm_units(outer * inner, m, n). */
+void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, int64_t hi);
+
+#endif

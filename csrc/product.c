@@ -1,0 +1,293 @@
+/* product.c: C = A B or C += A B, by register tiles over packed blocks: what gemm.h promises.
+ *
+ * Strips and panels are packed only where that pays, from memory or by the caller's packer; nothing is
+ * transposed in memory. The epilogue is run on each block of rows as soon as it is finished.
+ */
+#include "gemm.h"
+#include "gemm_tiles.h"
+
+/* Packed are blocks of A, MC x KC, which stay in L2, and of B, KC x NC, of which a panel of NR columns at a
+ * time is in L1, or on its way there. bench/products.py chose the sizes. */
+enum { MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)), CHUNK = 2048 / sizeof(real) };
+/* Panels and strips of k rows lie a line further apart than they are long: not a multiple of 4 KB. */
+#define APART(k, width) ((k) * (width) + VL)
+enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real) };
+/* A matrix of at most so many columns is computed as C' = B' A', TURNED rows at a time: turning over
+ * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
+enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
+/* What a caller's packer writes stays in L1 while it is used, and what is added to in many blocks of K in L2. */
+enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3 * VL)) * sizeof(real) };
+enum { C_BLOCK = (256 << 10) / sizeof(real) };
+enum { TURNED_AT = (A_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE, PANEL_AT = BLOCK_AT + (BLOCK_SIZE + 63) / 64 * 64 };
+
+static int64_t most(gd_dim d, int64_t limit) { return d.per_row ? limit : gd_min(d.fixed, limit); }
+static int64_t scratch_of(const gd_ins *then) { return then ? then->op->scratch(then) : 0; }
+
+int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then) {
+  const int64_t columns = gd_max(TURNED, most(n, NC)), depth = gd_ceil_div(most(k, KC), VL) * VL;
+  const int64_t panels = gd_ceil_div(columns, NR) * APART(depth, NR) * (int64_t)sizeof(real);
+  return scratch_of(then) + PANEL_AT + gd_ceil_div(panels, 64) * 64;
+}
+
+/* The first n of VL rows, `row` apart, each with its first `width` elements; zeros elsewhere. */
+INLINE void load_square(vec square[VL], const real *x, int64_t row, int64_t n, int64_t width) {
+  if (n >= VL && width == VL) {
+#pragma GCC unroll 16
+    for (int r = 0; r < VL; ++r) square[r] = v_load(x + r * row);
+  } else {
+    for (int r = 0; r < VL; ++r) square[r] = r < n ? v_load_n(x + r * row, width) : v_zero();
+  }
+}
+
+/* Panels of b: k rows of NR columns each; what the missing ones hold is never used. */
+static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
+  if (col == 1) { /* rows lie far apart: a good piece of each is copied */
+    for (; n > CHUNK; n -= CHUNK, b += CHUNK, to += CHUNK / NR * APART(k, NR)) pack_panels(to, b, row, col, k, CHUNK);
+    for (int64_t i = 0; i < k; ++i, to += NR, b += row) {
+      real *at = to;
+      int64_t j = 0;
+      for (; j + NR <= n; j += NR, at += APART(k, NR))
+        for (int v = 0; v < NR; v += VL) v_store(at + v, v_load(b + j + v));
+      if (j < n)
+        for (int v = 0; v < NR; v += VL) {
+          const int64_t left = gd_max(0, gd_min(VL, n - j - v));
+          v_store(at + v, v_load_n(b + (left ? j + v : 0), left));
+        }
+    }
+    return;
+  }
+  if (row != 1) {
+    for (int64_t j = 0; j < n; ++j) {
+      real *at = to + j / NR * APART(k, NR) + j % NR;
+      for (int64_t i = 0; i < k; ++i) at[i * NR] = b[i * row + j * col];
+    }
+    return;
+  }
+  /* Columns of b lie along k: turned over, a square at a time. */
+  for (int64_t j = 0; j < gd_ceil_div(n, NR) * NR; j += VL)
+    for (int64_t i = 0; i < k; i += VL) {
+      const int64_t rows = gd_min(VL, k - i);
+      vec square[VL];
+      load_square(square, b + (j < n ? j * col : 0) + i, col, gd_max(0, gd_min(VL, n - j)), rows);
+      v_transpose(square);
+      real *at = to + j / NR * APART(k, NR) + i * NR + j % NR;
+      for (int64_t r = 0; r < rows; ++r) v_store(at + r * NR, square[r]);
+    }
+}
+
+/* Strip of a: k columns of MR rows. Each store may run over into what is stored next. */
+static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
+  enum { BLOCKS = (MR + VL - 1) / VL };
+  if (row == 1) {
+    for (int64_t i = 0; i < k; ++i, to += MR, a += col)
+      for (int v = 0; v < BLOCKS; ++v) {
+        const int64_t left = gd_min(VL, m - v * VL);
+        if (left > 0) v_store(to + v * VL, left == VL ? v_load(a + v * VL) : v_load_n(a + v * VL, left));
+      }
+    return;
+  }
+  for (int64_t i = 0; i < k; i += VL) {
+    const int64_t columns = gd_min(VL, k - i);
+    vec square[BLOCKS][VL];
+    for (int v = 0; v < BLOCKS; ++v) {
+      load_square(square[v], a + v * VL * row + i, row, gd_min(VL, m - v * VL), columns);
+      v_transpose(square[v]);
+    }
+    for (int64_t c = 0; c < columns; ++c, to += MR)
+      for (int v = 0; v < BLOCKS; ++v) v_store(to + v * VL, square[v][c]);
+  }
+}
+
+typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
+
+#include "gemm_few.h"
+
+/* Elements from row to row of a block that a packer writes: rows that are walked side by side lie in different sets of L1. */
+static int64_t pitch_of(int64_t n) {
+  const int64_t pitch = gd_ceil_div(n, VL) * VL + VL;
+  return pitch % (512 / (int64_t)sizeof(real)) ? pitch : pitch + VL;
+}
+
+/* Panels of what a packer reads: columns [j, j + n) of rows [kb, kb + k). */
+static void read_panels(real *to, const gemm_operand *b, int64_t kb, int64_t k, int64_t j, int64_t n, real *block) {
+  const int64_t pitch = pitch_of(k);
+  for (const int64_t end = j + n; j < end; j += NR, to += APART(k, NR)) {
+    const int64_t cols = gd_min(NR, end - j);
+    if (b->turned) {
+      b->pack(b->from, block, pitch, b->first_row + j, cols, b->first_col + kb, k);
+      pack_panels(to, block, 1, pitch, k, cols);
+    } else b->pack(b->from, to, NR, b->first_row + kb, k, b->first_col + j, cols);
+  }
+}
+
+/* How many rows of A a packer writes at a time, in a window of so many. */
+static int64_t read_rows(const gemm_operand *a, int64_t rows, int64_t k) {
+  const int64_t most = gd_max(1, BLOCK / (a->turned ? k : pitch_of(k)) / MR) * MR;
+  return gd_ceil_div(gd_ceil_div(rows, gd_ceil_div(rows, most)), MR) * MR; /* no thin last block */
+}
+
+/* Rows [i, i + m) of A in columns [kb, kb + k), written by its packer, and how they lie in the block. */
+static void read_block(const gemm_operand *a, real *block, int64_t i, int64_t m, int64_t kb, int64_t k, int64_t *row, int64_t *col) {
+  const int64_t pitch = pitch_of(a->turned ? m : k);
+  *row = a->turned ? 1 : pitch, *col = a->turned ? pitch : 1;
+  if (a->turned) a->pack(a->from, block, pitch, a->first_row + kb, k, a->first_col + i, m);
+  else a->pack(a->from, block, pitch, a->first_row + i, m, a->first_col + kb, k);
+}
+
+/* The elementwise pass on what is finished, if there is one. */
+typedef struct { const gd_ins *ins; char *state; int64_t row; /* of the matrix at hand */ } gemm_then;
+
+static void finish(const gemm_then *then, const gemm_product *g, const gemm_window *w) {
+  if (then->ins) then->ins->op->window(then->state, g->n, then->row + w->r0, then->row + w->r1, w->c0, w->c1);
+}
+
+static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
+                           char *scratch, const gemm_then *then);
+
+/* Rows of m columns, at most VL of them, as columns of m rows, or back; to n rows of the result. */
+static void turn(real *to, int64_t to_row, const real *x, int64_t row, int64_t m, int64_t n) {
+  for (int64_t i = 0; i < n; i += VL) {
+    const int64_t columns = gd_min(VL, n - i);
+    vec square[VL] = {{0}};
+    load_square(square, x + i, row, m, columns);
+    v_transpose(square);
+    for (int64_t j = 0; j < columns; ++j) v_store_n(to + (i + j) * to_row, square[j], m);
+  }
+}
+
+/* Few columns: rows would leave most of a vector's lanes empty, so C' = B' A' is computed, whose rows are
+ * long, and turned over. The sums are the same ones in the same order. */
+static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
+  real *turned = (real *)(scratch + TURNED_AT);
+  const gemm_then nothing = {0};
+  gemm_product other = {.outer = 1, .inner = 1, .m = g->n, .k = g->k, .c_row = TURNED, .a = g->b, .b = g->a, .accumulate = g->accumulate};
+  other.a.row = g->b.col, other.a.col = g->b.row, other.b.row = g->a.col, other.b.col = g->a.row;
+  other.a.turned = !g->b.turned, other.b.turned = !g->a.turned;
+  for (int64_t r = w->r0; r < w->r1; r += TURNED) {
+    const int64_t rows = other.n = gd_min(TURNED, w->r1 - r);
+    if (g->a.turned) other.b.first_col = g->a.first_col + r;
+    else other.b.first_row = g->a.first_row + r;
+    if (g->accumulate)
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < g->n; ++j) turned[j * TURNED + i] = c[(r + i) * g->c_row + j];
+    gemm_window_of(&other, &(gemm_window){0, g->n, 0, rows}, turned, b, a + r * g->a.row, scratch, &nothing);
+    turn(c + r * g->c_row, g->c_row, turned, TURNED, g->n, rows);
+  }
+}
+
+static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
+                           char *scratch, const gemm_then *then) {
+  const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
+  const int few = (rows == 1 || rows == 2) && !g->a.pack; /* of a packer's B no stride is 1 */
+  if (g->k == 1 && g->b.col == 1 && !g->a.pack) {
+    gemm_outer(g, w, c, a, b);
+    finish(then, g, w);
+    return;
+  }
+  if (few && g->b.col == 1) {
+    gemm_few_rows(g, w, c, a, b);
+    finish(then, g, w);
+    return;
+  }
+  if (few && g->b.row == 1) {
+    gemm_few_rows_turned(g, w, c, a, b);
+    finish(then, g, w);
+    return;
+  }
+  /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
+  const int b_clash = (g->b.row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
+  const int pack_b = g->b.col != 1 || (rows > 2 * MR && (b_clash || rows > 8 * MR));
+  const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
+                     (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
+  /* even blocks of K: a thin last one would move more of C than it multiplies */
+  const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, KC))), VL) * VL);
+  const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
+  int64_t a_row = g->a.row, a_col = g->a.col;
+  real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
+  for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
+    const int64_t jc_end = gd_min(w->c1, jc + NC);
+    for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
+      const int64_t k = gd_min(depth, g->k - kb);
+      const int first = kb == 0 && !g->accumulate;
+      if (g->b.pack) read_panels(panel, &g->b, kb, k, jc, jc_end - jc, block);
+      else if (pack_b) pack_panels(panel, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
+      for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
+        const int64_t ic_end = gd_min(w->r1, ic + mc), strips = gd_ceil_div(ic_end - ic, MR);
+        const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
+        const real *from = a + ic * a_row + kb * a_col;
+        if (g->a.pack) from = block, read_block(&g->a, block, ic, ic_end - ic, kb, k, &a_row, &a_col);
+        if (pack_a)
+          for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
+            pack_strip(strip + s * APART(k, MR), from + r * a_row, a_row, a_col, base + (s < more), k);
+        for (int64_t j = jc; j < jc_end; j += NR) {
+          const int64_t n = gd_min(NR, jc_end - j);
+          const int nv = n > VL ? 2 : 1;
+          const real *bp = pack_b ? panel + (j - jc) / NR * APART(k, NR) : b + kb * g->b.row + j;
+          tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first};
+          for (int64_t s = 0; s < strips; ++s) {
+            const int64_t m = base + (s < more);
+            tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
+            t.c += m * c_row, t.a += pack_a ? APART(k, MR) : m * a_row;
+          }
+        }
+        if (kb + depth >= g->k) finish(then, g, &(gemm_window){ic, ic_end, jc, jc_end});
+      }
+    }
+  }
+}
+
+/* The sums of b's columns [c0, c1) over k, in order. */
+static void column_sums(const gemm_product *g, int64_t c0, int64_t c1, real *sums, const real *b) {
+  for (int64_t j = c0; j < c1; j += VL) {
+    const int64_t n = gd_min(VL, c1 - j);
+    vec total = v_zero();
+    for (int64_t kb = 0; kb < g->k; kb += 64) { /* sums of sums: the rounding stays small */
+      vec part = v_zero();
+      for (int64_t k = kb; k < gd_min(kb + 64, g->k); ++k)
+        part = v_add(part, n == VL ? v_load(b + k * g->b.row + j) : v_load_n(b + k * g->b.row + j, n));
+      total = v_add(total, part);
+    }
+    v_store_n(sums + j, total, n);
+  }
+}
+
+
+/* One window of one matrix, in the way that suits its sizes. */
+static void gemm_any(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
+                     const gemm_then *then) {
+  const int64_t rows = w->r1 - w->r0;
+  const int dots = g->n == 1 && g->a.col == 1 && g->b.row == 1;
+  const int columns = g->a.row == 1 || g->a.turned; /* A lies in columns */
+  if (dots || (g->n <= (columns ? NARROW_COLUMNS : NARROW) && rows >= VL)) {
+    if (dots) gemm_dots(g, w, c, a, b);
+    else gemm_narrow(g, w, c, a, b, scratch);
+    finish(then, g, w);
+  } else if (g->loose && g->m <= 2 && g->a.col == 1 && g->b.row == 1 && g->k >= 4 * VL) {
+    gemm_few_rows_dotted(g, w, c, a, b);
+    finish(then, g, w);
+  } else if (g->a.pack && g->k > KC) { /* C is passed over once for each block of K */
+    const int64_t most = gd_max(8, C_BLOCK / (w->c1 - w->c0) / MR) * MR;
+    for (int64_t r = w->r0; r < w->r1; r += most)
+      gemm_window_of(g, &(gemm_window){r, gd_min(w->r1, r + most), w->c0, w->c1}, c, a, b, scratch, then);
+  } else gemm_window_of(g, w, c, a, b, scratch, then);
+}
+
+void GD_NAME(gd_product)(const gemm_product *g, const gd_run *run, int64_t lo, int64_t hi) {
+  const gemm_cut cut = gemm_stripes(g->m, g->n);
+  _Alignas(64) char epilogue[GD_EPILOGUE];
+  gemm_then then = {g->then, epilogue, 0};
+  char *scratch = run->scratch + scratch_of(g->then); /* behind the epilogue's own */
+  if (g->then) g->then->op->open(g->then, run, epilogue);
+  while (lo < hi) {
+    const int64_t matrix = lo / cut.stripes, first = lo % cut.stripes;
+    const int64_t last = gd_min(cut.stripes, first + hi - lo);
+    const int64_t from = first * cut.width, to = gd_min(last * cut.width, cut.by_rows ? g->m : g->n);
+    const gemm_window w = cut.by_rows ? (gemm_window){from, to, 0, g->n} : (gemm_window){0, g->m, from, to};
+    const int64_t o = matrix / g->inner, i = matrix % g->inner;
+    const real *b = g->b.at + o * g->b.outer + i * g->b.inner;
+    then.row = matrix * g->m;
+    gemm_any(g, &w, g->c + o * g->c_outer + i * g->c_inner, g->a.at + o * g->a.outer + i * g->a.inner, b, scratch, &then);
+    if (g->sums && w.r0 == 0) column_sums(g, w.c0, w.c1, g->sums, b);
+    lo += last - first;
+  }
+}
