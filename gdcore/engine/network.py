@@ -14,7 +14,7 @@ from gdcore.data.arrays import Rows
 from gdcore.graph.draws import number_streams
 from gdcore.graph.fuse import base
 from gdcore.graph.identities import IDENTITY
-from gdcore.graph.indexing import TAKE
+from gdcore.graph.indexing import SCATTER, TAKE
 from gdcore.graph.ir import INT, REAL, Batch, Value, topological
 from gdcore.graph.registry import INPUT, PARAM, STATE, apply
 from gdcore.layers.base import Layer, Parameter, State, Variable
@@ -49,9 +49,9 @@ class Network:
         """For each input that is used as row numbers of a table, how many rows there are."""
         limits: dict[str, int] = {}
         for v in topological(self.outputs):
-            index = base(v.inputs[1]) if v.op is TAKE else None
+            index = base(v.inputs[1]) if v.op in (TAKE, SCATTER) else None
             if index is not None and index.op is INPUT:
-                rows = v.inputs[0].shape[0]
+                rows = (v.inputs[0] if v.op is TAKE else v).shape[0]
                 assert isinstance(rows, int)
                 limits[index.name] = min(rows, limits.get(index.name, rows))
         return limits
