@@ -288,7 +288,7 @@ LONGER = {
     "tests/test_safetensors.py": 582,
 }
 WRITTEN = (".py", ".pyi", ".pyx", ".pxi", ".c", ".h")
-FOLDERS = ("gdcore", "csrc", "tests", "bench", "docs", "website")
+FOLDERS = ("gdcore", "csrc", "tests", "bench", "docs", "examples", "website")
 
 
 def test_no_file_is_long():
