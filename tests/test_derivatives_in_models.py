@@ -8,7 +8,10 @@ from harness import run_graph
 
 import gdcore as gd
 from gdcore import ops
+from gdcore.data.dataset import TargetSpec
+from gdcore.engine.engine import engine_of
 from gdcore.graph.draws import number_streams
+from gdcore.graph.ir import REAL, topological
 from gdcore.graph.phases import specialize
 
 RNG = np.random.default_rng(0)
@@ -150,7 +153,7 @@ def test_dropout_draws_once():
     slope = ops.gradient(ops.sum(ops.square(dropped), -1), x)
     bend = ops.gradient(ops.sum(slope, -1), x)
     push = ops.jvp(dropped, x, 1.0)
-    values = number_streams([dropped, slope, bend, push])
+    values = number_streams([dropped, slope, bend, push], {})
     for training in (True, False):
         chosen, _ = specialize(values, training)
         d, s, b, p = run_graph([x], [np.abs(X)], chosen, 64, rows=len(X))
@@ -159,6 +162,44 @@ def test_dropout_draws_once():
         np.testing.assert_allclose(s, 2 * mask * d)
         np.testing.assert_allclose(b, 2 * mask**2)
         np.testing.assert_allclose(p, mask)
+
+
+def test_a_loss_by_what_lies_behind_dropout():
+    """The prediction that a loss gets is the value that the layers made, whose parts it may know."""
+    x = gd.Input(3)
+    h = gd.Dense(4)(gd.Dropout(0.5)(x))
+    y = gd.Dense(1)(h)
+    model = gd.Model(x, y)
+    model.compile("sgd", lambda p, t: ops.sum(ops.gradient(p, h), -1), dtype="float64")
+    want = model.state_dict()["dense_1.kernel"].sum()
+    np.testing.assert_allclose(model.evaluate(X, Y)["loss"], want)
+    np.testing.assert_allclose(model.gradients(X, Y)["dense_1.kernel"], 1.0)
+
+
+def test_draws_of_a_loss(tmp_path):
+    """Between two samples, as WGAN-GP draws: other numbers than those of dropout in the network."""
+    seen = []
+
+    def loss(pred, target):
+        eps = ops.random_uniform(pred.shape)
+        return ops.mean(ops.square(pred - eps * target), -1)
+
+    model = gd.Sequential([gd.Input(3), gd.Dropout(0.5), gd.Dense(1)])
+    for made in (model, None):
+        if made is None:
+            model.save(tmp_path / "model.gd")
+            made = gd.load(tmp_path / "model.gd")
+        made.compile(gd.SGD(0.0), loss)
+        made.resume(seed=3, steps_done=0, epochs_done=0)
+        seen.append([made.train_on_batch(X, Y) for _ in range(3)])
+        _, total, _ = engine_of(made).builder().traced([TargetSpec((1,), REAL)], False, True)
+        streams = {v.attrs["stream"] for v in topological([total]) if v.op.name == "random_uniform"}
+        assert len(streams) == 2
+    assert seen[0] == seen[1] and len(set(seen[0])) == 3
+    pytest.importorskip("scipy")
+    plain = gd.Sequential([gd.Input(3), gd.Dense(1)]).compile("sgd", loss)
+    with pytest.raises(ValueError, match="draws of a loss"):
+        gd.lbfgs(plain, X, Y)
 
 
 def test_a_way_not_taken_leaves_no_trace():
