@@ -143,6 +143,39 @@ def test_a_loss_of_the_derivative_by_the_prediction():
     np.testing.assert_allclose(model.gradients(X, Y)["0.bias"], slope)
 
 
+def layers():
+    """Every kind of layer that changes reals, with the shape of its input."""
+    return {
+        "dense": (gd.Dense(3, activation="gelu"), (4,)),
+        "conv": (gd.Conv2D(2, 3, activation="mish"), (5, 5, 2)),
+        "pool": (gd.MaxPool2D(2), (4, 4, 2)),
+        "batch norm": (gd.BatchNorm(), (4,)),
+        "layer norm": (gd.LayerNorm(), (4,)),
+        "recurrent": (gd.LSTM(3), (4, 2)),
+        "dropout": (gd.Dropout(0.5), (4,)),
+        "noise": (gd.GaussianNoise(0.1), (4,)),
+        "rescaled": (gd.Rescaling(0.5, 1.0), (4,)),
+        "softmax": (gd.Activation("softmax"), (4,)),
+    }
+
+
+@pytest.mark.parametrize("name", layers())
+def test_layers_to_second_order(name):
+    layer, shape = layers()[name]
+    x = gd.Input(shape)
+    made = layer(x)
+    y = ops.mean(ops.tanh(made) ** 3, range(1, made.ndim))
+    rng = np.random.default_rng(1)
+    v, data, h = rng.normal(size=shape), rng.normal(size=(6, *shape)), 1e-5
+    slope = ops.gradient(y, x)
+    model = gd.Model(x, [slope, ops.jvp(slope, x, v)])
+    model.compile("sgd", ["mse", "mse"], dtype="float64")
+    up, down = (model.predict(data + s * h * v)[0] for s in (1, -1))
+    got = model.predict(data)[1]
+    assert got.any()
+    np.testing.assert_allclose(got, (up - down) / (2 * h), atol=1e-8)
+
+
 # --- training and prediction -------------------------------------------------------
 
 
