@@ -6,7 +6,9 @@ from harness import run_graph
 
 import gdcore as gd
 from gdcore import ops
+from gdcore.graph.ir import topological
 from gdcore.graph.phases import specialize
+from gdcore.graph.simplify import simplify
 
 RNG = np.random.default_rng(0)
 E = np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
@@ -98,6 +100,20 @@ def test_jvp_is_the_jacobian_times_a_vector():
     twice = ops.jvp(ops.jvp(y, x, v), x, v)  # the second derivative along v
     t = np.tanh(data @ w)
     np.testing.assert_allclose(at(x, twice, data), -2 * t * (1 - t**2) * (v @ w) ** 2)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_repeated_number_times_a_row_is_no_product(side):
+    """The derivative of an only output by what is before it is the row of weights, repeated."""
+    x = gd.Input(3)
+    w = RNG.normal(size=(3, 1) if side == 0 else (1, 3))
+    y = x @ w if side == 0 else ops.matmul(x, ops.transpose(w))
+    slope = ops.gradient(y * 0.3, x)
+    simple = simplify([slope])[slope]
+    assert not [v for v in topological([simple]) if v.op.name == "matmul"]
+    np.testing.assert_allclose(
+        at(x, slope, np.ones((4, 3))), np.tile(0.3 * w.reshape(1, 3), (4, 1))
+    )
 
 
 # --- what it refuses ---------------------------------------------------------------
