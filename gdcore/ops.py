@@ -4,6 +4,7 @@ All of them take values, arrays and numbers alike, and broadcast as NumPy does.
 """
 
 from gdcore.graph.convolutions import conv2d
+from gdcore.graph.derivatives import gradient, jvp
 from gdcore.graph.draws import random_uniform
 from gdcore.graph.elementwise import (
     abs,
@@ -55,7 +56,6 @@ from gdcore.graph.nonlinearities import (
     softsign,
     tanh,
 )
-from gdcore.graph.phases import when_training, with_update
 from gdcore.graph.products import matmul
 from gdcore.graph.reductions import logsumexp, max, mean, min, sum, var
 from gdcore.graph.shapes import (
@@ -67,6 +67,7 @@ from gdcore.graph.shapes import (
 )
 from gdcore.graph.slices import getitem, pad
 from gdcore.graph.softmax import log_softmax, softmax
+from gdcore.graph.training_ops import when_training, with_update
 from gdcore.graph.trigonometry import (
     arccos,
     arccosh,
@@ -113,8 +114,10 @@ __all__ = [
     "gelu",
     "gelu_tanh",
     "getitem",
+    "gradient",
     "hard_sigmoid",
     "hard_swish",
+    "jvp",
     "leaky_relu",
     "less",
     "less_equal",

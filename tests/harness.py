@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,6 +18,40 @@ ISAS = runtime.isas_here()
 TOLERANCE = {32: 2e-5, 64: 1e-12}
 
 
+def graph_runner(
+    leaves: Sequence[Value],
+    outputs: Sequence[Value],
+    bits: int,
+    isa: str | None = None,
+    threads: int = 1,
+    rows: int = 1,
+) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """The outputs of a graph, planned once, as a function of the leaves' arrays."""
+    real = np.float32 if bits == 32 else np.float64
+    places = {v: Place(INPUTS + i, 0) for i, v in enumerate(leaves)}
+    plan = make_plan(outputs, [], {}, places.get, rows, bits, CONSTANTS, BUFFER_NAMES)
+    session = Session(
+        plan, leaves, outputs, None, {}, isa=None if isa is None else runtime.isa_number(isa)
+    )
+    shapes = [tuple(d.rows * rows if isinstance(d, Batch) else d for d in v.shape) for v in outputs]
+
+    def run(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        data = [
+            (np.ascontiguousarray(a, np.int32 if v.dtype == INT else real).reshape(rows, -1), 1.0)
+            for v, a in zip(leaves, arrays, strict=True)
+        ]
+        # guard elements around each output
+        made = [np.full(rows * n + 32, 12345.0, real) for n in session.tap_rows]
+        views = [m[16 : m.size - 16] for m in made]
+        done, status = session.run(data, rows, rows, outputs=views, threads=threads)
+        assert (done, status) == (1, 0)
+        for m in made:
+            assert (m[:16] == 12345).all() and (m[-16:] == 12345).all(), "wrote beyond an output"
+        return [v.reshape(s).copy() for v, s in zip(views, shapes, strict=True)]
+
+    return run
+
+
 def run_graph(
     leaves: Sequence[Value],
     arrays: Sequence[np.ndarray],
@@ -28,26 +62,7 @@ def run_graph(
     rows: int = 1,
 ) -> list[np.ndarray]:
     """The outputs of a graph with given inputs; an output without a batch dimension is one row."""
-    real = np.float32 if bits == 32 else np.float64
-    places = {v: Place(INPUTS + i, 0) for i, v in enumerate(leaves)}
-    plan = make_plan(outputs, [], {}, places.get, rows, bits, CONSTANTS, BUFFER_NAMES)
-    session = Session(
-        plan, leaves, outputs, None, {}, isa=None if isa is None else runtime.isa_number(isa)
-    )
-    data = [
-        (np.ascontiguousarray(a, np.int32 if v.dtype == INT else real).reshape(rows, -1), 1.0)
-        for v, a in zip(leaves, arrays, strict=True)
-    ]
-    made = []
-    for n in session.tap_rows:  # guard elements around each output
-        made.append(np.full(rows * n + 32, 12345.0, real))
-    views = [m[16 : m.size - 16] for m in made]
-    done, status = session.run(data, rows, rows, outputs=views, threads=threads)
-    assert (done, status) == (1, 0)
-    for m in made:
-        assert (m[:16] == 12345).all() and (m[-16:] == 12345).all(), "wrote beyond an output"
-    shapes = [tuple(d.rows * rows if isinstance(d, Batch) else d for d in v.shape) for v in outputs]
-    return [v.reshape(s).copy() for v, s in zip(views, shapes, strict=True)]
+    return graph_runner(leaves, outputs, bits, isa, threads, rows)(arrays)
 
 
 def leaves_of(op: Op, sample: Sample) -> list[Value]:
@@ -96,6 +111,7 @@ __all__ = [
     "arrays_of",
     "close",
     "gradients",
+    "graph_runner",
     "leaves_of",
     "ops",
     "run_graph",

@@ -14,7 +14,7 @@ from gdcore.data.arrays import Rows
 from gdcore.graph.draws import number_streams
 from gdcore.graph.fuse import base
 from gdcore.graph.identities import IDENTITY
-from gdcore.graph.indexing import TAKE
+from gdcore.graph.indexing import SCATTER, TAKE
 from gdcore.graph.ir import INT, REAL, Batch, Value, topological
 from gdcore.graph.registry import INPUT, PARAM, STATE, apply
 from gdcore.layers.base import Layer, Parameter, State, Variable
@@ -33,6 +33,8 @@ class Network:
     output_names : names of several outputs, if `forward` returned a dict
     parameters, states : in the order of the layers
     names : of each variable
+    traced : the outputs as `forward` made them, for losses: their random streams have no numbers yet
+    streams : numbers of the random streams
     told : losses with the outputs of which was said how they are taken
     """
 
@@ -42,6 +44,8 @@ class Network:
     parameters: list[Parameter]
     states: list[State]
     names: dict[Variable, str]
+    traced: list[Value]
+    streams: dict[object, int]
     told: list[tuple[Any, Value]] = field(default_factory=list)
 
     @cached_property
@@ -49,9 +53,9 @@ class Network:
         """For each input that is used as row numbers of a table, how many rows there are."""
         limits: dict[str, int] = {}
         for v in topological(self.outputs):
-            index = base(v.inputs[1]) if v.op is TAKE else None
+            index = base(v.inputs[1]) if v.op in (TAKE, SCATTER) else None
             if index is not None and index.op is INPUT:
-                rows = v.inputs[0].shape[0]
+                rows = (v.inputs[0] if v.op is TAKE else v).shape[0]
                 assert isinstance(rows, int)
                 limits[index.name] = min(rows, limits.get(index.name, rows))
         return limits
@@ -92,7 +96,8 @@ def outputs_of(result: Any, who: str) -> tuple[list[Value], list[str] | None]:
 def trace(model: Layer, inputs: Sequence[Value], result: Any) -> Network:
     """The network of a model whose `forward` gave `result` for these inputs."""
     values, output_names = outputs_of(result, type(model).__name__)
-    numbered = number_streams(values)
+    streams: dict[object, int] = {}
+    numbered = number_streams(values, streams)
     order = topological(numbered)
     known = {id(x) for x in inputs}
     for v in order:
@@ -111,6 +116,8 @@ def trace(model: Layer, inputs: Sequence[Value], result: Any) -> Network:
         [v for v in ordered if isinstance(v, Parameter)],
         [v for v in ordered if isinstance(v, State)],
         names,
+        values,
+        streams,
     )
 
 

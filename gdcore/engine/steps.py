@@ -21,6 +21,7 @@ from gdcore.engine.session import (
 )
 from gdcore.engine.updates import Places, StepNumbers, element_by_element, own_value, updates_of
 from gdcore.graph.differentiate import gradients
+from gdcore.graph.draws import number_streams
 from gdcore.graph.feeds import fold_scales
 from gdcore.graph.instructions import Instruction
 from gdcore.graph.ir import Batch, Value
@@ -83,7 +84,7 @@ def total_loss(
     """
     total: Value | None = None
     for loss, factor, output, target in zip(
-        losses, loss_weights, network.outputs, targets, strict=True
+        losses, loss_weights, network.traced, targets, strict=True
     ):
         part = loss.total(output, target, weights)
         part = part if factor == 1.0 else part * factor
@@ -296,4 +297,5 @@ class Builder:
         trained = self.memory.trainable()
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights, trained)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
-        return inputs, [loss, *self.network.outputs]
+        values = [loss, *self.network.traced]
+        return inputs, number_streams(values, dict(self.network.streams))

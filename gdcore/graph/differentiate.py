@@ -9,6 +9,9 @@ from gdcore.graph.identities import broadcast_to
 from gdcore.graph.ir import Shape, Value, topological
 from gdcore.graph.registry import lift
 from gdcore.graph.shapes import reshape
+from gdcore.graph.training_ops import WHEN, when_training
+
+TRAINING, PREDICTION = 0, 1  # which input of WHEN counts
 
 
 def unbroadcast(value: Value, shape: Shape) -> Value:
@@ -29,41 +32,75 @@ def _holds_as_much(have: Shape, want: Shape) -> bool:
     return [d for d in have if d != 1] == [d for d in want if d != 1]
 
 
-def gradients(loss: Value, wrt: Sequence[Value]) -> list[Value]:
-    """The derivative of a scalar with respect to each of some values.
+def gradients(y: Value, wrt: Sequence[Value], dy: Value | None = None) -> list[Value]:
+    """The derivative of a scalar, or of Σ dy · y, with respect to each of some values.
 
-    Only what lies between them and the scalar is differentiated; a value on which it does not
-    depend has the gradient 0.
+    Only what lies between them and y is differentiated; a value on which y does not depend has the
+    gradient 0. Where training and prediction part on the way, so do the gradients.
+
+    Parameters
+    ----------
+    y : Value
+    wrt : sequence of Value
+    dy : Value of y's shape, or None for a scalar y
 
     Raises
     ------
     ValueError
-        If `loss` is not a scalar, or an op on the way has no gradient.
+        If y is not a scalar and there is no `dy`, or an op on the way has no gradient.
     """
-    if loss.shape != ():
-        raise ValueError(
-            f"the gradient of a value of shape {loss.shape}: expected a scalar; "
-            "take its mean or sum"
-        )
-    order = topological([loss])
-    wanted = set(wrt)
+    if dy is None:
+        if y.shape != ():
+            raise ValueError(
+                f"the gradient of a value of shape {y.shape}: expected a scalar; "
+                "take its mean or sum"
+            )
+        dy = lift(1.0)
+    order = topological([y])
+    training = _backward(order, dy, wrt, TRAINING)
+    if not any(v.op is WHEN for v in _depending(order, wrt)):
+        return training
+    prediction = _backward(order, dy, wrt, PREDICTION)
+    return [when_training(a, b) for a, b in zip(training, prediction, strict=True)]
+
+
+def _depending(
+    order: Sequence[Value], wrt: Sequence[Value], phase: int | None = None
+) -> set[Value]:
+    """Those of some values and of what is computed from them that `order` holds."""
+    found = set(wrt)
     for v in order:
-        if v not in wanted and any(x in wanted for x in v.inputs):
-            wanted.add(v)
-    found: dict[Value, list[Value]] = {loss: [lift(1.0)]}
+        if any(x in found for x in read(v, phase)):
+            found.add(v)
+    return found
+
+
+def _backward(order: Sequence[Value], dy: Value, wrt: Sequence[Value], phase: int) -> list[Value]:
+    """The gradients in training or in prediction of the last value, of which all were computed."""
+    wanted = _depending(order, wrt, phase)
+    found: dict[Value, list[Value]] = {order[-1]: [dy]}
     for v in reversed(order):
-        if v not in wanted or v not in found or not v.inputs:
+        if v not in found or not any(x in wanted for x in read(v, phase)):
             continue
-        dy = _total(found[v])
-        found[v] = [dy]
-        if v.op.grad is None:
-            if v.op.kind in ("map", "leaf"):
-                continue  # comparisons: the derivative is 0 wherever there is one
+        d = _total(found[v])
+        found[v] = [d]
+        if v.op is WHEN:
+            parts: Sequence[Value | None] = [d]
+        elif v.op.grad is not None:
+            parts = v.op.grad(v, d)
+        elif v.op.kind == "map":
+            continue  # comparisons: the derivative is 0 wherever there is one
+        else:
             raise ValueError(f"op {v.op.name!r} has no gradient")
-        for x, dx in zip(v.inputs, v.op.grad(v, dy), strict=True):
+        for x, dx in zip(read(v, phase), parts, strict=True):
             if dx is not None and x in wanted:
                 found.setdefault(x, []).append(unbroadcast(dx, x.shape))
     return [_total(found[v]) if v in found else broadcast_to(0.0, v.shape) for v in wrt]
+
+
+def read(v: Value, phase: int | None) -> Sequence[Value]:
+    """The inputs on which a value depends in training, in prediction, or in either."""
+    return v.inputs if phase is None or v.op is not WHEN else v.inputs[phase : phase + 1]
 
 
 def _total(parts: list[Value]) -> Value:

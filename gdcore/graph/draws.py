@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdcore.graph.ir import Dim, Value, rewrite
+from gdcore.graph.ir import Dim, Value, rewrite, topological
 from gdcore.graph.ranges import within
 from gdcore.graph.registry import Op, apply, register
 
@@ -53,18 +53,28 @@ def random_uniform(shape: Sequence[Dim], stream: int | None = None) -> Value:
     return apply(RANDOM, shape=tuple(shape), stream=object() if stream is None else int(stream))
 
 
-def number_streams(outputs: Sequence[Value]) -> list[Value]:
+def number_streams(outputs: Sequence[Value], numbers: dict[object, int]) -> list[Value]:
     """Number the streams that values have of their own, in the order of the graph.
 
     The same network so draws the same numbers wherever and whenever it is traced.
+
+    Parameters
+    ----------
+    outputs : sequence of Value
+    numbers : dict
+        Of the streams that have one already; gains those that are new.
     """
-    numbers: dict[int, int] = {}
+    order = [v.attrs["stream"] for v in topological(outputs) if v.op is RANDOM]
+    taken = {OWN_STREAMS - 1, *numbers.values(), *(s for s in order if isinstance(s, int))}
+    first = max(taken) + 1
+    fresh = [s for s in dict.fromkeys(order) if not isinstance(s, int) and s not in numbers]
+    numbers.update({s: first + i for i, s in enumerate(fresh)})
 
     def number(v: Value) -> Value:
         if v.op is not RANDOM or isinstance(v.attrs["stream"], int):
             return v
-        stream = numbers.setdefault(id(v.attrs["stream"]), OWN_STREAMS + len(numbers))
-        numbered = Value(v.op, (), {**v.attrs, "stream": stream}, v.shape)
+        attrs = {**v.attrs, "stream": numbers[v.attrs["stream"]]}
+        numbered = Value(v.op, (), attrs, v.shape)
         numbered.layer, numbered.within = v.layer, v.within
         return numbered
 

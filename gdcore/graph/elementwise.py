@@ -163,9 +163,13 @@ div = binary(
 
 
 def _pow_grad(y: Value, d: Value) -> list[Value | None]:
+    """b a^(b-1), which is 0 where b is 0, though a^-1 may be infinite there."""
     a, b = y.inputs
-    da = d * (b * pow(a, b - 1.0))
-    return [da, None if constant_array(b) is not None else d * (y * log(a))]
+    known = constant_array(b)
+    if known is not None:
+        return [d * (b * pow(a, np.where(known == 0.0, 1.0, known - 1.0))), None]
+    below = where(equal(b, 0.0), 1.0, b - 1.0)
+    return [d * (b * pow(a, below)), d * (y * log(a))]
 
 
 pow_op = binary("pow", "a to the power b", np.power, _pow_grad, 0.3, 3.0, bounds=of_pow)

@@ -1,105 +1,15 @@
 """What differs between training and prediction, in one graph.
 
 A network is traced once. Where training and prediction part (dropout, batch norm), the graph holds
-both ways, and `specialize` keeps one of them. Numbers that a layer carries from step to step are
-states; `with_update` says what a training step makes of one.
+both ways, and `specialize` keeps one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from gdcore.graph.ir import Value, broadcast, rewrite, topological
-from gdcore.graph.ranges import in_prediction, same_elements
-from gdcore.graph.registry import STATE, Op, apply, register
-
-WHEN = register(
-    Op(
-        "when_training",
-        "composite",
-        lambda v, _: broadcast(v[0].shape, v[1].shape),
-        bounds=in_prediction,
-    )
-)
-UPDATE = register(Op("with_update", "composite", lambda v, _: v[0].shape, bounds=same_elements))
-
-
-def when_training(training: Any, otherwise: Any) -> Value:
-    """One value in training, another in prediction.
-
-    Parameters
-    ----------
-    training, otherwise : Value, array or number
-        Of one shape.
-
-    Returns
-    -------
-    Value
-        Of that shape.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-
-    Examples
-    --------
-    >>> import gdcore as gd
-    >>> x = gd.Input(2)
-    >>> noisy = x + gd.ops.random_uniform(x.shape)
-    >>> gd.Model(x, gd.ops.when_training(noisy, x)).predict([[1.0, 2.0]])
-    array([[1., 2.]], dtype=float32)
-    """
-    value = apply(WHEN, training, otherwise)
-    if value.inputs[0].shape != value.inputs[1].shape:
-        raise ValueError(
-            f"when_training of shapes {value.inputs[0].shape} and {value.inputs[1].shape}: "
-            "they must be equal"
-        )
-    return value
-
-
-def with_update(value: Value, state: Value, new: Value) -> Value:
-    """`value`, and the note that a training step sets `state` to `new` when it is over.
-
-    Parameters
-    ----------
-    value : Value
-    state : Value
-        What `Layer.state` returned.
-    new : Value
-        Of the state's shape.
-
-    Returns
-    -------
-    Value
-        The value itself, of its shape.
-
-    Raises
-    ------
-    ValueError
-        If `state` is not a state, or the shapes differ.
-
-    Examples
-    --------
-    A layer that subtracts the running mean of its input:
-
-    >>> import gdcore as gd
-    >>> class Centre(gd.Layer):
-    ...     def forward(self, x):
-    ...         mean = self.state("mean", x.shape[1:])
-    ...         new = 0.9 * mean + 0.1 * gd.ops.mean(x, axis=0)
-    ...         return gd.ops.with_update(x - mean, mean, new)
-    >>> gd.Sequential([gd.Input(2), Centre()]).predict([[1.0, 2.0]])
-    array([[1., 2.]], dtype=float32)
-    """
-    if state.op is not STATE or state.shape != new.shape:
-        raise ValueError(
-            f"with_update of {state!r} by a value of shape {new.shape}: "
-            "expected a state of that shape"
-        )
-    return apply(UPDATE, value, state, new)
+from gdcore.graph.ir import Value, rewrite, topological
+from gdcore.graph.training_ops import UPDATE, WHEN
 
 
 def _instead(value: Value, leaf: Value, other: Value) -> Value:
@@ -122,8 +32,10 @@ def specialize(
     noted = [v for v in topological(chosen) if v.op is UPDATE]
     plain = rewrite([*chosen, *noted], lambda v: v.inputs[0] if v.op is UPDATE else v)
     updates: dict[Value, Value] = {}
-    for v in noted if training else []:
-        state, new = v.inputs[1], plain[v.inputs[2]]
+    # once each: the derivative of a value notes the updates of that value again
+    notes = dict.fromkeys(v.inputs[1:] for v in noted) if training else {}
+    for state, after in notes:
+        new = plain[after]
         # a layer that is called twice goes on from what its first call made of the state
         updates[state] = _instead(new, state, updates[state]) if state in updates else new
     return [plain[v] for v in chosen], list(updates.items())

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.graph import elementwise as ew
 from gdcore.graph.identities import IDENTITY
 from gdcore.graph.ir import REAL, Value, broadcast, constant_array, rewrite, size, topological
+from gdcore.graph.products import MATMUL
 from gdcore.graph.reductions import MAX, MEAN, SUM
 from gdcore.graph.registry import apply, lift
 from gdcore.graph.shapes import RESHAPE
@@ -51,6 +53,9 @@ def _reduce(v: Value) -> Value:
         return v if inner is x else Value(v.op, (inner,), v.attrs, v.shape, v.dtype)
     if v.op in (SUM, MEAN, MAX) and size(v.inputs[0].shape[slice(*v.attrs["axes"])]) == 1:
         return _reduce(apply(RESHAPE, v.inputs[0], shape=v.shape))  # of one number each
+    if v.op is MATMUL:
+        scaled = _scaled(v)
+        return v if scaled is None else scaled
     if v.op.kind != "map":
         return v
     if v.op is IDENTITY and v.inputs[0].op is IDENTITY:  # repeated twice is repeated once
@@ -88,6 +93,23 @@ def _reduce(v: Value) -> Value:
         if name == "mul":  # numbers stand second, where the rule above finds them
             return _reduce(apply(v.op, b, a))
     return v
+
+
+def _scaled(v: Value) -> Value | None:
+    """A column of one number, repeated, times a row: the row times the number, repeated; and so turned.
+
+    The derivative of a network's only output by what is before it begins with such a product.
+    """
+    if v.ndim != 2:
+        return None
+    for i, across in ((0, (1, v.shape[1])), (1, (v.shape[0], 1))):
+        repeated, other = v.inputs[i], v.inputs[1 - i]
+        number = repeated.inputs[0] if repeated.op is IDENTITY else None
+        if number is not None and size(number.shape) == 1 and size(other.shape) == size(across):
+            factor = _reduce(apply(RESHAPE, number, shape=()))
+            line = _reduce(apply(RESHAPE, other, shape=across))
+            return apply(IDENTITY, _reduce(ew.mul(line, factor)), shape=v.shape)
+    return None
 
 
 def _frozen(item: Any) -> Any:

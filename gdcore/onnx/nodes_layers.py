@@ -13,8 +13,8 @@ import numpy as np
 
 from gdcore import ops
 from gdcore.graph.ir import Dim, Value, broadcast, size
-from gdcore.graph.phases import when_training, with_update
 from gdcore.graph.registry import STATE
+from gdcore.graph.training_ops import when_training, with_update
 from gdcore.onnx.nodes_host import room
 from gdcore.onnx.nodes_shapes import axis_of, transposed
 from gdcore.onnx.reader import Node

@@ -19,7 +19,6 @@ from gdcore.engine.engine import Engine, engine_of
 from gdcore.errors import NonFiniteError, missing
 from gdcore.graph.draws import RANDOM
 from gdcore.graph.ir import topological
-from gdcore.graph.phases import specialize
 from gdcore.training.evaluate import bad_tensor, training_step
 from gdcore.training.prepare import prepare
 from gdcore.training.sweep import Tally, sweep
@@ -142,7 +141,7 @@ def lbfgs(
         raise missing("gd.lbfgs needs SciPy", "sklearn", error) from None
     engine = engine_of(model)
     data = prepare(engine, x, y, sample_weight, class_weight, held_out=0.0)
-    _deterministic(engine)
+    _deterministic(engine, data)
     losses: list[float] = []
     reason = ""
 
@@ -193,11 +192,12 @@ def lbfgs(
     return LBFGSResult(task.lowest, len(losses), int(found.nfev), converged, message, losses)
 
 
-def _deterministic(engine: Engine) -> None:
+def _deterministic(engine: Engine, data: Data) -> None:
     """Raises ValueError if the same weights do not always give the same loss."""
     network = engine.network()
-    outputs, _ = specialize(network.outputs, training=True)
-    drawn = any(v.op is RANDOM for v in topological(outputs))
+    weighted = data.weights is not None
+    _, loss, outputs = engine.builder().traced(data.spec, weighted, training=True)
+    drawn = any(v.op is RANDOM for v in topological([loss, *outputs]))
     if drawn or network.states:
         what = (
             "random numbers"
@@ -206,7 +206,7 @@ def _deterministic(engine: Engine) -> None:
         )
         raise ValueError(
             f"lbfgs got a model with {what}: expected the same loss from the same weights; leave "
-            "out dropout, noise and batch norm, or use model.fit"
+            "out dropout, noise, batch norm and draws of a loss, or use model.fit"
         )
 
 

@@ -1,0 +1,39 @@
+"""The scripts in examples/, smaller: each solves what it says it solves."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+pytestmark = pytest.mark.skipif(
+    not EXAMPLES.exists(), reason="the examples are not beside the tests"
+)
+
+
+def example(name):
+    """The module of a script, which does nothing when it is imported."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_script_is_tried_and_shows_its_result():
+    scripts = {p.stem: p.read_text(encoding="utf-8") for p in EXAMPLES.glob("*.py")}
+    assert set(scripts) == {"poisson", "spring"}, "give it a test below"
+    for name, text in scripts.items():
+        assert f"$ python examples/{name}.py\n" in text.split('"""')[1]
+
+
+def test_poisson():
+    poisson = example("poisson")
+    assert poisson.largest_error(poisson.solve(width=8, epochs=1500)) < 1e-3
+
+
+def test_spring():
+    """The force is that of the energy, and forces teach the energy."""
+    errors = example("spring").errors
+    both, alone = (errors(width=16, epochs=600, force_weight=w) for w in (0.1, 0.0))
+    assert both["force"] < 0.6 and both["energy"] < 0.1
+    assert both["energy"] < alone["energy"] and both["force"] < alone["force"] / 2
