@@ -285,7 +285,6 @@ def attribute_error(of: object, name: str) -> AttributeError:
     instead = ABSENT_ATTRIBUTES.get(name)
     if instead is None and not name.startswith("_"):
         instead = did_you_mean(name, (n for n in dir(type(of)) if not n.startswith("_")))
-        instead = instead.removeprefix(" — ")
     return AttributeError(
         f"{type(of).__name__} has no attribute {name!r}{f': {instead}' if instead else ''}",
         name=name,

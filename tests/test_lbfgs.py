@@ -61,7 +61,7 @@ def test_scipys_rules():
     from scipy.optimize import minimize
 
     result = gd.lbfgs(network(), X, Y, tol=1e-3, ftol=1e-6, relative=False)
-    task = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
+    task = task_of(network())
     theirs = minimize(
         task, task.read(), method="L-BFGS-B", jac=True, options={"gtol": 1e-3, "ftol": 1e-6}
     )
@@ -86,7 +86,7 @@ def test_an_exact_minimum_has_converged(noise, dtype):
 
 def test_a_kink_is_no_minimum():
     """Where the line search fails at a kink with a slope beside it, that is said, and not converged."""
-    task = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
+    task = task_of(network())
     at = task.read()
     jump = np.ones(len(at))
     task.lowest, task.best = 1.0, at

@@ -250,7 +250,7 @@ class Engine:
             if self._parameters is not None:  # another thread's data has settled them
                 return
             self._network = None
-            for layer in every_layer(self.definition.layer):
+            for _, layer in self.definition.layer.walk():  # a graph keeps those it was made of
                 for name in [n for n, v in layer.variables.items() if v.data is None]:
                     del layer.variables[name]
 

@@ -227,7 +227,7 @@ def test_scorer_may_be_a_function(numbers):
 
 
 def test_a_mistyped_scorer_is_refused_also_where_none_is_needed(digits):
-    with pytest.raises(ValueError, match=r"scoring='roc_au': .* did you mean 'roc_auc'\?"):
+    with pytest.raises(ValueError, match=r"scoring='roc_au': .*did you mean 'roc_auc'\?"):
         MLPClassifier(scoring="roc_au").fit(*digits)
 
 
