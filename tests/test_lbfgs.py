@@ -137,9 +137,9 @@ def test_loss_falls_at_every_iteration_and_calls_back():
 
 @pytest.mark.parametrize("threads", [2, 7])
 def test_same_bits_on_any_number_of_threads(threads, monkeypatch):
-    from gdcore.engine import thread_count as pace
+    from gdcore.engine import thread_count
 
-    monkeypatch.setattr(pace, "MEETING", 0)
+    monkeypatch.setattr(thread_count, "MIN_WORK", 0)
     losses = []
     for n in (1, threads):
         gd.set_num_threads(n)

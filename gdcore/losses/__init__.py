@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gdcore.lazy import Table, lazy_names
+from gdcore.lazy import LazyTable, lazy_names
 from gdcore.losses.base import Loss, class_numbers
 from gdcore.names import ABSENT_LOSSES, canonical
 from gdcore.names import LOSSES as OTHER_NAMES
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         Poisson,
     )
 
-LOSSES: Table[type[Loss]] = Table(
+LOSSES: LazyTable[type[Loss]] = LazyTable(
     {
         "mse": "gdcore.losses.regression:MeanSquaredError",
         "mae": "gdcore.losses.regression:MeanAbsoluteError",

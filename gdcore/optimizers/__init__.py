@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdcore import schedules
 from gdcore.errors import unknown
-from gdcore.lazy import Table, lazy_names
+from gdcore.lazy import LazyTable, lazy_names
 from gdcore.names import ABSENT_OPTIMIZERS, canonical
 from gdcore.optimizers import groups
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gdcore.optimizers.adaptive import Adadelta, Adagrad, RMSprop
     from gdcore.optimizers.sgd import SGD
 
-OPTIMIZERS: Table[type[Optimizer]] = Table(
+OPTIMIZERS: LazyTable[type[Optimizer]] = LazyTable(
     {
         "sgd": "gdcore.optimizers.sgd:SGD",
         "adam": "gdcore.optimizers.adam:Adam",
