@@ -19,11 +19,11 @@ import numpy as np
 
 import gdcore as gd
 from gdcore.engine.engine import engine_of
-from gdcore.training.evaluate import training_step
-from gdcore.training.prepare import prepare
 from gdcore.graph import chains
 from gdcore.graph.instructions import Instruction
 from gdcore.graph.plan import CODES
+from gdcore.training.evaluate import training_step
+from gdcore.training.prepare import prepare
 
 FILE = Path(__file__).with_name("ops") / "map_chains.h"
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu", "elu", "leaky_relu", "softplus")

@@ -121,7 +121,6 @@ class Model(Layer):
         self._engine.definition.outputs = outputs
 
     def forward(self, *inputs: Value) -> Any:
-        """Compute the graph that the model was built from; a subclass overrides it."""
         engine = self._engine
         if engine.definition.inputs is None:
             return super().forward(*inputs)
@@ -132,9 +131,9 @@ class Model(Layer):
             return {k: new[v] for k, v in outputs.items()}
         return tuple(new[v] for v in several) if isinstance(outputs, list | tuple) else new[outputs]
 
-    def parts(self) -> Iterator[Layer]:
+    def _parts(self) -> Iterator[Layer]:
         """The layers within this one, which are frozen with it: attributes, and those of its graph."""
-        return chain(super().parts(), layers_of(self._engine.definition.ends()))
+        return chain(super()._parts(), layers_of(self._engine.definition.ends()))
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

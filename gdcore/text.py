@@ -73,7 +73,21 @@ def _plain(character: str) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """A setting in a few letters."""
+    """A setting in a few letters.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> setting_text(0.10), setting_text(len)
+    ('0.1', 'len')
+    """
     if isinstance(value, float):
         return f"{value:g}"
     return getattr(value, "__name__", None) or str(value)

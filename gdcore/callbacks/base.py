@@ -129,6 +129,17 @@ class Callback(metaclass=Constructed):
         gradients : ndarray of shape (n,)
             The gradients of all trained parameters, one after another, each padded to whole cache lines.
             The array is valid until the callback returns.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> class Halve(gd.Callback):
+        ...     def on_gradients(self, gradients):
+        ...         gradients *= 0.5
+        >>> model = gd.Sequential([gd.Dense(1, kernel_initializer="ones")]).compile("sgd", "mse")
+        >>> _ = model.fit([[1.0]], [0.0], callbacks=[Halve()], seed=0)
+        >>> model.get_weights()[0].round(4)
+        array([[0.99]], dtype=float32)
         """
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

@@ -18,7 +18,7 @@ def every_layer(layer: Layer) -> Iterator[Layer]:
         if id(found) not in seen:
             seen.add(id(found))
             yield found
-            waiting.extend(found.parts())
+            waiting.extend(found._parts())
 
 
 def layers_of(values: Sequence[Value]) -> list[Layer]:

@@ -62,7 +62,7 @@ class Layer(metaclass=Constructed):
     @trainable.setter
     def trainable(self, on: bool) -> None:
         self._trainable = bool(on)
-        for layer in self.parts():
+        for layer in self._parts():
             layer.trainable = on
 
     @property
@@ -70,7 +70,7 @@ class Layer(metaclass=Constructed):
         """The layer's own parameters and states by name, in the order in which they were made."""
         return self._variables
 
-    def parts(self) -> Iterator[Layer]:
+    def _parts(self) -> Iterator[Layer]:
         """The layers that are frozen and set free with this one: those directly in it."""
         return (layer for _, layer in self.sublayers())
 
