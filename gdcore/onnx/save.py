@@ -105,7 +105,7 @@ def write_graph(
     order = topological(outputs)
     matches: dict[Value, Match] = {}
     needed = set(outputs)
-    for v in reversed(order):  # from the end, so that what a pattern swallows is not written
+    for v in reversed(order):  # backwards, so that values inside a pattern are not written
         if v in needed:
             match = recognise(v)
             if match is not None:
