@@ -74,22 +74,7 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = lazy_names(
-    __name__,
-    __all__,
-    {
-        "BinaryCrossEntropy": "gdcore.losses.classification",
-        "CrossEntropy": "gdcore.losses.classification",
-        "Hinge": "gdcore.losses.classification",
-        "KLDivergence": "gdcore.losses.classification",
-        "SquaredHinge": "gdcore.losses.classification",
-        "Custom": "gdcore.losses.custom",
-        "CosineSimilarity": "gdcore.losses.regression",
-        "Huber": "gdcore.losses.regression",
-        "LogCosh": "gdcore.losses.regression",
-        "MeanAbsoluteError": "gdcore.losses.regression",
-        "MeanSquaredError": "gdcore.losses.regression",
-        "Poisson": "gdcore.losses.regression",
-    },
+    __name__, __all__, {**LOSSES.modules, "Custom": "gdcore.losses.custom"}
 )
 
 

@@ -54,20 +54,7 @@ __all__ = [
     "get",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    __all__,
-    {
-        "AMSGrad": "gdcore.optimizers.adam",
-        "Adam": "gdcore.optimizers.adam",
-        "AdamW": "gdcore.optimizers.adam",
-        "Nadam": "gdcore.optimizers.adam",
-        "Adadelta": "gdcore.optimizers.adaptive",
-        "Adagrad": "gdcore.optimizers.adaptive",
-        "RMSprop": "gdcore.optimizers.adaptive",
-        "SGD": "gdcore.optimizers.sgd",
-    },
-)
+__getattr__, __dir__ = lazy_names(__name__, __all__, OPTIMIZERS.modules)
 
 
 def get(spec: Any, **settings: Any) -> Optimizer:
