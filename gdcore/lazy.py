@@ -90,6 +90,12 @@ class LazyTable(Mapping[str, T]):
     def __init__(self, homes: Mapping[str, str]) -> None:
         self._homes = dict(homes)
 
+    @property
+    def modules(self) -> dict[str, str]:
+        """The module of each class, as `lazy_names` takes them."""
+        pairs = (home.split(":") for home in self._homes.values())
+        return {attribute: module for module, attribute in pairs}
+
     def __getitem__(self, name: str) -> T:
         module, attribute = self._homes[name].split(":")
         found: T = getattr(importlib.import_module(module), attribute)

@@ -245,7 +245,7 @@ def _parameters(make: Callable[..., Any]) -> set[str] | None:
 
 
 def _dealt(combination: Mapping[str, Any], own: set[str] | None) -> dict[str, dict[str, Any]]:
-    """Which settings go where."""
+    """Settings split into those of the model, the optimizer and `fit`."""
     parts: dict[str, dict[str, Any]] = {"model": {}, "optimizer": {}, "fit": {}}
     for name, value in combination.items():
         if own is not None and name in own:

@@ -1,4 +1,4 @@
-"""What came of an experiment: runs, their table, and what differs between them."""
+"""Results of an experiment: runs, their table, and what differs between them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trial:
     history : dict of str to list
         Every number of every epoch.
     seconds : float
-        Of an epoch, in the median.
+        Median time of an epoch.
     diverged : bool
         Whether it ended in NaN or infinity.
     target : float or None
@@ -152,7 +152,7 @@ class Comparison:
 
     @property
     def judged(self) -> str:
-        """The number that `best` goes by: a validation metric, or else the validation loss."""
+        """The number by which `best` ranks: a validation metric, or else the validation loss."""
         for prefix in ("val_", ""):
             metrics = [n for n in self.numbers if n not in TIMES and n != prefix + "loss"]
             own = [n for n in metrics if n.startswith("val_") == bool(prefix)]

@@ -112,7 +112,7 @@ def test_margins(numbers):
     np.testing.assert_array_equal(clf.predict(X), margin > 0)
     with pytest.raises(AttributeError) as error:
         clf.predict_proba(X)
-    assert "predict_proba is not there with loss='hinge'" in str(error.value)
+    assert "predict_proba is not available with loss='hinge'" in str(error.value)
 
 
 def test_loss_of_ones_own(numbers):
@@ -128,7 +128,7 @@ def test_loss_of_ones_own(numbers):
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_partial_fit_says_why_it_is_not_there(kind):
     net = kind(solver="lbfgs")
-    words = "partial_fit is not there with solver='lbfgs', which takes all samples at once: use"
+    words = "partial_fit is not available with solver='lbfgs', which takes all samples at once: use"
     assert not hasattr(net, "partial_fit")
     with pytest.raises(AttributeError, match=words):
         net.partial_fit([[0.0]], [1])
