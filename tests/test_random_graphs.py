@@ -213,9 +213,9 @@ def test_passes_that_waited_for_one_another(seed):
 
 def test_exact_search_is_reached(exact):
     """The quick search for passes overlooks something in few graphs; there are such among these."""
-    for seed in range(0, 320, 31):
+    for seed in (204, 481, 796):
         Trained(graph_of(seed, 6), 32)
-    assert exact
+    assert len(exact) == 3
 
 
 @pytest.mark.slow
