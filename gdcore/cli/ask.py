@@ -15,6 +15,7 @@ import numpy as np
 import gdcore as gd
 from gdcore.cli.questions import answers, questions
 from gdcore.cli.tables import evaluate_table, predict_table
+from gdcore.cli.train import check_report
 from gdcore.cli.usage import UsageError
 from gdcore.io import write_atomically
 from gdcore.tabular.heads import labels_of, probabilities_of
@@ -141,10 +142,16 @@ def _lines(names: Sequence[str], columns: np.ndarray, digits: int) -> Iterable[s
 
 def evaluate(args: argparse.Namespace) -> int:
     """Loss and metrics, printed."""
+    check_report(args.report)
     model = _asked(args)
     if not isinstance(model, gd.Model):
         print(evaluate_table(model, args))
         return 0
+    if args.report is not None:
+        raise UsageError(
+            f"--report is for models of tables, and {args.model} was not trained on one: leave it "
+            "out"
+        )
     if not model.compiled:
         raise ValueError(
             f"{args.model}: the model was saved without a loss, expected one that was trained"

@@ -13,6 +13,7 @@ from gdcore.optimizers import OPTIMIZERS
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.rows import MISSING_WAYS
+from gdcore.tabular.splits import SPLITS
 
 SOURCE = "digits, an .npz file, a folder of MNIST-style idx files, or a .csv or .parquet file"
 
@@ -90,6 +91,11 @@ def make_parser() -> Parser:
     )
     evaluate.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
     evaluate.add_argument("data", metavar="DATA", help=SOURCE)
+    evaluate.add_argument(
+        "--report",
+        metavar="FILE",
+        help="of a table: the report as .json, or as one .html page with its pictures",
+    )
     for made in (predict, evaluate):
         _layout(made)
         made.add_argument("--threads", metavar="N", type=whole(1, 1024), help="at most so many")
@@ -190,6 +196,23 @@ def _train(parser: Parser) -> None:
         help="share of the training rows to hold out (default: 0.2, or 0 where the source has a "
         "test part)",
     )
+    data.add_argument(
+        "--split",
+        type=name_in("split", SPLITS),
+        metavar="WAY",
+        help="which rows of a table to hold out: random (default), or last, where rows lie in order "
+        "of time",
+    )
+    data.add_argument(
+        "--weights",
+        metavar="COLUMN",
+        help="of a table: a column of what each row counts in training",
+    )
+    data.add_argument(
+        "--class-weight",
+        metavar="A=W,B=W",
+        help="of a table: what a row of each class counts in training, or balanced",
+    )
     data.add_argument("--no-standardize", action="store_true", help="take the numbers as they are")
     net = parser.add_argument_group("network")
     net.add_argument(
@@ -231,6 +254,24 @@ def _train(parser: Parser) -> None:
         "--metric", metavar="A,B", type=listed("metric", _metric), help="default: accuracy, or r2"
     )
     loop.add_argument(
+        "--positive",
+        metavar="CLASS",
+        help="of a table's 2 classes, which one precision, recall, f1 and the threshold are about "
+        "(default: the second)",
+    )
+    loop.add_argument(
+        "--threshold",
+        metavar="WISH",
+        help="from which probability on the answer is the positive class: f1, recall=0.9, "
+        "precision=0.8 or 0.3 (default: the most probable class)",
+    )
+    loop.add_argument(
+        "--target-scale",
+        type=name_in("scale of the target", ("log",)),
+        metavar="SCALE",
+        help="log, for amounts of a table that are never negative",
+    )
+    loop.add_argument(
         "--optimizer",
         type=name_in("optimizer", OPTIMIZERS),
         default="adam",
@@ -258,9 +299,16 @@ def _train(parser: Parser) -> None:
     loop.add_argument(
         "--patience",
         metavar="N",
-        type=whole(1),
-        help="of a table: stop after so many epochs without a better loss on a tenth of the "
-        "training rows",
+        type=whole(0),
+        help="of a table: stop after so many epochs without a better loss on a part of the training "
+        "rows (default: 20; 0: never)",
+    )
+    loop.add_argument(
+        "--no-refit",
+        action="store_true",
+        default=None,
+        help="keep the model that was measured, in the place of one trained anew on all rows of a "
+        "table",
     )
     loop.add_argument(
         "--batch-size", metavar="N", type=whole(1), help="default: 32, or 128 from 20,000 rows on"
@@ -285,6 +333,18 @@ def _train(parser: Parser) -> None:
         metavar="FILE",
         help="picture of the training curves (.png, .pdf, .svg), for a table also of its errors and of "
         "what mattered",
+    )
+    out.add_argument(
+        "--report",
+        metavar="FILE",
+        help="of a table: the report as .json, or as one .html page with its pictures",
+    )
+    out.add_argument(
+        "--verbose",
+        type=name_in("way to tell", ("all", "report")),
+        default="all",
+        metavar="WHAT",
+        help="all (default), or report: the scores alone",
     )
     out.add_argument("--quiet", action="store_true", help="print nothing but errors")
 

@@ -28,7 +28,8 @@ __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
 FOR_TABLES = (
     "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
-    "thousands", "na",
+    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "split",
+    "report", "no-refit",
 )  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
 
@@ -124,7 +125,7 @@ def open_source(args: argparse.Namespace) -> Source:
             "and y"
         )
     for option in FOR_TABLES:
-        if getattr(args, option) not in (None, []):
+        if getattr(args, option.replace("-", "_")) not in (None, []):
             raise UsageError(
                 f"--{option} is for .csv files and other tables, and SOURCE is {args.source}: "
                 "leave it out"

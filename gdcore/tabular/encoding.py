@@ -111,6 +111,7 @@ class Encoder:
         target: Target,
         kinds: Mapping[str, str] | None = None,
         numbers: str = "standardize",
+        tell: bool = True,
     ) -> Encoder:
         """Learn from training rows.
 
@@ -121,6 +122,8 @@ class Encoder:
         kinds : dict of str to str, optional
             What columns are, where the inferred kind is wrong.
         numbers : {"standardize", "quantile", "raw"}
+        tell : bool
+            Warn of columns that look like more than they were taken for.
 
         Returns
         -------
@@ -133,7 +136,7 @@ class Encoder:
         """
         if numbers not in KINDS["number"]:
             raise unknown("way to scale numbers", numbers, KINDS["number"])
-        found, ignored = choose(table, target.name, kinds)
+        found, ignored = choose(table, target.name, kinds, tell)
         columns = tuple(
             COLUMNS[kind].learn(table, name, how or (numbers if kind == "number" else None))
             for name, (kind, how) in found.items()
@@ -219,13 +222,9 @@ class Encoder:
         str
         """
         rows = [("column", "kind", "")]
-        rows += [(c.name, c.kind, c.described()) for c in self.columns]
         rows += [(name, "ignored", reason) for name, reason in self.ignored.items()]
-        if self.target.classes is None:
-            about = f"regression: mean {self.target.mean:.4g}, deviation {self.target.scale:.4g}"
-        else:
-            about = f"{len(self.target.classes)} classes: {some_of(self.target.classes, 8)}"
-        rows.append((self.target.name, "target", about))
+        rows += [(c.name, c.kind, c.described()) for c in self.columns]
+        rows.append((self.target.name, "target", self.target.described()))
         return text_table(rows, "<<<")
 
     def config(self) -> dict[str, Any]:

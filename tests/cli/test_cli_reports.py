@@ -1,0 +1,112 @@
+"""Reports from the shell: printed, written, and the same of train and evaluate."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import run, write_table
+
+TRAIN = ("train", "t.csv", "--target", "price", "--epochs", 5)
+
+
+def test_the_report_alone(capsys):
+    write_table(rows=200)
+    code, out, err = run(capsys, *TRAIN, "--verbose", "report", "--out", "m")
+    assert (code, err) == (0, "") and out.lstrip().startswith("training")
+    assert "network" not in out and "throughput" not in out
+    assert run(capsys, *TRAIN, "--quiet")[1:] == ("", "")
+    code, _, err = run(capsys, *TRAIN, "--verbose", "loud")
+    assert code == 2 and "unknown way to tell 'loud': known: all, report" in err
+
+
+def test_a_report_is_written_by_train_and_by_evaluate(capsys):
+    write_table(rows=200, task="classification")
+    code, out, _ = run(capsys, *TRAIN, "--report", "r.json", "--out", "m", "--no-refit")
+    assert code == 0 and out.splitlines()[-1] == "report      r.json"
+    got = json.loads(Path("r.json").read_text())
+    assert got["rows"] == {"training": 160, "held out": 40}
+    code, out, _ = run(capsys, "evaluate", "m", "t.csv", "--report", "e.json")
+    assert code == 0 and out.startswith("t.csv: 200 rows\n")
+    assert "guessing: always '" in out and "confusion matrix of these rows" in out
+    told = json.loads(Path("e.json").read_text())
+    assert list(told["scores"]) == ["measured"] and list(told) == list(got)
+
+
+def test_a_page(capsys):
+    pytest.importorskip("matplotlib")
+    write_table(rows=200)
+    assert run(capsys, *TRAIN, "--report", "r.html")[0] == 0
+    page = Path("r.html").read_text()
+    assert page.count("<svg") == 3 and "<title>t.csv: price</title>" in page
+
+
+MISTAKES = [
+    (("--report", "r.pdf"), "--report: unknown ending of a report '.pdf': known: .json, .html"),
+    (("--report", "nowhere/r.json"), "--report nowhere/r.json: there is no folder"),
+    (("--report", "r.json", "--validation", 0), "--report tells of held-out rows, and none are"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "told"), MISTAKES)
+def test_what_cannot_be_written_is_told_before_training(capsys, words, told):
+    write_table()
+    code, out, err = run(capsys, *TRAIN, *words)
+    assert (code, out) == (2, "") and err.count("\n") == 1 and told in err, err
+
+
+def test_options_of_tables_are_for_tables(capsys):
+    for words in (("--report", "r.json"), ("--split", "last"), ("--no-refit",), ("--weights", "w"),
+                  ("--threshold", "f1"), ("--class-weight", "balanced")):  # fmt: skip
+        code, _, err = run(capsys, "train", "digits", "--epochs", 1, *words)
+        assert code == 2 and f"{words[0]} is for .csv files and other tables" in err, err
+
+
+def test_refit_and_the_last_rows(capsys):
+    write_table(rows=200)
+    code, out, _ = run(capsys, *TRAIN, "--split", "last", "--out", "m")
+    assert code == 0
+    assert "data      t.csv: 128 training + 32 validation + 40 held-out rows" in out
+    assert "note        the model that is kept was trained anew on all 200 rows, for " in out
+    code, out, _ = run(capsys, *TRAIN, "--no-refit", "--patience", 0, "--out", "n")
+    assert "160 training + 40 held-out rows" in out and "anew" not in out
+    predictions = [run(capsys, "predict", m, "t.csv")[1] for m in "mn"]
+    assert predictions[0] != predictions[1]
+
+
+def test_a_giveaway_is_told_with_the_option_that_helps(capsys):
+    write_table(rows=200, task="classification")
+    lines = Path("t.csv").read_text().splitlines()
+    told = [lines[0] + ",sold"] + [
+        f"{line},{line.rpartition(',')[2] == 'dear'}" for line in lines[1:]
+    ]
+    Path("t.csv").write_text("\n".join(told))
+    code, out, _ = run(capsys, *TRAIN)
+    assert code == 0 and "note: 'sold' gives 'price' away" in out
+    assert "with --kind 'sold=ignore'" in out
+
+
+def test_weights_and_thresholds(capsys):
+    write_table(rows=300, task="classification")
+    text = Path("t.csv").read_text().splitlines()
+    weights = np.random.default_rng(0).integers(1, 4, 300)
+    rows = [f"{line},{w}" for line, w in zip(text[1:], weights, strict=True)]
+    Path("t.csv").write_text("\n".join([text[0] + ",n", *rows]))
+    code, out, err = run(
+        capsys, *TRAIN, "--weights", "n", "--class-weight", "dear=3,cheap=1", "--threshold",
+        "recall=0.9", "--positive", "dear", "--out", "m",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "threshold: 'dear' from a probability of 0." in out
+    assert "n       ignored   the weight of each row" in out
+    assert run(capsys, "predict", "m", "t.csv")[0] == 0
+    for words, told in (
+        (("--weights", "m"), "--weights 'm' is not a column"),
+        (("--class-weight", "dear"), "--class-weight 'dear': expected balanced, or CLASS=WEIGHT"),
+        (("--class-weight", "deer=3"), "--class-weight names 'deer' — did you mean 'dear'?"),
+        (("--threshold", "best"), "--threshold best: expected f1, recall=0.9, precision=0.8"),
+        (("--threshold", "f1", "--patience", "0"), "are (--patience 0, or below 50 rows)"),
+        (("--positive", "deer"), "unknown class of 'price' 'deer'"),
+    ):
+        code, _, err = run(capsys, *TRAIN, *words)
+        assert code == 2 and told in err and err.count("\n") == 1, err
