@@ -43,7 +43,7 @@ learned; the model's file holds all that predict needs. A .csv may be packed (.g
 learned by then is saved if --out is given.""",
     "predict": """examples:
   gdcore predict houses.safetensors new.csv
-  gdcore predict houses.safetensors new.csv --out prices.csv
+  gdcore predict houses.safetensors new.csv --keep id,street --out prices.csv
   gdcore predict mnist.safetensors mnist/ --proba --out probabilities.npy
 
 DATA is what the training data was; a .csv file may have another separator and encoding than that
@@ -83,7 +83,16 @@ def make_parser() -> Parser:
     predict.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
     predict.add_argument("data", metavar="DATA", help=SOURCE + ", or an .npy file")
     predict.add_argument(
-        "--out", metavar="FILE", help="a .csv or .npy file to write; otherwise they are printed"
+        "--out",
+        metavar="FILE",
+        help="a .csv, .npy or .parquet file to write; otherwise they are printed",
+    )
+    predict.add_argument(
+        "--keep",
+        metavar="A,B",
+        type=listed("column", str),
+        default=[],
+        help="columns of DATA to carry along, before the predictions",
     )
     predict.add_argument("--proba", action="store_true", help="probabilities of the classes")
     evaluate = command(

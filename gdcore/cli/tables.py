@@ -25,7 +25,7 @@ from gdcore.tabular import Table, TableModel, TableWarning, read
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.settings import budget
-from gdcore.tabular.table import SettingError
+from gdcore.tabular.table import Raw, SettingError
 from gdcore.tabular.training import apart, score
 
 __all__ = ["evaluate_table", "predict_table", "train_table"]
@@ -299,8 +299,10 @@ def _read(model: TableModel, args: argparse.Namespace) -> Table:
     return model.encoder.read(args.data, _delimiter(args), args.encoding)
 
 
-def predict_table(model: TableModel, args: argparse.Namespace) -> tuple[list[str], np.ndarray]:
-    """Names of columns, and predictions.
+def predict_table(
+    model: TableModel, args: argparse.Namespace
+) -> tuple[list[str], np.ndarray, dict[str, Raw]]:
+    """Names of columns, predictions, and the columns that are kept beside them.
 
     Raises
     ------
@@ -311,9 +313,11 @@ def predict_table(model: TableModel, args: argparse.Namespace) -> tuple[list[str
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     with told("predict"):
         table = _read(model, args)
+        names = [_column(table.source, table.names, name, "--keep") for name in args.keep]
+        kept = {name: table.columns[name] for name in names}
         if args.proba:
-            return model.classes or [], model.predict_proba(table)
-        return ["prediction"], model.predict(table)[:, None]
+            return model.classes or [], model.predict_proba(table), kept
+        return ["prediction"], model.predict(table)[:, None], kept
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:

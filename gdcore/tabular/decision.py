@@ -171,14 +171,15 @@ def calibration_error(p: Floats, y: NDArray[Any]) -> tuple[float, list[tuple[flo
     -------
     (error, curve)
         The mean gap between how sure the answers are and how many are right, over ten bins of
-        equally many rows each; and for each bin its mean probability, its share of right answers
-        and its rows (Naeini et al. 2015).
+        probability; and for each bin with rows its mean probability, its share of right answers
+        and its rows (Guo et al. 2017, section 2).
     """
     sure, right = p.max(axis=1), p.argmax(axis=1) == y
-    order = np.argsort(sure, kind="stable")
+    place = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
     curve = [
-        (float(sure[rows].mean()), float(right[rows].mean()), len(rows))
-        for rows in np.array_split(order, min(BINS, len(order)))
+        (float(sure[rows].mean()), float(right[rows].mean()), int(rows.sum()))
+        for rows in (place == i for i in range(BINS))
+        if rows.any()
     ]
     error = sum(abs(mean - share) * count for mean, share, count in curve) / len(y)
     return float(error), curve

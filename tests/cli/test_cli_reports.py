@@ -110,3 +110,84 @@ def test_weights_and_thresholds(capsys):
     ):
         code, _, err = run(capsys, *TRAIN, *words)
         assert code == 2 and told in err and err.count("\n") == 1, err
+
+
+# --- predictions, with columns carried along -----------------------------------------------------
+
+
+def kept_table(rows=40):
+    write_table(rows=120, task="classification")
+    assert run_quietly()
+    lines = Path("t.csv").read_text().splitlines()[: rows + 1]
+    names = [f'"Zoë, {i}"' if i else "" for i in range(rows)]
+    new = [f"id,name,{lines[0]}"]
+    new += [f"{i + 7},{n},{line}" for i, (n, line) in enumerate(zip(names, lines[1:], strict=True))]
+    Path("new.csv").write_text("\n".join(new) + "\n", encoding="utf-8")
+
+
+def run_quietly():
+    from gdcore.cli import main
+
+    return main(list(map(str, (*TRAIN, "--out", "m", "--quiet")))) == 0
+
+
+@pytest.mark.parametrize("proba", [False, True])
+def test_columns_are_carried_along(capsys, proba):
+    import csv
+
+    kept_table()
+    words = ["predict", "m", "new.csv", "--keep", "name,id", *(["--proba"] if proba else [])]
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    rows = list(csv.reader(out.splitlines()))
+    assert rows[0] == ["name", "id", *(["cheap", "dear"] if proba else ["prediction"])]
+    assert rows[1][:2] == ["", "7"] and rows[3][:2] == ["Zoë, 2", "9"]
+    plain = run(capsys, *words[:3], *words[5:])[1].splitlines()
+    assert [",".join(r[2:]) for r in rows] == plain
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert run(capsys, *words, "--out", "p.parquet")[0] == 0
+    table = parquet.read_table("p.parquet")
+    assert table.column_names == rows[0]
+    assert table["name"].to_pylist()[:3] == [None, "Zoë, 1", "Zoë, 2"]
+    if proba:
+        np.testing.assert_allclose(
+            table["dear"].to_numpy(), [float(r[3]) for r in rows[1:]], rtol=1e-8
+        )
+    else:
+        assert table["prediction"].to_pylist() == [r[2] for r in rows[1:]]
+    assert run(capsys, *words, "--out", "p.csv")[0] == 0
+    assert Path("p.csv").read_text(encoding="utf-8") == out
+
+
+def test_columns_that_cannot_be_kept(capsys):
+    kept_table()
+    for words, told in (
+        (("--keep", "nam"), "--keep 'nam' is not a column — did you mean 'name'?"),
+        (("--keep", "id", "--out", "p.npy"), "--keep is for .csv and .parquet"),
+        (("--out", "p.txt"), "expected a name that ends in .csv, .npy or .parquet"),
+    ):
+        code, out, err = run(capsys, "predict", "m", "new.csv", *words)
+        assert (code, out) == (2, "") and told in err and err.count("\n") == 1, err
+    text = Path("new.csv").read_text(encoding="utf-8").replace("id,", "prediction,", 1)
+    Path("new.csv").write_text(text, encoding="utf-8")
+    code, _, err = run(capsys, "predict", "m", "new.csv", "--keep", "prediction")
+    assert code == 2 and "the predictions have a column of this name" in err
+
+
+def test_kept_kinds_in_parquet(capsys):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("narwhals")
+    kept_table(3)
+    import datetime
+
+    moments = [datetime.datetime(2024, 1, 2, 3), None, datetime.datetime(2024, 5, 6)]
+    table = pa.table({
+        "year": [2000.0, 2001.0, 2002.0], "tiny": [0.0, 0.01, -0.01], "kind": ["a", "b", "c"],
+        "id": [1, None, 3], "share": [0.5, None, 1.5], "yes": [True, False, None], "at": moments,
+    })  # fmt: skip
+    parquet.write_table(table, "n.parquet")
+    words = ("predict", "m", "n.parquet", "--keep", "id,share,yes,at", "--out", "p.parquet")
+    assert run(capsys, *words)[0] == 0
+    got = parquet.read_table("p.parquet").to_pydict()
+    assert got["id"] == [1, None, 3] and got["share"] == [0.5, None, 1.5]
+    assert got["yes"] == [True, False, None] and got["at"] == moments
