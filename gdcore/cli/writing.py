@@ -14,7 +14,7 @@ import numpy as np
 from gdcore.cli.usage import UsageError
 from gdcore.errors import missing
 from gdcore.io import write_atomically
-from gdcore.tabular.reading import PARQUET
+from gdcore.tabular.files import PARQUET
 from gdcore.tabular.table import Raw
 
 __all__ = ["check_out", "write"]

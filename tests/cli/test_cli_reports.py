@@ -191,3 +191,14 @@ def test_kept_kinds_in_parquet(capsys):
     got = parquet.read_table("p.parquet").to_pydict()
     assert got["id"] == [1, None, 3] and got["share"] == [0.5, None, 1.5]
     assert got["yes"] == [True, False, None] and got["at"] == moments
+
+
+def test_a_folder_of_parquet_is_a_table(capsys):
+    pa, parquet = pytest.importorskip("pyarrow.csv"), pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("narwhals")
+    write_table()
+    Path("parts").mkdir()
+    parquet.write_table(pa.read_csv("t.csv"), "parts/1.parquet")
+    code, _, err = run(capsys, "train", "parts", *TRAIN[2:], "--out", "m")
+    assert code == 0, err
+    assert run(capsys, "predict", "m", "parts")[1] == run(capsys, "predict", "m", "t.csv")[1]
