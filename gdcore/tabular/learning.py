@@ -17,6 +17,7 @@ from gdcore.model import Model
 from gdcore.tabular.decision import Decision, Threshold, temperature
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.heads import head_for
+from gdcore.tabular.kinds import Chosen, choose
 from gdcore.tabular.network import average_unseen, build
 from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.settings import Settings, budget
@@ -25,7 +26,7 @@ from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
 from gdcore.tabular.weighting import row_weights
 
-__all__ = ["Training", "begun", "set_apart"]
+__all__ = ["Training", "begun", "set_apart", "settled"]
 
 FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
 MANY = 2000  # rows, from which on a tenth of them does
@@ -41,8 +42,32 @@ def set_apart(table: Table, name: str, settings: Settings) -> tuple[Table, Table
     return table.take(~apart), table.take(apart)
 
 
+def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Settings) -> Chosen:
+    """What the columns of a table are, decided by all rows that there are to learn from.
+
+    Raises
+    ------
+    ValueError
+        If a kind or a column is not known, or no column is left.
+
+    Warns
+    -----
+    TableWarning
+        Of columns that look like more than they were taken for.
+    """
+    reasons = {}
+    if settings.weights is not None:
+        weights = table.find(settings.weights, "weights")
+        if weights == name:
+            raise SettingError(f"weights={weights!r} is the target, expected another column")
+        kinds, reasons = {**kinds, weights: "ignore"}, {weights: "the weight of each row"}
+    choose(table, name, kinds, tell=False)  # an error comes without the doubts before it
+    found, ignored = choose(table, name, kinds)
+    return found, ignored | reasons
+
+
 def begun(
-    table: Table, name: str, kinds: Mapping[str, str], settings: Settings, tell: bool = True
+    table: Table, name: str, chosen: Chosen, settings: Settings
 ) -> tuple[Encoder, Model, Decision]:
     """The transformation, learned from training rows, and a compiled network that takes it.
 
@@ -50,9 +75,8 @@ def begun(
     ----------
     table : the training rows
     name : of the target
-    kinds : of columns whose inferred kind is wrong
+    chosen : what its columns are, as `settled` tells
     settings : of network and training
-    tell : warn of columns that look like more than they were taken for
 
     Returns
     -------
@@ -75,11 +99,11 @@ def begun(
     if not head.standardize:
         target = replace(target, mean=0.0, scale=1.0)
     decision = _decision(target, settings)
-    if settings.weights is not None:
-        kinds = {**kinds, table.find(settings.weights, "weights"): "ignore"}
-    encoder = Encoder.learn(table, target, kinds, settings.numbers, tell)
-    if settings.weights is not None:
-        encoder.ignored[settings.weights] = "the weight of each row"
+    found, ignored = chosen
+    empty = [n for n in found if table.columns[n].missing().all()]  # other rows had some values
+    found = {n: kind for n, kind in found.items() if n not in empty}
+    ignored = ignored | dict.fromkeys(empty, "no values")
+    encoder = Encoder.learn(table, target, None, settings.numbers, (found, ignored))
     row_weights(table, target, settings.weights, settings.class_weight)  # what is wrong is told now
     width = sum(c.width for c in encoder.numeric)
     batch, epochs = budget(len(table), settings.batch_size, settings.epochs)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from gdcore.callbacks import Callback, History
 from gdcore.model import Model
 from gdcore.tabular.asking import Asking
 from gdcore.tabular.decision import Decision, Threshold
-from gdcore.tabular.kinds import choose
-from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_apart
+from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_apart, settled
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.stored import check_fits, read_decision, read_encoder, read_settings
 from gdcore.tabular.table import Table
+from gdcore.tabular.target import Target
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
@@ -210,8 +211,8 @@ class TableModel(Asking):
         name = table.find(target, "the target")
         table, notes = with_target(table, name)
         self.notes += notes
-        chosen, _ = choose(table, name, self.kinds, tell=False)
-        whole, notes = without_missing(table, list(chosen), self.settings.missing)
+        chosen = settled(table, name, self.kinds, self.settings)
+        whole, notes = without_missing(table, list(chosen[0]), self.settings.missing)
         self.notes += notes
         watched: Table | None
         if validation_data is not None:
@@ -221,21 +222,22 @@ class TableModel(Asking):
         wish = self.settings.threshold
         if wish is not None and watched is None and Threshold.parse(wish).goal != "probability":
             raise no_rows_to_choose_by(wish)
-        self._train(table, name, watched, callbacks, verbose)
+        task = Target.learn(whole, name, self.settings.task).task
+        told = begun(table, name, chosen, replace(self.settings, task=task))
+        self._train(Training(*told, self.settings), table, watched, callbacks, verbose)
         if refit and validation_data is None and watched is not None:
             self.refit(whole, verbose=verbose)
         return self
 
     def _train(
         self,
+        training: Training,
         table: Table,
-        name: str,
         watched: Table | None,
         callbacks: Sequence[Callback],
         verbose: int | str,
     ) -> None:
         """Train on rows that are as they are to be."""
-        training = Training(*begun(table, name, self.kinds, self.settings), self.settings)
         self.rows, self.watched = len(table), 0 if watched is None else len(watched)
         self.encoder, self.network = training.encoder, training.network
         self.decision = training.decision
@@ -272,9 +274,11 @@ class TableModel(Asking):
         """
         encoder = self._fitted()
         table, _ = with_target(read(data), encoder.target.name)
-        chosen, _ = choose(table, encoder.target.name, self.kinds, tell=False)
-        table, _ = without_missing(table, list(chosen), self.settings.missing)
-        told = begun(table, encoder.target.name, self.kinds, self.settings, tell=False)
+        table, _ = without_missing(table, [c.name for c in encoder.columns], self.settings.missing)
+        told = begun(
+            table, encoder.target.name, encoder.chosen,
+            replace(self.settings, task=encoder.target.task),
+        )  # fmt: skip
         training = Training(*told, self.settings)
         training.run(table, None, (), verbose, last=self.epochs)
         training.network.info |= self.network.info

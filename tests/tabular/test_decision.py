@@ -206,3 +206,20 @@ def test_a_refit_that_fails_leaves_the_model_as_it_was():
         model.refit(noisy(60) | {"y": ["no"] * 60}, verbose=0)
     assert model.encoder is encoder
     np.testing.assert_array_equal(model.predict_proba(noisy(60)), before)
+
+
+def test_what_columns_are_is_decided_by_all_rows_once():
+    """Not by a part of them: of few rows a column of names looks like categories."""
+    columns = noisy(80) | {"code": [chr(97 + i % 26) + "x" * (i // 26) for i in range(80)]}
+    columns["few"] = [1.5, *[None] * 79]
+    columns["count"] = [*range(21)] * 3 + [0] * 17  # 21 different whole numbers: a quantity
+    model = TableModel(hidden=[4], epochs=2).fit(columns, "y", refit=False, verbose=0)
+    assert "code" in model.encoder.ignored
+    model.refit(columns, verbose=0)
+    assert "code" in model.encoder.ignored
+    model = TableModel(hidden=[4], epochs=2, kinds={"code": "ignore"}).fit(
+        columns, "count", verbose=0
+    )
+    assert model.target.task == "regression"
+    with pytest.raises(ValueError, match="weights='y' is the target"):
+        TableModel(weights="y").fit(columns, "y", verbose=0)

@@ -94,7 +94,7 @@ SAID = {
     "time": (dated, r"order of 'day'.*split='last'"),
     "time as a number": (numbered, r"order of 'time'"),
     "guessing": (hopeless, r"(worse than guessing|too few rows to tell).*R² -?[\d.]+, guessing"),
-    "ignored": (ignored, r"^ignored: 'same' \(always '1'\), 'name' \(192 different texts"),
+    "ignored": (ignored, r"^ignored: 'same' \(always '1'\), 'name' \(240 different texts"),
 }  # fmt: skip
 
 
