@@ -27,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
     outcome = train(args)
     made = outcome.keep(args.out, args.plot, args.report)
     if outcome.stopped:
+        if outcome.results and args.verbose != "nothing":  # Ctrl-C came while it was trained anew
+            print(outcome.results, flush=True)
         done = f"after {outcome.steps:,} steps ({outcome.epochs} epochs)"
         saved = f"; the model is saved in {args.out}" if args.out else ""
         print(f"gdcore train: interrupted {done}{saved}", file=sys.stderr, flush=True)

@@ -202,3 +202,19 @@ def test_a_folder_of_parquet_is_a_table(capsys):
     code, _, err = run(capsys, "train", "parts", *TRAIN[2:], "--out", "m")
     assert code == 0, err
     assert run(capsys, "predict", "m", "parts")[1] == run(capsys, "predict", "m", "t.csv")[1]
+
+
+def test_ctrl_c_while_it_is_trained_anew_keeps_what_was_measured(capsys, monkeypatch):
+    from gdcore.tabular import TableModel
+
+    write_table(rows=200)
+    assert run(capsys, *TRAIN, "--no-refit", "--out", "plain")[0] == 0
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TableModel, "refit", interrupted)
+    code, out, err = run(capsys, *TRAIN, "--out", "m")
+    assert code == 130 and "95 % interval" in out and "the model is saved in m" in err
+    asked = [run(capsys, "predict", m, "t.csv")[1] for m in ("m", "plain")]
+    assert asked[0] == asked[1]
