@@ -14,7 +14,13 @@ from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_a
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.settings import Settings
-from gdcore.tabular.stored import check_fits, read_decision, read_encoder, read_settings
+from gdcore.tabular.stored import (
+    check_fits,
+    read_decision,
+    read_encoder,
+    read_epochs,
+    read_settings,
+)
 from gdcore.tabular.table import Table
 from gdcore.tabular.target import Target
 
@@ -293,6 +299,7 @@ class TableModel(Asking):
             "encoder": self.encoder.config(),
             "settings": self.settings.config(),
             "decision": self.decision.config(),
+            "epochs": self.epochs,
         }
 
     @classmethod
@@ -331,6 +338,7 @@ class TableModel(Asking):
         model.network = network
         check_fits(model.encoder, network)
         model.decision = read_decision(described.get("decision"), model.target)
+        model.epochs = read_epochs(described.get("epochs", 0))
         return model
 
     def __repr__(self) -> str:

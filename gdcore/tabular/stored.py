@@ -17,7 +17,7 @@ from gdcore.tabular.notation import LONGEST_UNIT, Notation, check_marks
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.target import TASKS, Target
 
-__all__ = ["check_fits", "read_decision", "read_encoder", "read_settings"]
+__all__ = ["check_fits", "read_decision", "read_encoder", "read_epochs", "read_settings"]
 
 T = TypeVar("T")
 MOST = 1_000_000  # entries of a list
@@ -211,6 +211,11 @@ def read_decision(config: Any, target: Target) -> Decision:
     ):
         raise bad("'threshold' of 'decision'", decision.threshold, "a probability, of 2 classes")
     return decision
+
+
+def read_epochs(count: Any) -> int:
+    """How many epochs were best; 0 where a file does not tell."""
+    return _whole(count, "'epochs'")
 
 
 def check_fits(encoder: Encoder, network: Model) -> None:

@@ -146,6 +146,16 @@ LIES = {
     "notation of text": lambda t: columns_of(t)[0].update(notation=".,x"),
     "marks": lambda t: columns_of(t)[0].update(notation=["(.*)*", "", ""]),
     "unit": lambda t: t["encoder"]["target"].update(notation=[".", "", "x" * 99]),
+    "temperature": lambda t: t["decision"].update(temperature=0.0),
+    "temperature of text": lambda t: t["decision"].update(temperature="hot"),
+    "threshold of a quantity": lambda t: t["decision"].update(threshold=0.5),
+    "positive": lambda t: t["decision"].update(positive=2),
+    "more in the decision": lambda t: t["decision"].update(shell="rm"),
+    "epochs": lambda t: t.update(epochs=-1),
+    "prior": lambda t: t["encoder"]["target"].update(prior=[0.5, 0.5]),
+    "unit of logarithms": lambda t: t["encoder"]["target"].update(log_unit=0.0),
+    "weights of classes": lambda t: t["settings"].update(class_weight={"a": "b"}),
+    "threshold": lambda t: t["settings"].update(threshold="best"),
     "everything": lambda t: t.clear(),
 }  # fmt: skip
 
