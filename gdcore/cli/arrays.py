@@ -37,7 +37,7 @@ def train_arrays(args: argparse.Namespace) -> Outcome:
     network = prepare(args, source, *train)
     model = network.model
     _compile(args, network, rows)
-    if not args.quiet:
+    if args.verbose == "all":
         print(_head(args, source, network, rows, 0 if held is None else len(held[0])), flush=True)
     # A test part is what the model is measured on, rows held out are what it is watched by.
     test = source.test if source.test is not None else held
@@ -106,7 +106,7 @@ def _fit(
             validation_data=scaled,
             callbacks=[history],
             seed=args.seed,
-            verbose=0 if args.quiet else 1,
+            verbose=1 if args.verbose == "all" else 0,
         )
     except KeyboardInterrupt:
         stopped = True

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import as_inputs, check_finite
+from gdcore.data.targets import as_targets, class_weights, sample_weights
 from gdcore.engine.network import check_indices
 from gdcore.metrics import Metric
 from gdcore.training.fit import Data, Tally, sweep
 from gdcore.training.non_finite import first_bad_tensor
 from gdcore.training.predict import PREDICT_BATCH, Inference, check_batch_size
-from gdcore.training.targets import as_targets, class_weights, sample_weights
 
 
 class Evaluation(Inference):

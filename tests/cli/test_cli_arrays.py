@@ -22,7 +22,7 @@ def test_digits_from_training_to_prediction(capsys):
     assert re.search(r"^throughput  [\d.]+[kM]? samples/s$", out, re.M)
     assert re.search(r"^compute     [\d.]+ GFLOP/s", out, re.M)
     assert re.search(r"^time        .* for 15 epochs, 1,365 steps$", out, re.M)
-    assert len(err.splitlines()) == 15  # one plain line for each epoch, as output is no terminal
+    assert len(err.splitlines()) == 9  # plain lines of some epochs, as output is no terminal
     code, out, err = run(capsys, "evaluate", "d.safetensors", "digits")
     assert (code, err) == (0, "")
     assert fact(out, "accuracy") == accuracy

@@ -16,6 +16,7 @@ import numpy as np
 from gdcore.show.progress.notebook import Board, kernel_display
 
 WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
+FEW = 10  # lines in a log, and the first and the last epoch's
 EVERY = 0.1  # seconds between two drawings
 SHARE = 0.05  # of the time, at most, is spent on numbers that are only shown
 
@@ -85,7 +86,8 @@ class Progress:
         Of one epoch.
     verbose : {0, 1, 2, "auto"}
         Nothing; a bar that is drawn over; one plain line for each epoch. "auto" is 1 on a terminal
-        and in a notebook and 0 elsewhere, and 1 becomes 2 where output is neither.
+        and in a notebook and 0 elsewhere. Where output is neither, 1 is plain lines of some epochs:
+        the first, the last, and ten or so between them.
     stream : file
         Standard error if None.
 
@@ -114,6 +116,8 @@ class Progress:
         if verbose == "auto":
             verbose = 1 if drawn else 0
         self.mode = 2 if verbose == 1 and not drawn else int(verbose)
+        self.every = max(1, round(epochs / FEW)) if verbose == 1 and not drawn else 1
+        self.untold = ""
         if self.stream is None and self.board is None:  # a program without a console
             self.mode = 0
         self.epochs, self.samples = epochs, samples
@@ -150,16 +154,24 @@ class Progress:
             self._show(epoch, self.samples, logs, now)
         elif self.mode == 2:
             took = max(1e-9, now - self.epoch_begin)
-            self._print(
+            self.untold = (
                 f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  "
                 f"{rate(self.samples / took)}\n"
             )
+            if epoch == 0 or (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
+                self._tell()
 
     def close(self) -> None:
-        """The last line stays."""
+        """The last line stays, and the last epoch is told of, wherever training ended."""
+        self._tell()
         if self.mode == 1 and self.line:
             self._print("\n")
             self.line = ""
+
+    def _tell(self) -> None:
+        if self.untold:
+            self._print(self.untold)
+            self.untold = ""
 
     def _show(self, epoch: int, samples: int, logs: Logs, now: float) -> None:
         """Draw where training is: the bar is of all epochs, for one may pass in no time."""
