@@ -200,7 +200,7 @@ core = Extension(
         *HEADERS,
         "gdcore/_call.pxi",
         "gdcore/_runner.pxi",
-        "gdcore/gate.pxi",
+        "gdcore/locks.pxi",
     ],
     extra_compile_args=["-O2", "-g0", "-fvisibility=hidden"],
     define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],

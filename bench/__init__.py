@@ -1,1 +1,1 @@
-"""How fast gdcore is: one table of cases, measured alone, against its peers and against the machine."""
+"""Benchmarks: one table of cases, timed alone, against other libraries and against the machine's peak."""

@@ -1,4 +1,4 @@
-"""The BLAS inside NumPy (OpenBLAS) and torch (MKL), called from C: no call of Python's is timed with it."""
+"""The BLAS inside NumPy (OpenBLAS) and torch (MKL), called from C so that no Python call is timed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.peak import compiled
 
-# Where a library keeps its BLAS, and the names and the width of whole numbers that it may have there.
+# Where a library keeps its BLAS, and the possible names of its functions with the width of their ints.
 HOMES = {
     "numpy": ("../numpy.libs/*openblas*", "../numpy/.dylibs/*openblas*"),
     "torch": ("lib/libtorch_cpu.*",),
@@ -64,7 +64,7 @@ class Blas:
     def ways(
         self, a: np.ndarray, b: np.ndarray, c: np.ndarray, ta: bool, tb: bool
     ) -> list[Callable[[int], None]]:
-        """Each way to compute c = op(a) op(b) so many times: sgemm, and sgemv where there is a vector."""
+        """Functions of a count that compute c = op(a) op(b) so many times: by sgemm, and by sgemv for a vector."""
         m, n = c.shape
         k = a.shape[0 if ta else 1]
         at = [ctypes.c_void_p(v.ctypes.data) for v in (a, b, c)]

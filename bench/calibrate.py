@@ -1,8 +1,8 @@
-"""The calibration loop: how fast this processor is just now.
+"""The calibration loop: the present speed of this processor.
 
-A virtual machine's clock drifts by a quarter and more. What is measured right beside this loop, as a
-ratio to it, does not: multiplications and additions of arrays that stay in the first cache, by NumPy,
-so that nothing that gdcore changes can change it.
+The clock of a virtual machine drifts by a quarter and more. A time divided by that of this loop, measured
+just before and after, does not drift. The loop multiplies and adds arrays in the L1 cache by NumPy, so that
+no change of gdcore can change it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-ELEMENTS = 2048  # three float32 arrays of them are 24 KB: in every processor's first cache
+ELEMENTS = 2048  # three float32 arrays of them are 24 KB: they fit into every processor's L1 cache
 TURNS = 300  # about 0.3 ms
 TRIES = 5
 
@@ -20,7 +20,7 @@ _y = np.empty_like(_x)
 
 
 def calibration() -> float:
-    """Seconds of the loop, the best of a few."""
+    """Seconds of the loop, the minimum of a few runs."""
     best = float("inf")
     for _ in range(TRIES):
         begin = perf_counter()

@@ -1,4 +1,4 @@
-"""The cases: the networks that every benchmark measures, and what is asked of them.
+"""The cases: the networks that every benchmark measures, with their target speeds.
 
 Each is a stack of dense layers, x W + b, with an activation after all but the last. Data and initial
 weights are drawn from a fixed seed, so that every library starts from the same numbers.
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-DATA_BYTES = 16 << 20  # of one data set: beyond L2, as real ones are
-BATCHES = (4, 1024)  # at least, at most
+DATA_BYTES = 16 << 20  # of one data set: larger than L2, as real ones are
+BATCHES = (4, 1024)  # least and most batches of a data set
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Case:
     batch : int
     loss : {"mse", "cross_entropy"}, or None for prediction alone
     optimizer : {"adam", "sgd"}, or None for prediction alone
-    target : times faster than the best peer it has to be
-    reach : times faster that is reached for
+    target : required speed-up over the best peer
+    reach : speed-up that is hoped for
     """
 
     name: str
@@ -58,7 +58,7 @@ class Case:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of the products of one step; what is done beside them is not counted.
+        """Floating-point operations of the matrix products of one step; others are not counted.
 
         Forward, and for training the gradients of all weights and of every layer's input but the first's.
         """
@@ -83,7 +83,7 @@ class Case:
         ]
 
     def data(self, batches: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """A data set: inputs in [0, 1), and what a noisy linear teacher says of them.
+        """A data set: inputs in [0, 1), and targets that are a linear function of them plus noise.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class Case:
         return x, y if self.loss == "mse" else y.argmax(axis=1).astype(np.int32)
 
     def model(self, same_weights: bool = True) -> Any:
-        """The case as a compiled gdcore model, with the weights that all libraries begin with or its own."""
+        """The case as a compiled gdcore model, with the initial weights of `weights`, or gdcore's own."""
         import gdcore as gd
 
         last = len(self.layers) - 1
@@ -126,7 +126,7 @@ class Case:
 
 
 LEARNING_RATE = 1e-3
-EPSILON = 1e-11  # of Adam: so small that it does not matter where and to what a library adds it
+EPSILON = 1e-11  # of Adam: so small that it does not matter where a library adds it
 
 CASES = {
     c.name: c

@@ -1,10 +1,10 @@
-"""Whether a step's time jumps between neighbouring sizes: widths and batches, one more each time.
+"""Whether the time of a step jumps when a width or a batch grows by one.
 
     python -m bench.cliffs [--widths 45,64] [--batches 31,32] [--threads 1,2]
 
-Two networks W-W-W (or batches) that differ by one are timed in turn. The larger one may take longer by
-the ratio of their FLOPs and what is allowed beside it, and the smaller one not longer than the larger
-by as much: a size for which the kernels have no good tiles shows against either of its neighbours.
+Two networks W-W-W of widths (or with batches) that differ by one are timed alternately. Their times per FLOP
+may differ by at most a factor ALLOWED in either direction: a size for which the kernels have no good tiles is
+slower than both of its neighbours.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bench.threads import UNIT, network, stepper
 ALLOWED = 1.15
 WIDTHS = (15, 16, 31, 32, 45, 47, 48, 63, 64, 127, 128, 255, 256, 511, 512, 1023, 1024)
 BATCHES = (1, 7, 15, 16, 31, 32, 47, 63, 64, 127, 128, 255, 256, 511)
-BATCH, WIDTH = 64, 256  # of the networks whose width, or batch, is changed
+BATCH, WIDTH = 64, 256  # the one that is fixed while the other varies
 
 
 def pair(what: str, size: int, threads: int, rounds: int, seconds: float) -> Record:
-    """Two neighbours in turn."""
+    """Time two neighbouring sizes alternately."""
     two = [network(s, BATCH) if what == "width" else network(WIDTH, s) for s in (size, size + 1)]
     gd.set_num_threads(threads)
     models, takes = zip(*(stepper(c) for c in two), strict=True)
@@ -50,7 +50,7 @@ def measure(options: argparse.Namespace) -> Record:
 
 
 def step_up(one: Record) -> float:
-    """The time of the larger over that of the smaller, over the same of their FLOPs."""
+    """The ratio of the times, larger over smaller, divided by the ratio of their FLOPs."""
     small, large = one["seconds"]
     ratio = spread(b / a for a, b in zip(small, large, strict=True)).median
     return ratio * one["flops"][0] / one["flops"][1]

@@ -1,11 +1,11 @@
-"""The times of `pytest bench` against stored ones, as ratios to a calibration loop.
+"""Compares the times of `pytest bench`, as ratios to a calibration loop, with stored ones.
 
     python -m bench.compare [--store] [-k EXPRESSION] [--tries 4]
 
-A benchmark is slower if its ratio is more than 15 % above the stored one in every try: those that seem
-slower are measured again, up to so many times, as a virtual machine is never quite alone. The stored
-ratios are those of a processor and an instruction set; without such, `--store` makes them, as the median
-of the tries.
+A benchmark counts as slower if its ratio is more than 15 % above the stored one in every try; those that
+seem slower are measured again, up to --tries times, because other virtual machines disturb single
+measurements. Ratios are stored for each processor and instruction set; `--store` writes the median of the
+tries.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def stored_at() -> Path:
 
 
 def ratios(nodes: list[str]) -> dict[str, float]:
-    """What `pytest bench` measures, over the calibration loop beside it, by the benchmark's name.
+    """The times of `pytest bench` divided by that of the calibration loop, by benchmark.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def ratios(nodes: list[str]) -> dict[str, float]:
 
 
 def measure(options: argparse.Namespace) -> Record:
-    """All ratios, those that seem slower again, and the stored ones."""
+    """Measure all ratios, those that seem slower again, and read the stored ones."""
     path = stored_at()
     chosen = ["-k", options.k] if options.k else []
     everything = ["bench", *chosen]
@@ -106,7 +106,7 @@ def slower(now: dict[str, float], before: dict[str, float]) -> list[str]:
 
 
 def show(record: Record) -> str:
-    """Those that changed most, to the worse and to the better."""
+    """A table of the largest changes, slower and faster."""
     now, before = record["ratios"], record["stored"]
     both = sorted((n for n in now if n in before), key=lambda n: now[n] / before[n])
     ends = both if len(both) <= 2 * SHOWN else [*both[:SHOWN], *both[-SHOWN:]]

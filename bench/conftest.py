@@ -1,4 +1,4 @@
-"""What every benchmark notes beside its time."""
+"""What every benchmark records beside its time."""
 
 import pytest
 

@@ -1,13 +1,13 @@
-"""The input pipeline: by how much gathering, converting, shuffling and reading hold a step back.
+"""The input pipeline: how much gathering, converting, shuffling and reading slow a step down.
 
     python -m bench.inputs [--cases mnist,tab] [--threads 1,2] [--megabytes 384]
 
-The step alone is that over one batch that stays in the cache, gathered as float32. Beside it, in the
-same process and in turn, whole shuffled epochs by `fit`: data in memory as float32, float64 and uint8
-(scaled as it is gathered), and the same mapped from a file of which the page cache holds nothing when the
-epoch begins. So it is with every epoch over a file that is much larger than memory: what comes in last
-is what goes out before it is wanted again. The file is read in blocks of rows, as `fit(shuffle="blocks")`
-does; *disk gave* is what was read meanwhile, to be held beside what the step asks for.
+The baseline is a step over one float32 batch that stays in the cache. It is compared, alternately in the
+same process, with whole shuffled epochs by `fit`: over data in memory as float32, float64 and uint8 (scaled
+while it is gathered), and over the same data mapped from a file whose pages were dropped from the page cache
+before the epoch. That is the state at each epoch over a file much larger than memory, whose pages are evicted
+before they are read again. The file is read in blocks of rows, by `fit(shuffle="blocks")`; *disk gave* is
+the rate at which it was read meanwhile, to be compared with the rate that an undelayed step needs.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def model_for(case: Case, kind: str) -> Any:
 
 
 def rows_of(case: Case, kind: str, nbytes: int) -> int:
-    """Whole batches that come to about so many bytes."""
+    """The number of rows of whole batches that take about `nbytes` bytes."""
     row = case.widths[0] * np.dtype(kind).itemsize
     return max(4, nbytes // (row * case.batch)) * case.batch
 
@@ -66,7 +66,7 @@ def data(case: Case, kind: str, rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def alone(case: Case) -> Any:
-    """What takes steps over one batch that stays where it is."""
+    """A function that takes steps over one batch in the cache."""
     model = model_for(case, "float32")
     x, y = case.data(4)
     prepared = prepare(model._engine, x, y)
@@ -84,7 +84,7 @@ def alone(case: Case) -> Any:
 
 
 def forget(array: np.ndarray, path: Path) -> None:
-    """Let go of all pages of a mapped file: the next to be read come from the disk."""
+    """Drop all pages of a mapped file from the page cache."""
     file = array
     while not isinstance(file, mmap.mmap):
         file = file.base  # type: ignore[assignment]
@@ -103,7 +103,7 @@ def read_from_disk() -> int:
 def epochs(
     model: Any, x: np.ndarray, y: np.ndarray, case: Case, shuffle: bool | str, seconds: float = 0.3
 ) -> tuple[Callable[[int], None], float, int]:
-    """What takes so many steps in whole shuffled epochs, how long to measure, steps of an epoch."""
+    """(function that takes steps in whole shuffled epochs, seconds to measure, steps of an epoch)."""
     batches = len(x) // case.batch
 
     def take(count: int) -> None:
@@ -183,7 +183,7 @@ def measure(options: argparse.Namespace) -> Record:
 
 
 def held_back(way: Record) -> Any:
-    """How much longer a step takes than it would alone."""
+    """By which share a step takes longer than the baseline."""
     return spread(f / a - 1 for a, f in zip(way["alone"], way["fed"], strict=True))
 
 
@@ -193,7 +193,7 @@ def named(way: Record) -> str:
 
 
 def needs(way: Record) -> float:
-    """Bytes of its inputs that a step, held back by nothing, takes in a second."""
+    """Bytes of input that undelayed steps read in a second."""
     case = CASES[way["case"]]
     row = case.widths[0] * np.dtype(way["kind"]).itemsize
     return float(row * case.batch / spread(way["alone"]).median)

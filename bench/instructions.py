@@ -1,4 +1,4 @@
-"""Instructions of one step of the small cases, counted by valgrind: they do not drift as times do.
+"""Instructions of one step of the small cases, counted by valgrind: unlike times they do not drift.
 
     python -m bench.instructions [--store]
 
@@ -23,9 +23,9 @@ from bench.measure import ROOT, limited, table
 from bench.study import BASELINES, Record, Study, read, run, setting, told, words, write
 
 COUNTED = ("tiny", "rl", "online", "predict 1")
-CALLS = 3  # of each case; the last counts, when all memory has been touched
+CALLS = 3  # of each case; the last is counted, after all pages have been touched
 ENTRY = "gd_run_job"  # csrc/exec.c: where a step begins and ends
-TOLERANCE = 0.02  # where a buffer begins changes a loop's first rounds
+TOLERANCE = 0.02  # the alignment of a buffer changes the first iterations of a loop
 STORED = BASELINES / "instructions.json"
 ISA = "avx2"
 

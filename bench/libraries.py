@@ -31,7 +31,7 @@ class Library:
 
     @classmethod
     def installed(cls) -> bool:
-        """Whether what it needs is there."""
+        """Whether the modules in `needs` are installed."""
         return all(importlib.util.find_spec(m) for m in cls.needs)
 
     @classmethod

@@ -1,9 +1,9 @@
-"""Many small networks at once: `gd.fit_many` against `fit` for one after another.
+"""Many small networks: `gd.fit_many` against `fit` for one after another.
 
     python -m bench.many [--case rl] [--networks 64] [--threads 2] [--runs 5]
 
-Both train the same networks, which differ by their seed, for the same epochs, on as many threads: two
-processes that are asked in turn. What comes out must be the same to the bit.
+Both train the same networks, which differ by their seed, for the same epochs, on as many threads, in
+two processes that run alternately. The trained weights must be the same to the bit.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def answer(question: Any) -> Any:
 
 
 def measure(options: argparse.Namespace) -> Record:
-    """Both ways in turn, on each number of threads."""
+    """Time both ways alternately, on each number of threads."""
     out = []
     for threads in options.threads:
         how = {"case": options.case, "networks": options.networks, "epochs": options.epochs}

@@ -1,4 +1,4 @@
-"""How things are measured: a clock, processes of their own, medians with quartiles, and what the machine is."""
+"""The tools of all benchmarks: a clock, worker processes, medians with quartiles, properties of the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 
-# What keeps the peers' libraries to an instruction set; gdcore's own word for it is the key.
+# Environment variables that limit the other libraries to an instruction set, by gdcore's name of it.
 ISA_LIMITS = {
     "avx2": {
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
@@ -59,10 +59,10 @@ def clock(take: Callable[[int], None], seconds: float, unit: int = 1, blocks: in
 
     Parameters
     ----------
-    take : takes so many steps
-    seconds : how long to measure, roughly
-    unit : steps come in multiples of this
-    blocks : the time is cut into about so many measurements
+    take : function of a count that takes so many steps
+    seconds : approximate length of the measurement
+    unit : counts are multiples of this
+    blocks : approximate number of separate timings
 
     Returns
     -------
@@ -92,14 +92,13 @@ def timed(take: Callable[[int], None], count: int) -> float:
 
 
 def keep_to(threads: int) -> None:
-    """Let this process use so many processors, and libraries see no more of them: the last ones, as the
-    first is where interrupts go."""
+    """Pin this process to the last `threads` processors: the first one handles interrupts."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
 class Failed(Exception):
-    """A measurement that did not come about; the message is its last line."""
+    """A measurement that failed; the message is the last line of its output."""
 
 
 def in_process(
@@ -128,8 +127,8 @@ def in_process(
 class Worker:
     """A process that answers questions, one at a time, until it is closed.
 
-    Several of them, asked in turn, measure the same thing under the same weather without the start
-    of a process before each measurement.
+    Asking several of them alternately exposes all to the same disturbances (clock frequency, other
+    processes) without starting a process for each measurement.
 
     Parameters
     ----------
@@ -159,7 +158,7 @@ class Worker:
         Raises
         ------
         Failed
-            If the process has ended instead; why stands on stderr.
+            If the process has ended; its error is on stderr.
         """
         assert self.process.stdin and self.process.stdout
         try:
@@ -183,15 +182,16 @@ class Worker:
 
 
 def serve(answer: Callable[[Any], Any]) -> None:
-    """Answer the questions of a `Worker`'s owner, until there are no more."""
+    """Answer the questions of a `Worker`'s owner until its pipe is closed."""
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)
 
 
 def limited(threads: int, isa: str | None) -> dict[str, str]:
-    """The environment of a process that may use so many threads, and this instruction set."""
+    """The environment of a process that is limited to a number of threads and an instruction set."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "ignore"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an import that compiles takes thrice as long
+    # Import from cached bytecode: compiling it takes three times as long.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if isa is not None:
         environment |= {"GDCORE_ISA": isa} | ISA_LIMITS.get(isa, {})
     return environment
@@ -219,7 +219,7 @@ def processors() -> int:
 
 
 class Bystanders:
-    """How much of the processors other processes took while something was measured (Linux).
+    """The share of processor time that other processes took during a measurement (Linux).
 
     Examples
     --------
@@ -240,7 +240,7 @@ class Bystanders:
 
     @staticmethod
     def _now() -> tuple[float, float, float]:
-        """Seconds on the clock, of all work (that of other virtual machines too), and of our own."""
+        """Seconds of wall time, of all processes (with time stolen by other virtual machines), and of this one."""
         try:
             fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
             user, nice, system, _, _, interrupts, soft, stolen = map(int, fields)
@@ -251,7 +251,7 @@ class Bystanders:
 
 
 def progress(text: str) -> None:
-    """What is being done, on one line that vanishes; nothing where nobody watches."""
+    """Show the current measurement on one line that is erased later; nothing if stderr is no terminal."""
     if sys.stderr.isatty():
         print("\r" + text.ljust(60) + ("" if text else "\r"), end="", file=sys.stderr, flush=True)
 

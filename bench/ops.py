@@ -1,4 +1,4 @@
-"""An op alone: planned by itself, and run many times in one call into C."""
+"""A single op, planned alone and run many times in one call into C."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGE_SIDE = 1024
 _STEPS = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
 _WINDOW = {"kernel": (3, 3), **_STEPS, "outside": 0.0}
 
-# One size beyond the caches for each kernel; what works element by element needs no entry.
+# One sample larger than the caches for each kernel that is not elementwise.
 LARGE: dict[str, Sample] = {
     "matmul": Sample(((512, 512), (512, 512)), {"ta": False, "tb": False}),
     "sum": Sample(((1024, 1024),), {"axes": (1, 2)}),
@@ -71,7 +71,7 @@ def elements(sample: Sample) -> int:
 
 
 class Alone:
-    """A plan of one op over inputs that stay where they are.
+    """A plan of one op over fixed inputs.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def compiled(source: str, folder: str, flags: Sequence[str]) -> str | None:
 
 
 def one(made: str, threads: int, kilobytes: int) -> Peak:
-    """What the program measures over so much data in all."""
+    """Run the program over `kilobytes` KB of data in all."""
     run = subprocess.run(
         [made, str(threads), str(kilobytes)], capture_output=True, text=True, check=True
     )

@@ -2,13 +2,13 @@
 
     python -m bench.peers [--cases tiny,mnist] [--threads 1,2] [--runs 5] [--fit] [--add FILE]
 
-Each measurement is a process of its own, gdcore and a peer in turn, so that both meet the same weather.
-What is compared is the ratio of two neighbours. A run goes once through all cases and peers; in it the
-peer that gdcore is ahead of by least decides, and a target holds if it is reached in more than half of
-the runs: three of five. A peer on T threads is the better of it on 1 and on T.
+Each measurement is a process of its own, gdcore and a peer alternately, so that both are exposed to the same
+disturbances; the result is the ratio of two successive times. A run measures all cases and peers once. The
+fastest peer of a run decides, and a target holds if it is reached in more than half of the runs: three of
+five. A peer on T threads counts by the better of its times on 1 and on T threads.
 
-*At most* is what the arithmetic of the machine allows: the best peer's time over that of the products
-alone at the measured peak, with nothing beside them. A target beyond it is reported as missed, with it.
+*At most* is the bound that the machine's arithmetic sets: the best peer's time over that of the matrix
+products alone at the measured peak. A target above this bound is reported as missed, with the bound.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Measured:
     own, call : gdcore by thread count: over epochs, and by one call for each step
     peers : by "peer@threads"
     ratios : by thread count and "peer@threads": the peer's time over that of gdcore just before it
-    trouble : what did not come about
+    trouble : messages of failed measurements
     """
 
     case: str
@@ -61,12 +61,12 @@ class Measured:
         return cls(**{**record, **by_threads})
 
     def best(self, threads: int) -> tuple[str, Spread] | None:
-        """The peer that gdcore is ahead of by least, and by how much."""
+        """The fastest peer, and gdcore's speed-up over it."""
         found = {name: spread(r) for name, r in self.ratios.get(threads, {}).items()}
         return min(found.items(), key=lambda item: item[1].median) if found else None
 
     def led(self, threads: int) -> list[float]:
-        """In each run, by how much gdcore is ahead of the peer that is closest to it."""
+        """In each run, gdcore's speed-up over the fastest peer."""
         return [min(r) for r in zip(*self.ratios.get(threads, {}).values(), strict=False)]
 
 
@@ -170,7 +170,7 @@ def most(m: Measured, case: Case, threads: int, tops: dict[int, Peak]) -> float 
 
 
 def short(seconds: float) -> str:
-    """Microseconds with three digits that count."""
+    """Microseconds with three significant digits."""
     value = seconds * 1e6
     return f"{value:,.{max(0, 2 - math.floor(math.log10(value)))}f}"
 

@@ -2,11 +2,11 @@
 
     python -m bench.products [--isa avx512,avx2] [--threads 1,2] [--shapes 32x784x128,...]
 
-x W, xᵀ dy and dy Wᵀ for a batch B, inputs I and outputs O. Each library is a process of its own, kept
-to the same instruction set and processors; they are asked in turn, shape by shape, so that all meet the
-same weather, and must agree about the result. All are called once for many products, the peers' BLAS by a
-loop in C, and by sgemv where that is faster. A ratio is the better peer's time over gdcore's, the median
-over the rounds.
+x W, xᵀ dy and dy Wᵀ for a batch B, inputs I and outputs O. Each library runs in a process of its own, limited
+to the same instruction set and processors. They are timed alternately, shape by shape, so that all are
+exposed to the same disturbances, and their results must agree. One call computes many products, for the
+peers' BLAS by a loop in C, with sgemv where that is faster. A ratio is the better peer's time over gdcore's,
+the median over the rounds.
 """
 
 from __future__ import annotations
@@ -72,18 +72,19 @@ SETTLE = 0.03  # seconds in which a library's idle threads stop spinning, where 
 
 
 def of_gdcore(product: str, shape: Shape, threads: int) -> tuple[Any, Any]:
-    """What computes a product so many times, and what reads its result."""
+    """(function that computes a product so many times, function that returns its result), by gdcore."""
     from bench.ops import Alone
     from gdcore.graph.registry import Sample
 
     shapes, ta, tb = PRODUCTS[product]
     alone = Alone("matmul", Sample(shapes(*shape), {"ta": ta, "tb": tb, "loose": ta or tb}))
-    used = min(threads, alone.session.pace.most())  # as few as it thinks right, like its peers
+    # No more threads than gdcore would choose: the peers choose theirs, too.
+    used = min(threads, alone.session.thread_count.most())
     return lambda count: alone.run(count, used), alone.output
 
 
 def of_peer(blas: Blas, product: str, shape: Shape) -> tuple[Any, Any]:
-    """The same by another library, of the same numbers, in the faster of its ways."""
+    """The same by another library, of the same numbers, by the faster of `Blas.ways`."""
     shapes, ta, tb = PRODUCTS[product]
     rng = np.random.default_rng(0)  # as bench.ops.Alone draws them
     a, b = (drawn(rng, s, -2.0, 2.0) for s in shapes(*shape))

@@ -1,13 +1,12 @@
-"""How close every op, optimizer, loss and layer comes to what binds it: memory, or arithmetic.
+"""How close every op, optimizer, loss and layer comes to its roofline: the bound of memory or arithmetic.
 
     python -m bench.roofline [--only tanh,adam] [--seconds 0.02]
 
-Each is timed alone on one thread, over data that fill half of the second cache and over more than that,
-and placed by its intensity, the operations for each byte that it must read or write. The roof above it
-is the lower of two: the measured bandwidth of the cache (or memory) that holds its data, times the
-intensity, and the measured peak. Only products are made of multiply-adds alone; for all else the roof of
-arithmetic is half of the peak. Operations are those that the op registry counts; bytes count each value
-once.
+Each is timed alone on one thread, over data of half the L2 cache and over more. Its arithmetic intensity is the
+number of operations per byte that it must read or write. The bound is the lower of two: the measured bandwidth
+of the cache (or memory) that holds its data, times the intensity, and the measured peak of arithmetic. The
+peak is one of fused multiply-adds, of which only matrix products consist; for all else the bound is half of
+it. Operations are those that the op registry counts; each value counts once in the bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ OF_ROOF = 0.6
 ROW = 1024  # elements of a row
 ROWS = 1024  # of losses and layers
 CLASSES = 64
-# Activations, dropout and noise ride on the products before them: as ops they are placed alone.
+# Activations, dropout and noise are fused into the products before them; they are measured as single ops.
 LAYERS: dict[str, Callable[[], Any]] = {
     "BatchNorm": gd.BatchNorm,
     "LayerNorm": gd.LayerNorm,
@@ -43,7 +42,7 @@ COLOURS["layer"] = "#E69F00"
 
 
 def in_cache(op: Op) -> Sample | None:
-    """Of an elementwise op, arrays that fill half of the second cache together."""
+    """A sample of an elementwise op whose arrays fill half of the L2 cache together."""
     if op.kind != "map" or not op.samples:
         return None
     first = op.samples[0]
@@ -134,7 +133,7 @@ def target_for(name: str, rows: int) -> np.ndarray | None:
 
 
 def of_losses() -> Iterator[Record]:
-    """A loss of many outputs and its gradient, beside the products that it hangs on."""
+    """A loss of many outputs and its gradient, without the products of the network."""
     for name in LOSSES:
         y = target_for(name, 4 * ROWS)
         if y is not None:

@@ -1,4 +1,4 @@
-"""How a step's time grows with threads, batch, width and depth, and a model of it that predicts more cores.
+"""How the time of a step grows with threads, batch, width and depth, and a model that predicts more cores.
 
     python -m bench.scaling [--widths 64,256] [--batches 32,256] [--depths 1,4] [--threads 1,2]
 
@@ -7,14 +7,13 @@ apart as
 
     t = c₁ F / (T P) + c₂ B₂ / (T b₂) + c₃ B₃ / b₃(T) + c₄ Bₘ / bₘ(T) + c₅ n + c₆ n log₂ T
 
-F operations at the measured peak P of a core; B₂, B₃, Bₘ the bytes that the plan reads and writes, by
-what holds them, at the measured bandwidth of the second cache, the third and memory; n instructions,
-each of which begins, and ends by a meeting of all threads. Of a step's memory, what exceeds the second
-caches of the threads comes from the third, and what exceeds that from memory, in proportion. A product
-of few tiles keeps fewer threads busy: T is then the number of tiles. The factors c ≥ 0 are fitted to the
-relative errors of every second network, by non-negative least squares (Lawson and Hanson 1974), and
-held against the others. For more cores than were measured, b₂ grows with them, b₃ and bₘ as they did
-from one core to two.
+with F operations at the measured peak P of a core; B₂, B₃, Bₘ the bytes that the plan reads and writes in the
+L2 cache, the L3 cache and memory, at the measured bandwidths b₂, b₃, bₘ; and n instructions, each of which has
+a cost to start and ends at a barrier of all threads. The part of a step's memory that exceeds the L2 caches of
+the threads is read from L3, and what exceeds that from memory. A product of few tiles keeps fewer threads
+busy: T is then the number of tiles. The factors c ≥ 0 are fitted to the relative errors of every second
+network by non-negative least squares (Lawson and Hanson 1974), and checked on the other networks. For more
+cores than were measured, b₂ grows in proportion, b₃ and bₘ as they did from one core to two.
 """
 
 from __future__ import annotations
@@ -37,21 +36,21 @@ from gdcore.training.prepare import prepare
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 BATCHES = (8, 32, 128, 512, 2048)
 DEPTHS = (1, 2, 4, 8, 16)
-WIDTH, BATCH, DEPTH = 256, 128, 2  # where what is not changed stands
+WIDTH, BATCH, DEPTH = 256, 128, 2  # the values of those that do not vary
 MOST = 1e10  # FLOPs of a step
 CORES = (4, 16, 64)  # predicted
 SHOWN = ((64, 64, 2), (256, 256, 2), (1024, 512, 2))  # width, batch, depth
-TILE = (12, 32)  # about what a thread takes of a product at a time
+TILE = (12, 32)  # rows and columns of a product that a thread computes at a time, about
 TERMS = ("compute", "L2", "L3", "memory", "instructions", "synchronisation")
 WITHIN = 0.25  # the median of the errors on networks that were not fitted
 
 
 def point(width: int, batch: int, depth: int, threads: int, seconds: float) -> Record:
-    """One network on so many threads: its time, and what the model is made of."""
+    """One network on `threads` threads: its time, and the quantities of the model."""
     case = network(width, batch, depth)
     gd.set_num_threads(threads)
     model, take = stepper(case)
-    with ruled(CLEAR=0):  # as many threads as are asked for, were they in the way
+    with ruled(CLEAR=0):  # use all threads, even if fewer would be faster
         took = clock(take, seconds, UNIT, blocks=5)
     data = prepare(model._engine, *case.data(UNIT))
     step = training_step(model._engine, data, batch, False)
@@ -60,7 +59,7 @@ def point(width: int, batch: int, depth: int, threads: int, seconds: float) -> R
         "width": width,
         "batch": batch,
         "depth": depth,
-        "threads": step.session.pace.most(),
+        "threads": step.session.thread_count.most(),
         "seconds": took,
         "flops": plan.flops(batch),
         "bytes": sum(plan.traffic(i, batch) for i in plan.instructions),
@@ -101,7 +100,7 @@ def measure(options: argparse.Namespace) -> Record:
 
 
 def bandwidth(record: Record, level: str, threads: int) -> float:
-    """Of so many threads together: GB/s that grow as they did from one thread to two."""
+    """GB/s of all threads together, extrapolated by the growth from one thread to two."""
     one, two = (record["bandwidth"][t][level] for t in ("1", "2"))
     if level == "L2":
         return float(one * threads)
@@ -145,7 +144,7 @@ def errors(points: list[Record], record: Record, c: np.ndarray) -> np.ndarray:
 
 
 def checked(record: Record) -> tuple[float, float, float]:
-    """Medians of the errors' sizes: where fitted, where not; and the 90th percentile of the latter."""
+    """Medians of the absolute errors on fitted and on other networks; the 90th percentile of the latter."""
     half, other = record["points"][::2], record["points"][1::2]
     c = factors(half, record)
     fitted, unseen = (np.abs(errors(p, record, c)) for p in (half, other))
@@ -159,7 +158,7 @@ def at(record: Record, width: int, batch: int, depth: int) -> Record | None:
 
 
 def shown(record: Record) -> list[Record]:
-    """The networks whose growth is told: three, or what there is."""
+    """The networks whose scaling is shown: those of SHOWN that were measured, else the last one."""
     found = [p for n in SHOWN if (p := at(record, *n)) is not None]
     return found or [p for p in record["points"] if p["asked"] == 1][-1:]
 
@@ -170,7 +169,7 @@ def named(one: Record) -> str:
 
 
 def best(one: Record, record: Record, c: np.ndarray, cores: int) -> tuple[int, float]:
-    """The number of threads, of at most so many, on which the model is fastest, and its seconds."""
+    """The number of threads, at most `cores`, for which the model predicts the least time, and that time."""
     tries = [2**k for k in range(int(math.log2(cores)) + 1)]
     times = {t: float(terms(one, record, t) @ c) for t in tries}
     quickest = min(times, key=lambda t: times[t])
@@ -182,7 +181,7 @@ def show(record: Record) -> str:
     c = factors(record["points"], record)
     fitted, unseen, most = checked(record)
     said = ["compute, times the peak's", *(f"{k}, times its bandwidth's" for k in LEVELS)]
-    said += ["an instruction, µs", "a meeting, µs for log₂ T"]
+    said += ["an instruction, µs", "a barrier, µs for log₂ T"]
     scale = (1, 1, 1, 1, 1e6, 1e6)
     first = [[n, f"{v * s:.2f}"] for n, v, s in zip(said, c, scale, strict=True)]
     body = []

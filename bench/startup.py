@@ -38,7 +38,7 @@ def import_time() -> dict[str, float]:
 
 
 def first_step() -> dict[str, float]:
-    """Milliseconds from nothing to the loss of the first step of `mnist`."""
+    """Milliseconds to build, compile, trace and plan `mnist` and take its first step."""
     import gdcore  # noqa: F401
 
     case = CASES["mnist"]
@@ -68,7 +68,7 @@ def call() -> dict[str, float]:
 
 
 def memory(name: str) -> dict[str, float]:
-    """MiB that a model of a case took at its peak, what it promised, and what is allowed."""
+    """MiB that a model of a case took at its peak, what `summary` says, and what is allowed."""
     import gdcore  # noqa: F401
 
     case = CASES[name]
@@ -76,7 +76,7 @@ def memory(name: str) -> dict[str, float]:
     CASES["tiny"].model().train_on_batch(
         *CASES["tiny"].data(1)
     )  # what any model needs: modules, threads, scratch
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew, at what is resident now
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the present resident size
     before = peak_memory()
     model: Any = case.model(same_weights=False)
     for _ in range(2):
@@ -90,7 +90,7 @@ def memory(name: str) -> dict[str, float]:
 
 
 def peak_memory() -> int:
-    """KiB that were resident at most (Linux)."""
+    """Peak resident KiB (Linux)."""
     line = next(
         n for n in Path("/proc/self/status").read_text().splitlines() if n.startswith("VmHWM")
     )
@@ -113,7 +113,7 @@ def wheel(build: bool) -> float | None:
 
 
 def planned(layers: int, width: int) -> dict[str, float]:
-    """Seconds from nothing to the first step of a network of so many layers."""
+    """Seconds to build, trace and plan a network of `layers` layers and take its first step."""
     import numpy as np
 
     import gdcore as gd

@@ -1,8 +1,8 @@
-"""What every study has in common: measure, write JSON, a table between marks, pictures, an exit code.
+"""The base of all studies: measure, write JSON, a table between marks, pictures, an exit code.
 
-A study is measured into a record, plain data that JSON can hold; its table, its pictures and what it
-misses are functions of that record alone. So `--from` draws again what was measured before, and
-`--publish` replaces the record, the table of the page and the pictures in one go.
+A measurement gives a record, plain data that JSON can hold; the table, the pictures and the list of missed
+targets are functions of the record alone. So `--from` shows a record that was measured before, and
+`--publish` replaces the record, the table of the page and the pictures together.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Study:
     about : one sentence
     measure : the record, from the options
     table : Markdown, from the record
-    missed : what does not hold, one line each, from the record; empty if all holds
+    missed : the targets that are not met, one line each, from the record
     options : adds the study's own options to a parser
     draw : matplotlib figures by file name without its ending, from the record
     page : what the table is published in
@@ -134,7 +134,7 @@ def commit() -> str:
 
 
 def setting(**more: str) -> Record:
-    """On what this is measured, and when."""
+    """The machine, the versions and the date of a measurement."""
     from gdcore import __version__, runtime
 
     return {

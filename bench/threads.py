@@ -1,10 +1,10 @@
-"""Whether a second thread is ever in the way: training steps of W-W-W, mse, Adam, on one thread and on more.
+"""Whether more threads ever make a step slower: training steps of W-W-W, mse, Adam, on one thread and on more.
 
     python -m bench.threads [--threads 2] [--widths 8,64] [--batches 1,32] [--most 2e10] [--forced]
 
-A step that gdcore leaves on one thread, although it may use more, cannot lose by them and is not timed.
-With --forced every step runs on all threads, and what is printed besides is from how many microseconds of
-work between two meetings of the threads on every step gains: gdcore.engine.thread_count.MEETING is chosen by that.
+A step that gdcore runs on one thread, although more are allowed, is not timed. With --forced every step runs
+on all threads, and the least work between two barriers, in microseconds, from which on every step is faster
+on all threads is printed too: gdcore.engine.thread_count.MIN_WORK is chosen by it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import gdcore as gd
 from bench.cases import Case
 from bench.measure import clock, progress, spread, table
 from bench.study import Record, Study, figure, numbers, run, setting, told
-from gdcore.engine import thread_count as pace
+from gdcore.engine import thread_count
 from gdcore.engine.session import Session
 from gdcore.training.evaluate import training_step
 from gdcore.training.prepare import prepare
@@ -36,7 +36,7 @@ def network(width: int, batch: int, depth: int = 2) -> Case:
 
 
 def stepper(case: Case) -> tuple[Any, Any]:
-    """The model of a case, and what takes so many steps of it, in multiples of `UNIT`."""
+    """The model of a case, and a function of a count that takes so many steps, in multiples of `UNIT`."""
     model = case.model()
     x, y = case.data(UNIT)
 
@@ -54,13 +54,13 @@ def session_of(model: Any, case: Case) -> Session:
 
 
 def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> Record:
-    """Time one network, one and several threads in turn."""
+    """Time one network alternately on one and on several threads."""
     case = network(width, batch)
     model, take = stepper(case)
     take(UNIT)
     gd.set_num_threads(threads)
     step = session_of(model, case)
-    used = step.pace.most()
+    used = step.thread_count.most()
     ones, ratios = [], []
     for _ in range(rounds if used > 1 else 0):
         gd.set_num_threads(1)
@@ -71,7 +71,7 @@ def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> R
         "width": width,
         "batch": batch,
         "flops": model.plan.flops(batch),
-        "between": round(step.pace.between, 2),
+        "between": round(step.thread_count.work, 2),
         "threads": used,
         "seconds": ones,
         "ratios": ratios,
@@ -80,20 +80,20 @@ def cell(width: int, batch: int, threads: int, rounds: int, seconds: float) -> R
 
 @contextmanager
 def ruled(**rules: float) -> Any:
-    """Other numbers in gdcore.engine.thread_count for a while."""
-    before = {name: getattr(pace, name) for name in rules}
-    vars(pace).update(rules)
+    """Replace constants of gdcore.engine.thread_count for a while."""
+    before = {name: getattr(thread_count, name) for name in rules}
+    vars(thread_count).update(rules)
     try:
         yield
     finally:
-        vars(pace).update(before)
+        vars(thread_count).update(before)
 
 
 def measure(options: argparse.Namespace) -> Record:
     """All widths and batches."""
     cells = []
     before = gd.get_num_threads()
-    with ruled(**({"MEETING": 0.0} if options.forced else {})):
+    with ruled(**({"MIN_WORK": 0.0} if options.forced else {})):
         for w in options.widths:
             for b in options.batches:
                 if 10 * b * w * w <= options.most:
@@ -101,7 +101,7 @@ def measure(options: argparse.Namespace) -> Record:
                     cells.append(cell(w, b, options.threads, options.rounds, options.seconds))
     progress("")
     gd.set_num_threads(before)
-    rule = {"threads": options.threads, "forced": options.forced, "rule": pace.MEETING}
+    rule = {"threads": options.threads, "forced": options.forced, "rule": thread_count.MIN_WORK}
     return {"setting": setting(), **rule, "cells": cells}
 
 
@@ -111,7 +111,7 @@ def ratio(one: Record) -> float:
 
 
 def threshold(cells: list[Record]) -> float | None:
-    """The least work between two meetings from which on every step gains; None if the most does not."""
+    """The least work between two barriers from which on every step is faster; None if there is none."""
     best = None
     for one in sorted(cells, key=lambda c: -c["between"]):
         if ratio(one) < 1:
@@ -143,8 +143,8 @@ def show(record: Record) -> str:
     text += f".\n\n{table(head, body)}"
     if record["forced"]:
         found = threshold(record["cells"])
-        where = "nowhere" if found is None else f"from {found:.1f} µs between meetings on"
-        text += f"\n\nMore threads pay {where}; MEETING is {record['rule']}."
+        where = "nowhere" if found is None else f"from {found:.1f} µs between barriers on"
+        text += f"\n\nMore threads pay {where}; MIN_WORK is {record['rule']}."
     return text
 
 
@@ -197,7 +197,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 STUDY = Study(
-    "threads", "Whether a second thread is ever in the way.", measure, show, missed, options, draw
+    "threads", "Whether more threads ever make a step slower.", measure, show, missed, options, draw
 )
 
 if __name__ == "__main__":

@@ -60,9 +60,9 @@ static int begin_call(int wanted) {
 #endif
 #endif
 
-/* A step of a second must not make people wait for their Ctrl-C: so much work goes by between two
- * questions, and one question in so many seconds is asked. */
-#define GD_PIECE 500000000 /* of one thread: some 50 ms where it is slowest */
+/* Signals are polled within a long step, so that Ctrl-C is heard: after every GD_PIECE operations of a
+ * thread (some 50 ms where it is slowest) and at most once in GD_ASK seconds. */
+#define GD_PIECE 500000000
 #define GD_ASK 0.1
 
 /* What the threads of one call share. */
@@ -88,8 +88,8 @@ static void listen(team *t, int instruction, int64_t work) {
   if (t->job->heard(t->job->listener)) __atomic_store_n(&t->leave, instruction + 1, __ATOMIC_RELAXED);
 }
 
-/* One thread's units of an instruction. A long one that may be left is done in pieces: first a small one,
- * which tells how many units go by between two questions, for every piece costs some packing anew. */
+/* One thread's units of an instruction. A long one that may be left is run in pieces, which cost some packing
+ * anew: the first is small, and its time says how many units a piece should have. */
 static void take_share(team *t, const gd_run *run, int instruction, int may_leave, int id, int threads) {
   const gd_ins *ins = &t->job->plan->ins[instruction];
   int64_t lo = 0, hi = ins->op->units(ins, run->batch), work = ins->work.fixed + ins->work.per_row * run->batch;

@@ -18,9 +18,12 @@ from typing import Any
 import numpy as np
 
 import gdcore as gd
+from gdcore.engine.engine import engine_of
 from gdcore.graph import chains
 from gdcore.graph.instructions import Instruction
 from gdcore.graph.plan import CODES
+from gdcore.training.evaluate import training_step
+from gdcore.training.prepare import prepare
 
 FILE = Path(__file__).with_name("ops") / "map_chains.h"
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "silu", "elu", "leaky_relu", "softplus")
@@ -113,14 +116,18 @@ def networks() -> Iterator[gd.Model]:
 def passes(model: gd.Model, batch: int) -> Iterator[Instruction]:
     """The elementwise passes of a training and of a prediction plan."""
     x = np.zeros((batch, 33), np.float32)
-    classes = model._losses[0].config()["name"] == "cross_entropy"
+    classes = model.losses[0].config()["name"] == "cross_entropy"
     y = (
         np.zeros(batch, np.int32)
         if classes
         else np.zeros((batch, *model.predict(x).shape[1:]), np.float32)
     )
-    data = model._prepare(x, y)
-    steps = [model.train_step(batch, data, False), model._builder(data.inputs).predict(batch)]
+    data = prepare(engine_of(model), x, y)
+    engine = engine_of(model)
+    steps = [
+        training_step(engine, data, batch, keep_outputs=False),
+        engine.builder(data.inputs).predict(batch),
+    ]
     for step in steps:
         for ins in step.session.plan.instructions:
             for part in (ins, ins.then):

@@ -1,20 +1,20 @@
-# Part of _core.pyx: what one call of a plan needs while it runs: a job of its own, and arrays held on to.
+# Part of _core.pyx: the job and the buffer views of one call of a plan.
 
 
 cdef int64_t product(int64_t a, int64_t b) noexcept:
-    """Of two sizes; one that is too large for any memory stays so."""
+    """The product of two sizes >= 0, saturated at INT64_MAX."""
     return INT64_MAX if b > 0 and a > INT64_MAX // b else a * b
 
 
 cdef struct call:
-    # A job of one call's own, and the arrays that it holds on to.
+    # A private copy of the runner's job, and the buffer views that are released when the call ends.
     gd_job job
     Py_buffer *views
     int n_views
 
 
 cdef Py_buffer *take(call *c, object array, int flags) except NULL:
-    """The memory of an array, until the end of the call."""
+    """Acquire an array's buffer until `end`."""
     cdef Py_buffer *view = &c.views[c.n_views]
     PyObject_GetBuffer(array, view, flags)
     c.n_views += 1
@@ -22,7 +22,7 @@ cdef Py_buffer *take(call *c, object array, int flags) except NULL:
 
 
 cdef Py_buffer *take_room(call *c, object array, bint writable, int64_t nbytes, str what) except NULL:
-    """That of a contiguous array, which must have so many bytes."""
+    """Acquire the buffer of a C-contiguous array of at least `nbytes` bytes; ValueError if it is smaller."""
     cdef Py_buffer *view = take(c, array, PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0))
     if view.len < nbytes:
         raise ValueError(f"{what}: an array of {view.len:,} bytes, expected at least {nbytes:,}")
@@ -30,7 +30,7 @@ cdef Py_buffer *take_room(call *c, object array, bint writable, int64_t nbytes, 
 
 
 cdef void end(call *c) noexcept:
-    """Let go of everything; also of a call that did not begin."""
+    """Release all buffers and the memory of a call, also after `begin` has failed."""
     cdef int i
     for i in range(c.n_views):
         PyBuffer_Release(&c.views[i])
@@ -38,7 +38,7 @@ cdef void end(call *c) noexcept:
 
 
 cdef int rows_fit(const gd_feed *feed, const Py_buffer *view, int64_t rows) except -1:
-    """Whether an array has so many rows of what a feed takes, each of them contiguous."""
+    """Whether an array has at least `rows` rows, each contiguous and of the feed's size and element size."""
     cdef int64_t step = view.itemsize, elements = 1
     cdef int d
     if view.ndim < 1 or view.itemsize != gd_source_bytes(feed.source) or view.shape[0] < rows:
@@ -52,13 +52,13 @@ cdef int rows_fit(const gd_feed *feed, const Py_buffer *view, int64_t rows) exce
 
 
 cdef struct kind:
-    char letter
-    int64_t limit
-    bint finite
+    char letter    # format of the buffer protocol
+    int64_t limit  # whole numbers must be below it; 0: unchecked
+    bint finite    # whether reals must be finite
 
 
 cdef gd_convert_fn converter(int isa, int bits, int source, int feed_type) except NULL:
-    """What turns elements of a data set into those of a plan."""
+    """The C function that converts elements of a data set to the element type of a plan."""
     if not 0 <= isa < gd_isa_count() or not gd_source_bytes(source) or feed_type not in (0, 1):
         raise ValueError(f"no conversion of element type {source} to {feed_type} for instruction set {isa}")
     return gd_converter(isa, bits, source, feed_type)
@@ -66,13 +66,13 @@ cdef gd_convert_fn converter(int isa, int bits, int source, int feed_type) excep
 
 @cython.final
 cdef class Kinds:
-    """What the arrays of a call look like that `Runner.repeat` takes.
+    """The array types and shapes that `Runner.repeat`, the fast path, accepts.
 
     isa, bits : of the plan
-    least, most : samples that they may have
+    least, most : range of the number of samples
     kinds : for each feed (format, shape of a sample, source type code, feed type, scale, limit, finite):
-        the buffer protocol's letter; whole numbers must lie in 0 ... limit - 1 unless it is 0; reals must be
-        finite where `finite` says so
+        the letter of the buffer protocol; whole numbers must lie in 0 ... limit - 1 unless limit is 0; reals
+        must be finite if `finite` is true
     """
     cdef int isa, n
     cdef int64_t least, most
@@ -105,6 +105,7 @@ cdef class Kinds:
         free(self.kinds)
 
     cdef bint fit(self, int i, Py_buffer *view, int64_t rows):
+        """Whether array number `i`, of `rows` samples, has the type, the shape and the values that are accepted."""
         cdef int d
         cdef tuple shape = <tuple>self.shapes[i]
         if view.format == NULL or view.format[0] != self.kinds[i].letter or view.format[1] != 0:

@@ -22,7 +22,7 @@ def openmp() -> str: ...
 def permutation(order: Any, seed: int, stream: int) -> None: ...
 
 @disjoint_base
-class Gate:
+class ReadWriteLock:
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -32,7 +32,7 @@ class Gate:
     ) -> None: ...
 
 @disjoint_base
-class Turn:
+class TrainingLock:
     @property
     def taken(self) -> bool: ...
     def check(self) -> int: ...
@@ -84,7 +84,7 @@ class Runner:
         taps: list[tuple[tuple[int, int, int], int]],
         loss: tuple[int, int, int] | None,
         hyper_buffer: int,
-        gate: Gate | None,
+        lock: ReadWriteLock | None,
         writes: bool,
         count: StepCount | None = None,
     ) -> Self: ...

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
-"""The one door between Python and C: plans go in as plain lists, arrays as buffers, losses come back."""
+"""The only Python module that calls C: plans are passed as lists of tuples, arrays through the buffer protocol."""
 
 import collections
 import os
@@ -95,11 +95,11 @@ cdef extern from "exec.h" nogil:
     const char *gd_build_flags()
 
 
-include "gate.pxi"
+include "locks.pxi"
 
 
 cdef int heard(void *listener) noexcept with gil:
-    """Whether Ctrl-C was pressed, or another signal raised something: it is put into the listener's list."""
+    """Polls for signals, called by C: 1 if a handler raised, such as Ctrl-C; listener[0] gets the exception."""
     try:
         PyErr_CheckSignals()
         return 0
@@ -109,7 +109,7 @@ cdef int heard(void *listener) noexcept with gil:
 
 
 cdef int exchanged(void *listener) noexcept with gil:
-    """Calls what was given for the point of exchange; what it raises ends the step, as a signal does."""
+    """Calls listener[1], called by C once all gradients of a step are computed; 1, to end the step, if it raised."""
     try:
         (<tuple>listener)[1]()
         return 0
@@ -130,7 +130,7 @@ def isa_names() -> list:
 
 
 def map_op_names() -> list:
-    """Names of the elementwise operations; the position is the code that a plan holds."""
+    """Names of the elementwise operations; a plan names an operation by its index."""
     cdef int i = 0
     names = []
     while gd_map_op_name(i) != NULL:
@@ -140,7 +140,7 @@ def map_op_names() -> list:
 
 
 def chain_keys() -> list:
-    """Elementwise chains that were compiled as one loop each; the position is the number that a plan holds."""
+    """Keys of the elementwise chains that are compiled as one loop each; a plan names a chain by its index."""
     cdef int i = 0
     keys = []
     while gd_chain_key(i) != NULL:
@@ -150,7 +150,7 @@ def chain_keys() -> list:
 
 
 def source_names() -> list:
-    """NumPy's names of the element types that a data set may have; the position is the code of each."""
+    """NumPy names of the element types that a data set may have; the index is the type code in C."""
     cdef int i = 0
     names = []
     while gd_source_name(i) != NULL:
@@ -195,17 +195,25 @@ def permutation(order, uint64_t seed, uint64_t stream) -> None:
 
 
 cdef tuple as_tuples(item):
-    """An instruction and its lists as tuples."""
+    """A copy of an instruction in which all lists are tuples."""
     name, refs, dims, attrs, pars, then, work = item
     return (name, tuple(refs), tuple(dims), tuple(attrs), tuple(pars), None if then is None else as_tuples(then), work)
 
 
 cdef class Plan:
-    """Instructions in the form that C runs.
+    """Instructions as the C structs that the executor runs.
 
-    `instructions` holds tuples (kernel, refs, dims, attrs, pars, then, work): refs (buffer, type, byte
-    offset), dims (fixed, per_row), attrs ints, pars floats, `then` a tuple like it or None, and last how
-    much work it is, (fixed, per_row).
+    Parameters
+    ----------
+    isa : index into `isa_names`
+    bits : 32 or 64, of the reals
+    instructions : list of (kernel, refs, dims, attrs, pars, then, work)
+        The kernel's name; operands (buffer, type, byte offset), type 0 for real, 1 for int32; sizes
+        (fixed, per_row), that is fixed + per_row * batch; integers; floats; the epilogue, a tuple of the
+        same form, or None; and the estimated work, as a size.
+    n_compute : number of instructions before the update
+    flag : (buffer, byte offset) of the int32 that `all_finite` clears, or None
+    n_gradients : number of instructions after which all gradients are complete; None for n_compute
     """
     cdef gd_plan plan
     cdef int isa
@@ -219,7 +227,7 @@ cdef class Plan:
 
     def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
-        # what is counted is what is written: nobody can change the lists in between
+        # copied first, so that no other thread changes the lists between counting and writing
         cdef tuple owned = tuple(as_tuples(item) for item in instructions)
         for item in owned:
             for part in (item, item[5]):

@@ -1,4 +1,4 @@
-# Part of _core.pyx: a plan bound to memory, and what runs it.
+# Part of _core.pyx: a plan bound to its buffers, and the calls that run it.
 
 
 cdef class Runner:
@@ -8,15 +8,18 @@ cdef class Runner:
     ----------
     plan : Plan
     batch : int
-        The most samples of a step.
-    buffers : list of writable, C-contiguous arrays, by buffer number; None for those that a feed sets
-    feeds : list of (buffer, type, elements of a row, stage array)
-    taps : list of ((buffer, type, offset), bytes of a row)
-    loss : (buffer, type, offset) or None
-    hyper_buffer : int, or -1
-    gate : Gate of the memory that models share, or None
-    writes : whether a run writes to that memory
-    count : StepCount that the steps add to, or None
+        The largest batch.
+    buffers : list of writable, C-contiguous arrays, by buffer number; None for those of the feeds
+    feeds : list of (buffer, type, elements of a row, staging array)
+        The inputs of the plan: rows of the data are gathered and converted into the staging array.
+    taps : list of ((buffer, type, byte offset), bytes of a row)
+        The values that are copied out after each step, one row for each sample.
+    loss : (buffer, type, byte offset) or None
+    hyper_buffer : int
+        The buffer of the numbers that change from step to step (the learning rate), or -1.
+    lock : ReadWriteLock of the parameters' store, or None
+    writes : whether a run writes to the store
+    count : StepCount to increment, or None
 
     Raises
     ------
@@ -27,20 +30,20 @@ cdef class Runner:
     cdef Plan plan
     cdef int64_t batch
     cdef int64_t *room  # bytes of each buffer
-    cdef Py_buffer *held
+    cdef Py_buffer *held  # views of the buffers and the staging arrays, released with the runner
     cdef int n_held
-    cdef Gate gate
+    cdef ReadWriteLock lock
     cdef bint writes
     cdef StepCount count
     cdef object __weakref__
 
     def __cinit__(self, Plan plan, int64_t batch, list buffers, list feeds, list taps, loss, int hyper_buffer,
-                  Gate gate, bint writes, StepCount count=None):
+                  ReadWriteLock lock, bint writes, StepCount count=None):
         cdef int i
         cdef gd_feed *feed
         cdef tuple memory = tuple(buffers), fed = tuple(feeds), tapped = tuple(taps)
         self.plan, self.batch = plan, batch
-        self.gate, self.writes, self.count = gate, writes, count
+        self.lock, self.writes, self.count = lock, writes, count
         self.job.plan = &plan.plan
         self.job.n_buffers, self.job.n_feeds, self.job.n_taps = len(memory), len(fed), len(tapped)
         self.job.base = <char **>calloc(len(memory) + 1, sizeof(char *))
@@ -81,7 +84,7 @@ cdef class Runner:
         self.check()
 
     cdef int inside(self, tuple ref, int64_t elements, str what) except -1:
-        """Raises ValueError if something of (buffer, type or -1 for bytes, offset) is not within its buffer."""
+        """Raises ValueError if `elements` elements at (buffer, type or -1 for bytes, offset) exceed the buffer."""
         cdef int64_t buffer, offset, width
         buffer, kind, offset = ref
         width = 1 if kind == -1 else 4 if kind == 1 else self.plan.plan.bits // 8
@@ -91,7 +94,7 @@ cdef class Runner:
         return 0
 
     cdef int check(self) except -1:
-        """Raises ValueError if an instruction cannot be run over these buffers."""
+        """Raises ValueError if an operand of an instruction exceeds its buffer, or a kernel's limits are exceeded."""
         cdef gd_fault fault
         if not gd_check(self.job.plan, self.room, self.job.n_buffers, self.batch, &fault):
             name = self.job.plan.ins[fault.instruction].op.name.decode()
@@ -118,7 +121,7 @@ cdef class Runner:
         free(self.job.taps)
 
     cdef int begin(self, call *c) except -1:
-        """A job of the call's own, for several threads may be within one plan."""
+        """Copy the job, because several threads may run one plan at the same time."""
         cdef size_t bases = self.job.n_buffers * sizeof(char *), feeds = self.job.n_feeds * sizeof(gd_feed)
         cdef size_t taps = self.job.n_taps * sizeof(gd_tap)
         cdef size_t views = (3 * self.job.n_feeds + self.job.n_taps + 5) * sizeof(Py_buffer)
@@ -135,7 +138,7 @@ cdef class Runner:
         return 0
 
     cdef int take_outputs(self, call *c, tuple outputs, int64_t rows) except -1:
-        """Where the rows of these steps are kept."""
+        """Point the taps to the arrays that take their rows."""
         cdef int i
         if <Py_ssize_t>len(outputs) != self.job.n_taps:
             raise ValueError(f"{len(outputs)} arrays for {self.job.n_taps} outputs of a plan")
@@ -146,7 +149,7 @@ cdef class Runner:
         return 0
 
     cdef int take_hyper(self, call *c, object hyper, int64_t row, int64_t steps) except -1:
-        """The rows of numbers of some steps, from one row on."""
+        """Point the job to the rows `row` ... `row + steps - 1` of `hyper`."""
         cdef Py_buffer *view
         c.job.hyper = NULL
         if hyper is None or steps == 0:
@@ -168,10 +171,12 @@ cdef class Runner:
 
     def repeat(self, Kinds kinds, tuple arrays, tuple outputs, hyper, int64_t row, uint64_t seed, uint64_t counter,
                int threads, scratch):
-        """One step over arrays that are as `kinds` has it, with little asked. Returns its loss (0 where there is
-        none), or None, and nothing is changed, if they are something else or a number is not finite.
+        """The fast path: one step over arrays that match `kinds`, without further validation.
 
-        hyper : array of rows of numbers for the plan, of which this step takes number `row`; or None
+        Returns the loss, 0 if the plan has none. Returns None, and changes nothing, if the arrays do not match
+        or a result is not finite; the caller then validates and runs the step as usual.
+
+        hyper : array (rows, n) of the plan's real type; the step reads row number `row`; or None
         The others are as for `run`.
         """
         cdef int i
@@ -186,9 +191,9 @@ cdef class Runner:
         if <Py_ssize_t>len(arrays) != kinds.n or kinds.n != self.job.n_feeds or kinds.isa != self.plan.isa:
             return None
         self.begin(&c)
-        if self.gate is not None:
+        if self.lock is not None:
             try:
-                self.gate.enter(self.writes, True)
+                self.lock.enter(self.writes, True)
             except BaseException:
                 end(&c)
                 raise
@@ -220,14 +225,14 @@ cdef class Runner:
                 self.count.done += done
         finally:
             end(&c)
-            if self.gate is not None:
-                self.gate.leave(self.writes)
+            if self.lock is not None:
+                self.lock.leave(self.writes)
         if caught:
             raise caught[0]
         return loss if done else None
 
     cdef int take_data(self, call *c, tuple data, int64_t rows) except -1:
-        """The arrays of the data set, tested once more: they may have been changed since they were read."""
+        """Point the feeds to the arrays of the data set; checks shapes again, as the caller may have changed them."""
         cdef int i
         cdef gd_feed *feed
         cdef Py_buffer *view
@@ -252,7 +257,7 @@ cdef class Runner:
         return 0
 
     cdef int take_sparse(self, call *c, gd_feed *feed, tuple parts) except -1:
-        """Numbers, columns and starts of a compressed sparse matrix."""
+        """Point a feed to (data, column indices, row pointers) of a CSR matrix."""
         cdef Py_buffer *numbers
         cdef Py_buffer *columns
         cdef Py_buffer *starts
@@ -277,15 +282,16 @@ cdef class Runner:
             spent=None, exchange=None):
         """Take up to `steps` steps; returns (steps completed, DONE | PAUSED | NOT_FINITE).
 
-        data : one (array, source type code, scale) for each feed, at least `rows` samples each. An array's
-            rows are contiguous, and lie any distance apart; a tuple (numbers, columns, starts) of
-            contiguous arrays is a compressed sparse matrix.
-        order : int64 array of sample numbers below `rows`, which nobody else changes, or None
-        hyper : array of `steps` rows of numbers for the plan, or None
-        losses : float64 array of at least `steps`, or None where there is no loss
-        outputs : one array for each tap, room for the rows of these steps
-        spent : float64 array, one number for each instruction, to which its seconds are added, or None
-        exchange : called once all gradients of a step are there, before they are looked at or applied, or None
+        data : one (array, source type code, scale) for each feed, at least `rows` samples each. Each row of
+            an array is contiguous; the stride between rows is arbitrary. A tuple (data, column indices, row
+            pointers) of contiguous arrays is a CSR matrix.
+        order : int64 array of sample numbers below `rows`, which no other thread changes, or None
+        hyper : array (steps, n) of the plan's real type, or None
+        losses : float64 array of at least `steps` elements, or None if the plan has no loss
+        outputs : for each tap an array with room for the rows of these steps
+        spent : float64 array with one element for each instruction, to which its seconds are added, or None
+        exchange : callable, called in each step once all gradients are computed, before they are checked,
+            clipped or applied; or None
         """
         cdef int32_t status = 0
         cdef int64_t done = 0, last
@@ -319,16 +325,16 @@ cdef class Runner:
             c.job.rows, c.job.batch, c.job.first, c.job.steps = rows, batch, first, steps
             c.job.seed, c.job.counter = seed, counter
             c.job.seconds = seconds
-            if self.gate is not None:
-                self.gate.enter(self.writes, True)
+            if self.lock is not None:
+                self.lock.enter(self.writes, True)
             try:
                 with nogil:
                     done = gd_run_job(&c.job, &status)
                 if self.count is not None:
                     self.count.done += done
             finally:
-                if self.gate is not None:
-                    self.gate.leave(self.writes)
+                if self.lock is not None:
+                    self.lock.leave(self.writes)
         finally:
             end(&c)
         if caught:

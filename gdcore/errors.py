@@ -48,7 +48,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def cut(text: object, most: int = 80) -> str:
-    """Return what a file or a user said, short enough for one line: the middle is left out.
+    """Return a text that fits into one line of an error message: the middle of a long one is left out.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def missing(what: str, extra: str, error: ImportError | None = None) -> ImportEr
     >>> str(missing("plots need matplotlib", "plot"))
     'plots need matplotlib: pip install "gdcore[plot]"'
     """
-    # An import may fail in many lines, for want of a shared library; the first says which.
+    # The message of a missing shared library has many lines; the first one names it.
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0] if error else ""
     told = f", which cannot be imported ({reason})" if reason else ""
     return ImportError(f'{what}{told}: pip install "gdcore[{extra}]"')

@@ -1,6 +1,6 @@
-"""What is imported when it is first asked for: names of a package (PEP 562), rows of a table.
+"""Lazy imports: names of a package (PEP 562) and rows of a table, imported at their first use.
 
-`import gdcore` then costs what every program needs, and no more.
+They keep `import gdcore` fast.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from gdcore.names import ELSEWHERE
 
 T = TypeVar("T")
 
-SAVING = "gdcore.io.model_file"  # late in a process that only trains, and what forked workers need
+SAVING = "gdcore.io.model_file"  # imported late in a process that only trains, but needed by forked workers
 
 
 def _finish_imports() -> None:
-    """Wait, before a fork, for the imports that other threads are within.
+    """Before a fork, wait for imports that other threads are in the middle of.
 
-    A child would have their locks, and none of the threads that give them back: its first `save` hung
-    where a thread of the parent was within its own. An import of a module that another thread is
-    importing waits for that thread; one that is complete cannot be begun before the fork.
+    The child would inherit their import locks as held, without the threads that release them, and its first
+    `save` would hang. Importing a module that another thread is importing waits for that thread; importing
+    SAVING here ensures that no thread is in the middle of it at the fork.
     """
     begun = [
         name
@@ -43,7 +43,7 @@ if hasattr(os, "register_at_fork"):
 def lazy_names(
     package: str, names: Iterable[str], homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and the `__dir__` of a package.
+    """The `__getattr__` and `__dir__` of a package that imports its names lazily.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ def lazy_names(
 
 
 def _hint(name: str, names: Iterable[str]) -> str:
-    """What stands for a name that a module does not have."""
+    """The end of an error message: what to use instead of a name, or a similar name."""
     if name in ELSEWHERE:
         return f": use {ELSEWHERE[name]}"
     return "" if name.startswith("_") else did_you_mean(name, names)
 
 
-class Table(Mapping[str, T]):
-    """What a name stands for, as a dict that need not have everything yet.
+class LazyTable(Mapping[str, T]):
+    """A read-only mapping whose values are imported when they are looked up.
 
     Parameters
     ----------
@@ -89,6 +89,12 @@ class Table(Mapping[str, T]):
 
     def __init__(self, homes: Mapping[str, str]) -> None:
         self._homes = dict(homes)
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """The module of each class, as `lazy_names` takes them."""
+        pairs = (home.split(":") for home in self._homes.values())
+        return {attribute: module for module, attribute in pairs}
 
     def __getitem__(self, name: str) -> T:
         module, attribute = self._homes[name].split(":")

@@ -17,18 +17,18 @@ from gdcore.io import model_file
 from gdcore.io.graph_json import from_json
 from gdcore.io.graph_kinds import bad, real, whole
 from gdcore.io.safetensors import FileFormatError
-from gdcore.lazy import Table
+from gdcore.lazy import LazyTable
 from gdcore.losses import Custom, Loss
 from gdcore.model import Model
 
 MOST_METRICS = 1000
 
-# What a file holds besides a network, by a key of its `info`: a class with `of(model)`.
-KINDS: Table[Any] = Table({"table": "gdcore.tabular.model:TableModel"})
+# Kinds of files that hold more than a model, by a key of its `info`; each class has `of(model)`.
+KINDS: LazyTable[Any] = LazyTable({"table": "gdcore.tabular.model:TableModel"})
 
 
 def load(path: str | PathLike[str]) -> Any:
-    """A model from a file that its `save` wrote: to be asked, evaluated, or trained further.
+    """Load a model from a file that its `save` wrote.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def load(path: str | PathLike[str]) -> Any:
 
 
 def load_network(path: str | PathLike[str]) -> Model:
-    """The network from a file; that of a TableModel takes its table already transformed.
+    """Load the model in a file; for a file of a TableModel, its network, which takes encoded columns.
 
     Raises
     ------

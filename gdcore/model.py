@@ -1,4 +1,4 @@
-"""Models: layers that can be compiled, trained, evaluated, asked and saved."""
+"""Models: layers that can be compiled, trained, evaluated, used for prediction and saved."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Shown(Generic[T]):
-    """A property that can be read; a subclass may use its name for an attribute of its own."""
+    """A read-only property, whose name a subclass or an instance may use for an attribute of its own."""
 
     def __init__(self, read: Callable[[Any], T]) -> None:
         self.read, self.__doc__ = read, read.__doc__
@@ -92,7 +92,7 @@ class Model(Layer):
     history: History | None = None
     _engine: Engine
 
-    if not TYPE_CHECKING:  # for whoever checks types, what is not there stays so
+    if not TYPE_CHECKING:  # type checkers must not see it, or any attribute would be accepted
 
         def __getattr__(self, name: str) -> Any:
             raise attribute_error(self, name)
@@ -121,7 +121,6 @@ class Model(Layer):
         self._engine.definition.outputs = outputs
 
     def forward(self, *inputs: Value) -> Any:
-        """What the graph that the model was given computes; or written by a subclass."""
         engine = self._engine
         if engine.definition.inputs is None:
             return super().forward(*inputs)
@@ -132,9 +131,9 @@ class Model(Layer):
             return {k: new[v] for k, v in outputs.items()}
         return tuple(new[v] for v in several) if isinstance(outputs, list | tuple) else new[outputs]
 
-    def parts(self) -> Iterator[Layer]:
-        """The layers that are frozen and set free with this one: attributes, and those of its graph."""
-        return chain(super().parts(), layers_of(self._engine.definition.ends()))
+    def _parts(self) -> Iterator[Layer]:
+        """The layers within this one, which are frozen with it: attributes, and those of its graph."""
+        return chain(super()._parts(), layers_of(self._engine.definition.ends()))
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -155,7 +154,7 @@ class Model(Layer):
         dtype: str = "float32",
         loss_weights: Any = None,
     ) -> Self:
-        """Say how to train.
+        """Set optimizer, loss and metrics for training.
 
         Parameters
         ----------
@@ -206,7 +205,7 @@ class Model(Layer):
         resume_from: str | PathLike[str] | None = None,
         initial_epoch: int = 0,
     ) -> History:
-        """Train.
+        """Train on data for some epochs.
 
         Parameters
         ----------
@@ -241,7 +240,7 @@ class Model(Layer):
             is taken; an empty or missing folder begins anew. `epochs` counts from the very first.
             The same data and settings give the bits of a run that was not interrupted.
         initial_epoch : int
-            The number of the first epoch: so many of `epochs` are left out.
+            The number of the first epoch: `epochs - initial_epoch` epochs are trained.
 
         Returns
         -------
@@ -277,7 +276,7 @@ class Model(Layer):
             engine, data, validation_data, validation_split, sample_weight is not None
         )
         engine.parameters(data.inputs)
-        engine.tell_of_freezing()
+        engine.warn_of_freezing()
         history = History()
         for c in (history, *callbacks):
             c.model = self
@@ -391,10 +390,10 @@ class Model(Layer):
         """
         return evaluation.gradients(self._engine, x, y, sample_weight)
 
-    # --- asking ----------------------------------------------------------------------------------
+    # --- prediction ------------------------------------------------------------------------------
 
     def predict(self, x: Any, batch_size: int = PREDICT_BATCH, verbose: int | str = 0) -> Any:
-        """What the network puts out.
+        """Compute the outputs of the network.
 
         Parameters
         ----------
@@ -446,7 +445,7 @@ class Model(Layer):
         return self.predict(x, batch_size=max(1, rows))
 
     def predict_proba(self, x: Any, batch_size: int = PREDICT_BATCH) -> np.ndarray:
-        """Probabilities: what the loss takes the (first) output for.
+        """The (first) output as probabilities, by the reading of the loss.
 
         Parameters
         ----------
@@ -475,7 +474,7 @@ class Model(Layer):
         """
         return asking.predict_proba(self._engine, x, batch_size)
 
-    # --- what was learned ------------------------------------------------------------------------
+    # --- parameters ----------------------------------------------------------------------------
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all parameters in the order of the layers, then of all states.
@@ -557,7 +556,7 @@ class Model(Layer):
         learned.load_state_dict(self._engine, state, strict)
 
     def freeze(self, pattern: str = "*", frozen: bool = True) -> None:
-        """Keep parameters whose names fit a pattern from being trained, or set them free again.
+        """Freeze the parameters whose names match a pattern, or unfreeze them.
 
         Parameters
         ----------
@@ -582,21 +581,21 @@ class Model(Layer):
         """
         learned.freeze(self._engine, pattern, frozen)
 
-    # --- looking ---------------------------------------------------------------------------------
+    # --- showing ---------------------------------------------------------------------------------
 
     @Shown
     def plan(self) -> Any:
-        """The plan of the last training step that was made, or else of prediction: print it."""
+        """The plan of the last training step, or of prediction before the first one; it can be printed."""
         steps = self._engine.train_steps()
         return (steps[-1] if steps else self._engine.builder().predict(1)).session.plan
 
     def summary(self) -> Columns:
-        """A table of layers, shapes and parameters, and the memory that training takes.
+        """A table of layers, shapes and parameters, with the memory that training takes.
 
         Returns
         -------
         str
-            Which prompts and notebooks show as it stands.
+            Its repr is the text itself, so that prompts and notebooks show it as it is.
 
         Examples
         --------
@@ -614,7 +613,7 @@ class Model(Layer):
         return summary(self)
 
     def draw(self, path: str | PathLike[str] | None = None) -> Any:
-        """Draw the layers and how they are joined; see `gdcore.plots.graph`.
+        """Draw the layers and their connections; see `gdcore.plots.graph`.
 
         Parameters
         ----------
@@ -670,7 +669,7 @@ class Model(Layer):
 
     @property
     def info(self) -> dict[str, Any]:
-        """What you want to keep with the model: numbers, text, lists, dicts; saved in its file."""
+        """A dict of the user's own numbers, strings, lists and dicts, saved with the model."""
         return self._engine.info
 
     @info.setter
@@ -728,11 +727,11 @@ class Model(Layer):
 
     @Shown
     def input_names(self) -> list[str]:
-        """Names by which `fit` and `predict` take several inputs."""
+        """Names of the inputs, the keys of a dict of arrays given to `fit` or `predict`."""
         return self._engine.input_names
 
     def resume(self, seed: int, steps_done: int, epochs_done: int) -> None:
-        """Go on as a model that has already taken so many steps.
+        """Set seed and counters to those of a model that has already trained so far.
 
         Parameters
         ----------
@@ -752,7 +751,7 @@ class Model(Layer):
         self._engine.resume(seed, steps_done, epochs_done)
 
     def set_dtype(self, dtype: str) -> None:
-        """Compute in another precision from now on, without compiling for training.
+        """Set the dtype of parameters and computation, without compiling for training.
 
         Parameters
         ----------
@@ -769,7 +768,7 @@ class Model(Layer):
         self._engine.set_dtype(dtype)
 
     def release(self) -> None:
-        """Give back the memory of all plans; they are made anew when they are needed.
+        """Free the memory of all plans; they are made again when they are needed.
 
         Examples
         --------

@@ -1,7 +1,7 @@
-"""Names that people know from Keras, PyTorch and scikit-learn, and what stands for them here.
+"""Names of Keras, PyTorch and scikit-learn, and their equivalents in gdcore.
 
-A name that means the same is understood; one that means something which is not there raises an error
-that says what to do instead. Each table is the one place that decides for its kind of name.
+A name with the same meaning is accepted; for a feature that gdcore lacks, an error says what to use instead.
+There is one table for each kind of name.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ ABSENT_OPTIMIZERS = {
     "muon": "write it as a subclass of gd.Optimizer, or use 'adamw'",
 }
 
-# What a module does not have, by what does the same.
+# Names that modules do not have, and what to use instead.
 ELSEWHERE = {
     "BackupAndRestore": "gd.Checkpoint(folder), with fit(resume_from=folder)",
     "BCELoss": "gd.losses.BinaryCrossEntropy",
@@ -160,7 +160,7 @@ ABSENT_ATTRIBUTES = {
     "zero_grad": "gradients are computed anew at each step",
 }
 
-# What the end of a file's name promises, where it is not safetensors.
+# Formats, by file suffix, that `save` does not write.
 _SUFFIXES = {
     **dict.fromkeys((".h5", ".hdf5", ".keras"), "a Keras file"),
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), "a PyTorch file"),
@@ -198,7 +198,7 @@ def canonical(
     others: Mapping[str, str] | None = None,
     absent: Mapping[str, str] | None = None,
 ) -> str:
-    """The known name that a name stands for.
+    """The name in gdcore that is equivalent to a name of another library.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def canonical(
     known : iterable of str
         Every name that there is.
     others, absent : mapping, optional
-        By folded names: the known name that they stand for, and what to do instead.
+        Keys are folded names; values the equivalent known name, and what to use instead.
 
     Returns
     -------
@@ -280,12 +280,11 @@ def attribute_error(of: object, name: str) -> AttributeError:
     >>> print(attribute_error(gd.Sequential([]), "to_json"))
     Sequential has no attribute 'to_json': save(path) writes architecture, weights and ...
     """
-    if hasattr(type(of), name):  # a property that failed: its own error
+    if hasattr(type(of), name):  # a property that raised AttributeError: report that error
         object.__getattribute__(of, name)
     instead = ABSENT_ATTRIBUTES.get(name)
     if instead is None and not name.startswith("_"):
         instead = did_you_mean(name, (n for n in dir(type(of)) if not n.startswith("_")))
-        instead = instead.removeprefix(" — ")
     return AttributeError(
         f"{type(of).__name__} has no attribute {name!r}{f': {instead}' if instead else ''}",
         name=name,

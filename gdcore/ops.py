@@ -1,6 +1,6 @@
-"""Functions of traced values: what layers, losses and activations of one's own are made of.
+"""Functions of traced values, of which custom layers, losses and activations are made.
 
-All of them take values, arrays and numbers alike, and broadcast as NumPy does.
+All of them take values, arrays and numbers, and broadcast as NumPy does.
 """
 
 from gdcore.graph.convolutions import conv2d

@@ -1,4 +1,4 @@
-"""What the machine gives: the instruction set that kernels are taken for, and threads."""
+"""The instruction set that kernels are chosen for, and the number of threads."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def isas_here() -> list[str]:
 
 
 def isa_number(name: str) -> int:
-    """The number by which the kernels of an instruction set are asked for."""
+    """The index of an instruction set in the compiled module."""
     return [n for n, _ in _core.isa_names()].index(name)
 
 
 def _quota(
     root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
 ) -> int | None:
-    """Whole processors that a container may use, or None where nothing says.
+    """The CPU quota of a container in whole processors, or None if there is none.
 
-    The least of our own control group's and of those that it lies in.
+    It is the smallest quota of the process's control group and of its parents.
     """
     try:
         lines = [line.split(":", 2) for line in own.read_text().splitlines()]
@@ -86,7 +86,7 @@ def _quota_v1(folder: Path) -> int | None:
 
 
 def _physical_cores(allowed: set[int]) -> int:
-    """Cores under the processors that we may run on; hyper-threads share one."""
+    """The number of physical cores of the allowed processors; hyper-threads share one."""
     cores = set()
     for cpu in allowed:
         folder = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
@@ -108,7 +108,7 @@ def _allowed() -> set[int]:
 
 @cache
 def processors() -> int:
-    """How many threads can be running at one moment: those allowed, or a container's quota."""
+    """How many threads can run at the same time: the allowed processors, or a container's quota."""
     count, quota = len(_allowed()), _quota()
     return max(1, min(count, quota) if quota is not None else count)
 
@@ -125,11 +125,11 @@ def _default_threads() -> int:
 
 
 _threads: int | None = None
-_openmp_threads = _core.openmp_threads()  # the most that OpenMP ever offered a thread of ours
+_openmp_threads = _core.openmp_threads()  # the largest limit of OpenMP that was seen in any thread
 
 
 def _limited(count: int) -> int:
-    """At most so many threads as OpenMP's own limit, where somebody has lowered it for this thread.
+    """`count`, or OpenMP's own limit if that was lowered for this thread.
 
     `threadpoolctl.threadpool_limits`, which joblib and scikit-learn use, works that way.
     """
@@ -146,7 +146,7 @@ class Stopped(Exception):
 
 
 class _Worker(threading.local):
-    """What holds in one Python thread alone: its share of the threads, and who may stop it."""
+    """Settings of one Python thread: its number of OpenMP threads, and the event that stops it."""
 
     threads: int | None = None
     stop: threading.Event | None = None
@@ -157,7 +157,7 @@ _worker = _Worker()
 
 @contextmanager
 def worker(threads: int, stop: threading.Event) -> Iterator[None]:
-    """In this Python thread, use so many threads, and end training when `stop` is set."""
+    """In this Python thread, use `threads` OpenMP threads, and end training when `stop` is set."""
     before = _worker.threads, _worker.stop
     _worker.threads, _worker.stop = threads, stop
     try:

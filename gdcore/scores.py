@@ -1,4 +1,4 @@
-"""Numbers by name that unpack to the numbers: what `Model.evaluate` gives."""
+"""The result of `Model.evaluate`: a dict of numbers that unpacks to the numbers."""
 
 from __future__ import annotations
 

@@ -65,9 +65,8 @@ class Sequential(Model):
                 f"Sequential item {len(self.layers)} is {layer!r}: expected a layer{hint}"
             )
         if isinstance(layer, Model) and not self.layers and self._engine.definition.inputs is None:
-            self._engine.definition.inputs = engine_of(
-                layer
-            ).definition.inputs  # it may know its own input
+            # A model that begins this one may have declared its input.
+            self._engine.definition.inputs = engine_of(layer).definition.inputs
         self.layers.append(layer)
 
     def add(self, layer: Any) -> None:

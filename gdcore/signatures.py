@@ -1,4 +1,4 @@
-"""How functions and classes that people write or call take their arguments: in which order, by what names."""
+"""Arguments of users' functions and of constructors: their order, and other libraries' names for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["Constructed", "check_shadows", "own_name", "reversed_arguments"]
 
-# Arguments that are understood where the class has the one on the right.
+# Other libraries' names of arguments; accepted if the constructor has the argument on the right.
 _ARGUMENTS = {
     "alpha": "rho",
     "beta1": "beta_1",
@@ -62,9 +62,9 @@ _ABSENT_ARGUMENTS = {
 
 
 def check_shadows(made: object) -> None:
-    """Refuse an object whose attribute hides a method of its class; a function may, which wraps it.
+    """Refuse an object with an attribute that hides a method of its class, unless that is a function.
 
-    So is one refused whose class has a `call` in place of a `forward`, as layers of Keras do.
+    Also refuse an object whose class has a `call` instead of a `forward`, as layers of Keras do.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def _role(name: str) -> str:
 
 
 def reversed_arguments(function: Any, order: tuple[str, str]) -> bool:
-    """Whether the names of a function's arguments say that it takes them in the other order.
+    """Whether a function takes its arguments in the opposite order, told by their names.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def reversed_arguments(function: Any, order: tuple[str, str]) -> bool:
 
 
 def own_name(name: str, known: Iterable[str]) -> str | None:
-    """The known argument that another library's name stands for, if there is one.
+    """The argument that another library's name of it stands for, or None.
 
     Parameters
     ----------
@@ -197,9 +197,9 @@ def own_name(name: str, known: Iterable[str]) -> str | None:
 
 
 class Constructed(type):
-    """The type of classes whose constructors know other libraries' names of their arguments.
+    """Metaclass of classes whose constructors accept other libraries' names of their arguments.
 
-    The complete object is handed to `_constructed`, where its class has one.
+    If the class has a method `_constructed`, it is called after `__init__`.
 
     Examples
     --------
@@ -220,7 +220,7 @@ class Constructed(type):
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """That of the constructor, which `__call__` would hide."""
+        """The signature of `__init__`, instead of that of the metaclass's `__call__`."""
         if cls.__init__ is object.__init__:  # type: ignore[misc]
             return inspect.Signature()
         signature = inspect.signature(cls.__init__)  # type: ignore[misc]
@@ -231,7 +231,7 @@ _FOREIGN = {*_ARGUMENTS, *_PAIRED, *_ABSENT_ARGUMENTS}
 
 
 def _renamed(cls: type, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments by this library's names.
+    """The keyword arguments with other libraries' names replaced by gdcore's.
 
     Raises
     ------

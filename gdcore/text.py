@@ -1,4 +1,4 @@
-"""Text for people, in the characters that the stream it goes to can write.
+"""Printed text, in characters that the encoding of its stream can represent.
 
 A stream that is not UTF-8 (a redirected stdout on Windows, `LANG=C`, `PYTHONIOENCODING=cp1252`) raises
 UnicodeEncodeError for a rule or an arrow. What is printed therefore goes through `shown`.
@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 __all__ = ["setting_text", "shown"]
 
-# Characters that the package itself prints, and what stands for them where they cannot be written.
+# Characters that gdcore prints, and their replacements for encodings that lack them.
 PLAIN = {
     "─": "-", "━": "=", "╌": "-", "…": "...", "→": "->", "×": "x", "·": ".", "≤": "<=", "±": "+-",
     "²": "2", "–": "-", "—": "-",
@@ -19,7 +19,7 @@ PLAIN = {
 
 
 def shown(text: str, stream: TextIO | None = None) -> str:
-    """Text as a stream can write it.
+    """Text with replacements for characters that a stream cannot encode.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def _encoding(stream: object) -> str | None:
     try:
         name = getattr(stream, "encoding", None)
         "".encode(name or "utf-8")
-    except (LookupError, TypeError):  # not one of Python's
+    except (LookupError, TypeError):  # an encoding that Python does not have
         return "ascii"
-    except ValueError:  # a stream that was closed or detached: writing will say so
+    except ValueError:  # a closed or detached stream: writing to it raises the error
         return None
     return name or None
 
@@ -73,7 +73,21 @@ def _plain(character: str) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """A setting in a few letters."""
+    """A setting in a few letters.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> setting_text(0.10), setting_text(len)
+    ('0.1', 'len')
+    """
     if isinstance(value, float):
         return f"{value:g}"
     return getattr(value, "__name__", None) or str(value)

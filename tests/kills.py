@@ -25,7 +25,7 @@ from gdcore.callbacks import EarlyStopping
 from gdcore.checkpoints import files
 from gdcore.checkpoints.folder import checkpoints
 from gdcore.data import shuffle as order
-from gdcore.engine import thread_count as pace
+from gdcore.engine import thread_count
 
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(600, 24)).astype(np.float32)
@@ -91,7 +91,7 @@ def digest(model):
 
 def train(name, folder, threads=1, every=None):
     """The same training run, however often it is begun."""
-    pace.MEETING = 0
+    thread_count.MIN_WORK = 0
     gd.set_num_threads(threads)
     model = MODELS[name]()
     callbacks = [EarlyStopping("val_loss", patience=50)]

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from by_reference import numpy_of
 
 from gdcore.activations import ACTIVATIONS
 
@@ -44,7 +45,8 @@ ACTIVATION = {
     "log_softmax": lambda x: np.log(softmax(x)),
     "exp": np.exp,
 }
-assert set(ACTIVATION) == set(ACTIVATIONS)
+assert set(ACTIVATION) <= set(ACTIVATIONS)
+ACTIVATION = {name: ACTIVATION.get(name, numpy_of(f)) for name, f in ACTIVATIONS.items()}
 
 
 def dense(x, kernel, bias=0.0):

@@ -4,6 +4,9 @@ Nothing here is rearranged for stability: the tests keep to sizes where the defi
 """
 
 import numpy as np
+from by_reference import numpy_of
+
+from gdcore.losses import LOSSES
 
 
 def per_sample(x):
@@ -88,3 +91,12 @@ FORMULAS = {
         cosine_similarity,
     )
 }
+assert set(FORMULAS) <= set(LOSSES)
+
+
+def traced(name):
+    """A loss without a formula above."""
+    return lambda p, t, **settings: numpy_of(LOSSES[name](**settings))(p, t)
+
+
+FORMULAS = {name: FORMULAS.get(name, traced(name)) for name in LOSSES}

@@ -7,6 +7,9 @@ the names that gdcore gives them; it returns the parameters after every step.
 from functools import wraps
 
 import numpy as np
+from by_reference import loop_of
+
+from gdcore.optimizers import OPTIMIZERS
 
 
 def _loop(make):
@@ -120,3 +123,5 @@ LOOPS = {
     "adagrad": adagrad,
     "adadelta": adadelta,
 }
+assert set(LOOPS) <= set(OPTIMIZERS)
+LOOPS = {name: LOOPS.get(name, loop_of(make)) for name, make in OPTIMIZERS.items()}

@@ -2,7 +2,7 @@
 
 A graph is built by Hypothesis, op by op, on values that are there already: fed arrays, parameters,
 and results of other ops, shared and broadcast as it comes. Each is evaluated at once in NumPy, so
-that the graph stays finite and small. `evaluate` is the reference for whatever gdcore makes of it,
+that the graph stays finite and small. `by_reference.evaluate` is the reference for whatever gdcore makes of it,
 its gradients included, since they are more of the same graph.
 """
 
@@ -14,90 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from by_reference import Arrays, evaluate, shape_at
 from hypothesis import strategies as st
 
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.ir import INT, Batch, Value, at_batch, size, topological
+from gdcore.graph.ir import INT, Batch, Value, size, topological
 from gdcore.graph.registry import OPS, PARAM, Op, apply, input_value
 
-Arrays = dict[Value, np.ndarray]
 LARGEST = 30.0  # a value beyond it is squashed before others are made of it
 ELEMENTS = 4000  # of one value
 NAMES = 6  # classes and rows of tables that ints name
-
-# Exact whatever the precision, so that the reference is not disturbed there.
-EXACT = {
-    *("floor", "round", "sign", "equal", "not_equal", "less", "less_equal", "where", "maximum"),
-    *("minimum", "neg", "abs", "relu", "identity", "reshape", "transpose", "slice", "embed"),
-    *("concatenate", "take", "max", "unfold", "stop_gradient"),
-}
-
-# x times a share that goes to 0: their error is small beside x, not beside the result.
-CANCELLING = {"gelu", "gelu_tanh", "mish", "silu", "hard_swish"}
-
-# Their error is small beside the sum of what they add up without its signs.
-SUMS = {"sum", "mean", "matmul", "scatter_add", "fold", "conv2d", "conv2d_dx", "conv2d_dw"}
-
-
-def concrete(x: Any, rows: int) -> Any:
-    """Attributes with the batch as a number."""
-    if isinstance(x, Batch):
-        return x.rows * rows
-    if isinstance(x, tuple | list):
-        return type(x)(concrete(y, rows) for y in x)
-    return x
-
-
-def shape_at(value: Value, rows: int) -> tuple[int, ...]:
-    return tuple(at_batch(d, rows) for d in value.shape)
-
-
-def evaluate(
-    outputs: Sequence[Value],
-    leaves: Arrays,
-    rows: int,
-    noise: tuple[np.random.Generator, float] | None = None,
-    stopped: Arrays | None = None,
-    bits: int = 64,
-) -> Arrays:
-    """Every value of a graph in float64 NumPy.
-
-    Parameters
-    ----------
-    leaves : what is fed, parameters, and whatever else is known
-    noise : each result is multiplied by 1 + size · normal; (generator, size)
-    stopped : what `stop_gradient` gives, where the leaves have been moved
-    bits : the precision that constants have
-    """
-    real = np.float32 if bits == 32 else np.float64
-    found: Arrays = dict(leaves)
-    for v in topological(outputs):
-        if v in found:
-            continue
-        name, attrs = v.op.name, {k: concrete(a, rows) for k, a in v.attrs.items()}
-        if name == "constant":
-            found[v] = np.asarray(attrs["array"], real).astype(np.float64)
-            continue
-        if name == "count":
-            found[v] = np.asarray(float(attrs["dim"]))
-            continue
-        if name == "stop_gradient":
-            found[v] = found[v.inputs[0]] if stopped is None else stopped[v]
-            continue
-        assert v.op.reference is not None, f"no reference for {name}"
-        with np.errstate(all="ignore"):
-            y = np.asarray(v.op.reference(*[found[x] for x in v.inputs], **attrs), np.float64)
-        assert y.shape == shape_at(v, rows), f"{name}: shape {y.shape} and {v.shape}"
-        if noise is not None and name not in EXACT:
-            scale = np.abs(y) + (np.abs(found[v.inputs[0]]) if name in CANCELLING else 0.0)
-            if name in SUMS:
-                scale = v.op.reference(*[np.abs(found[x]) for x in v.inputs], **attrs)
-            with np.errstate(all="ignore"):  # a jump to where the result is not finite
-                off = scale * noise[1] * noise[0].standard_normal(y.shape)
-                y = np.where(np.abs(y) < np.abs(off), 0.0, y + off)  # `where` takes 0 for false
-        found[v] = y
-    return found
 
 
 @dataclass
@@ -454,7 +381,28 @@ OTHERS: Mapping[str, Callable[[Builder], Value]] = {
     "softmax": of_axis(ops.softmax),
     "log_softmax": of_axis(ops.log_softmax),
 }
-MAKERS = [*MAPS, *OTHERS.items(), *[("matmul", Builder.product)] * 4]
+
+
+def of_samples(op: Op) -> Callable[[Builder], Value]:
+    """An op without a maker above, on parameters, as the samples of its row have it."""
+
+    def make(b: Builder) -> Value:
+        sample = b.pick([s for s in op.samples if all(map(all, s.shapes))])
+        inputs = [b.within(b.parameter(s), sample.low, sample.high) for s in sample.shapes]
+        return apply(op, *inputs, **sample.attrs)
+
+    return make
+
+
+# Ops of gradients and of training steps alone: nothing but differentiation and fusion writes them.
+WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_uniform"}
+SAMPLED = [
+    (op.name, of_samples(op))
+    for op in OPS.values()
+    if op.kind != "map" and op.reference and op.samples
+    if not {op.name} & {*OTHERS, *WRITTEN_BY_PASSES} and not any(s.ints for s in op.samples)
+]
+MAKERS = [*MAPS, *SAMPLED, *OTHERS.items(), *[("matmul", Builder.product)] * 4]
 
 
 @st.composite

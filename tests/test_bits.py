@@ -174,7 +174,7 @@ CASES = dict(cases())
 
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch):
-    monkeypatch.setattr(thread_count, "MEETING", 0)  # threads for small networks too
+    monkeypatch.setattr(thread_count, "MIN_WORK", 0)  # threads for small networks too
     before = gd.get_num_threads()
     yield
     gd.set_num_threads(before)
@@ -404,6 +404,6 @@ def test_prediction_does_not_depend_on_threads_or_length(batch):
 
 
 if __name__ == "__main__":
-    thread_count.MEETING = 0
+    thread_count.MIN_WORK = 0
     chosen = FEW if sys.argv[1:] == ["few"] else set(CASES)
     print(runtime.ISA_NAME, *[digest(n, chosen) for n in THREADS])

@@ -140,7 +140,7 @@ def test_what_is_refused():
         ops.conv2d(x, np.ones((3, 3, 3)))
     with pytest.raises(ValueError, match="a convolution of a value of shape"):
         ops.conv2d(gd.Input((8, 8)), np.ones((3, 3, 3, 4)))
-    with pytest.raises(ValueError, match="does not fit into an image of 8×8"):
+    with pytest.raises(ValueError, match="does not fit into an image of 8 x 8"):
         ops.conv2d(x, np.ones((9, 3, 3, 4)))
     with pytest.raises(ValueError, match="sizes must be at least 1"):
         ops.conv2d(x, np.ones((3, 3, 3, 4)), (0, 1))

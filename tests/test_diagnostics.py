@@ -8,7 +8,7 @@ import pytest
 import gdcore as gd
 from gdcore.diagnostics import THRESHOLDS, Monitor, Report, diagnose
 from gdcore.diagnostics.statistics import LayerStatistics, ParameterStatistics, Snapshot
-from gdcore.engine import thread_count as pace
+from gdcore.engine import thread_count
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +315,7 @@ def fitted(digits, callbacks, epochs=2, threads=1):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("every", [None, 1, 10])
 def test_training_computes_the_same_bits(digits, monkeypatch, threads, every):
-    monkeypatch.setattr(pace, "MEETING", 0)
+    monkeypatch.setattr(thread_count, "MIN_WORK", 0)
     plain, history = fitted(digits, [])
     watch = Monitor(every=every, rows=40)
     watched, seen = fitted(digits, [watch], threads=threads)

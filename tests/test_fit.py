@@ -289,7 +289,7 @@ def test_what_is_frozen_after_compile_counts_at_the_next_one():
         m.fit(X, Y, epochs=2, seed=0)
     model.layers[1].trainable = False
     model.freeze("0.bias")
-    with pytest.warns(UserWarning, match="frozen or set free since compile.*compile again"):
+    with pytest.warns(UserWarning, match="frozen or unfrozen since compile.*compile again"):
         model.fit(X, Y, epochs=1)
     model.fit(X, Y, epochs=1)  # that it was said once is enough
     calm.fit(X, Y, epochs=2)

@@ -67,7 +67,7 @@ def multiply(c, a, b, isa, bits, threads=1, accumulate=0, loose=0):
     dims = [(int(d), 0) for d in (*sizes, *steps[0], *steps[1], *steps[2])]
     ins = ("gemm", refs, dims, [0, loose, accumulate], [], None, (0, 0))
     plan = _core.Plan(runtime.isa_number(isa), bits, [ins], 1, None)
-    runner = _core.Runner(plan, buffers, [], [], None, -1, None, True)
+    runner = _core.Runner(plan, 1, buffers, [], [], None, -1, None, True)
     scratch = np.zeros(threads * plan.scratch + 64, np.uint8)
     scratch = scratch[-scratch.ctypes.data % 64 :]
     assert runner.run((), None, 1, 1, 0, 1, 0, 0, None, None, (), threads, scratch, 1.0) == (1, 0)

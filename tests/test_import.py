@@ -42,8 +42,8 @@ known = set(sys.modules)
 import gdcore
 out["imported"] = state()
 out["modules"] = sorted(set(sys.modules) - known)
-from gdcore.engine import thread_count as pace
-pace.MEETING = 0
+from gdcore.engine import thread_count
+thread_count.MIN_WORK = 0
 gdcore.set_num_threads(2)
 x = np.random.default_rng(0).normal(size=(64, 8)).astype("f")
 model = gdcore.Sequential([gdcore.Dense(32, activation="relu"), gdcore.Dense(1)])

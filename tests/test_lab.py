@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore.lab import Comparison, Run, compare, mlp
+from gdcore.lab import Comparison, Trial, compare, mlp
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_compiled_model_keeps_what_it_was_compiled_with(digits):
 
 
 def run(losses, **options):
-    return Run({"a": 1}, 0, {"loss": list(losses)}, 0.1, False, **options)
+    return Trial({"a": 1}, 0, {"loss": list(losses)}, 0.1, False, **options)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_epochs_to_converge(losses, target, epoch):
 
 def test_the_table():
     runs = [
-        Run({"a": a, "f": f}, s, {"loss": [2.0, a + s], "lr": [0.1, 0.1]}, 0.5, False)
+        Trial({"a": a, "f": f}, s, {"loss": [2.0, a + s], "lr": [0.1, 0.1]}, 0.5, False)
         for a in (1.0, 2.0)
         for f in (np.tanh, "x")
         for s in (0, 1)

@@ -61,7 +61,7 @@ def test_scipys_rules():
     from scipy.optimize import minimize
 
     result = gd.lbfgs(network(), X, Y, tol=1e-3, ftol=1e-6, relative=False)
-    task = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
+    task = task_of(network())
     theirs = minimize(
         task, task.read(), method="L-BFGS-B", jac=True, options={"gtol": 1e-3, "ftol": 1e-6}
     )
@@ -86,7 +86,7 @@ def test_an_exact_minimum_has_converged(noise, dtype):
 
 def test_a_kink_is_no_minimum():
     """Where the line search fails at a kink with a slope beside it, that is said, and not converged."""
-    task = quasi_newton._Task(m := network(), prepare(m._engine, X, Y))
+    task = task_of(network())
     at = task.read()
     jump = np.ones(len(at))
     task.lowest, task.best = 1.0, at
@@ -137,9 +137,9 @@ def test_loss_falls_at_every_iteration_and_calls_back():
 
 @pytest.mark.parametrize("threads", [2, 7])
 def test_same_bits_on_any_number_of_threads(threads, monkeypatch):
-    from gdcore.engine import thread_count as pace
+    from gdcore.engine import thread_count
 
-    monkeypatch.setattr(pace, "MEETING", 0)
+    monkeypatch.setattr(thread_count, "MIN_WORK", 0)
     losses = []
     for n in (1, threads):
         gd.set_num_threads(n)

@@ -16,8 +16,7 @@ from long_runs import resident_bytes, until_tired
 
 import gdcore as gd
 from gdcore import runtime
-from gdcore.engine import session
-from gdcore.engine import thread_count as pace
+from gdcore.engine import session, thread_count
 
 N_THREADS = 64
 WIDTH, CLASSES = 24, 5
@@ -27,7 +26,7 @@ LINUX = platform.system() == "Linux"
 @pytest.fixture(autouse=True, params=[1, 2])
 def threads(request, monkeypatch):
     """Every test on one thread a call, and on two."""
-    monkeypatch.setattr(pace, "MEETING", 0)
+    monkeypatch.setattr(thread_count, "MIN_WORK", 0)
     gd.set_num_threads(request.param)
     return request.param
 
@@ -234,24 +233,24 @@ def test_sixteen_models_train_at_once():
     assert at_once(lambda i: bits(trained(i)), 16) == want
 
 
-# --- the gate ----------------------------------------------------------------------
+# --- the readers-writer lock -------------------------------------------------------
 
 
-def test_gate_serves_in_order_of_arrival():
-    gate = session.Gate()
+def test_lock_serves_in_order_of_arrival():
+    lock = session.ReadWriteLock()
     order = []
 
     def work(i):
-        with gate:
+        with lock:
             order.append(i)
 
     workers = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    with gate:
+    with lock:
         for w in workers:
             w.start()
             time.sleep(0.02)
         assert order == []
-        with gate:  # whoever is inside may enter again
+        with lock:  # whoever is inside may enter again
             assert order == []
         assert order == []
     for w in workers:
@@ -262,11 +261,11 @@ def test_gate_serves_in_order_of_arrival():
 @pytest.mark.skipif(not LINUX, reason="sends a signal to a thread")
 def test_ctrl_c_while_waiting():
     """The one who waited gives up; the others are served."""
-    gate = session.Gate()
+    lock = session.ReadWriteLock()
     inside, leave = threading.Event(), threading.Event()
 
     def hold():
-        with gate:
+        with lock:
             inside.set()
             leave.wait(60)
 
@@ -281,12 +280,12 @@ def test_ctrl_c_while_waiting():
     other.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            gate.__enter__()
+            lock.__enter__()
     finally:
         leave.set()
     holder.join(60)
     other.join(60)
-    with gate:
+    with lock:
         pass
 
 

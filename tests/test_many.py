@@ -13,7 +13,7 @@ import pytest
 
 import gdcore as gd
 from gdcore import runtime
-from gdcore.engine import thread_count as pace
+from gdcore.engine import thread_count
 from gdcore.many import Interrupted, Results
 from gdcore.many.settings import expand
 
@@ -123,15 +123,15 @@ def test_what_is_baked_into_a_plan_is_not_shared():
 
 def test_large_models_share_the_threads(monkeypatch):
     """Two models on seven threads take three each, and give the same bits."""
-    monkeypatch.setattr(pace, "MEETING", 0)
+    monkeypatch.setattr(thread_count, "MIN_WORK", 0)
     seen = set()
-    pick = pace.Pace.pick
+    pick = thread_count.ThreadCount.pick
 
     def spy(self):
         seen.add(pick(self))
         return pick(self)
 
-    monkeypatch.setattr(pace.Pace, "pick", spy)
+    monkeypatch.setattr(thread_count.ThreadCount, "pick", spy)
     gd.set_num_threads(7)
     got = gd.fit_many(make, {"seed": [1, 2]}, X, Y, epochs=2)
     assert seen == {3}

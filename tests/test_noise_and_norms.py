@@ -167,6 +167,7 @@ def test_frozen_batch_norm():
     model.fit(x, y, epochs=3, seed=0, verbose=0)
     before = model.state_dict()
     layer.trainable = False
+    model.compile(optimizer=gd.SGD(0.1), loss="mse", dtype="float64")
     assert list(model.gradients(x, y)) == ["1.kernel", "1.bias"]
     normal = batch_norm(
         x, before["0.gamma"], before["0.beta"], before["0.running_mean"], before["0.running_var"]

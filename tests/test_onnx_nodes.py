@@ -251,7 +251,7 @@ def open_sizes(proto):
 
 REFUSED = {
     "an axis twice": (lambda: one("Unsqueeze", more=(i(1, 1),))[0], "expected each once"),
-    "an unknown node": (lambda: one("TopK")[0], "node 0 '' is a TopK, which gdcore has not"),
+    "an unknown node": (lambda: one("TopK")[0], "node 0 '' is a TopK, which gdcore does not support"),
     "another domain": (lambda: changed(lambda p: setattr(p.graph.node[0], "domain", "com.x")), "of the domain 'com.x'"),
     "a later opset": (lambda: one("Relu", opset=99)[0], "opset 99, expected one from 1 to"),
     "no opset": (lambda: one("Relu", opset=0)[0], "opset 0, expected one from 1 to"),
@@ -271,7 +271,7 @@ REFUSED = {
     ),
     "a name of two lines": (
         lambda: changed(lambda p: setattr(p.graph.node[0], "op_type", "Re\nlu\x1b[31m")),
-        r"is a Re lu\?\[31m, which gdcore has not",
+        r"is a Re lu\?\[31m, which gdcore does not support",
     ),
     "a batch cut": (lambda: one("Slice", more=(i(0), i(1), i(0)))[0], "cuts the batch"),
     "a step back": (lambda: one("Slice", more=(i(3), i(0), i(1), i(-1)))[0], "expected a positive one"),

@@ -257,7 +257,7 @@ def test_batch_normalization_that_trains_is_refused(load):
     ],
 )
 def test_nothing_that_a_node_says_is_ignored(node, what, load):
-    with pytest.raises(ValueError, match=f"{what}, which gdcore has not in opset 20"):
+    with pytest.raises(ValueError, match=f"{what}, which gdcore does not support in opset 20"):
         load(graph(T.FLOAT, (3,), node, c=np.float32(1.0)))
 
 

@@ -193,6 +193,7 @@ def test_frozen_parameters_stay():
     g = gradients_of(8, WIDTH + 5)
     model._engine.network([g])
     model.freeze("bias")
+    model.compile(model.optimizer, model.losses, dtype="float64")
     p = first_values(1.0, (WIDTH + 5,), 0)
     got = feed(model, g)
     np.testing.assert_array_equal(got[WIDTH:], p[WIDTH:])

@@ -112,7 +112,7 @@ def test_operands_lie_within_their_buffers(kernel):
 def test_the_largest_batch_counts(kernel):
     if any(per_row for _, per_row in SOUND[kernel][1]):
         refused(kernel, SOUND[kernel], "reaches beyond", batch=10**6)
-        refused(kernel, SOUND[kernel], "reaches beyond", batch=2**62)
+        refused(kernel, SOUND[kernel], "reaches beyond|cannot be", batch=2**62)
 
 
 @pytest.mark.parametrize("kernel", SOUND)
@@ -124,7 +124,7 @@ def test_sizes_are_neither_negative_nor_too_large(kernel):
             refused(kernel, (where, changed, attrs, pars), "negative")
         if i not in UNUSED.get(kernel, ()):
             changed = [*dims[:i], (2**62, 2**62), *dims[i + 1 :]]
-            refused(kernel, (where, changed, attrs, pars), "reaches beyond")
+            refused(kernel, (where, changed, attrs, pars), "reaches beyond|cannot be")
 
 
 @pytest.mark.parametrize("kernel", SOUND)
@@ -185,7 +185,7 @@ def test_a_pass_rides_where_it_is_run():
 def test_a_copy_of_more_dimensions_than_scratch_holds():
     for rank in (18, 64, 5000):
         run("copy", (refs("o", "i"), fixed(*[1] * rank, *[1] * 2 * rank, 0, 0), [rank], []))
-    rank = 6 << 20 // 24 + 1
+    rank = (1 << 18) + 1
     refused(
         "copy",
         (refs("o", "i"), fixed(*[1] * rank, *[1] * 2 * rank, 0, 0), [rank], []),
@@ -195,7 +195,7 @@ def test_a_copy_of_more_dimensions_than_scratch_holds():
 
 def test_what_a_run_is_given_fits():
     plan = _core.Plan(runtime.ISA, 32, [("fill", *SOUND["fill"], None, (1, 0))], 1, None)
-    arena, scratch = np.zeros(SIZE, np.uint8), np.zeros(6 << 20, np.uint8)
+    arena, scratch = np.zeros(SIZE, np.uint8), np.zeros(64, np.uint8)
 
     def runner(**more):
         settings = {"buffers": [arena, None], "feeds": [(1, 0, 3, np.zeros(24, np.uint8))],

@@ -17,8 +17,8 @@ TRAIN = """
 import os, sys
 import numpy as np
 import gdcore as gd
-from gdcore.engine import thread_count as pace
-pace.MEETING = 0
+from gdcore.engine import thread_count
+thread_count.MIN_WORK = 0
 
 def train(i=0):
     x = np.random.default_rng(0).normal(size=(256, 64)).astype("f")

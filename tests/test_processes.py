@@ -15,8 +15,8 @@ TRAIN = """
 import os, sys, time
 import numpy as np
 import gdcore as gd
-from gdcore.engine import thread_count as pace
-pace.MEETING = 0
+from gdcore.engine import thread_count
+thread_count.MIN_WORK = 0
 
 def train(epochs=3):
     x = np.random.default_rng(0).normal(size=(256, 64)).astype("f")
@@ -291,7 +291,7 @@ for n in (1, 2, 3):
 
 def test_small_steps_start_no_threads():
     code = (
-        TRAIN.replace("pace.MEETING = 0", "")
+        TRAIN.replace("thread_count.MIN_WORK = 0", "")
         + """
 x = np.zeros((32, 8), "f")
 base = len(os.listdir("/proc/self/task"))

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from by_reference import evaluate
 from harness import leaves_of, run_graph
-from random_graphs import evaluate, graph_of
+from random_graphs import graph_of
 
 import gdcore as gd
 from gdcore.graph.ir import Batch, topological

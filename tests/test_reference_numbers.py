@@ -60,11 +60,11 @@ def mazur():
     """The 2-2-2 network of the example, its biases frozen."""
     model = gd.Sequential([gd.Input(2), gd.Dense(2, "sigmoid"), gd.Dense(2, "sigmoid")])
     error = lambda out, target: gd.ops.sum(gd.ops.square(target - out)) * 0.5  # noqa: E731
+    model.freeze("*bias")
     model.compile(optimizer=gd.SGD(0.5), loss=error, dtype="float64")
     model.set_weights(
         [[[0.15, 0.25], [0.20, 0.30]], [0.35, 0.35], [[0.40, 0.50], [0.45, 0.55]], [0.60, 0.60]]
     )
-    model.freeze("*bias")
     return model, np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
 
 

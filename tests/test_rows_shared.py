@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore.engine import thread_count as pace
+from gdcore.engine import thread_count
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 9, 10, 13, 14])
 def test_few_rows_left_to_a_thread(batch, isa, monkeypatch):
-    monkeypatch.setattr(pace, "MEETING", 0)
+    monkeypatch.setattr(thread_count, "MIN_WORK", 0)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(batch, 40)).astype("f"), rng.normal(size=(batch, 2)).astype("f")
 

@@ -15,10 +15,10 @@ import hashlib, os, sys, tempfile, threading
 import numpy as np
 
 def load():
-    global gd, pace
+    global gd, thread_count
     import gdcore as gd
-    from gdcore.engine import thread_count as pace
-    pace.MEETING = 0   # threads for this small network too
+    from gdcore.engine import thread_count
+    thread_count.MIN_WORK = 0   # threads for this small network too
 
 def make(width=96):
     return gd.Sequential([

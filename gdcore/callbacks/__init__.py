@@ -1,4 +1,4 @@
-"""What is called while a model trains, and what is remembered of it."""
+"""Callbacks: called by `fit` while a model trains."""
 
 from gdcore.callbacks.base import (
     Callback,
@@ -32,5 +32,5 @@ __all__ = [
     "wrong_state",
 ]
 
-# What is not there says what to use instead.
+# An unknown name raises an error that says what to use instead.
 __getattr__, __dir__ = lazy_names(__name__, __all__, {})

@@ -1,4 +1,4 @@
-"""What is called while a model trains: the hooks, and what every callback has need of."""
+"""The base classes of callbacks, with their hooks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ class Callback(metaclass=Constructed):
     model: Any
 
     def on_data(self, data: Data) -> None:
-        """Before training begins: what is trained on, checked; keep no more of it than you need.
+        """Called before training begins, with the validated training data.
+
+        A reference that is kept keeps the data in memory.
 
         Parameters
         ----------
@@ -117,16 +119,27 @@ class Callback(metaclass=Constructed):
         """
 
     def on_gradients(self, gradients: np.ndarray) -> None:
-        """Within each step, once all gradients are computed; change them in place.
+        """Called within each step once all gradients are computed; may change them in place.
 
-        What follows (the check that they are finite, clipping, the update) sees what is left here: the
-        place to exchange gradients with other processes. It costs a call from C in each step.
+        The check that they are finite, clipping and the update follow, and use the changed gradients: this is
+        the place to exchange gradients with other processes. It costs a call from C into Python in each step.
 
         Parameters
         ----------
         gradients : ndarray of shape (n,)
-            Of all parameters that are trained, one after another, with room between them. It is
-            valid until the callback returns.
+            The gradients of all trained parameters, one after another, each padded to whole cache lines.
+            The array is valid until the callback returns.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> class Halve(gd.Callback):
+        ...     def on_gradients(self, gradients):
+        ...         gradients *= 0.5
+        >>> model = gd.Sequential([gd.Dense(1, kernel_initializer="ones")]).compile("sgd", "mse")
+        >>> _ = model.fit([[1.0]], [0.0], callbacks=[Halve()], seed=0)
+        >>> model.get_weights()[0].round(4)
+        array([[0.99]], dtype=float32)
         """
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
@@ -150,7 +163,7 @@ class Callback(metaclass=Constructed):
         """
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know of this callback: kept in checkpoints.
+        """The state of this callback, which is saved in checkpoints and restored when a run resumes.
 
         Returns
         -------
@@ -160,7 +173,7 @@ class Callback(metaclass=Constructed):
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`; called after `on_train_begin`, which may have reset all.
+        """Restore a `state_dict`; called after `on_train_begin`, which may have reset the callback.
 
         Parameters
         ----------
@@ -174,12 +187,12 @@ class Callback(metaclass=Constructed):
 
 
 class Saver(Callback):
-    """Base class of callbacks that keep where training stands; `gd.Checkpoint` is one.
+    """Base class of callbacks that save the state of training; `gd.Checkpoint` is one.
 
     Attributes
     ----------
     every_steps : int or None
-        The loop comes back from C after every step whose number is a multiple of this.
+        `save_point` is called after every step whose number is a multiple of this.
 
     Examples
     --------
@@ -200,7 +213,7 @@ class Saver(Callback):
     every_steps: int | None = None
 
     def begin(self, resumed: bool) -> None:
-        """Training begins, from a checkpoint or not; the states of all callbacks are set.
+        """Called when training begins, after the states of all callbacks have been restored.
 
         Parameters
         ----------
@@ -210,14 +223,14 @@ class Saver(Callback):
     def save_point(
         self, state: Callable[[], dict[str, Any]], logs: Logs | None, last: bool
     ) -> None:
-        """Training could be resumed from here.
+        """Called where the state of training is consistent, so that a saved state can be resumed.
 
-        Called between calls into C, and after each epoch when everybody else has been.
+        That is between calls into C, and after each epoch, after all other callbacks.
 
         Parameters
         ----------
         state : callable
-            Gives where `fit` stands.
+            Returns the state of `fit`.
         logs : dict or None
             The numbers of the epoch that has just ended; None in the middle of one.
         last : bool
@@ -226,7 +239,7 @@ class Saver(Callback):
 
 
 class LambdaCallback(Callback):
-    """A callback of functions: one of them is called after every epoch as ``function(epoch, logs)``.
+    """A callback made of functions; the first argument is called after every epoch as ``function(epoch, logs)``.
 
     Parameters
     ----------
@@ -287,7 +300,7 @@ def wants_batches(callback: Callback) -> bool:
 
 
 def wrong_state(callback: Callback, state: Mapping[str, Any], expected: str) -> ValueError:
-    """The error (not raised) for a `load_state_dict` that was given something else."""
+    """The error (not raised) for a `load_state_dict` that was given the state of something else."""
     return ValueError(
         f"{type(callback).__name__}.load_state_dict got {', '.join(map(str, state)) or 'nothing'}: "
         f"expected {expected}, as its state_dict() gave them"

@@ -1,4 +1,4 @@
-"""Training that ends when it no longer pays."""
+"""Ends training when a monitored number stops improving."""
 
 from __future__ import annotations
 

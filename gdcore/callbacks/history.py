@@ -41,7 +41,7 @@ class History(Callback):
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs) -> None:
-        self.model.history = self  # there too when Ctrl-C ends the loop
+        self.model.history = self  # set at the beginning, so that it is there after Ctrl-C
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.epoch.append(epoch)

@@ -80,7 +80,7 @@ def _takes_two(schedule: Callable[..., float]) -> bool:
     """Whether a function takes the epoch and the rate; else the epoch alone."""
     try:
         signature = inspect.signature(schedule)
-    except (TypeError, ValueError):  # one that is written in C
+    except (TypeError, ValueError):  # no signature: a function written in C
         return False
     for given in ((0, 0.1), (0,)):
         try:

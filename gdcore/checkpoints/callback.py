@@ -15,28 +15,28 @@ from gdcore.engine.engine import engine_of
 
 
 class Checkpoint(Saver):
-    """Writes checkpoints, from which ``fit(resume_from=folder)`` goes on, bit for bit.
+    """Writes checkpoints, from which ``fit(resume_from=folder)`` resumes, with the same bits.
 
     A checkpoint is one safetensors file ``step-<number>.safetensors`` with weights, optimizer
-    state, schedule, seed, place in the data, history, and what metrics and other callbacks have
-    gathered. It appears whole or not at all, whatever happens to the process, and `gd.load` reads
-    it as a model. One is written at the end of training in any case.
+    state, schedule, seed, position in the data, history, and the states of metrics and other
+    callbacks. It is written atomically, so that a killed process leaves no partial file, and `gd.load`
+    reads it as a model. One is always written at the end of training.
 
     Parameters
     ----------
     folder : path
         Made if it is missing. Give each training run a folder of its own.
     every_epochs : int, optional
-        Write one after so many epochs: 1 if nothing else is said.
+        Write one each time this number of epochs is completed; 1 if no other interval is given.
     every_steps : int, optional
-        Write one after so many steps, in the middle of an epoch too.
+        Write one each time this number of steps is completed, also within an epoch.
     every_seconds : float, optional
-        Write one when so much time has passed since the last one.
+        Write one when this time has passed since the last one.
     keep : int or None
         How many of the newest to keep; None keeps all.
     monitor : str, optional
         A number of the epoch, such as "val_loss": the best epoch's checkpoint is kept as
-        ``best.safetensors`` besides.
+        ``best.safetensors``, too.
     mode : {"auto", "min", "max"}
         Which way `monitor` improves.
     overwrite : bool
@@ -120,7 +120,7 @@ class Checkpoint(Saver):
         self.best = state.get("best")
 
     def begin(self, resumed: bool) -> None:
-        """Make the folder, or look what is in it.
+        """Make the folder, or check the checkpoints that it holds.
 
         Parameters
         ----------

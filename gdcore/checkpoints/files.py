@@ -1,4 +1,4 @@
-"""Checkpoints as files: written, read, the newest found, and a training run set to where one was."""
+"""Writes and reads checkpoint files, finds the newest one, and resumes a training run from it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from gdcore.io.header import read_json
 from gdcore.training.fit import Fit
 
 FORMAT = "1"
-_BESIDE = re.compile(r"(fit|constant):\d+")  # tensors of a file that are no part of the memory
+# Names of tensors in a file that are neither variables nor optimizer slots.
+_BESIDE = re.compile(r"(fit|constant):\d+")
 
 
 def save(engine: Engine, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
-    """Write a model and where its training stands, to a file that `gd.load` reads too.
+    """Write a model and the state of its training to a file that `gd.load` reads too.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def save(engine: Engine, path: str | os.PathLike[str], state: Mapping[str, Any])
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The tensors of a checkpoint, what it says of the model, and where training stood.
+    """(tensors, description of the model, state of training) of a checkpoint.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
 
 
 def newest(folder: str | os.PathLike[str]) -> tuple[Path, Any] | None:
-    """The newest checkpoint of a folder that can be read, and its content; None if there is none.
+    """The newest readable checkpoint of a folder, and what `read` gives of it; None if there is none.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def newest(folder: str | os.PathLike[str]) -> tuple[Path, Any] | None:
 
 
 def resume(source: str | os.PathLike[str], fit: Fit, seed: int | None = None) -> None:
-    """Set a model and a call of `fit` to where a checkpoint was written.
+    """Set a model and a call of `fit` to the state in a checkpoint.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def _set(
     names = memory.network.names
     own = {names[v]: memory.view(v) for v in memory.variables}
     own |= model_file.slots_of(memory)
-    # Whatever training has made is there, under the same name, of the same shape and type.
+    # The file must hold every variable and slot, with the same name, shape and type, and nothing else.
     theirs = {k for k in tensors if not _BESIDE.fullmatch(k)}
     if theirs != set(own):
         missing, more = sorted(set(own) - theirs), sorted(theirs - set(own))

@@ -1,4 +1,4 @@
-"""A folder of checkpoints: their names, which of them is the newest, and what killed writers left."""
+"""A folder of checkpoints: file names, their order, and removal of temporary files of killed writers."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def checkpoints(folder: str | os.PathLike[str]) -> list[tuple[int, Path]]:
 
 
 def tidy(folder: str | os.PathLike[str]) -> None:
-    """Remove the temporary files of writers that were killed, and of nobody else."""
+    """Remove the temporary files of killed writers; those of running writers stay."""
     remove_leftovers(folder, lambda name: bool(_NAME.fullmatch(name)) or name == BEST)

@@ -1,4 +1,4 @@
-"""Numbers, text, lists, dicts and arrays as JSON and tensors, and back. Nothing is executed."""
+"""Packs numbers, strings, lists, dicts and arrays into JSON and tensors, and back, without pickle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEPTH = 50
 
 
 def pack(value: Any) -> tuple[str, dict[str, np.ndarray]]:
-    """JSON, and the tensors that it names.
+    """A value as JSON text, and the tensors that the JSON refers to by name.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def pack(value: Any) -> tuple[str, dict[str, np.ndarray]]:
 
 
 def unpack(text: str, tensors: Mapping[str, np.ndarray]) -> Any:
-    """What `pack` was given.
+    """The value that `pack` was given.
 
     Raises
     ------
@@ -72,29 +72,29 @@ def unpack(text: str, tensors: Mapping[str, np.ndarray]) -> Any:
     {'best': inf, 'seen': (1, 2)}
     """
     try:
-        return _lively(read_json(text), tensors, DEPTH)
+        return _unplain(read_json(text), tensors, DEPTH)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileFormatError(
             f"the state of training does not make sense ({cut(error, 200)})"
         ) from None
 
 
-def _lively(v: Any, tensors: Mapping[str, np.ndarray], depth: int) -> Any:
+def _unplain(v: Any, tensors: Mapping[str, np.ndarray], depth: int) -> Any:
     if depth == 0:
         raise ValueError(f"nested more than {DEPTH} deep")
     if isinstance(v, list):
-        return [_lively(x, tensors, depth - 1) for x in v]
+        return [_unplain(x, tensors, depth - 1) for x in v]
     if not isinstance(v, dict):
         return v
     if len(v) != 1:
-        return {k: _lively(x, tensors, depth - 1) for k, x in v.items()}
+        return {k: _unplain(x, tensors, depth - 1) for k, x in v.items()}
     ((kind, inner),) = v.items()
     if kind == "float" and inner in ("inf", "-inf", "nan"):
         return float(inner)
     if kind == "tensor" and isinstance(inner, str) and inner.startswith(PREFIX):
         return tensors[inner]
     if kind == "tuple" and isinstance(inner, list):
-        return tuple(_lively(x, tensors, depth - 1) for x in inner)
+        return tuple(_unplain(x, tensors, depth - 1) for x in inner)
     if kind == "dict" and isinstance(inner, dict):
-        return {k: _lively(x, tensors, depth - 1) for k, x in inner.items()}
+        return {k: _unplain(x, tensors, depth - 1) for k, x in inner.items()}
     raise ValueError(f"{kind!r}: {inner!r:.60}")

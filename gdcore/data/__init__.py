@@ -1,1 +1,1 @@
-"""Data as the engine takes it: arrays, sparse rows, targets, order of samples, reading ahead."""
+"""Data sets: arrays, frames and sparse rows, validated; the order of samples; reading ahead from disk."""

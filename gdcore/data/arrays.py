@@ -1,4 +1,4 @@
-"""Data as the core takes it: arrays of a type it can read, or sparse rows, checked beforehand."""
+"""Converts and validates the data of users: arrays of types that C reads, or sparse rows."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from gdcore.data.sparse import SparseRows, is_sparse
 from gdcore.errors import cut
 
 READABLE = {"uint8", "int32", "int64", "float32", "float64"}
-# What is gathered from as it lies, and converted batch by batch.
+# Types of data sets that C gathers from in place, converting batch by batch.
 GATHERED = READABLE | {"int8", "uint16", "int16", "uint32", "float16"}
 LARGE = 1 << 28  # bytes from which on a copy is worth a warning
 
-ABSENT = {"NAType", "NaTType"}  # types that stand for a value that is missing, in pandas
+ABSENT = {"NAType", "NaTType"}  # types of pandas' missing values
 
 
 Rows = np.ndarray | SparseRows
 
 
 def is_masked_array(data: Any) -> bool:
-    """Whether it is one of numpy.ma's, which takes 12 ms to import: unless it was, there is none."""
+    """Whether it is a masked array. numpy.ma takes 12 ms to import, so it is looked up, not imported."""
     ma = sys.modules.get("numpy.ma")
     return ma is not None and isinstance(data, ma.MaskedArray)
 
@@ -34,19 +34,18 @@ def is_masked_array(data: Any) -> bool:
 def as_array(
     data: Any, what: str, by_rows: bool = False, columns: ColumnNames | None = None
 ) -> np.ndarray:
-    """Data as a C-contiguous array of uint8, int32, int64, float32 or float64.
-
-    It is not copied if it is one.
+    """Data as a C-contiguous array of uint8, int32, int64, float32 or float64, copied only if necessary.
 
     Parameters
     ----------
     data : array, data frame, nested sequence of numbers, or anything with `__array__` or `__dlpack__`
     what : str
-        What the error calls it.
+        Its name in error messages.
     by_rows : bool
-        Let it be of any type of `GATHERED`, and its rows lie apart, each of them contiguous.
+        Also return, without a copy, arrays of any type of `GATHERED` and any stride between rows, if each
+        row is contiguous.
     columns : ColumnNames, optional
-        The order in which the columns of a frame are wanted.
+        The expected order of the columns of a frame.
 
     Raises
     ------
@@ -116,7 +115,7 @@ def _numbers(data: Any, what: str) -> np.ndarray:
             array = np.from_dlpack(data)
         else:
             array = np.asanyarray(data) if isinstance(data, np.memmap) else np.asarray(data)
-    except RuntimeError as error:  # torch: a tensor that takes part in a gradient
+    except RuntimeError as error:  # torch raises it for a tensor that requires grad
         raise TypeError(f"{what} cannot be read as an array: {error}") from None
     except (ValueError, TypeError, BufferError) as error:
         if hasattr(data, "__dlpack__"):
@@ -130,7 +129,7 @@ def _numbers(data: Any, what: str) -> np.ndarray:
         ) from None
     kind = array.dtype.kind
     if kind == "O" and array.ndim:
-        # In another library's column None is a number that is missing, in a list it is a mistake.
+        # None in a data frame's column is a missing value; in a list it is a mistake.
         array = from_objects(array, what, not isinstance(data, np.ndarray | Sequence))
         kind = array.dtype.kind
     if kind in "OSU":
@@ -145,7 +144,7 @@ def _numbers(data: Any, what: str) -> np.ndarray:
 
 
 def no_number(value: Any, what: str) -> TypeError:
-    """The error of text, or of another object, among numbers."""
+    """The error (not raised) for text or another object among numbers."""
     value = value.item() if isinstance(value, np.generic) else value
     return TypeError(
         f"{what} holds {'text' if isinstance(value, str | bytes) else 'objects'} such "
@@ -156,26 +155,26 @@ def no_number(value: Any, what: str) -> TypeError:
 
 
 def from_objects(array: np.ndarray, what: str, missing: bool = False) -> np.ndarray:
-    """Numbers that lie about as Python objects, as an array of numbers.
+    """An array of Python objects as an array of numbers.
 
     Parameters
     ----------
     array : ndarray of objects
         Numbers and truth values of Python, NumPy, `decimal` and `fractions`. Pandas' NA is NaN.
     what : str
-        What the error calls it.
+        Its name in error messages.
     missing : bool
-        Whether None is NaN, too.
+        Whether None is converted to NaN.
 
     Returns
     -------
     ndarray
-        Of whole numbers or truth values if all are, else of floats.
+        Of ints or bools if all elements are, else of float64.
 
     Raises
     ------
     TypeError
-        If something else is among them: it is named.
+        If another kind of object is among them; the message names it.
     ValueError
         If a number is beyond the range of float64.
 
@@ -184,7 +183,7 @@ def from_objects(array: np.ndarray, what: str, missing: bool = False) -> np.ndar
     >>> from_objects(np.array([0.5, True, 3], dtype=object), "X")
     array([0.5, 1. , 3. ])
     """
-    from decimal import Decimal  # rarely met, and every import counts
+    from decimal import Decimal  # rarely needed; imported late to keep `import gdcore` fast
     from numbers import Real
 
     values = array.reshape(-1).tolist()
@@ -205,7 +204,7 @@ def from_objects(array: np.ndarray, what: str, missing: bool = False) -> np.ndar
 
 
 def _stacked(frame: Frame, order: Sequence[int] | None, what: str) -> np.ndarray:
-    """The columns of a frame, converted one by one, side by side.
+    """The columns of a frame as one array (rows, columns), converted one by one.
 
     Raises
     ------
@@ -233,7 +232,7 @@ def _stacked(frame: Frame, order: Sequence[int] | None, what: str) -> np.ndarray
 
 
 def in_rows(array: np.ndarray) -> bool:
-    """Whether each row of an array is contiguous, however far apart rows lie."""
+    """Whether each row of an array is contiguous, whatever the stride between rows."""
     step = array.itemsize
     for count, stride in zip(array.shape[:0:-1], array.strides[:0:-1], strict=True):
         if count != 1 and stride != step:
@@ -243,7 +242,7 @@ def in_rows(array: np.ndarray) -> bool:
 
 
 def mapping_of(array: Rows) -> mmap.mmap | None:
-    """The file mapped into memory that an array is a view of, or None."""
+    """The memory map that an array is a view of, or None."""
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
@@ -251,7 +250,7 @@ def mapping_of(array: Rows) -> mmap.mmap | None:
 
 
 def as_rows(data: Any, what: str, columns: ColumnNames | None = None) -> Rows:
-    """Data as samples can be gathered from: an array of contiguous rows, or sparse rows.
+    """Data from which samples can be gathered: an array of contiguous rows, or sparse rows.
 
     Raises
     ------
@@ -268,7 +267,7 @@ def as_rows(data: Any, what: str, columns: ColumnNames | None = None) -> Rows:
 
 
 def check_finite(array: Rows, what: str) -> None:
-    """Stop at the first NaN or infinity, and say where it is.
+    """Raises ValueError at the first NaN or infinity, with its row and column.
 
     Raises
     ------
@@ -280,10 +279,9 @@ def check_finite(array: Rows, what: str) -> None:
             at = array.place(int(np.flatnonzero(~np.isfinite(array.data))[0]))
             raise not_finite(what, array.data[~np.isfinite(array.data)][0], at)
         return
-    if (
-        array.dtype.kind != "f" or mapping_of(array) is not None
-    ):  # what may not fit into memory is checked
-        return  # step by step
+    # A mapped file may not fit into memory: it is not read here, each step checks its own batch.
+    if array.dtype.kind != "f" or mapping_of(array) is not None:
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(array.sum()):
             return
@@ -296,7 +294,7 @@ def check_finite(array: Rows, what: str) -> None:
 
 
 def not_finite(what: str, value: Any, at: Sequence[int]) -> ValueError:
-    """The error of a number that is not finite, with its place."""
+    """The error (not raised) for a number that is not finite, with its row and column."""
     place = f"row {at[0]}" + (f", column {', '.join(map(str, at[1:]))}" if len(at) > 1 else "")
     return ValueError(
         f"{what} holds {value} at {place}: replace or drop such values before training "
@@ -311,7 +309,8 @@ def as_inputs(x: Any, names: Sequence[str], columns: ColumnNames | None = None) 
     ----------
     x : array, frame or sparse matrix for one input; list or tuple of them, or dict by name, for several
     names : names of the inputs
-    columns : the order in which the columns of frames are wanted, optional
+    columns : ColumnNames, optional
+        The expected order of the columns of frames.
 
     Raises
     ------
@@ -351,7 +350,7 @@ def as_inputs(x: Any, names: Sequence[str], columns: ColumnNames | None = None) 
 
 
 def same_length(x: Rows, y: np.ndarray, what: str) -> None:
-    """Raises ValueError if two arrays do not have as many rows."""
+    """Raises ValueError if `y` does not have as many rows as `x`."""
     if y.ndim == 0 or len(x) != len(y):
         got = "a single number" if y.ndim == 0 else f"{len(y)} rows"
         raise ValueError(f"X has {len(x)} rows and {what} has {got}: expected one for each sample")

@@ -13,7 +13,7 @@ from gdcore.data.arrays import Rows
 
 
 class TargetSpec(NamedTuple):
-    """What the targets of one output look like."""
+    """Shape of one sample, and element type, of the targets of one output."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -28,8 +28,9 @@ class Data:
     inputs : list of arrays or sparse rows
     targets : list of arrays
     weights : array or None
-    spec : what the targets look like
-    columns : names of the columns of frames, by what they were given for
+    spec : tuple of TargetSpec
+        One for each output.
+    columns : names of the columns of frames, by argument ("X", "y")
     """
 
     inputs: list[Rows]
@@ -45,11 +46,11 @@ class Data:
 
     @property
     def width(self) -> int:
-        """Elements of all inputs of one sample."""
+        """The number of elements of one sample, over all inputs."""
         return sum(math.prod(a.shape[1:]) for a in self.inputs)
 
     def feeds(self) -> list[tuple[Rows, float]]:
-        """In the order in which a session takes them."""
+        """(data, scale) of each input of a step, in the order of `Session.run`: inputs, targets, weights."""
         more = [] if self.weights is None else [self.weights]
         return [(a, 1.0) for a in (*self.inputs, *self.targets, *more)]
 

@@ -1,6 +1,6 @@
-"""Data frames of pandas, polars and Arrow: their columns, and the names by which they are found again.
+"""Data frames of pandas, polars, Arrow and narwhals: their columns, matched by name.
 
-Nothing is imported: a frame is known by what it can do.
+None of these libraries is imported: a frame is recognized by its attributes.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ MOST_NAMED = 3  # columns that an error lists
 
 @dataclass(frozen=True)
 class Frame:
-    """Columns with names, each of them one-dimensional.
+    """A data frame as named, one-dimensional columns.
 
     Attributes
     ----------
     names : tuple of str
-    columns : sequence of columns, that NumPy can read
-    whole : the frame itself
+    columns : sequence of columns that `numpy.asarray` accepts
+    whole : the original frame
     """
 
     names: tuple[str, ...]
@@ -29,12 +29,12 @@ class Frame:
 
 
 def frame_of(data: Any, what: str) -> Frame | None:
-    """What data holds if it is a data frame, or else None.
+    """The columns of a data frame; None if `data` is not one.
 
     Raises
     ------
     TypeError
-        If it is a lazy frame, whose rows are not there yet.
+        If it is a lazy frame, whose rows are not computed yet.
     """
     if hasattr(data, "to_native") and hasattr(data, "columns"):  # narwhals
         data = data.to_native()
@@ -52,14 +52,14 @@ def frame_of(data: Any, what: str) -> Frame | None:
 
 @dataclass
 class ColumnNames:
-    """The order in which columns lie, as the frames of training have told it.
+    """The names and the order of columns, taken from the frames of training.
 
     Attributes
     ----------
     known : dict of str to tuple of str
-        Names of columns by what they were given for: "X", "X['name of an input']", "y".
+        Names of columns by argument: "X", "X['name of an input']", "y".
     orders : dict of str to list of int
-        Where the known columns lie in what was given last, for frames that had another order.
+        For frames whose last order differed: the index of each known column among those given.
 
     Examples
     --------
@@ -76,14 +76,14 @@ class ColumnNames:
 
     @classmethod
     def of(cls, known: Mapping[str, Sequence[str]]) -> ColumnNames:
-        """Names that are not changed by what is learned here."""
+        """A copy of known names."""
         return cls({what: tuple(names) for what, names in known.items()})
 
     def order(self, what: str, given: tuple[str, ...]) -> list[int] | None:
-        """Where the known columns lie among those given; None if they are taken as they lie.
+        """The index of each known column among those given; None if the order is the same.
 
-        What was not known is learned. Numbers that a library made up, 0 to n - 1, name a column
-        only if both frames have them.
+        Names of an argument that was not seen before are stored. Default names, 0 to n - 1, are ignored
+        unless both frames have them.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class ColumnNames:
 
 
 def _made_up(names: Sequence[str]) -> bool:
-    """Whether names are those that a library numbers columns by which have none."""
+    """Whether names are the default names 0 to n - 1 that libraries give to unnamed columns."""
     return any(all(n == f"{head}{i}" for i, n in enumerate(names)) for head in ("", "column_"))
 
 
@@ -123,7 +123,7 @@ def _difference(known: Sequence[str], given: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """The first of some names, for a message that stays one line."""
+    """The first few names, for an error message of one line."""
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     shown = ", ".join(repr(n[:40]) for n in names[:MOST_NAMED])
     return f"the column{'s' if len(names) > 1 else ''} {shown}{more}"

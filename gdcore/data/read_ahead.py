@@ -1,8 +1,8 @@
-"""Rows of a mapped file asked for before their turn comes, so that a step does not wait for the disk.
+"""Prefetches rows of a memory-mapped file, so that a step does not wait for the disk.
 
-The kernel is told which rows come next (`madvise`), and reads them while the steps before them are
-computed: no thread of our own is needed. It is told so only once a step did wait: rows that are in
-memory already cost nothing.
+`madvise(MADV_WILLNEED)` makes the operating system read the pages of the next rows while earlier steps are
+computed; no thread of our own is needed. It is called only after a step has caused a page fault that waited
+for the disk, so that rows that are in the page cache cost nothing.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ try:
 except ImportError:  # Windows, where there is no madvise either
     resource = None  # type: ignore[assignment]
 
-LEAD = 64 << 20  # bytes that are asked for ahead
-NEAR = 64 << 10  # a gap of fewer bytes is read along
+LEAD = 64 << 20  # bytes that are prefetched
+NEAR = 64 << 10  # two ranges with a gap of fewer bytes are merged into one
 
 
 class ReadAhead:
-    """Tells the kernel what one pass over the data will read.
+    """Prefetches the rows that one pass over the data will read.
 
     Parameters
     ----------
-    arrays : arrays and sparse rows that are gathered from; those that are not mapped are let be
-    order : sample numbers in the order of their turn
+    arrays : arrays and sparse rows that batches are gathered from; those that are not mapped are ignored
+    order : (n,) int64 sample numbers, in the order in which they will be read
     """
 
     def __init__(self, arrays: Sequence[Rows], order: np.ndarray) -> None:
@@ -48,7 +48,7 @@ class ReadAhead:
         self.faults = _faults() if self.files else 0
 
     def before(self, row: int) -> None:
-        """A call into C begins at this place of the order."""
+        """Called before a call into C that starts at position `row` of the order."""
         if not self.files:
             return
         if not self.waited:
@@ -64,17 +64,17 @@ class ReadAhead:
         self.told += len(rows)
         for array, file, start in self.files:
             for offset, length in _stretches(rows, array, start):
-                with suppress(OSError):  # it is a hint: a file that cannot be advised is read
+                with suppress(OSError):  # only a hint: without it the file is read on demand
                     file.madvise(mmap.MADV_WILLNEED, offset, length)
 
 
 def _faults() -> int:
-    """How often a thread of this process has waited for the disk."""
+    """The number of major page faults of this process: those that waited for the disk."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
 def _stretches(rows: np.ndarray, array: np.ndarray, start: int) -> list[tuple[int, int]]:
-    """(offset, length) in whole pages of the parts of a file that hold these rows, in order."""
+    """Sorted (offset, length) ranges of a file, in whole pages, that hold the sorted `rows` of an array."""
     if not len(rows):
         return []
     begin = start + rows * array.strides[0]

@@ -1,4 +1,4 @@
-"""The order in which an epoch takes its samples."""
+"""The order of the samples of an epoch."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from gdcore import _core
 
-BLOCK = 1 << 16  # elements of neighbouring rows that are read together
-WINDOW = 256  # blocks whose rows are mixed
+BLOCK = 1 << 16  # elements of a block of neighbouring rows
+WINDOW = 256  # number of blocks whose rows are shuffled together
 
 
 def epoch_order(
     shuffle: bool | str, rows: int, width: int, seed: int, epoch: int
 ) -> np.ndarray | None:
-    """Sample numbers in the order of their turn, a function of these arguments alone.
+    """The sample numbers of an epoch in the order of training, a function of these arguments alone.
 
     Parameters
     ----------
     shuffle : bool or "blocks"
-        True for any order of all rows; "blocks" for blocks of neighbouring rows in any order, the
-        rows of `WINDOW` blocks at a time mixed: a file is read in long stretches then.
+        True for a random order of all rows. "blocks" shuffles blocks of neighbouring rows, and then the
+        rows within each `WINDOW` of blocks, so that a file is read in long contiguous ranges.
     rows : int
     width : int
         Elements of one row: a block has as many rows as come to about `BLOCK` elements.
@@ -30,7 +30,7 @@ def epoch_order(
 
     Returns
     -------
-    ndarray of int64, or None for the order in which they lie
+    ndarray of int64 (rows,), or None for the order of the data
     """
     if not shuffle:
         return None
@@ -60,7 +60,7 @@ def given_order(function: Callable[[int], Any], epoch: int, rows: int) -> np.nda
         If it gives anything else.
     """
     given = np.asarray(function(epoch))
-    # A copy is what is tested and used: the function may keep its array, and change it.
+    # Copied before it is validated, because the function may keep its array and change it later.
     order = given.astype(np.int64, "C") if given.dtype.kind in "iu" else given
     seen = np.zeros(rows, bool)
     whole = order.dtype == np.int64 and order.shape == seen.shape

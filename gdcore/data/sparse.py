@@ -1,4 +1,4 @@
-"""Rows of a compressed sparse matrix, which C spreads out as it gathers a batch."""
+"""Rows of a CSR matrix, which C converts to dense rows while it gathers a batch."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 
 class SparseRows:
-    """A matrix of mostly zeros by its rows, checked: it can stand where a data set's array stands.
+    """A validated CSR matrix, which can be used in place of an array of a data set.
 
     Parameters
     ----------
     data : ndarray
-        The numbers that are not zero, row by row.
+        The stored elements, row by row.
     columns : ndarray of int32 or int64
-        The column of each; numbers of the same row and column add up.
+        The column of each; elements of the same row and column are summed.
     starts : ndarray of the same type
-        Where each row begins in the two, and where the last one ends.
+        Row pointers, (rows + 1,): row i is the range starts[i]:starts[i + 1] of the other two.
     shape : (int, int)
     what : str
-        What the errors call it.
+        Its name in error messages.
 
     Raises
     ------
@@ -68,32 +68,32 @@ class SparseRows:
 
     @property
     def size(self) -> int:
-        """Elements, zeros included."""
+        """The number of elements, zeros included."""
         return self.shape[0] * self.shape[1]
 
     @property
     def parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Numbers, columns and starts: what C takes."""
+        """(data, columns, starts), as the C core takes them."""
         return self.data, self.columns, self.starts
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def min(self) -> Any:
-        """The least number, or zero: as if there were a zero in every matrix."""
+        """The minimum of the stored elements and 0; right unless every element is stored and positive."""
         return min(self.data.min(), 0) if len(self.data) else 0
 
     def max(self) -> Any:
-        """The greatest number, or zero."""
+        """The maximum of the stored elements and 0."""
         return max(self.data.max(), 0) if len(self.data) else 0
 
     def place(self, number: int) -> tuple[int, int]:
-        """Row and column of one of the numbers."""
+        """Row and column of the stored element with this index."""
         row = int(np.searchsorted(self.starts, number, side="right")) - 1
         return row, int(self.columns[number])
 
     def __getitem__(self, rows: slice | np.ndarray) -> SparseRows:
-        """Some of the rows, by a slice, or by an array of numbers or truth values."""
+        """Some of the rows, by a slice, an index array or a boolean mask."""
         picked = np.arange(len(self))[rows]
         begin = self.starts[picked].astype(np.int64)
         counts = self.starts[picked + 1] - begin
@@ -113,5 +113,5 @@ class SparseRows:
 
 
 def is_sparse(data: Any) -> bool:
-    """Whether it is a sparse matrix or array of SciPy's, or one that can be asked in the same way."""
+    """Whether it is a sparse matrix or array of SciPy, or an object with the same attributes."""
     return hasattr(data, "tocsr") and hasattr(data, "nnz")

@@ -22,7 +22,7 @@ Pair: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_DIMENSIONS = 8
-#: Deflate cannot make a byte into more than 1,032, so no honest file inflates further.
+#: Deflate expands a byte to at most 1,032 bytes, so that this bounds what a file can inflate to.
 MOST_INFLATION = 1032
 
 
@@ -98,7 +98,7 @@ def _parse(file: BinaryIO, path: Path, at_most: int) -> NDArray[Any]:
             f"{path}: cut short, got {at_most} bytes at most, expected {expected} for shape "
             f"{shape} of {dtype.name}: fetch the file again"
         )
-    # One byte more than declared is asked for: enough to see that there is too much.
+    # Read one byte more than declared, to detect that there is too much.
     body = bytearray()
     wanted = expected - header
     while len(body) <= wanted:
@@ -152,7 +152,7 @@ def _pair(folder: Path, stem: str, flatten: bool, scale: bool) -> Pair:
         )
     x: NDArray[Any] = images
     if flatten:
-        # Spelled out, for -1 cannot be worked out where there are no images.
+        # Not -1, which cannot be inferred where there are no images.
         x = images.reshape(len(images), images.shape[1] * images.shape[2])
     if scale:
         x = x.astype(np.float32)
@@ -169,7 +169,7 @@ def idx_folder(
     ----------
     path : path-like
         Holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same for ``t10k``;
-        a point instead of the dash before ``idx`` and a ``.gz`` behind are understood.
+        a dot instead of the dash before ``idx`` and a ``.gz`` at the end are understood.
     flatten : bool
         Images as rows ``(n, rows * columns)``, otherwise ``(n, rows, columns)``.
     scale : bool

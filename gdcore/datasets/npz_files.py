@@ -1,4 +1,4 @@
-"""NumPy's .npz archives, read with distrust."""
+"""NumPy's .npz archives, validated before memory is allocated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HEADER = re.compile(
 )
 _PLAIN = re.compile(r"[<>|=]?[biufcSUVOMm?]\d{0,8}(\[\w{1,4}\])?")
 
-# What zipfile lets out when offsets, flags, methods, names or streams make no sense.
+# What zipfile raises for invalid offsets, flags, methods, names or streams.
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError,
     RuntimeError, UnicodeDecodeError,

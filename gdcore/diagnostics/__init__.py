@@ -1,6 +1,6 @@
 """What goes on in a network: is it learning, how fast can it, what has it learned.
 
-Nothing here changes a model: what has to be run runs on a copy of its numbers.
+Nothing here changes a model: whatever is run, runs on a copy of its weights.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class _Slopes:
         return select.reshape(rows, *self.width)
 
     def __call__(self, inputs: Sequence[Rows]) -> list[np.ndarray]:
-        """The slopes at some inputs, as many rows as the data has."""
+        """The derivatives at the given inputs, which have as many rows as the data."""
         made: list[list[np.ndarray]] = [[] for _ in inputs]
         for start in range(0, self.data.rows, self.batch):
             part = [np.ascontiguousarray(np.asarray(a[start : start + self.batch])) for a in inputs]
@@ -274,8 +274,8 @@ def permutation_importance(
 ) -> Importance:
     """How much worse a model gets on data in which one column was shuffled.
 
-    Use data that it was not trained on. Of two columns that tell the same, each may seem
-    needless.
+    Use data that it was not trained on. Of two columns with the same information, each may seem
+    unimportant.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ def permutation_importance(
     labels = found if names is None else [str(n) for n in names]
     if len(labels) != len(found):
         raise ValueError(f"names has {len(labels)} entries: expected {len(found)}, one a column")
-    if names is not None and "X" in columns.orders:  # the columns lie as the model knows them
+    if names is not None and "X" in columns.orders:  # in the order of the model
         labels = [labels[i] for i in columns.orders["X"]]
 
     def worth(data: Any) -> float:

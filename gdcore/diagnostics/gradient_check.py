@@ -31,8 +31,8 @@ ROWS = 4
 # Half of the width of a central difference. Its error is about h² + 1e-16/h: least near 6e-6
 # (CS231n, "Gradient checks", recommends 1e-5).
 WIDTH = 1e-5
-ROUNDING = 1e-9  # of a difference, for outputs of size 1: some 50 · 2e-16 / 1e-5
-KINK = 1e-4  # two widths that disagree by more than this share have a kink between them
+ROUNDING = 1e-9  # of a central difference, for outputs near 1: about 50 · 2e-16 / 1e-5
+KINK = 1e-4  # relative disagreement of two widths above which there is a kink
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class TensorCheck:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What came of a gradient check: true if every tensor's gradient is right.
+    """The result of a gradient check: true if every tensor's gradient is right.
 
     Attributes
     ----------
@@ -143,8 +143,8 @@ def check_gradient(
     Parameters
     ----------
     what : Layer, Loss, name of a loss, or function of traced values
-        With a `target`, a function is a loss of (prediction, target). A layer is looked at as in
-        training, at its weights if it has them, and is not changed.
+        With a `target`, a function is a loss of (prediction, target). A layer is checked in
+        training mode, at its weights if it has them, and is not changed.
     input_shape : int or tuple of int
         Of one sample, as for `gd.Input`; a list of them for several inputs.
     target : array, optional
@@ -229,7 +229,7 @@ def _variables(what: Any) -> dict[Layer, set[str]]:
 
 
 def _applied(what: Any, leaves: list[Value]) -> Any:
-    """What a layer or a function makes of its inputs."""
+    """The outputs of a layer or a function."""
     if not callable(what):
         raise TypeError(
             f"check_gradient of {what!r}: expected a layer, a loss or a function of traced values"
@@ -264,7 +264,7 @@ def _loss_of(
 
 
 class _Setting:
-    """A scalar made of the outputs, its gradients, and the memory to move in."""
+    """A scalar of the outputs, its gradients, and the memory in which elements are perturbed."""
 
     def __init__(
         self, leaves: list[Value], output: Any, arrays: list[np.ndarray], seed: int
@@ -280,7 +280,7 @@ class _Setting:
         self.memory = engine.detached()
         self.memory.store.draw(self.network.names, seed)
         for p in self.network.parameters:
-            if p.data is None:  # away from the zeros and ones that layers begin with
+            if p.data is None:  # not at the zeros and ones that layers start with
                 name = f"check/{self.network.names[p]}"
                 view = self.memory.view(p)
                 view[...] = view + 0.1 * Stream(seed, name).normal(p.shape)
@@ -348,7 +348,7 @@ class _Setting:
     ) -> bool:
         """Whether a slope jumps between the two widths, or at the very element.
 
-        Where a function is smooth the two slopes come together as the width shrinks.
+        Where a function is smooth, the two slopes converge as the width shrinks.
         """
         apart = abs(wide[0] - narrow[0]) > KINK * max(abs(wide[0]), abs(narrow[0])) + rounding
         jump = abs(narrow[1]) > max(0.75 * abs(wide[1]), 100 * rounding)

@@ -142,9 +142,9 @@ def loss_landscape(
 
     Each direction is drawn from a normal distribution, and each filter of it (the weights of one
     unit or one convolution's channel) scaled to the length of the model's own; biases and the
-    weights of norm layers stand still, as in the authors' code. Because the loss of a ReLU network
-    does not change when one layer's weights are doubled and the next one's halved, only such
-    directions make the sharpness of two networks comparable.
+    weights of norm layers are not moved, as in the authors' code. Because the loss of a ReLU
+    network does not change when one layer's weights are doubled and the next one's halved, only
+    such directions make the sharpness of two networks comparable.
 
     Parameters
     ----------

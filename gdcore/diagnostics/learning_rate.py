@@ -1,4 +1,4 @@
-"""The learning-rate range test: how large a step a network bears."""
+"""The learning-rate range test: the largest learning rate at which training is stable."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["RangeTest", "lr_find"]
 
-RUNNING = 0.9  # of the running mean that tells when to stop
+RUNNING = 0.9  # decay of the running mean of the loss that ends the test
 WIDTH = 1 / 40  # of the test: standard deviation of the kernel that smooths the curve
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What came of a range test.
+    """The result of a range test.
 
     Attributes
     ----------
@@ -37,8 +37,8 @@ class RangeTest:
     smoothed : ndarray
         The losses, smoothed over neighbouring steps.
     suggestion : float
-        `steepest`, but at most a tenth of `lowest`: a rate that is borne for a few steps on the
-        way up may be too large for all of a training. NaN if the loss never falls.
+        `steepest`, but at most a tenth of `lowest`: a rate that is stable for a few steps of the
+        test may be too large for a whole training. NaN if the loss never falls.
     steepest : float
         The rate at which the smoothed loss falls most steeply over log(rate), or NaN.
     lowest : float

@@ -65,8 +65,8 @@ def diagnose(
 class Monitor(Callback):
     """Statistics of activations, gradients and updates by layer, all through training.
 
-    It looks from aside: on a batch of its own, in memory of its own. Training computes the same
-    bits with and without it.
+    It runs on a batch of its own, in memory of its own: training computes the same bits with and
+    without it.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ class Monitor(Callback):
         return taken
 
     def report(self) -> Report:
-        """What was seen in plain words, of a training that failed half-way too.
+        """The snapshots in plain words, also after a training that failed.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""A model's numbers in memory of their own: whatever is run there leaves the model as it is."""
+"""A copy of a model's weights in separate memory: whatever runs on it leaves the model unchanged."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Shadow:
     x, y : data as `fit` takes it, without y for predictions alone; or x is data checked already
     sample_weight : array, optional
     optimizer : Optimizer, optional
-        Instead of the model's; its slots begin afresh.
+        Instead of the model's; its slots start at their initial values.
     supervised : bool
         Whether there must be targets.
     seed : int, optional
-        Of weights that are not there yet, and of what is random in the layers.
+        Seed of weights that are not drawn yet, and of random layers.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ FLAT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class LayerStatistics:
-    """What one layer put out, and what came back to it.
+    """Statistics of one layer's output and of the gradient at that output.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class LayerStatistics:
     gradient : float
         √(mean over samples of ‖∂loss of the sample/∂output‖²).
     output : bool
-        Whether this is what the loss looks at.
+        Whether this is the output that the loss reads.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class Snapshot:
 
     @property
     def output_gradient(self) -> float:
-        """The gradient at the output, that of layers is compared with."""
+        """The gradient at the output, with which those of layers are compared."""
         return max((s.gradient for s in self.layers if s.output), default=0.0)
 
     @property
@@ -195,7 +195,7 @@ class Probe:
         )
 
     def take(self, step: int) -> Snapshot:
-        """A snapshot of the numbers in the shadow's memory, which take a step by it."""
+        """A snapshot of the weights in the shadow's memory; they take one step."""
         rows, seed = self.data.rows, self.shadow.seed
         with np.errstate(all="ignore"):
             loss = self._look(step)
@@ -206,7 +206,7 @@ class Probe:
             return Snapshot(step, rows, loss, self._look(step), layers, parameters)
 
     def _look(self, step: int) -> float:
-        """Compute loss, activations and gradients of the batch; the loss."""
+        """Compute loss, activations and gradients of the batch; returns the loss."""
         rows, seed = self.data.rows, self.shadow.seed
         self.session.run(self.data.feeds(), rows, rows, seed=seed, counter=step)
         return float(self.session.read(self.loss, rows))
@@ -258,13 +258,13 @@ class Point:
 
 
 def _points(loss: Value, outputs: Sequence[Value], names: Mapping[Layer, str]) -> list[Point]:
-    """Where to look: what layers put out, and activations that were put right onto that.
+    """The values to measure: outputs of layers, and activations applied directly to them.
 
-    In the order of computation; all of them values that the loss is made of.
+    In the order of computation; all of them values that the loss depends on.
     """
     order = topological([loss])
     inside = set(order)
-    # A loss may look through a softmax or sigmoid: what that was made of is the output then.
+    # A loss may bypass a final softmax or sigmoid: then the logits below it are the output.
     ends = {v if v in inside else v.inputs[0]: v for v in outputs if v in inside or v.inputs}
     if not any(v.layer in names for v in order):
         return _unnamed(topological(ends), ends)
@@ -293,9 +293,9 @@ def _points(loss: Value, outputs: Sequence[Value], names: Mapping[Layer, str]) -
 
 
 def _unnamed(order: Sequence[Value], ends: Mapping[Value, Value]) -> list[Point]:
-    """The same for a model from a file, which has no layers: what its parameters work on.
+    """The same for a model from a file, which has no layers: the results of ops on its parameters.
 
-    Each is called after the parameter that was used last on the way to it.
+    Each is named after the last parameter used to compute it.
     """
     working = [v for v in order if any("variable" in x.attrs for x in v.inputs)]
     read = {base(x) for v in working if v.op.kind == "kernel" for x in v.inputs}

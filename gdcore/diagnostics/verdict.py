@@ -1,7 +1,7 @@
 """Snapshots in plain words: is the gradient vanishing, exploding, are units dead, or is all well?
 
-Each threshold stands here with its reason. None of them is sharp: a network that is told to be
-healthy at 0.9 of one of them is not much better off than one beyond it.
+Each threshold stands here with its reason. None of them is sharp: a network just below one of them
+is not much better off than one just above.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = ["THRESHOLDS", "Finding", "Report"]
 THRESHOLDS = {
     "vanishing": Snapshot.vanishing,
     "exploding": Snapshot.exploding,
-    # One step may not multiply the loss of its own batch: a step along the gradient that is short
-    # enough makes it smaller.
+    # Loss of a batch after one step on it, over the loss before: a small enough step against the
+    # gradient lowers it.
     "loss_jump": 2.0,
     # Loss over the lowest so far: where fastai's range test (after Smith 2017) calls it diverged.
     "loss_rise": 4.0,

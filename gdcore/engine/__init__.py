@@ -1,1 +1,1 @@
-"""Engines: what stands behind a model. Traced network, store of numbers, planned steps."""
+"""The engine of a model: its traced network, the store of its parameters, its planned steps."""

@@ -15,7 +15,7 @@ from gdcore.layers.base import Layer
 
 
 class Definition:
-    """A model's layer and graph.
+    """A model's layer, and its graph if the model was built from one.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class Definition:
     Attributes
     ----------
     inputs : list of Value or None
-        Leaves, where the model is given as a graph or begins with `gd.Input`.
+        The leaves of the graph, or of the `gd.Input` that the model begins with; None if neither is there.
     outputs : Value, list, tuple or dict of Value, or None
-        Of a graph.
+        The outputs of the graph; None for a model that has `forward` alone.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -55,12 +55,12 @@ class Definition:
         ]
 
     def leaves(self, arrays: Sequence[Rows] | None) -> list[Value]:
-        """Leaves for the inputs, as they are declared or else by the shapes of data.
+        """Leaves for the inputs: those that were declared, else new ones of the shapes of `arrays`.
 
         Raises
         ------
         ValueError
-            If neither tells.
+            If inputs were not declared and `arrays` is None.
         """
         if self.inputs is not None:
             return list(self.inputs)

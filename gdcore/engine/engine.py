@@ -1,4 +1,4 @@
-"""What stands behind a model: its traced network, its parameters, and the steps that were planned for it."""
+"""The engine of a model: traces its network, binds its parameters to a store, plans steps and caches them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from gdcore._core import StepCount, Turn
+from gdcore._core import StepCount, TrainingLock
 from gdcore.data.arrays import Rows
 from gdcore.data.dataset import TargetSpec
 from gdcore.engine.definition import Definition
 from gdcore.engine.fast_path import FastPath
 from gdcore.engine.freezing import Freezing, every_layer, layers_of
-from gdcore.engine.locks import making
+from gdcore.engine.locks import planning_lock
 from gdcore.engine.network import Network, check_input, trace
 from gdcore.engine.parameters import Layout, Parameters, detached
 from gdcore.engine.settings import CompileSettings
@@ -30,7 +30,7 @@ from gdcore.random import fresh_seed
 
 
 class Engine:
-    """Runs a model: traces it, gives its variables a place, plans steps and keeps them.
+    """Runs a model: traces it, binds its variables to a store, plans steps and caches them.
 
     Parameters
     ----------
@@ -40,23 +40,24 @@ class Engine:
     Attributes
     ----------
     definition : Definition
-        The layer, and the graph that it was given as.
+        The model's layer, and its graph if it was built from one.
     settings : CompileSettings
     steps : dict
-        The steps that were made, by what they are for.
+        The cache of planned steps; the keys are those of `step`.
     target_spec : tuple of TargetSpec
-        What the last targets looked like.
+        Shape and dtype of the targets of the last call that took any.
     columns : mapping of str to tuple of str
-        Names of the columns of the frames that it was trained on, by what they were given for.
+        Names of the columns of the frames that it was trained on, by argument ("X", "y").
     count : StepCount
+        Training steps since `compile`.
     epochs_done : int
-        How far training has come.
+        Epochs since `compile`.
     stop_training : bool
         Set by a callback to end `fit`.
-    turn : Turn
-        Of the one thread that is within `fit`.
+    training_lock : TrainingLock
+        Held by the thread that is inside `fit`.
     trained, predicted : FastPath or None
-        What the last `train_on_batch` and `predict` looked like.
+        The fast paths of `train_on_batch` and `predict`, set by their last validated calls.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -71,15 +72,15 @@ class Engine:
         self.epochs_done = 0
         self.count = StepCount()
         self.stop_training = False
-        self.turn = Turn()
+        self.training_lock = TrainingLock()
         self.trained: FastPath | None = None
         self.predicted: FastPath | None = None
         self._asked_dtype: np.dtype | None = None
         self._network: Network | None = None
-        self._traced: Freezing | None = None  # as the network was traced
+        self._traced: Freezing | None = None  # what was frozen when the network was traced
         self._parameters: Parameters | None = None
         self._plans: Plans | None = None
-        self._told = False  # that layers were frozen since `compile`
+        self._told = False  # whether `warn_of_freezing` has warned since `compile`
 
     # --- settings --------------------------------------------------------------------------------
 
@@ -111,12 +112,12 @@ class Engine:
         return self.count.done
 
     def resume(self, seed: int, steps_done: int, epochs_done: int) -> None:
-        """Go on as a model that has already taken so many steps."""
+        """Set seed and counters to those of a model that has already trained so far."""
         self.known_seed, self.count.done, self.epochs_done = seed, steps_done, epochs_done
 
     @property
     def dtype(self) -> np.dtype:
-        """What is computed in: as `compile` asked, or as the layers are computed already."""
+        """The dtype of parameters and computation: that of `compile`, else that of the store of the layers."""
         if self._asked_dtype is not None:
             return self._asked_dtype
         if self._parameters is not None:
@@ -124,7 +125,7 @@ class Engine:
         return np.dtype(np.float32)
 
     def compile(self, settings: CompileSettings, dtype: str) -> None:
-        """Train by these settings from now on, and as the layers are frozen now.
+        """Set the settings of training, and take a snapshot of which layers are frozen.
 
         Raises
         ------
@@ -151,8 +152,8 @@ class Engine:
         self._parameters, self.steps = None, {}
 
     def _change(self, what: str) -> None:
-        self.turn.check()
-        if self.turn.taken:
+        self.training_lock.check()
+        if self.training_lock.taken:
             raise RuntimeError(
                 f"{what} was called within fit of the same model: expected a call before or after it"
             )
@@ -168,18 +169,18 @@ class Engine:
         return list(found.values())
 
     def trains(self, p: Parameter) -> bool:
-        """Whether training changes a parameter: as it was when the model was compiled."""
+        """Whether training changes a parameter, by the snapshot that was taken when the model was compiled."""
         return self._as_compiled().trains(p)
 
     def _as_compiled(self) -> Freezing:
         return Freezing(self.layers()) if self.settings.optimizer is None else self.freezing
 
-    def tell_of_freezing(self) -> None:
-        """Warn, once for each `compile`, if layers were frozen or set free since."""
+    def warn_of_freezing(self) -> None:
+        """Warn, once for each `compile`, if layers were frozen or unfrozen since."""
         if not self._told and self.freezing.outdated():
             self._told = True
             warnings.warn(
-                "layers were frozen or set free since compile: fit trains what was to be trained then; "
+                "layers were frozen or unfrozen since compile: fit trains what was trainable at compile; "
                 "call compile again to change that",
                 stacklevel=4,
             )
@@ -188,12 +189,12 @@ class Engine:
 
     @property
     def input_names(self) -> list[str]:
-        """Names by which `fit` and `predict` take several inputs."""
+        """Names of the inputs, the keys of a dict of arrays given to `fit` or `predict`."""
         return (self._network or self.definition).input_names
 
     @property
     def traced(self) -> bool:
-        """Whether the network is known."""
+        """Whether the network has been traced."""
         return self._network is not None
 
     def network(self, arrays: Sequence[Rows] | None = None) -> Network:
@@ -202,7 +203,7 @@ class Engine:
         Parameters
         ----------
         arrays : sequence of arrays or sparse rows, optional
-            Data, which settles the sizes of inputs and is checked against them.
+            Data for the inputs: determines their shapes at the first call, is checked against them later.
 
         Raises
         ------
@@ -212,7 +213,7 @@ class Engine:
         if self._network is None or (
             self.settings.optimizer is not None and self._traced is not self.freezing
         ):
-            with making():
+            with planning_lock():
                 self._trace(arrays)
         assert self._network is not None
         if arrays is not None:
@@ -221,7 +222,7 @@ class Engine:
         return self._network
 
     def _trace(self, arrays: Sequence[Rows] | None) -> None:
-        """Trace the model, unless that was done for layers frozen as they were when it was compiled."""
+        """Trace the model, unless the network was traced with the same layers frozen as at `compile`."""
         freezing = self._as_compiled()
         if self._network is None or self._traced is None or not self._traced.same(freezing):
             layer, known = self.definition.layer, self._network
@@ -245,17 +246,17 @@ class Engine:
         )
 
     def forget_trace(self) -> None:
-        """Let the next data settle the sizes of inputs; variables that have numbers stay."""
-        with making():
-            if self._parameters is not None:  # another thread's data has settled them
+        """Forget the network, so that the next data determines the shapes of inputs; initialized variables stay."""
+        with planning_lock():
+            if self._parameters is not None:  # another thread has bound the parameters meanwhile
                 return
             self._network = None
-            for layer in every_layer(self.definition.layer):
+            for _, layer in self.definition.layer.walk():  # a graph keeps those it was made of
                 for name in [n for n, v in layer.variables.items() if v.data is None]:
                     del layer.variables[name]
 
     def restructured(self) -> None:
-        """Trace anew: the model has other layers. Sizes of inputs that data has settled stay.
+        """Invalidate network and steps because the model's layers have changed; shapes of inputs stay.
 
         Raises
         ------
@@ -270,11 +271,11 @@ class Engine:
 
     @property
     def bound(self) -> Parameters | None:
-        """The parameters as they were last bound, if they were."""
+        """The parameters as they were last bound, or None before the first time; the store may be stale."""
         return self._parameters
 
     def parameters(self, arrays: Sequence[Rows] | None = None) -> Parameters:
-        """The model's parameters and states, drawn where they have no numbers yet.
+        """The model's parameters and states, initialized if need be, and bound again if their store is stale.
 
         Parameters
         ----------
@@ -284,14 +285,14 @@ class Engine:
         Raises
         ------
         RuntimeError
-            If layers of another model, which is within `fit`, would have to move.
+            If layers of another model would have to move to a new store while that model is inside `fit`.
         """
         network = self.network(arrays)
         old = self._parameters
         if old is not None and old.network is network and not old.store.stale:
             return old
-        with making():
-            if self._parameters is not old:  # another thread was here first
+        with planning_lock():
+            if self._parameters is not old:  # another thread has bound them meanwhile
                 return self.parameters(arrays)
             self.steps = {}
             optimizer, trains = self.settings.optimizer, self._as_compiled().trains
@@ -305,7 +306,7 @@ class Engine:
             return new
 
     def _store(self, network: Network, layout: Layout) -> Store:
-        """A store that has all of the network's variables: that in which they lie, or a new one."""
+        """The store that already holds all of the network's variables, or else a new one, filled by `move`."""
         variables = [*network.parameters, *network.states]
         found = {id(v.store): v.store for v in variables if isinstance(v.store, Store)}
         old: list[Store] = list(found.values())
@@ -326,7 +327,7 @@ class Engine:
         return new
 
     def detached(self, optimizer: Optimizer | None = None) -> Parameters:
-        """Parameters like the model's in memory of their own, without numbers."""
+        """Uninitialized parameters of the model's layout in a store of their own."""
         return detached(
             self.network(), self.trains, optimizer or self.settings.optimizer, self.dtype
         )
@@ -334,7 +335,7 @@ class Engine:
     # --- steps -------------------------------------------------------------------------------------
 
     def builder(self, arrays: Sequence[Rows] | None = None) -> Builder:
-        """Makes steps over the model's parameters."""
+        """A builder of steps over the model's parameters."""
         parameters = self.parameters(arrays)
         settings = self.settings
         return Builder(
@@ -347,39 +348,39 @@ class Engine:
         )
 
     def step(self, key: tuple[Any, ...], make: Callable[[], Step]) -> Step:
-        """The step of a key, made at the first call."""
+        """The cached step of a key, made by `make` at the first call."""
         found = self.steps.get(key)
         if found is None:
-            with making():
+            with planning_lock():
                 found = self.steps.get(key)
                 if found is None:
                     found = self.steps[key] = make()
         return found
 
     def train_steps(self) -> list[Step]:
-        """The training steps that were made, the last one last."""
+        """The cached training steps, the newest last."""
         return [step for key, step in self.steps.items() if key[0] == "train"]
 
     def share_plans(self, plans: Plans | None) -> None:
-        """Find plans, and keep them, where engines of the same structure do; None to do so no more."""
+        """Use a cache of plans that several engines of the same structure share; None for no cache."""
         self._plans = plans
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """For the one thread that is within `fit`: layers stay in their store until it is done.
+        """Hold the training lock; no layer of this engine moves to another store meanwhile.
 
         Raises
         ------
         RuntimeError
-            If another thread is.
+            If another thread holds it.
         """
-        with self.turn:
-            with making():  # whoever found nobody within `fit`, and moves layers, is done then
+        with self.training_lock:
+            with planning_lock():  # waits for a `move` that began before the training lock was held
                 pass
             yield
 
     def release(self) -> None:
-        """Give back the memory of all plans; they are made anew when they are needed."""
+        """Free the memory of all plans; steps are planned again when they are needed."""
         self.steps = {}
 
 

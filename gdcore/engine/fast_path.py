@@ -1,4 +1,4 @@
-"""The fast path of repeated calls: skips validation for arrays of the same kind as those of the last call.
+"""The fast path of repeated calls: skips validation for arrays of the same shapes and types as at the last call.
 
 Validating data, looking up a plan and gathering the arguments of C takes Python ten times longer than a small
 network takes to learn from a batch. So the first call notes the types and shapes of its arrays, and a later
@@ -24,22 +24,23 @@ LETTERS = {n: np.empty(0, n).data.format for n in ("float32", "float64", "int32"
 
 
 class FastPath:
-    """What one call of a model's looked like.
+    """A step, and the arrays for which it may be called without validation.
 
     Parameters
     ----------
     steps : dict
-        The engine's, as they were.
+        The engine's cache of steps; a new one invalidates the fast path.
     bound : Parameters
-        Likewise.
+        The engine's parameters; others, or a stale store, invalidate the fast path.
     step : Step
-        That was taken.
+        What is run.
     batches : (int, int)
-        The least and the largest number of samples that take this step.
+        The smallest and the largest number of samples for which this step is the right one.
     arrays : sequence of ndarray
-        What was given, in the order of the step's inputs.
+        Examples of the arrays, in the order of the step's inputs: later ones must match their dtype, and
+        their shape but for the number of samples.
     limits : sequence of int
-        For each array 1 + the largest whole number that may be in it, or 0.
+        For each array of whole numbers, the value that all must be below; 0 for no limit.
     finite : bool
         Whether reals must be finite.
     """
@@ -55,7 +56,7 @@ class FastPath:
         finite: bool,
     ) -> None:
         self.steps, self.bound, self.store = steps, bound, bound.store
-        self.gate = self.store.gate
+        self.lock = self.store.lock
         self.step, self.session = step, step.session
         plan = self.session.plan
         self.kinds = Kinds(
@@ -81,25 +82,25 @@ class FastPath:
         self.shapes = step.output_shapes
 
     def holds(self, steps: dict[Any, Step], bound: Parameters | None) -> bool:
-        """Whether an engine is as it was: no other plans or parameters, and these in the same store."""
+        """Whether the fast path is still valid for an engine with these steps and parameters."""
         return steps is self.steps and bound is self.bound and not self.store.stale
 
     def train(self, arrays: tuple[Any, ...], seed: int, steps_done: int) -> float | None:
-        """One training step: its loss, or None where the arrays want validation."""
+        """One training step: its loss, or None if the arrays have to be validated."""
         numbers = self.step.numbers
         assert numbers is not None
         rows, row = numbers.one(steps_done)
         return self.session.repeat(self.kinds, arrays, (), rows, row, seed, steps_done)
 
     def predict(self, x: np.ndarray) -> np.ndarray | None:
-        """The one output for the samples of the one input, or None."""
+        """The output (samples, ...) of a model of one input and one output, or None as for `train`."""
         out = np.empty((len(x), *self.shapes[0]), self.real)
         done = self.session.repeat(self.kinds, (x,), (out,), None, 0, 0, 0)
         return out if done is not None else None
 
 
 def plain(array: Any) -> bool:
-    """Whether it is an array that C can read as it is."""
+    """Whether it is an array that C can read without conversion: contiguous, native, of a type of `LETTERS`."""
     return (
         type(array) is np.ndarray
         and array.dtype.name in LETTERS
@@ -110,6 +111,6 @@ def plain(array: Any) -> bool:
 
 
 def class_limit(output: Value) -> int:
-    """How many classes an output tells apart, if it is one score for each."""
+    """The number of classes, if an output is a vector of one score for each; else 0."""
     shape = fixed_shape(output.shape[1:], "an output")
     return shape[-1] if len(shape) == 1 and shape[-1] > 1 else 0

@@ -1,4 +1,4 @@
-"""Which layers a model trains: what was frozen when it was compiled, whatever is frozen later."""
+"""Which layers a model trains: a snapshot of what was frozen when it was compiled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gdcore.layers.base import Layer, Parameter
 
 
 def every_layer(layer: Layer) -> Iterator[Layer]:
-    """A layer and all that are frozen with it, each once."""
+    """A layer and the layers within it, at any depth, each once."""
     seen: set[int] = set()
     waiting = [layer]
     while waiting:
@@ -18,11 +18,11 @@ def every_layer(layer: Layer) -> Iterator[Layer]:
         if id(found) not in seen:
             seen.add(id(found))
             yield found
-            waiting.extend(found.parts())
+            waiting.extend(found._parts())
 
 
 def layers_of(values: Sequence[Value]) -> list[Layer]:
-    """The layers that values of a graph were made by, or whose variables they depend on."""
+    """The layers that traced the values that `values` depend on, and the owners of their variables."""
     found: dict[int, Layer] = {}
     for v in topological(list(values)):
         variable = v.attrs.get("variable")
@@ -33,7 +33,7 @@ def layers_of(values: Sequence[Value]) -> list[Layer]:
 
 
 class Freezing:
-    """A snapshot of what is frozen in some layers.
+    """A snapshot of which parameters of some layers are frozen.
 
     Parameters
     ----------
@@ -62,26 +62,26 @@ class Freezing:
         return trainable and p not in self.parameters
 
     def same(self, other: Freezing) -> bool:
-        """Whether both leave the same layers and parameters untrained."""
+        """Whether both snapshots have the same layers and parameters frozen."""
         return self.parameters == other.parameters and (
             {i for i, (_, on) in self.layers.items() if not on}
             == {i for i, (_, on) in other.layers.items() if not on}
         )
 
     def note(self) -> None:
-        """Let the layers remember this snapshot, for as long as its model lives."""
+        """Add this snapshot to its layers' weak sets, which `outdated` of other models reads."""
         for layer, _ in self.layers.values():
             layer.snapshots.add(self)
 
     def outdated(self) -> bool:
-        """Whether a layer differs from this snapshot, and is not as another model trains it."""
+        """Whether a layer agrees neither with this snapshot nor with that of another model."""
         return any(
             not self._agrees(layer) and not any(other._agrees(layer) for other in layer.snapshots)
             for layer, _ in self.layers.values()
         )
 
     def _agrees(self, layer: Layer) -> bool:
-        """Whether what is frozen in a layer now was so in this snapshot."""
+        """Whether a layer is frozen now as it is in this snapshot."""
         _, on = self.layers.get(id(layer), (layer, None))
         return layer.trainable == on and all(
             v.frozen == (v in self.parameters)
@@ -91,7 +91,7 @@ class Freezing:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """The layers as they were, while a model is traced: a layer's `forward` may look."""
+        """Set the layers' `trainable` as in the snapshot for a while: `forward` may read it while it is traced."""
         now = Freezing([layer for layer, _ in self.layers.values()])
         try:
             self._set()

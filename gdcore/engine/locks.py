@@ -1,7 +1,7 @@
-"""The lock of those who trace models, give their layers memory, and plan.
+"""The lock that is held while a model is traced, its parameters are allocated, or a step is planned.
 
-The numbers themselves are guarded by the gate of their store, see `gdcore.engine.store`; training a model is
-the turn of one thread, see `Turn` in gate.pxi.
+There are two more kinds of locks, both in locks.pxi: a `ReadWriteLock` guards the vectors of each store (see
+`gdcore.engine.store`), and a `TrainingLock` of each engine is held by the thread that is inside `fit`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import os
 import threading
 
-_making = threading.RLock()
+_planning_lock = threading.RLock()
 
 
-def making() -> threading.RLock:
-    """For the one thread of the process that traces a model, gives it memory or plans it.
+def planning_lock() -> threading.RLock:
+    """The process-wide lock for tracing, allocating parameters and planning; reentrant.
 
-    It is C that takes this lock and gives it back: Ctrl-C between the two steps of an ``__enter__`` in
-    Python would leave it taken for ever, and every other thread waiting.
+    It is `threading.RLock`, whose ``__enter__`` and ``__exit__`` are C functions: Ctrl-C within an
+    ``__enter__`` written in Python would leave it locked for ever.
     """
-    return _making
+    return _planning_lock
 
 
 def _renew() -> None:
-    """A forked child would wait for a thread that it does not have."""
-    global _making
-    _making = threading.RLock()
+    """Replace the lock in a forked child: its holder may be a thread that exists in the parent alone."""
+    global _planning_lock
+    _planning_lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

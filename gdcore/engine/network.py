@@ -1,4 +1,4 @@
-"""A model as a graph: its inputs, its outputs, and the names of what it has learned."""
+"""A traced model: the graph from its inputs to its outputs, and the names of its variables."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Network:
     Attributes
     ----------
     inputs : leaves, in the order in which their data is given
-    outputs : what the network puts out
+    outputs : list of Value
     output_names : names of several outputs, if `forward` returned a dict
     parameters, states : in the order of the layers
-    names : of each variable
-    traced : the outputs as `forward` made them, for losses: their random streams have no numbers yet
-    streams : numbers of the random streams
-    told : losses with the outputs of which was said how they are taken
+    names : name of each variable
+    traced : outputs as `forward` returned them, for losses; their random streams are not numbered yet
+    streams : number of each random stream
+    told : (loss, output) pairs that were checked for an assumed reading, so that a warning comes once
     """
 
     inputs: list[Value]
@@ -50,7 +50,7 @@ class Network:
 
     @cached_property
     def index_limits(self) -> dict[str, int]:
-        """For each input that is used as row numbers of a table, how many rows there are."""
+        """For each input that indexes the rows of a table (an embedding), the number of rows."""
         limits: dict[str, int] = {}
         for v in topological(self.outputs):
             index = base(v.inputs[1]) if v.op in (TAKE, SCATTER) else None
@@ -89,7 +89,7 @@ def outputs_of(result: Any, who: str) -> tuple[list[Value], list[str] | None]:
                 f"{who} put out shape {v.shape}: "
                 "expected the batch first, (B, ...), one row for each sample"
             )
-    # what is put out is read as reals
+    # outputs are copied out as reals: convert those that are not
     return [v if v.dtype == REAL else apply(IDENTITY, v, shape=v.shape) for v in values], names
 
 
@@ -156,7 +156,7 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
 
 
 def check_indices(arrays: Sequence[Rows], network: Network) -> None:
-    """Raises ValueError if an input that picks rows of a table names one that is not there."""
+    """Raises ValueError if an input that indexes the rows of a table is out of range."""
     limits = network.index_limits
     for array, name in zip(arrays, network.input_names, strict=True):
         if name in limits and array.size and not 0 <= array.min() <= array.max() < limits[name]:
@@ -168,8 +168,10 @@ def check_indices(arrays: Sequence[Rows], network: Network) -> None:
 
 
 def check_input(array: Rows, leaf: Value, picks: bool) -> None:
-    """Raises ValueError if an array does not fit an input; of one that `picks` rows of a table,
-    `check_indices` tells better which numbers it may hold."""
+    """Raises ValueError or TypeError if an array does not fit an input.
+
+    `picks` says that the input indexes the rows of a table; `check_indices` then checks its range.
+    """
     want = leaf.shape[1:]
     if array.shape[1:] != want:
         raise ValueError(

@@ -1,9 +1,10 @@
-"""What one engine trains: its variables in their store, and gradients and optimizer slots of its own.
+"""What one engine trains: views of its variables in their store, and its own gradients and optimizer slots.
 
-Gradients lie in one vector, those that one optimizer setting treats alike side by side; each optimizer
-slot lies in a vector of the same layout. Parameters lie in the store, which other models may use too: an
-update walks over ranges that are contiguous on both sides. Where a model alone uses its layers, the store
-has the layout of the gradients, with frozen parameters last, and each group is one range.
+All gradients lie in one vector, sorted by group: the parameters that share a learning rate and a weight
+decay. Each optimizer slot lies in a vector of the same layout. Parameters lie in the store, which other
+models may use too, in an order of its own; an update therefore loops over ranges that are contiguous both in
+the store and in the gradients. A store that one model alone uses has the order of the gradients, with frozen
+parameters last, so that each group is one range.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gdcore.engine.network import Network
-from gdcore.engine.session import GRADS, PARAMS, SLOTS, STATES, Gate, aligned
+from gdcore.engine.session import GRADS, PARAMS, SLOTS, STATES, ReadWriteLock, aligned
 from gdcore.engine.store import Store
 from gdcore.graph.ir import Value
 from gdcore.graph.place import Place
@@ -24,19 +25,22 @@ from gdcore.optimizers.groups import Group, check_fit, group_of
 
 
 class GroupSettings(NamedTuple):
-    """What some parameters are updated with: the group that has their rate, if any, and the decay."""
+    """The settings that a group of parameters shares.
+
+    `group` is the optimizer's group that sets their learning rate, None for the optimizer's own rate.
+    """
 
     group: Group | None
     weight_decay: float
 
 
 class Range(NamedTuple):
-    """Elements that are updated alike, contiguous among parameters and among gradients."""
+    """Elements of one group, contiguous in the store and in the gradients."""
 
     group: int
-    params: int  # its first element among the parameters
-    grads: int  # and among the gradients, and the elements of each slot
-    size: int
+    params: int  # index of the first element in the store's vector of parameters
+    grads: int  # and in the vector of gradients, and in the vector of each slot
+    size: int  # number of elements
 
 
 def group_settings(parameter: Parameter, name: str, optimizer: Optimizer | None) -> GroupSettings:
@@ -54,12 +58,12 @@ def group_settings(parameter: Parameter, name: str, optimizer: Optimizer | None)
 
 
 def spared(parameter: Parameter, optimizer: Optimizer) -> bool:
-    """Whether the optimizer's decay leaves a parameter alone."""
+    """Whether a parameter is exempt from weight decay."""
     return optimizer.no_decay == NO_DECAY and parameter.role in ("bias", "norm")
 
 
 class Layout:
-    """The order in which an engine would have its parameters lie.
+    """The order of parameters that suits an engine: group by group, frozen ones last.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ class Layout:
     ----------
     groups : list of GroupSettings
     members : list of lists of Parameter
-        Those of each group.
+        The parameters of each group.
     frozen : list of Parameter
     """
 
@@ -106,7 +110,7 @@ class Parameters:
     ----------
     network : Network
     store : Store
-        That has all of its variables.
+        Holds all variables of the network, and possibly more.
     layout : Layout
     optimizer : Optimizer or None
 
@@ -115,7 +119,7 @@ class Parameters:
     groups : list of GroupSettings
     ranges : list of Range
     n_trainable : int
-        Elements of the vector of gradients.
+        Elements of the vector of gradients, padding to cache lines included.
     grads : ndarray of shape (n_trainable,)
     slots : ndarray of shape (number of slots * n_trainable,)
     """
@@ -143,7 +147,8 @@ class Parameters:
         order = {p: i for i, p in enumerate(network.parameters)}
         self._trained.sort(key=order.__getitem__)
         self.slot_names: tuple[str, ...] = tuple(optimizer.slots) if optimizer is not None else ()
-        # One piece of memory: a large one comes in huge pages, which are there in a third of the time.
+        # One allocation for all: the kernel backs a large one with huge pages, which take a third of the time
+        # to fault in.
         whole = aligned(max(1, (1 + len(self.slot_names)) * at) * self.dtype.itemsize)
         self.grads, self.slots = np.split(
             whole.view(self.dtype)[: (1 + len(self.slot_names)) * at], [at]
@@ -151,13 +156,13 @@ class Parameters:
         for i, slot in enumerate(self.slot_names):
             assert optimizer is not None
             first = optimizer.initial(slot)
-            if first:  # zeros are there: pages that nothing is written to take no memory yet
+            if first:  # the memory is zeroed already; a page that is not written to stays unmapped
                 self.slots[i * at : (i + 1) * at] = first
 
     @property
-    def gate(self) -> Gate:
-        """What guards the store."""
-        return self.store.gate
+    def lock(self) -> ReadWriteLock:
+        """The lock of the store."""
+        return self.store.lock
 
     @property
     def params(self) -> np.ndarray:
@@ -195,16 +200,16 @@ class Parameters:
         return self.grads[at : at + p.size].reshape(p.shape)
 
     def end(self, p: Parameter) -> int:
-        """The element of the gradients at which the next parameter's begin."""
+        """The index in the gradients at which a parameter ends, padding included."""
         return self.offsets[p] + self.store.room(p)
 
     def slot(self, p: Parameter, slot: str) -> np.ndarray:
-        """What the optimizer remembers of a trained parameter, as a writable view."""
+        """One optimizer slot (such as the momentum) of a trained parameter, as a writable view of its shape."""
         at = self.slot_names.index(slot) * self.n_trainable + self.offsets[p]
         return self.slots[at : at + p.size].reshape(p.shape)
 
     def place(self, leaf: Value) -> Place | None:
-        """Where the leaf of a variable lies."""
+        """The place (buffer, byte offset) of the leaf of a variable; None for other leaves."""
         v = leaf.attrs.get("variable")
         if v is None:
             return None
@@ -214,11 +219,11 @@ class Parameters:
         )
 
     def grad_place(self, p: Parameter) -> Place:
-        """Where its gradient goes."""
+        """The place of a parameter's gradient."""
         return Place(GRADS, self.offsets[p] * self.dtype.itemsize)
 
     def take_slots(self, old: Parameters) -> None:
-        """Go on with what the optimizer remembered of parameters that were trained before."""
+        """Copy the slots of parameters that were trained before, if the optimizer is the same."""
         if old.optimizer is self.optimizer:
             for p in self._trained:
                 if p in old.offsets:
@@ -226,14 +231,14 @@ class Parameters:
                         self.slot(p, slot)[...] = old.slot(p, slot)
 
     def copy(self, other: Parameters) -> None:
-        """Take over all numbers of the same network, trained alike."""
+        """Copy variables, gradients and slots from parameters of the same network and layout."""
         for v in self.variables:
             self.view(v)[...] = other.view(v)
         np.copyto(self.grads, other.grads)
         np.copyto(self.slots, other.slots)
 
     def trainable(self) -> Sequence[Parameter]:
-        """The parameters that are trained here, in the order of the layers."""
+        """The trained parameters, in the order of the layers."""
         return self._trained
 
 
@@ -243,6 +248,6 @@ def detached(
     optimizer: Optimizer | None,
     dtype: np.dtype,
 ) -> Parameters:
-    """Parameters in a store of their own, without numbers, that is no home to the layers' variables."""
+    """Uninitialized parameters in a store of their own, to which the layers' variables are not bound."""
     layout = Layout(network, trains, optimizer)
     return Parameters(network, layout.store(network, dtype), layout, optimizer)

@@ -1,7 +1,7 @@
 """What a copy or a pickle of a model holds of its engine: settings, progress, graph, optimizer slots.
 
-Plans, sessions and stores are left out: they follow from the rest, and are made anew. The numbers travel
-with the layers' variables.
+Plans, sessions and stores are left out, because they can be made again from the rest. The values of
+parameters and states are pickled with the layers' variables.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
     outputs = engine.definition.outputs
     inputs = engine.network().inputs if engine.traced else engine.definition.inputs
     if inputs is not None:
-        form: Any = None  # how the outputs of a graph were given
+        form: Any = None  # the container of the outputs: None, list, tuple, or the keys of a dict
         ends: list[Any] = []
         if isinstance(outputs, dict):
             form, ends = list(outputs), list(outputs.values())
@@ -50,7 +50,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
 
 
 def restore(engine: Engine, state: dict[str, Any]) -> None:
-    """Make of a new engine the one that had this state."""
+    """Set a new engine to a state that `state_of` gave."""
     for name in KEPT:
         setattr(engine, name, state[name])
     engine.freezing.note()

@@ -1,7 +1,8 @@
-"""A plan bound to memory: arrays go in, losses and outputs come out.
+"""A plan bound to memory: takes arrays, returns losses and outputs.
 
-The numbers of the buffers are settled here, for every plan. Parameters, gradients, optimizer slots
-and layer states outlive a session and are shared by all sessions of a model; the arena is its own.
+The numbers of the buffers are defined here, for every plan. The vectors of parameters, gradients, optimizer
+slots and layer states outlive a session and are shared by all sessions of a model; each session has its own
+arena, the memory of intermediate values.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import numpy as np
 from gdcore import _core, runtime
 from gdcore.data.arrays import Rows
 from gdcore.data.sparse import SparseRows
-from gdcore.engine.locks import making
-from gdcore.engine.thread_count import Pace
+from gdcore.engine.locks import planning_lock
+from gdcore.engine.thread_count import ThreadCount
 from gdcore.graph.ir import INT, Value, at_batch, size
 from gdcore.graph.place import ARENA, Place
 from gdcore.graph.plan import Plan
@@ -39,10 +40,11 @@ BUFFER_NAMES = {
     FLAG: "flag",
 }
 
-# A plan may have so many bytes of arenas, so that none of many threads waits for one of a small plan.
+# Bytes that the arenas of one plan may take beyond one for each processor: with a small plan many threads get
+# an arena each, and none waits for another's.
 ARENAS = 16 << 20
 
-# Come back to Python about this often, so that Ctrl-C is heard.
+# Seconds after which a run returns from C, to advance the progress bar and handle signals.
 SECONDS = 0.05
 
 SOURCES = {name: code for code, name in enumerate(_core.source_names())}
@@ -67,7 +69,7 @@ def aligned(nbytes: int) -> np.ndarray:
 
 
 class _Scratch(threading.local):
-    """Working memory of the kernels, one piece for each Python thread that runs a plan."""
+    """Working memory of the kernels, one array for each Python thread that runs a plan."""
 
     array: np.ndarray | None = None
 
@@ -84,9 +86,9 @@ class _Scratch(threading.local):
 
 
 def _pages(nbytes: int) -> mmap.mmap:
-    """Memory straight from the system: NumPy asks for huge pages, and most are never touched.
+    """Memory from mmap. NumPy would ask for huge pages, though most of the scratch is never touched.
 
-    A forked child gets a copy of its own.
+    It is private: a forked child gets a copy.
     """
     if os.name == "posix":
         return mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -95,31 +97,31 @@ def _pages(nbytes: int) -> mmap.mmap:
 
 _scratch = _Scratch()
 
-Gate = _core.Gate  # of the memory of a model: many read, or one writes
-StepCount = _core.StepCount  # of a model's training
-Kinds = _core.Kinds  # what the arrays of a call that is repeated look like
+ReadWriteLock = _core.ReadWriteLock  # of a store: many readers, or one writer
+StepCount = _core.StepCount
+Kinds = _core.Kinds  # shapes and types of arrays that the fast path accepts
 
 
 class Session:
     """Runs one plan.
 
-    Several threads may run it at once: each has an arena of its own, of which there are at most as
-    many as processors, or as fit into `ARENAS`. A session that writes to the model's memory has
-    one: its runs take turns.
+    Several threads may run it at once, each in an arena of its own; there are at most as many arenas as
+    processors, or as fit into `ARENAS` bytes if that is more. A session that writes to shared memory has one
+    arena: its runs are serialized by `lock`.
 
     Parameters
     ----------
     plan : Plan
-    inputs : leaves that are fed, in the order in which `run` takes their data
-    taps : values of the plan to keep a row of for each sample
+    inputs : leaves of the plan that are fed with data, in the order of `run`'s `data`
+    taps : values of the plan that are copied out, one row for each sample
     loss : scalar of the plan, or None
-    buffers : dict of buffer number → ndarray, for the memory that is shared
+    buffers : dict of buffer number → ndarray, the shared vectors
     check : place of the int32 flag that `all_finite` clears, or None
-    isa : number of the instruction set; None for the one chosen at import
-    scales : for each input, what its data is multiplied by as it is gathered; None for 1
-    gate : what guards the shared memory, or None where nobody else uses it
-    writes : whether a run writes to shared memory
-    count : what the steps are counted by, or None
+    isa : index of the instruction set; None for the one chosen at import
+    scales : for each input, the factor by which its data is multiplied while it is gathered; None for 1
+    lock : guards the shared vectors; None if no other session uses them
+    writes : whether a run writes to the shared vectors
+    count : incremented with each step, or None
     """
 
     def __init__(
@@ -132,7 +134,7 @@ class Session:
         check: Place | None = None,
         isa: int | None = None,
         scales: Sequence[float] | None = None,
-        gate: Gate | None = None,
+        lock: ReadWriteLock | None = None,
         writes: bool = False,
         count: StepCount | None = None,
     ) -> None:
@@ -175,7 +177,7 @@ class Session:
                 tap_refs,
                 loss_ref,
                 HYPER,
-                gate,
+                lock,
                 writes,
                 count,
             )
@@ -185,16 +187,17 @@ class Session:
         self.runner, self.arena = bind()
         self.scratch = core.scratch  # bytes that each thread needs
         self.writes = writes
-        # Those that somebody has: Ctrl-C may lose one on its way to or from the queue.
+        # All runners that are alive. They are counted by weak references, because Ctrl-C may drop one between
+        # `_take` and its return to the queue.
         self._runners, self._process = weakref.WeakSet([self.runner]), os.getpid()
         self._idle: queue.SimpleQueue[_core.Runner] = queue.SimpleQueue()
         self._idle.put(self.runner)
         self.empty_losses = np.zeros(1)
         self.has_loss = loss is not None
-        self.pace = Pace(plan)
+        self.thread_count = ThreadCount(plan)
 
     def _stages(self) -> list[tuple[int, int, int, np.ndarray]]:
-        """For each input: its buffer, its type, the elements of a row, and room for a batch."""
+        """For each input: its buffer, its type, the elements of a row, and a staging array for a batch."""
         out = []
         for i, leaf in enumerate(self.inputs):
             kind = np.dtype(np.int32) if leaf.dtype == INT else self.real
@@ -204,16 +207,16 @@ class Session:
         return out
 
     def _take(self) -> _core.Runner:
-        """A runner that nobody uses, to be put back."""
+        """An idle runner; the caller puts it back into the queue."""
         try:
             return self._idle.get_nowait()
         except queue.Empty:
             return self._another()
 
     def _another(self) -> _core.Runner:
-        """A runner for one more thread: a new one, or, where there are enough, the next that is idle."""
-        with making():
-            if self._process != os.getpid():  # those that are out are with threads of our parent
+        """A new runner, or, if the limit of arenas is reached, the next that becomes idle."""
+        with planning_lock():
+            if self._process != os.getpid():  # forked: runners in use are the parent's
                 self._process, self._runners = os.getpid(), weakref.WeakSet()
             if len(self._runners) < max(runtime.processors(), ARENAS // (self.arena.nbytes + 1)):
                 try:
@@ -228,14 +231,14 @@ class Session:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory of the session's own: arena, staged batch, constants."""
+        """Bytes of the session's own memory: one arena, staging arrays, constants."""
         staged = sum(
             at_batch(size(leaf.shape), self.plan.batch) * self.real.itemsize for leaf in self.inputs
         )
         return int(self.arena.nbytes + staged + self.plan.constants.nbytes)
 
     def read(self, value: Value, batch: int) -> np.ndarray:
-        """A value of the plan as the last step, of this batch, left it in the arena."""
+        """A copy of a value of the plan from the arena, after a step over `batch` samples."""
         at = self.plan.place_of(value)
         shape = [at_batch(d, batch) for d in value.shape]
         count = math.prod(shape)
@@ -267,16 +270,16 @@ class Session:
         ----------
         data : (array of contiguous rows or `SparseRows`, factor) for each input; at least `rows`
             samples each
-        rows, batch : samples in all, and samples of a step
-        first, steps : which steps of these; None for all that are left
-        order : int64 sample numbers, or None for the order in which they lie
-        seed, counter : of the random numbers; the counter belongs to the first step
-        hyper : (steps, n) numbers of the plan's type, or None
+        rows, batch : number of samples, and samples of a step
+        first, steps : index of the first step, and number of steps; None for all that are left
+        order : (rows,) int64 array of sample numbers, or None for the order of the data
+        seed, counter : of the random numbers; `counter` is that of the first step
+        hyper : (steps, n) array of the plan's real type, or None
         losses : float64 array for the loss of each step
         outputs : for each tap an array with room for these steps' rows
         spent : float64 array to which each instruction's seconds are added, or None
-        exchange : called in each step once all gradients are there, before they are looked at or
-            applied, or None
+        exchange : callable, called in each step once all gradients are computed, before they are
+            checked, clipped or applied; or None
 
         Returns
         -------
@@ -286,7 +289,7 @@ class Session:
             steps = -(-rows // batch) - first
         if batch > self.plan.batch:
             raise ValueError(f"a batch of {batch} for a plan of at most {self.plan.batch}")
-        given = self.pace.pick() if threads is None else threads
+        given = self.thread_count.pick() if threads is None else threads
         feeds: tuple[Any, ...] = tuple(
             (a.parts if isinstance(a, SparseRows) else a, SOURCES[a.dtype.name], scale * own)
             for (a, scale), own in zip(data, self.scales, strict=True)
@@ -318,7 +321,7 @@ class Session:
             if not self.writes:
                 self._idle.put(runner)
         if threads is None:
-            self.pace.note(given, begun, done)
+            self.thread_count.note(given, begun, done)
         return done, status
 
     def repeat(
@@ -331,8 +334,8 @@ class Session:
         seed: int,
         counter: int,
     ) -> float | None:
-        """One step over all samples of some arrays, if they are of these kinds: see `_core.Runner`."""
-        threads = self.pace.pick()
+        """The fast path: one step over arrays that match `kinds`, or None; see `_core.Runner.repeat`."""
+        threads = self.thread_count.pick()
         begun = perf_counter()
         runner = self.runner if self.writes else self._take()
         try:
@@ -350,5 +353,5 @@ class Session:
         finally:
             if not self.writes:
                 self._idle.put(runner)
-        self.pace.note(threads, begun, loss is not None)
+        self.thread_count.note(threads, begun, loss is not None)
         return loss

@@ -1,4 +1,4 @@
-"""What `compile` settles, as the engine takes it."""
+"""The settings of `Model.compile`, resolved to objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gdcore.optimizers import Optimizer
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CompileSettings:
-    """What `compile` settles.
+    """The settings of `Model.compile`.
 
     Attributes
     ----------
@@ -20,11 +20,11 @@ class CompileSettings:
     losses : sequence of Loss
         One for each output; none where the model was not compiled.
     loss_weights : sequence of float
-        The factor of each.
+        The factor of each loss in the total.
     metrics : sequence of Metric
         Of the first output.
     loss_names : sequence of str or None
-        The outputs that the losses are for, where they were given by name, until their order is known.
+        Names of the outputs, if the losses were given by name and the network is not traced yet; else None.
     """
 
     optimizer: Optimizer | None = None

@@ -39,14 +39,15 @@ from gdcore.optimizers import Optimizer
 
 @dataclass(eq=False, repr=False)
 class Step:
-    """A session and what its plan was made of.
+    """A session, and the parameters that its plan was made for.
 
     Attributes
     ----------
     session : Session
     memory : Parameters
-        On which it works.
-    numbers : what the plan takes anew at each step, or None
+        What the session is bound to.
+    numbers : StepNumbers or None
+        The numbers that change from step to step; None for a step without an update.
     """
 
     session: Session
@@ -55,12 +56,12 @@ class Step:
 
     @property
     def output_shapes(self) -> list[tuple[int, ...]]:
-        """The shape of one sample of each output that is kept."""
+        """The shape of one sample of each tapped output."""
         return [fixed_shape(v.shape[1:], "an output") for v in self.session.taps]
 
 
 def target_leaves(targets: Sequence[TargetSpec]) -> list[Value]:
-    """Inputs for the targets."""
+    """Input leaves for the targets."""
     return [
         input_value((Batch(1), *t.shape), f"y{i}" if i else "y", t.dtype)
         for i, t in enumerate(targets)
@@ -75,7 +76,7 @@ def total_loss(
     weights: Value | None,
     trained: Sequence[Parameter],
 ) -> Value:
-    """The scalar that training makes small: losses of all outputs, and the penalties of what is trained.
+    """The scalar that training minimizes: the weighted losses of all outputs, plus L1 and L2 penalties.
 
     Raises
     ------
@@ -99,7 +100,7 @@ def total_loss(
 
 
 def joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges in order, those that touch as one."""
+    """Sorted (start, end) ranges, adjacent ones merged."""
     out: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
         if out and out[-1][1] == start:
@@ -114,10 +115,10 @@ class Builder:
     Parameters
     ----------
     network, memory
-    losses : one for each output, or empty for prediction alone
-    loss_weights : factor of each
-    plans : where plans are found and kept that fit other models, too; or None
-    count : by which steps that update parameters are counted, or None
+    losses : one for each output; empty if the model is not compiled
+    loss_weights : factor of each loss
+    plans : cache of plans that models of the same structure share, or None
+    count : incremented by steps that update parameters, or None
     """
 
     def __init__(
@@ -147,8 +148,11 @@ class Builder:
         checked: Sequence[tuple[int, int]] = (),
         squared: bool = False,
     ) -> Plan:
-        """The plan of a step; between computation and update these ranges of the gradients are
-        `checked`, and their squares if they are `squared`."""
+        """The plan of a step.
+
+        Between computation and update, the ranges `checked` of the gradients are checked for numbers that
+        are not finite; if `squared`, so are their squares.
+        """
         roots = [*compute, *update]
         key = None
         if self.plans is not None:
@@ -176,18 +180,18 @@ class Builder:
         return plan
 
     def predict(self, batch: int) -> Step:
-        """The outputs, as in prediction."""
+        """A step that computes the outputs in prediction mode."""
         inputs, memory = self.network.inputs, self.memory
         folded, scales = fold_scales(self.network.outputs, inputs)
         outputs, _ = specialize(folded, training=False)
         plan = self._plan(outputs, [], {}, Places(memory, inputs), batch)
         return Step(
-            Session(plan, inputs, outputs, None, memory.buffers, scales=scales, gate=memory.gate),
+            Session(plan, inputs, outputs, None, memory.buffers, scales=scales, lock=memory.lock),
             memory,
         )
 
     def evaluate(self, batch: int, targets: Sequence[TargetSpec], weighted: bool) -> Step:
-        """The loss and the outputs, as in prediction."""
+        """A step that computes the loss and the outputs in prediction mode."""
         inputs, values = self._graph(targets, weighted)
         folded, scales = fold_scales(values, inputs)
         (loss, *outputs), _ = specialize(folded, training=False)
@@ -195,7 +199,7 @@ class Builder:
         plan = self._plan([loss, *outputs], [], {}, places, batch)
         memory = self.memory
         return Step(
-            Session(plan, inputs, outputs, loss, memory.buffers, scales=scales, gate=memory.gate),
+            Session(plan, inputs, outputs, loss, memory.buffers, scales=scales, lock=memory.lock),
             memory,
         )
 
@@ -208,10 +212,10 @@ class Builder:
         outputs_kept: bool,
         gradients_kept: bool = False,
     ) -> Step:
-        """Loss, gradients and update.
+        """A training step: loss, gradients and, with an optimizer, the update.
 
-        Without an optimizer the gradients are the result. With one, those of a single sample need
-        not all be written, unless they are to be kept.
+        For a batch of one, a gradient that is the product of a column and a row may be folded into the
+        update and never written, unless `gradients_kept`.
         """
         inputs, values = self._graph(targets, weighted)
         folded, scales = fold_scales(values, inputs)
@@ -269,7 +273,7 @@ class Builder:
             buffers,
             check=Place(FLAG, 0),
             scales=scales,
-            gate=self.memory.gate,
+            lock=self.memory.lock,
             writes=True,
             count=None if optimizer is None else self.count,
         )
@@ -278,20 +282,20 @@ class Builder:
     def traced(
         self, targets: Sequence[TargetSpec], weighted: bool, training: bool
     ) -> tuple[list[Value], Value, list[Value]]:
-        """The graph of one phase: what is fed, the loss, the outputs."""
+        """The graph of training or of prediction: input leaves, loss, outputs."""
         inputs, values = self._graph(targets, weighted)
         (loss, *outputs), _ = specialize(values, training)
         return inputs, loss, outputs
 
     def study(self, batch: int, inputs: Sequence[Value], values: Sequence[Value]) -> Session:
-        """A session that computes some values and updates nothing; `Session.read` gets them."""
+        """A session that computes some values without an update; `Session.read` returns them."""
         plan = self._plan(values, [], {}, Places(self.memory, inputs), batch)
-        return Session(plan, inputs, [], None, self.memory.buffers, gate=self.memory.gate)
+        return Session(plan, inputs, [], None, self.memory.buffers, lock=self.memory.lock)
 
     def _graph(
         self, targets: Sequence[TargetSpec], weighted: bool
     ) -> tuple[list[Value], list[Value]]:
-        """The leaves that are fed, and the loss with the outputs behind it, of both phases."""
+        """The input leaves, and [loss, *outputs], before training or prediction mode is chosen."""
         leaves = target_leaves(targets)
         weights = input_value((Batch(1),), "weight") if weighted else None
         trained = self.memory.trainable()

@@ -1,8 +1,8 @@
-"""Where the numbers of layers lie: the parameters and the states of some layers, in one vector each.
+"""The memory of layers: a vector of the parameters of some layers, and a vector of their states.
 
-A variable lies in one store, whatever number of models use its layer, so that all of them see one set of
-numbers. A store never grows: layers that come together in a model move into a new one, and the old one
-is stale (`move`). Engines look for that at each call, and bind to the new store.
+A variable lies in exactly one store, however many models use its layer, so that all of them see the same
+values. A store never grows. When a model joins layers of several stores, `move` copies them into a new
+store and marks the old ones as stale; engines check that at each call and bind to the new store.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.engine.session import Gate, aligned
+from gdcore.engine.session import ReadWriteLock, aligned
 from gdcore.layers.base import Parameter, State, Variable
 from gdcore.random import Stream
 
@@ -22,24 +22,24 @@ LINE = 64  # bytes of a cache line, on which each variable begins
 
 
 class Store:
-    """The vectors of some variables.
+    """The vectors that hold some variables.
 
     Parameters
     ----------
     parameters, states : sequences of Variable
-        In the order in which they are to lie.
+        In the order of their memory.
     dtype : float32 or float64
 
     Attributes
     ----------
     params, states : ndarray
-        The vectors.
+        One-dimensional, of `dtype`; each variable starts on a cache line.
     offsets : dict of Variable to int
-        The element of its vector at which each begins.
-    gate : Gate
-        Runs that read the numbers pass it together, those that write one by one.
-    engines : WeakSet
-        Those that are bound to this store.
+        The index in its vector at which each variable starts.
+    lock : ReadWriteLock
+        Acquired by each run: prediction reads, training writes.
+    engines : WeakSet of Engine
+        The engines that are bound to this store.
     stale : bool
         Whether the variables have moved to another store.
     """
@@ -58,12 +58,12 @@ class Store:
             sizes.append(at)
         whole = aligned(max(1, sum(sizes)) * self.dtype.itemsize).view(self.dtype)
         self.params, self.states = whole[: sizes[0]], whole[sizes[0] : sum(sizes)]
-        self.gate = Gate()
+        self.lock = ReadWriteLock()
         self.engines: weakref.WeakSet[Any] = weakref.WeakSet()
         self.stale = False
 
     def room(self, v: Variable) -> int:
-        """Elements that a variable takes, up to the next cache line."""
+        """Elements that a variable takes, rounded up to whole cache lines."""
         return -(-v.size // self.step) * self.step
 
     def view(self, v: Variable) -> np.ndarray:
@@ -73,12 +73,12 @@ class Store:
         return vector[at : at + v.size].reshape(v.shape)
 
     def draw(self, names: dict[Variable, str], seed: int) -> None:
-        """Fill in the numbers of every variable: those that it has already, or those it begins with.
+        """Fill in every variable: with the values that it has already, else with initial ones.
 
         Parameters
         ----------
         names : dict of Variable to str
-            Of variables without numbers, by which their random streams are told apart.
+            Names of variables without values: each name is the key of a random stream.
         seed : int
 
         Raises
@@ -102,29 +102,29 @@ class Store:
 
 
 def move(new: Store, old: Sequence[Store], names: dict[Variable, str], seed: int) -> None:
-    """Fill a new store with the numbers of its variables, and make it their home.
+    """Copy variables into a new store and bind them to it; the old stores become stale.
 
     Parameters
     ----------
     new : Store
     old : sequence of Store
-        In which some of the variables lie; `new` has all of theirs.
+        Their variables all have a place in `new`.
     names, seed : as for `Store.draw`
 
     Raises
     ------
     RuntimeError
-        If a model over one of the old stores is within `fit`.
+        If a model over one of the old stores is inside `fit`.
     """
     for store in old:
-        if any(engine.turn.taken for engine in store.engines):
+        if any(engine.training_lock.taken for engine in store.engines):
             raise RuntimeError(
                 "layers of a model that is within fit cannot be joined with others or computed in "
                 "another precision: use the new model once before fit, or wait until fit is done"
             )
-    with contextlib.ExitStack() as gates:
-        for store in old:  # runs that use the old numbers end before they are copied
-            gates.enter_context(store.gate)
+    with contextlib.ExitStack() as locks:
+        for store in old:  # wait for runs that use the old vectors
+            locks.enter_context(store.lock)
         new.draw(names, seed)
         for v in new.offsets:
             v.settle(new)

@@ -1,8 +1,9 @@
-"""How many threads a step is given: by its size where that says enough, else by what it took.
+"""How many threads a step is given: decided by its size if that is clear, else by measured times.
 
-A second thread halves the arithmetic, but all meet after each instruction, and what one has written the other
-has to fetch. What that costs depends on where the cores lie, and on a virtual machine they are moved. The bits
-of a step are the same on any number of threads, so that it can be tried, now and then, which is faster.
+A second thread halves the arithmetic, but all threads synchronize at a barrier after each instruction, and what
+one core has written is fetched into the caches of the others. What that costs depends on which cores the threads
+run on, and a virtual machine may move them. Results are the same to the bit on any number of threads, so steps
+of middling size are timed while they run, now and then on the other number of threads.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from time import perf_counter
 from gdcore import runtime
 from gdcore.graph.plan import Plan
 
-# Microseconds of one thread's work between two meetings. With less, threads are in each other's way; with CLEAR
-# times as much they never are. bench/threads.py measures it. To begin costs as much as BEGINNING meetings.
-MEETING = 4.0
-BEGINNING = 7
+# Microseconds of one thread's work between two barriers, below which more threads are slower; above CLEAR times
+# as much they are always faster. bench/threads.py measures it. Starting a step costs about as much as
+# START_BARRIERS barriers.
+MIN_WORK = 4.0
+START_BARRIERS = 7
 CLEAR = 100
 
-TRIED = 2  # times that count: of two, the lower one is not the chance of a moment
-# The slower number is tried again after so many calls: soon at first, twice as late each time.
+TRIED = 2  # the latest times that are kept for each thread count; the lower counts, as noise only adds time
+# The slower thread count is tried again after SOON calls, then after twice as many each time, up to AGAIN.
 SOON, AGAIN = 4, 64
 
 
-class Pace:
-    """What the steps of a plan took on one thread and on all that there may be.
+class ThreadCount:
+    """Chooses between one thread and all, by times of the steps of one plan.
 
     Parameters
     ----------
@@ -38,25 +40,25 @@ class Pace:
         self.took: dict[int, list[float]] = {}
 
     @cached_property
-    def between(self) -> float:
-        """Microseconds of one thread's work between two meetings, about."""
+    def work(self) -> float:
+        """Estimated microseconds of one thread's work between two barriers."""
         plan = self.plan
-        return plan.microseconds(plan.batch) / (BEGINNING + len(plan.instructions))
+        return plan.microseconds(plan.batch) / (START_BARRIERS + len(plan.instructions))
 
     def most(self) -> int:
-        """How many threads it may be given."""
-        return runtime.get_num_threads() if self.between >= MEETING else 1
+        """The largest number of threads that may be chosen."""
+        return runtime.get_num_threads() if self.work >= MIN_WORK else 1
 
     def pick(self) -> int:
-        """How many threads it is given now."""
+        """The number of threads for the next call."""
         most = self.most()
-        if most == 1 or self.between >= CLEAR * MEETING:
+        if most == 1 or self.work >= CLEAR * MIN_WORK:
             return most
         shared, alone = self.took.get(most, []), self.took.get(1, [])
         if len(shared) < TRIED or len(alone) < TRIED:
             return most if len(shared) <= len(alone) else 1
         better, other = (most, 1) if min(shared) <= min(alone) else (1, most)
-        if better != self.better:  # it may be by chance
+        if better != self.better:  # may be noise: try the other one again soon
             self.better, self.calls, self.wait = better, 0, SOON
         self.calls += 1
         if self.calls < self.wait:
@@ -65,7 +67,7 @@ class Pace:
         return other
 
     def note(self, threads: int, begun: float, steps: int) -> None:
-        """So many steps were taken since `begun`, of `perf_counter`."""
-        if steps and MEETING <= self.between < CLEAR * MEETING:
+        """Record that `steps` steps were taken since the time `begun` of `perf_counter`."""
+        if steps and MIN_WORK <= self.work < CLEAR * MIN_WORK:
             before = self.took.get(threads, [])
             self.took[threads] = [*before, (perf_counter() - begun) / steps][-TRIED:]

@@ -17,11 +17,14 @@ from gdcore.graph.registry import INPUT, RANGE, apply
 from gdcore.layers.base import Parameter
 from gdcore.optimizers import Optimizer
 
-AHEAD = 256  # steps whose numbers are computed together, for those who take one at a time
+AHEAD = 256  # rows of step numbers that are computed at once for callers of single steps
 
 
 class StepNumbers:
-    """The numbers that an optimizer takes anew at each step, and their order in the buffer."""
+    """The numbers of an optimizer that change from step to step, such as the learning rate.
+
+    They are scalars in the buffer HYPER; `leaves` has the leaf of each, in the order of the buffer.
+    """
 
     def __init__(
         self, optimizer: Optimizer, groups: Sequence[GroupSettings], dtype: np.dtype
@@ -42,7 +45,7 @@ class StepNumbers:
         return None
 
     def rows(self, first: int, steps: int) -> np.ndarray:
-        """One row for each of the steps first, first + 1, ... (0 is the model's first)."""
+        """An array (steps, n): the numbers of the steps first, first + 1, ...; the model's first step is 0."""
         at = np.arange(first, first + steps)
         columns = dict(self.optimizer.numbers((at + 1).astype(np.float64)))
         schedule = self.optimizer.schedule
@@ -56,7 +59,7 @@ class StepNumbers:
         )
 
     def one(self, step: int) -> tuple[np.ndarray, int]:
-        """Rows among which is this step's, and its place: of some steps at once, where that will do."""
+        """(rows, index): an array of rows, cached where the schedule allows, and the index of this step's row."""
         if not self.optimizer.steady:
             return self.rows(step, 1), 0
         changes = self.optimizer.changes
@@ -70,19 +73,19 @@ class StepNumbers:
 
 
 def leaf(shape: Shape, name: str) -> Value:
-    """A stretch of a buffer as a value."""
+    """A leaf for a contiguous range of a buffer."""
     return apply(RANGE, shape=shape, label=name)
 
 
 def own_value(value: Value, name: str = "") -> Value:
-    """A value equal to another, to be given a place of its own."""
+    """The identity of a value, which can be placed elsewhere than the value itself."""
     own = apply(IDENTITY, value, shape=value.shape)
     own.name = name
     return own
 
 
 class Places:
-    """Where the leaves of one plan lie."""
+    """The places (buffer, byte offset) of the leaves of one plan, as a function of the leaf."""
 
     def __init__(self, memory: Parameters, inputs: Sequence[Value]) -> None:
         self.memory = memory
@@ -98,9 +101,9 @@ class Places:
 
 
 def element_by_element(optimizer: Optimizer, numbers: StepNumbers, memory: Parameters) -> bool:
-    """Whether an update depends on a weight's own numbers alone, so that it may be made in pieces.
+    """Whether an update is elementwise, so that it may be applied to parts of the vectors.
 
-    It is the same formula for a vector and for a matrix then, and made of elementwise ops.
+    It is if tracing it for a vector and for a matrix gives the same elementwise ops.
     """
     if optimizer.clip_norm is not None:
         return False
@@ -124,7 +127,7 @@ def element_by_element(optimizer: Optimizer, numbers: StepNumbers, memory: Param
 
     try:
         vector, matrix = formula((4,)), formula((3, 2))
-    except Exception:  # an update of one's own that takes nothing but a vector
+    except Exception:  # a user's update that works on vectors alone
         return False
     return vector is not None and vector == matrix
 
@@ -140,12 +143,13 @@ def updates_of(
 
     Parameters
     ----------
-    rank_one : parameters that are updated by themselves, and their gradients
-        The others' gradients are read where they were written.
+    rank_one : mapping of Parameter to Value
+        Gradients that are computed within the update (see `graph/rank_one.py`). Those of all other
+        parameters are read from the buffer GRADS.
 
     Returns
     -------
-    list of (new value, where it goes)
+    list of (new value, place that it is written to)
     """
     width, total = memory.dtype.itemsize, memory.n_trainable
     out: list[tuple[Value, Place]] = []
@@ -196,7 +200,7 @@ def updates_of(
 def _pieces(
     memory: Parameters, rank_one: Mapping[Parameter, Value]
 ) -> Iterator[tuple[Range, Shape, Value | None]]:
-    """What is updated at once: its range, its shape, and its gradient if that is not in its place."""
+    """Parts that are updated at once: range, shape, and the gradient if it is not read from GRADS."""
     alone = sorted(((memory.offsets[p], p) for p in rank_one), key=itemgetter(0))
     for group, params, grads, size in memory.ranges:
         ahead, end = params - grads, grads + size

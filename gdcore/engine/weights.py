@@ -1,4 +1,4 @@
-"""Reading, setting and freezing what a model has learned."""
+"""Reading, setting and freezing the parameters and states of a model."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gdcore.layers.base import Variable
 
 @contextmanager
 def alone(engine: Engine) -> Iterator[Parameters]:
-    """The model's parameters while nothing runs that writes or reads them."""
+    """The model's parameters, with the lock of their store held for writing."""
     while True:
         parameters = engine.parameters()
-        with parameters.gate:
-            if not parameters.store.stale:  # or another thread has joined the layers with others
+        with parameters.lock:
+            if not parameters.store.stale:  # else moved by another thread: bind again
                 yield parameters
                 return
 

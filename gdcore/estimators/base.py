@@ -54,7 +54,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return self._current()
 
     def _current(self) -> Model:
-        """The model, ready to be asked."""
+        """The fitted model, ready to predict."""
         return self._model
 
     def _outputs(self, X: Any) -> np.ndarray:
@@ -62,11 +62,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return self._raw(self._rows(X))
 
     def _rows(self, X: Any) -> Any:
-        """Checked rows to be asked about."""
+        """Validated rows to predict."""
         return validate_data(self, X, reset=False, **self._checks())
 
     def _checks(self) -> dict[str, Any]:
-        """How scikit-learn is to check X."""
+        """Options of scikit-learn's validation of X."""
         return {
             "accept_sparse": "csr",
             "dtype": (np.float64, np.float32),
@@ -75,12 +75,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         }
 
     def _raw(self, X: Any) -> np.ndarray:
-        """The same, of checked rows."""
+        """Outputs of the network for validated rows."""
         out = np.asarray(self._ask()(X))
         return out.reshape(len(out), -1)
 
     def _ask(self) -> Callable[[Any], Any]:
-        """What answers for rows."""
+        """The function that predicts rows."""
         return self._current().predict
 
     # --- training ------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return _not_all_zero(sample_weight)
 
     def _weighed(self, samples: Samples) -> Samples:
-        """Samples to train on, class weights and all: in validation these do not count."""
+        """Samples to train on, with class weights applied; validation ignores these."""
         return replace(samples, weights=_not_all_zero(self._weights(samples.y, samples.weights)))
 
     def _validation(self, given: tuple[Any, ...], loss: Loss, dtype: Any) -> Samples | None:
@@ -207,7 +207,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             out = self._raw(validation.x)
             if not np.isfinite(out).all():
                 return float("nan")
-            with np.errstate(over="ignore", invalid="ignore"):  # the score of wild numbers is low
+            with np.errstate(over="ignore", invalid="ignore"):  # overflows score low
                 return float(function(validation.y, self._answers(out), **weights))
 
         return score
@@ -217,7 +217,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return scorer
 
     def _told(self, loss: float, share: float) -> float:
-        """An epoch's loss on the scale of `tol`; share is of steps to the samples' weights."""
+        """An epoch's loss on the scale of `tol`; `share` is steps / Σ sample weights."""
         return loss
 
     def _batch(self, rows: int) -> int:
@@ -272,10 +272,10 @@ def _not_all_zero(weights: np.ndarray | None) -> np.ndarray | None:
 
 
 def _takes_weights(scorer: Any) -> bool:
-    """Whether a scorer, or the metric that it asks, has a parameter for weights of samples."""
+    """Whether a scorer, or the metric that it calls, has a parameter for weights of samples."""
     try:
         parameters = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
-    except (TypeError, ValueError):  # one that does not tell
+    except (TypeError, ValueError):  # no signature to inspect
         return True
     return "sample_weight" in parameters or any(
         p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()
@@ -295,11 +295,11 @@ def settings(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def seed_of(random: np.random.RandomState) -> int:
-    """A seed for what is random within the model; the numbers to come stay what they are."""
+    """A seed for the model's own randomness, drawn without advancing the generator."""
     return int(copy.deepcopy(random).randint(2**32, dtype=np.uint64))
 
 
 def random_of(estimator: Any) -> np.random.RandomState:
-    """The random numbers of a fit."""
+    """The random generator of a fit."""
     random: np.random.RandomState = check_random_state(estimator.random_state)
     return random

@@ -1,4 +1,4 @@
-"""What each setting of an estimator may be, in one table, and the error where it is not."""
+"""Validation of the estimators' settings: one table of rules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def whole(low: int) -> Rule:
 
 
 def number(low: float, high: float = np.inf, open_low: bool = False, closed: bool = False) -> Rule:
-    """A number from `low` to `high`; the bounds are in it as told."""
+    """A number from `low` to `high`; `open_low` excludes `low`, `closed` includes `high`."""
 
     def holds(v: Any) -> bool:
         if not isinstance(v, Real) or isinstance(v, bool):

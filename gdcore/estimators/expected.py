@@ -1,4 +1,4 @@
-"""What is known not to hold, and why: the whole list."""
+"""The tests of scikit-learn that are expected to fail, each with its reason."""
 
 from __future__ import annotations
 

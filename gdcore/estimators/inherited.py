@@ -1,4 +1,4 @@
-"""What estimators have of scikit-learn's: methods that are there on a condition, and what a subclass overrides."""
+"""Methods that exist conditionally, and a check of what subclasses of scikit-learn's estimators override."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _There:
-    """A method that an instance has while a check raises nothing.
+    """Descriptor of a method that exists only while a check raises nothing.
 
     As scikit-learn's `available_if`, whose message says only that there is no such attribute: here
     it is the check's own, which says why.
@@ -20,7 +20,7 @@ class _There:
         functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        if instance is None:  # of the class: its docstring, or to be called with an instance
+        if instance is None:  # accessed on the class
 
             @functools.wraps(self.function)
             def unbound(estimator: Any, *args: Any, **options: Any) -> Any:

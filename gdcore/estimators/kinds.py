@@ -1,4 +1,4 @@
-"""What classifiers and regressors do differently: how y is read, and outputs are told as answers.
+"""What classifiers and regressors do differently: encoding y, and decoding outputs to predictions.
 
 Both are mixins of an estimator that has `_outputs(X)`, what its network puts out, and `_fit`.
 """
@@ -29,7 +29,7 @@ def as_column(y: np.ndarray) -> np.ndarray:
 def _tells_probabilities(estimator: Any) -> None:
     if not estimator._probable:
         raise AttributeError(
-            f"predict_proba is not there with loss={estimator.loss!r}, which does not speak of "
+            f"predict_proba is not available with loss={estimator.loss!r}, which gives no "
             "probabilities: use decision_function"
         )
 
@@ -37,7 +37,7 @@ def _tells_probabilities(estimator: Any) -> None:
 def _tells_margins(estimator: Any) -> None:
     if estimator._probable:
         raise AttributeError(
-            f"decision_function is not there with loss={estimator.loss!r}: use predict_proba"
+            f"decision_function is not available with loss={estimator.loss!r}: use predict_proba"
         )
 
 
@@ -102,7 +102,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         self.classes_ = self._label_binarizer.classes_
 
     def _first_partial_fit(self, y: Any, classes: Any) -> None:
-        """Settle the classes at the first `partial_fit`, or check that they are the same."""
+        """Set the classes at the first `partial_fit`, later check that they are the same."""
         _of_one_kind(classes, "classes")
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -144,12 +144,12 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         return np.ascontiguousarray(told, dtype=dtype)
 
     def _scorer_of(self, scorer: Any) -> Any:
-        """A loss of probabilities is told all classes: validation samples may lack some."""
+        """Pass all classes to a loss of probabilities: validation samples may lack some."""
         function = getattr(scorer, "_score_func", None)
         if (
             function is None
             or scorer._response_method != "predict_proba"
-            or scorer._sign > 0  # a ranking of classes says nothing of one that is not there
+            or scorer._sign > 0  # a score, not a loss: absent classes do not count
             or "labels" not in inspect.signature(function).parameters
             or "labels" in scorer._kwargs
             or self._kind == "multilabel-indicator"
@@ -161,12 +161,12 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
         )
 
     def _stratum(self, y: np.ndarray) -> np.ndarray | None:
-        """What the validation rows are to hold like shares of: as scikit-learn, two classes only."""
+        """The classes by which to stratify the validation rows: as in scikit-learn, only if there are two."""
         two = self._kind == "binary"
         return self._label_binarizer.transform(y).astype(bool) if two else None
 
     def _answers(self, outputs: np.ndarray) -> np.ndarray:
-        """Classes from what the network puts out."""
+        """Classes from the network's outputs."""
         flat = outputs.ravel() if self.n_outputs_ == 1 else outputs
         if self._kind != "multilabel-indicator" and self.n_outputs_ > 1:
             of_classes = flat[:, : len(self.classes_)]  # a network may put out more than were seen
@@ -212,7 +212,7 @@ class Classifies(ClassifierMixin):  # type: ignore[misc]
 
     @there_if(_tells_margins)
     def decision_function(self, X: Any) -> np.ndarray:
-        """What the network puts out, where that is no probability: the greatest, or above 0, wins.
+        """Outputs that are not probabilities: the largest wins, of two classes the second one above 0.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""`MLPClassifier` and `MLPRegressor`: scikit-learn's perceptrons, and what it has refused for years."""
+"""`MLPClassifier` and `MLPRegressor`: scikit-learn's perceptrons with losses, layers and callbacks of gdcore."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gdcore.losses import Loss
 
 
 class MLPClassifier(Classifies, Multilayer):
-    """A multi-layer perceptron for classes: scikit-learn's, and what it has refused for years.
+    """A multi-layer perceptron for classes: scikit-learn's, with losses, layers and callbacks of gdcore.
 
     With scikit-learn's own arguments it learns scikit-learn's weights, up to rounding.
 
@@ -32,13 +32,13 @@ class MLPClassifier(Classifies, Multilayer):
         Of the hidden layers, for all or for each: "relu", "tanh", "logistic", "identity", any other
         name of `gdcore.activations`, or a function of a traced value.
     solver : {"adam", "sgd", "lbfgs"}
-        What scikit-learn calls so, step for step. "lbfgs" takes all samples at once.
+        scikit-learn's solvers, reproduced step for step. "lbfgs" takes all samples at once.
     alpha : float
-        Of the penalty alpha/2 · Σ W² / n on the kernels.
+        Factor of the penalty alpha/2 · Σ W² / n on the kernels.
     batch_size : int or "auto"
         Samples of a step; "auto" is 200, or all if they are fewer.
     learning_rate : str or Schedule
-        "constant", "invscaling" or "adaptive", of the last two "sgd" alone takes notice; or a
+        "constant", "invscaling" or "adaptive", the last two for "sgd" only; or a
         schedule of gdcore, by name ("step", "exponential", "polynomial", "cosine", "one_cycle",
         "warmup_cosine") or as an object.
     learning_rate_init : float
@@ -118,7 +118,7 @@ class MLPClassifier(Classifies, Multilayer):
     >>> clf.predict_proba(X[:5]).shape, clf.predict_log_proba(X[:5]).shape
     ((5, 3), (5, 3))
 
-    Hinge losses speak of margins, not of probabilities:
+    Hinge losses give margins, not probabilities:
 
     >>> clf = MLPClassifier((8,), loss="hinge", class_weight="balanced", random_state=0, tol=1e-2)
     >>> margins = clf.fit(X, y == 1).decision_function(X)
@@ -214,7 +214,7 @@ class MLPClassifier(Classifies, Multilayer):
 
 
 class MLPRegressor(Regresses, Multilayer):
-    """A multi-layer perceptron for numbers: scikit-learn's, and what it has refused for years.
+    """A multi-layer perceptron for numbers: scikit-learn's, with losses, layers and callbacks of gdcore.
 
     With scikit-learn's own arguments it learns scikit-learn's weights, up to rounding.
 
@@ -230,13 +230,13 @@ class MLPRegressor(Regresses, Multilayer):
         Of the hidden layers, for all or for each: "relu", "tanh", "logistic", "identity", any other
         name of `gdcore.activations`, or a function of a traced value.
     solver : {"adam", "sgd", "lbfgs"}
-        What scikit-learn calls so, step for step. "lbfgs" takes all samples at once.
+        scikit-learn's solvers, reproduced step for step. "lbfgs" takes all samples at once.
     alpha : float
-        Of the penalty alpha/2 · Σ W² / n on the kernels.
+        Factor of the penalty alpha/2 · Σ W² / n on the kernels.
     batch_size : int or "auto"
         Samples of a step; "auto" is 200, or all if they are fewer.
     learning_rate : str or Schedule
-        "constant", "invscaling" or "adaptive", of the last two "sgd" alone takes notice; or a
+        "constant", "invscaling" or "adaptive", the last two for "sgd" only; or a
         schedule of gdcore, by name ("step", "exponential", "polynomial", "cosine", "one_cycle",
         "warmup_cosine") or as an object.
     learning_rate_init : float
@@ -299,8 +299,8 @@ class MLPRegressor(Regresses, Multilayer):
 
     Notes
     -----
-    Of several outputs the loss is the sum; scikit-learn tells their mean, and makes the sum small.
-    `tol` is of the mean, so that training ends where scikit-learn's does.
+    With several outputs their losses are summed; scikit-learn minimizes the sum and reports the
+    mean. `tol` is of the mean, so that training ends where scikit-learn's does.
 
     Examples
     --------

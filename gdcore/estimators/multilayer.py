@@ -28,7 +28,7 @@ def steps_through_samples(estimator: Any) -> None:
     """Raises AttributeError if there is no `partial_fit`."""
     if estimator.solver == "lbfgs":
         raise AttributeError(
-            "partial_fit is not there with solver='lbfgs', which takes all samples at once: use "
+            "partial_fit is not available with solver='lbfgs', which takes all samples at once: use "
             "solver='adam' or 'sgd'"
         )
 
@@ -107,7 +107,7 @@ class Multilayer(Estimator):
     def _begin(
         self, hidden: list[Hidden], units: list[int], dtype: Any, random: np.random.RandomState
     ) -> None:
-        """A network that has learned nothing yet."""
+        """A new network, not trained yet."""
         self._begin_curves()
         self.n_layers_ = len(units)
         self._random_state = random
@@ -122,11 +122,11 @@ class Multilayer(Estimator):
         self.intercepts_ = [bias for _, bias in drawn]
 
     def _init_coef(self, fan_in: int, fan_out: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-        """First numbers of a layer, kernel and bias; a subclass may give others, as scikit-learn's may."""
+        """Initial kernel and bias of a layer; a subclass may override it, as in scikit-learn."""
         return draw(self._random_state, (fan_in, fan_out), self._logistic)
 
     def _told(self, loss: float, share: float) -> float:
-        # scikit-learn makes the sum over outputs small, and tells their mean and the penalty
+        # scikit-learn minimizes the sum over outputs, and reports their mean and the penalty
         outputs = outputs_summed(self._loss(), int(self.n_outputs_))
         if outputs == 1:
             return loss

@@ -1,7 +1,7 @@
-"""What the perceptrons make small: scikit-learn's losses and penalty, or any loss of gdcore.
+"""What the perceptrons minimize: scikit-learn's losses and penalty, or any loss of gdcore.
 
 scikit-learn's objective of a batch is (Σ w · loss + alpha/2 · Σ W²) / Σ w, the second sum being over
-the kernels. gdcore's own is Σ w · loss / B; `Objective` puts the one in place of the other.
+the kernels. gdcore's own is Σ w · loss / B; `Objective` converts the latter to the former.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gdcore.losses import (
 )
 from gdcore.losses.base import Reading, before
 
-TINY = 1e-30  # below any sum of weights that means something, and above float32's smallest number
+TINY = 1e-30  # lower bound of divisors and arguments of logarithms; a normal number in float32
 
 # Losses whose outputs are no probabilities: above 0 is the second class.
 MARGINS = ("hinge", "squared_hinge")
@@ -50,7 +50,7 @@ class HalfSquaredError(Loss):
 class HalfPoissonDeviance(Loss):
     """target log(target / prediction) - target + prediction, summed over the outputs.
 
-    The prediction is an exponential, so that its logarithm is there already.
+    The prediction is exp of the logits, which are reused as its logarithm.
     """
 
     name: ClassVar[str] = "poisson"
@@ -172,5 +172,5 @@ def regression_loss(spec: Any) -> Loss:
 
 
 def outputs_summed(loss: Loss, outputs: int) -> int:
-    """How many outputs a loss adds up of which scikit-learn tells the mean."""
+    """Number of outputs over which the loss sums and scikit-learn reports the mean."""
     return outputs if isinstance(loss, HalfSquaredError) else 1

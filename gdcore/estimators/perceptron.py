@@ -96,7 +96,7 @@ class HiddenLayers(Model):
 def draw(
     random: np.random.RandomState, shape: tuple[int, int], logistic: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """First numbers of a layer, kernel and bias, as scikit-learn draws them.
+    """Initial kernel and bias of a layer, as scikit-learn draws them.
 
     References
     ----------

@@ -55,7 +55,7 @@ class EpochRate(Schedule):
             self.current = float(self.lr) / (t + 1) ** self.power_t
 
     def drop(self) -> bool:
-        """Training has stopped improving: lower the rate, or return False where it is over."""
+        """Lower the rate when training has stopped improving; False if it is at its minimum already."""
         if self.rule != "adaptive" or self.current <= SMALLEST:
             return False
         self.current /= DROP
@@ -63,7 +63,7 @@ class EpochRate(Schedule):
 
 
 class _Rated(Optimizer):
-    """An optimizer that tells its learning rate."""
+    """An optimizer that exposes its learning rate as a number."""
 
     @property  # type: ignore[misc]  # read by name, as scikit-learn does
     def learning_rate(self) -> float:

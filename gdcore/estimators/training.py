@@ -1,4 +1,4 @@
-"""The epochs of an estimator: what it learns of them, and when they end."""
+"""The epochs of an estimator: its curves and counts, and when training ends."""
 
 from __future__ import annotations
 

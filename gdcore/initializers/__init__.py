@@ -1,4 +1,4 @@
-"""First values of the parameters.
+"""Initializers: the first values of parameters.
 
 An initializer is a small frozen object: called with a shape and a random stream, it returns
 float64 values. Layers take it by name (``"he_normal"``), as a number (a constant), as an object

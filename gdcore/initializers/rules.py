@@ -57,7 +57,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 class Initializer:
-    """What all initializers are: called with ``(shape, stream)``, returns float64 values.
+    """Base class of initializers: called with ``(shape, stream)``, returns float64 values.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class Initializer:
         out : ndarray of float32 or float64
             Its shape is that of the values.
         stream : Stream
-            What they are drawn from.
+            The random stream to draw from.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A model's variables by layer, and the shape that an image had before a layer got it flat."""
+"""A model's variables by layer, and the shape of an image before it was flattened for a layer."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def numbers_of(model: Model, group: Group, name: str) -> np.ndarray:
 
 
 def numbers_behind(model: Model, group: Group, batch_size: int) -> int:
-    """Of how many numbers a norm over the batch takes the variance of a feature in a training step.
+    """Number of elements over which a batch norm takes a feature's variance in a training step.
 
     Raises
     ------
@@ -116,10 +116,9 @@ def numbers_behind(model: Model, group: Group, batch_size: int) -> int:
 
 
 def image_before(model: Model, kernel: Variable) -> tuple[int, int, int] | None:
-    """(height, width, channels) of what a product's rows were before they were made flat.
+    """(height, width, channels) of the image that was flattened into the rows of a matrix product.
 
-    None where they are no flattened image. Only passes over single numbers, such as activations and
-    dropout, may lie in between.
+    None if there was none. Only elementwise ops, such as activations and dropout, may lie between.
     """
     values = topological(engine_of(model).parameters().network.outputs)
     inputs = [v.inputs[0] for v in values if len(v.inputs) > 1 and v.inputs[1] is kernel.leaf]

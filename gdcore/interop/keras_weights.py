@@ -11,7 +11,7 @@ from gdcore.data.arrays import as_array
 from gdcore.interop.groups import Group, groups, load, numbers_of
 from gdcore.model import Model
 
-# The order in which Keras keeps what a layer has learned; others as gdcore makes them.
+# Order of a layer's arrays in Keras, where it differs from their order of creation here.
 ORDER = {"BatchNorm": ("gamma", "beta", "running_mean", "running_var")}
 
 

@@ -37,20 +37,20 @@ def same(ours: str, theirs: str) -> Part:
     return Part(ours, (theirs,), lambda a: a, lambda a: (a,))
 
 
-def turned(ours: str, theirs: str) -> Part:
-    """(out, in) there, (in, out) here."""
+def transposed(ours: str, theirs: str) -> Part:
+    """Transposed: (out, in) in PyTorch, (in, out) in gdcore."""
     return Part(ours, (theirs,), lambda a: a.T, lambda a: (a.T,))
 
 
 # Gates stand in the order i, f, g, o on both sides; PyTorch has two biases that are added.
 LSTM = (
-    turned("kernel", "weight_ih_l0"),
-    turned("recurrent", "weight_hh_l0"),
+    transposed("kernel", "weight_ih_l0"),
+    transposed("recurrent", "weight_hh_l0"),
     Part("bias", ("bias_ih_l0", "bias_hh_l0"), lambda a, b: a + b, lambda a: (a, np.zeros_like(a))),
 )
 
 LAYOUTS: dict[str, tuple[Part, ...]] = {
-    "Dense": (turned("kernel", "weight"), same("bias", "bias")),
+    "Dense": (transposed("kernel", "weight"), same("bias", "bias")),
     "Conv2D": (
         Part(
             "kernel",

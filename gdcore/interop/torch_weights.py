@@ -1,4 +1,4 @@
-"""Weights from PyTorch, and to it."""
+"""Weights from and to PyTorch."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def from_torch(
         PyTorch's module path to gdcore's layer path, for all layers. Without it layers are matched
         by their paths if those are the same on both sides, and else in order.
     channels_first : bool
-        Whether PyTorch made images flat as (channels, height, width), as ``nn.Flatten`` does; the
+        Whether PyTorch flattened images as (channels, height, width), as ``nn.Flatten`` does; the
         rows of the product that follows are put into gdcore's order then.
     batch_size : int, optional
         Samples of a training step there. PyTorch's running variances are unbiased, n/(n-1) of those that
@@ -234,7 +234,7 @@ def _pairs(
 
 
 def _parts(group: Group, theirs: Iterable[str] = ()) -> list[Part]:
-    """How its variables are kept; as they are in a layer of one's own, which has the same names."""
+    """The layouts of its variables; unchanged for a custom layer, which has the same names."""
     if group.kind not in LAYOUTS or set(theirs) == set(group.variables):
         return [same(n, n) for n in group.variables]
     return [p for p in LAYOUTS[group.kind] if p.ours in group.variables]

@@ -1,4 +1,4 @@
-"""Replace a file as a whole or not at all, and move arrays to and from files by pieces."""
+"""Write files atomically, and read and write arrays in blocks."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["array_chunks", "fill_array", "remove_leftovers", "write_atomically"]
 
-_BLOCK = 1 << 22  # bytes moved at once: Ctrl-C is looked at in between
+_BLOCK = 1 << 22  # bytes written at once; signals are handled in between
 
-# What a file system answers when it has no such thing as flushing a folder.
+# Errors of file systems that cannot flush a folder.
 _CANNOT_SYNC_FOLDER = {errno.EINVAL, errno.ENOTSUP}
 
 _NAME_KEPT = 50  # characters: the suffix must not push a long name over the file system's limit
@@ -127,13 +127,13 @@ def _existing_mode(target: str) -> int | None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
     if not stat.S_ISREG(mode):
-        # Renaming over a device such as /dev/null would do away with it for the whole system.
+        # Renaming over a device such as /dev/null would remove it for the whole system.
         raise OSError(errno.EINVAL, "Not a regular file, which alone can be replaced", target)
     return stat.S_IMODE(mode) & 0o777
 
 
 def _create(temporary: str, kept: int | None) -> BinaryIO:
-    """Open a new temporary file, held as its writer's for as long as it is open."""
+    """Open a new temporary file, and lock it until it is closed."""
 
     def opener(path: str, flags: int) -> int:
         # The system applies the umask itself; asking for it would mean setting it, for all threads.
@@ -144,7 +144,7 @@ def _create(temporary: str, kept: int | None) -> BinaryIO:
         try:
             if kept is not None and hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), kept)  # the umask may have taken bits away
-            # It may have been taken for a leftover before it was held, and removed.
+            # Another process may have removed it as a leftover before it was locked.
             if not _hold(file.fileno()) or os.fstat(file.fileno()).st_nlink:
                 return file
         except BaseException:
@@ -165,13 +165,13 @@ def _hold(descriptor: int) -> bool:
 
 
 def remove_leftovers(folder: str | os.PathLike[str], ours: Callable[[str], bool]) -> None:
-    """Remove the temporary files that killed writers left in a folder; those in use stay.
+    """Remove the temporary files that killed writers left in a folder; locked ones are in use and stay.
 
     Parameters
     ----------
     folder : str or os.PathLike
     ours : callable
-        Told the (cut) name of the file that was to be written; whether to remove what is left.
+        Called with the (truncated) name of the file that was to be written; True to remove its leftover.
 
     Examples
     --------
@@ -187,7 +187,7 @@ def remove_leftovers(folder: str | os.PathLike[str], ours: Callable[[str], bool]
         if match is None or not ours(match[1]):
             continue
         path = os.path.join(folder, name)
-        with contextlib.suppress(OSError):  # gone by now, or not ours to remove
+        with contextlib.suppress(OSError):  # removed meanwhile, or no permission
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             try:
                 if fcntl is None or _hold(descriptor):
@@ -247,7 +247,7 @@ def array_chunks(array: npt.NDArray[Any]) -> Iterator[bytes | memoryview]:
     """
     little = array.dtype.newbyteorder("<")
     if array.dtype.kind == "b":
-        # A view of other data may hold bytes past 1, which readers need not take for true.
+        # A bool view of other data may hold bytes other than 0 and 1, which readers may reject.
         octets = array.view(np.uint8)
         for piece in _pieces(octets, octets.dtype):
             yield (piece != 0).tobytes()
@@ -275,7 +275,7 @@ def _pieces(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> Iterator[npt.NDArr
 
 
 def fill_array(file: io.RawIOBase | io.BufferedIOBase, array: npt.NDArray[Any]) -> None:
-    """Read a whole array from where a file stands: what `array_chunks` gives, the other way.
+    """Read an array from the current position of a file: the inverse of `array_chunks`.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
 """A traced network as JSON, and back.
 
-The file holds the graph itself, not the names of classes: a model of any layers, one's own
-included, is loaded without its source code. Nothing in the JSON is trusted: ops come from the
-registry, every attribute is checked for its kind, and the op's own shape rule must give the
-declared shape.
+The file holds the graph itself, not names of classes: a model of any layers, a user's own included, is
+loaded without their source code. Nothing in the JSON is trusted: ops are looked up in the registry, the kind
+of every attribute is checked, and the op's shape rule must give the declared shape.
 """
 
 from __future__ import annotations
@@ -87,10 +86,7 @@ def _variable_json(v: Variable, name: str, trained: Collection[Parameter]) -> Js
     assert isinstance(v, Parameter)
     try:
         initializer: Any = initializers.to_config(v.initializer)
-    except (
-        TypeError,
-        ValueError,
-    ):  # a function of one's own: the numbers are in the file, they need not be drawn again
+    except (TypeError, ValueError):  # a user's function: the file holds the values instead
         initializer = "zeros"
     return {
         "kind": "parameter",
@@ -115,7 +111,7 @@ def _get(item: Any, key: str, kind: type | tuple[type, ...]) -> Any:
 
 
 def variables_from_json(items: Any, owner: Layer) -> dict[str, Variable]:
-    """The variables of a graph, made new."""
+    """New variables for a graph, by name."""
     if not isinstance(items, list) or len(items) > MAX_NODES:
         raise bad("'variables'", items, "a list")
     out: dict[str, Variable] = {}
@@ -148,12 +144,12 @@ def variables_from_json(items: Any, owner: Layer) -> dict[str, Variable]:
 def from_json(
     data: Any, owner: Layer, tensors: Mapping[str, np.ndarray]
 ) -> tuple[list[Value], list[Value], list[str] | None, dict[str, Variable]]:
-    """Inputs, outputs, names of outputs and variables of a graph.
+    """(inputs, outputs, names of outputs, variables) of a graph.
 
     Raises
     ------
     FileFormatError
-        If anything in it does not make sense.
+        If anything in it is invalid.
     """
     variables = variables_from_json(_get(data, "variables", list), owner)
     nodes = _get(data, "nodes", list)

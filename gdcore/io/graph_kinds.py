@@ -1,4 +1,4 @@
-"""What may stand in the JSON of a graph: each attribute is of a kind, or refused."""
+"""Decoders for the attributes in the JSON of a graph, one for each kind; anything else is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gdcore.io.safetensors import FileFormatError
 
 
 def bad(what: str, got: object, expected: str) -> FileFormatError:
-    """The error of a graph that does not make sense."""
+    """The error (not raised) for an invalid graph."""
     shown = repr(got)
     return FileFormatError(
         "model graph: "

@@ -1,7 +1,7 @@
 """The header of a safetensors file: read entry by entry, each checked before the next is decoded.
 
-As one JSON value, a hostile header of empty lists would take 26 times its size before anything in it
-could be looked at. So every value is decoded by itself, from a piece of bounded length.
+`json.loads` of a hostile header of empty lists would take 26 times its size in memory before anything could be
+checked. So every value is decoded separately, from a substring of bounded length.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class FileFormatError(ValueError):
 
 
 class Entry(NamedTuple):
-    """Where a tensor lies in the buffer, and what it is."""
+    """Name, dtype, shape and byte range of a tensor."""
 
     name: str
     dtype: str
@@ -70,12 +70,12 @@ def bad(what: str, got: str, expected: str) -> FileFormatError:
 
 
 def parse(raw: bytes, buffer: int) -> tuple[list[Entry], dict[str, str]]:
-    """The tensors of a header, which must fill a buffer of so many bytes, and the metadata.
+    """The tensors of a header, which must fill a buffer of `buffer` bytes exactly, and the metadata.
 
     Raises
     ------
     FileFormatError
-        If it is not what the format says.
+        If it breaks the format.
     """
     if raw[:1] != b"{":
         raise bad("header start", show(raw[:1]), "b'{'")
@@ -101,12 +101,12 @@ def parse(raw: bytes, buffer: int) -> tuple[list[Entry], dict[str, str]]:
 
 
 def read_json(text: str) -> Any:
-    """What JSON text says, if it says nothing twice and holds no NaN or infinity.
+    """The value of JSON text; duplicate keys, NaN and infinity are refused.
 
     Raises
     ------
     ValueError
-        If it does; FileFormatError names the key.
+        If it holds one of these, or is no JSON; FileFormatError names a duplicate key.
     RecursionError
         If it is nested too deeply.
     """
@@ -136,7 +136,7 @@ def _number(text: str) -> int:
 
 
 class _Walk:
-    """A place in JSON text that moves forward."""
+    """A cursor in JSON text."""
 
     _blank = re.compile(r"[ \t\n\r]*")
     _decoder = json.JSONDecoder(
@@ -148,14 +148,14 @@ class _Walk:
         self.at = 0
 
     def peek(self) -> str:
-        """The next mark that is not blank, or nothing at the end."""
+        """The next character that is not white space, or "" at the end."""
         blank = self._blank.match(self.text, self.at)
         assert blank is not None
         self.at = blank.end()
         return self.text[self.at : self.at + 1]
 
     def take(self, marks: str) -> str:
-        """The next mark, which must be one of these."""
+        """Consume the next character, which must be one of `marks`."""
         mark = self.peek()
         if not mark or mark not in marks:
             expected = " or ".join(map(repr, marks))
@@ -164,15 +164,15 @@ class _Walk:
         return mark
 
     def string(self) -> str:
-        """The next value, which must be a string."""
+        """Consume the next value, which must be a string."""
         if self.peek() != '"':
             raise json.JSONDecodeError("Expecting a string", self.text, self.at)
         value, self.at = self._decoder.raw_decode(self.text, self.at)
         return str(value)
 
     def value(self) -> Any:
-        """The next value, whatever it is, of bounded length."""
-        if self.peek() == "{":  # mostly without another object in it: its own piece, and no more
+        """Consume the next value, of any kind but of bounded length."""
+        if self.peek() == "{":  # usually without a nested object: decode up to the first brace
             end = self.text.find("}", self.at, self.at + _MAX_ENTRY)
             try:
                 value, length = self._decoder.raw_decode(self.text[self.at : end + 1])
@@ -186,7 +186,7 @@ class _Walk:
         return value
 
     def members(self) -> Iterator[str]:
-        """Each key of an object; its value is to be read before the next key is asked for."""
+        """Yield each key of an object; the caller consumes its value before the next key."""
         self.take("{")
         if self.peek() == "}":
             self.at += 1
@@ -199,7 +199,7 @@ class _Walk:
                 return
 
     def end(self) -> None:
-        """Nothing but blanks may follow."""
+        """Check that only white space follows."""
         if self.peek():
             raise json.JSONDecodeError("Extra data", self.text, self.at)
 

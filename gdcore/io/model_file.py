@@ -81,7 +81,7 @@ def save(
 
 
 def slots_of(memory: Parameters) -> dict[str, np.ndarray]:
-    """What the optimizer remembers of each parameter, as views, by their names in the file."""
+    """The optimizer slots of each parameter, as views, by their names in the file."""
     return {
         f"slot:{slot}:{memory.network.names[p]}": memory.slot(p, slot)
         for p in memory.trainable()
@@ -98,13 +98,13 @@ def _compiled(engine: Engine) -> dict[str, Any] | None:
         try:
             metric_functions.get(m.name)
             metrics.append(m.name)
-        except ValueError:  # a function of one's own is not in the file
+        except ValueError:  # a user's function cannot be saved
             continue
     optimizer = settings.optimizer
     known = optimizers.OPTIMIZERS.get(optimizer.name) is type(optimizer)
     try:
         described = optimizer.config() if known else None
-    except (TypeError, ValueError):  # a schedule of one's own
+    except (TypeError, ValueError):  # a user's schedule
         described = None
     return {
         "losses": [f.config() for f in settings.losses],
@@ -116,7 +116,7 @@ def _compiled(engine: Engine) -> dict[str, Any] | None:
 
 
 def read(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a file that `save` wrote says of the model, and its tensors; nothing in it is trusted yet.
+    """(description of the model, tensors) of a file that `save` wrote; not validated yet.
 
     Parameters
     ----------

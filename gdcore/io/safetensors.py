@@ -119,7 +119,7 @@ def save(
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
-    """Read a safetensors file, believing nothing in it before it is checked.
+    """Read a safetensors file; everything in it is validated before it is used.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, npt.NDArray[Any]], dic
 
 
 def _checked(where: str, name: object, value: object) -> tuple[str, npt.NDArray[Any]]:
-    """Give a tensor to save and its dtype's name in the format."""
+    """Validate a tensor to save; returns its dtype's name in the format, and the tensor."""
     where += f": tensor {show(name)}"
     if not isinstance(name, str):
         raise TypeError(f"{where}: got a name of {type(name).__name__}, expected a str")
@@ -180,7 +180,7 @@ def _checked(where: str, name: object, value: object) -> tuple[str, npt.NDArray[
 
 
 def _read_header(file: io.FileIO) -> tuple[list[Entry], dict[str, str], int]:
-    """Check everything but the tensors' values; also give where the buffer starts."""
+    """Read and validate the header; returns (entries, metadata, position of the buffer)."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise bad("kind of file", "a device or pipe", "a file")

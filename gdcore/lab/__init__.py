@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from gdcore.lab.compare import compare
 from gdcore.lab.networks import mlp
-from gdcore.lab.results import Comparison, Run
+from gdcore.lab.results import Comparison, Trial
 
-__all__ = ["Comparison", "Run", "compare", "mlp"]
+Run = Trial  # its name before `gd.fit_many`, whose `Run` is another class
+
+__all__ = ["Comparison", "Run", "Trial", "compare", "mlp"]

@@ -17,7 +17,7 @@ from gdcore.data.arrays import as_array
 from gdcore.engine.engine import engine_of
 from gdcore.errors import NonFiniteError, unknown
 from gdcore.lab.networks import mlp
-from gdcore.lab.results import Comparison, Run
+from gdcore.lab.results import Comparison, Trial
 from gdcore.layers.dense import positive
 from gdcore.model import Model
 from gdcore.text import shown
@@ -123,7 +123,7 @@ def compare(
     if make is None:
         make = _default(x, y, classes)
     own = _parameters(make)
-    runs: list[Run] = []
+    runs: list[Trial] = []
     names = list(settings)
     for values in itertools.product(*settings.values()):
         combination = dict(zip(names, values, strict=True))
@@ -158,7 +158,7 @@ def _run(
     fit: dict[str, Any],
     callbacks: list[Callback],
     target: float | None,
-) -> Run:
+) -> Trial:
     clock, diverged = _Clock(), False
     try:
         model.fit(x, y, seed=seed, verbose=0, callbacks=[clock, *callbacks], **fit)
@@ -167,7 +167,7 @@ def _run(
     assert model.history is not None
     history = {k: list(v) for k, v in model.history.history.items()}
     seconds = float(np.median(clock.seconds)) if clock.seconds else float("nan")
-    return Run(dict(settings), seed, history, seconds, diverged, target)
+    return Trial(dict(settings), seed, history, seconds, diverged, target)
 
 
 def _checked(grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
@@ -245,7 +245,7 @@ def _parameters(make: Callable[..., Any]) -> set[str] | None:
 
 
 def _dealt(combination: Mapping[str, Any], own: set[str] | None) -> dict[str, dict[str, Any]]:
-    """Which settings go where."""
+    """Settings split into those of the model, the optimizer and `fit`."""
     parts: dict[str, dict[str, Any]] = {"model": {}, "optimizer": {}, "fit": {}}
     for name, value in combination.items():
         if own is not None and name in own:

@@ -1,4 +1,4 @@
-"""What came of an experiment: runs, their table, and what differs between them."""
+"""Results of an experiment: runs, their table, and what differs between them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gdcore.text import setting_text, shown
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Comparison", "Run"]
+__all__ = ["Comparison", "Trial"]
 
 WAY = 0.95  # of the way from the first loss to the lowest: there a run has converged
 TIMES = ("epochs_to_converge", "seconds_per_epoch")
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training.
+class Trial:
+    """One training run of a comparison.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Run:
     history : dict of str to list
         Every number of every epoch.
     seconds : float
-        Of an epoch, in the median.
+        Median time of an epoch.
     diverged : bool
         Whether it ended in NaN or infinity.
     target : float or None
@@ -97,12 +97,12 @@ class Comparison:
     Parameters
     ----------
     settings : sequence of str
-    runs : sequence of Run
+    runs : sequence of Trial
 
     Attributes
     ----------
     settings : list of str
-    runs : list of Run
+    runs : list of Trial
     rows : list of dict
         For each combination its settings, the mean of each number over the seeds, its standard
         deviation as ``"..._std"``, "runs" and "diverged".
@@ -124,9 +124,9 @@ class Comparison:
     'epoch'
     """
 
-    def __init__(self, settings: Sequence[str], runs: Sequence[Run]) -> None:
+    def __init__(self, settings: Sequence[str], runs: Sequence[Trial]) -> None:
         self.settings, self.runs = list(settings), list(runs)
-        self.groups: list[list[Run]] = []
+        self.groups: list[list[Trial]] = []
         for run in self.runs:
             group = next((g for g in self.groups if _same(g[0].settings, run.settings)), None)
             if group is None:
@@ -138,7 +138,7 @@ class Comparison:
         self.numbers = [*names, *TIMES]
         self.rows = [self._row(group) for group in self.groups]
 
-    def _row(self, group: Sequence[Run]) -> dict[str, Any]:
+    def _row(self, group: Sequence[Trial]) -> dict[str, Any]:
         row: dict[str, Any] = dict(group[0].settings)
         several = [run.numbers() for run in group]
         for name in self.numbers:
@@ -152,7 +152,7 @@ class Comparison:
 
     @property
     def judged(self) -> str:
-        """The number that `best` goes by: a validation metric, or else the validation loss."""
+        """The number by which `best` ranks: a validation metric, or else the validation loss."""
         for prefix in ("val_", ""):
             metrics = [n for n in self.numbers if n not in TIMES and n != prefix + "loss"]
             own = [n for n in metrics if n.startswith("val_") == bool(prefix)]

@@ -31,5 +31,5 @@ __all__ = [
     "Reshape",
 ]
 
-# What is not there says what to use instead.
+# A missing name raises an error that says what to use instead.
 __getattr__, __dir__ = lazy_names(__name__, __all__, {})

@@ -1,7 +1,7 @@
-"""What a layer is: parameters and states, and a `forward` that is traced.
+"""The base class of layers: parameters and states, and a `forward` that is traced.
 
-A layer makes its parameters when `forward` is first called, because only then the input's size is
-known. Called again, it uses them again: that is how weights are shared.
+A layer creates its parameters at the first call of `forward`, when the size of the input is known.
+Later calls reuse them, which is how weights are shared.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Layer(metaclass=Constructed):
     """
 
     name: str | None = None
-    snapshots: weakref.WeakSet[Any]  # of what is frozen, by models: see `gdcore.engine.freezing`
+    snapshots: weakref.WeakSet[Any]  # of `trainable`: see `gdcore.engine.freezing`
     _trainable: bool = True
     _variables: dict[str, Variable]
     _output_shapes: Sequence[Shape]
@@ -62,7 +62,7 @@ class Layer(metaclass=Constructed):
     @trainable.setter
     def trainable(self, on: bool) -> None:
         self._trainable = bool(on)
-        for layer in self.parts():
+        for layer in self._parts():
             layer.trainable = on
 
     @property
@@ -70,8 +70,8 @@ class Layer(metaclass=Constructed):
         """The layer's own parameters and states by name, in the order in which they were made."""
         return self._variables
 
-    def parts(self) -> Iterator[Layer]:
-        """The layers that are frozen and set free with this one: those directly in it."""
+    def _parts(self) -> Iterator[Layer]:
+        """The direct sublayers, whose `trainable` is set along with this layer's."""
         return (layer for _, layer in self.sublayers())
 
     def forward(self, *inputs: Value) -> Any:
@@ -112,13 +112,13 @@ class Layer(metaclass=Constructed):
         return result
 
     def _note(self, result: Any, given: Sequence[Value]) -> None:
-        """Remember what was put out, and computed on the way to it, for `summary`."""
+        """Mark this layer as the owner of its outputs and of the values they were computed from, for `summary`."""
         several = list(result.values()) if isinstance(result, dict) else result
         values = several if isinstance(several, list | tuple) else [several]
         if all(isinstance(v, Value) for v in values):
             self._output_shapes = [v.shape for v in values]
             for v in values:
-                if v.layer is None:  # or else a layer within this one was there first
+                if v.layer is None:  # otherwise a sublayer owns it already
                     v.layer = self
             for v in between(given, values):
                 if v.within is None:
@@ -157,12 +157,12 @@ class Layer(metaclass=Constructed):
         Parameters
         ----------
         path : str
-            What goes before the paths.
+            Prefix of the paths.
 
         Yields
         ------
         (str, Layer)
-            Its path, as names of parameters begin with it, and the layer.
+            Its path, with which the names of its parameters begin, and the layer.
 
         Examples
         --------
@@ -193,12 +193,12 @@ class Layer(metaclass=Constructed):
         initializer : Initializer, name, number or callable(shape, stream)
         role : {"kernel", "bias", "norm", "embedding"}
         l1, l2 : float
-            Factors of Σ|w| and Σw² that the loss gains.
+            Factors of Σ|w| and Σw², which are added to the loss.
 
         Returns
         -------
         Value
-            What stands for it in the graph.
+            The traced value that represents it.
 
         Raises
         ------
@@ -227,12 +227,12 @@ class Layer(metaclass=Constructed):
         name : str
         shape : sequence of int
         initial : float
-            What every element begins as.
+            Initial value of every element.
 
         Returns
         -------
         Value
-            What stands for it in the graph.
+            The traced value that represents it.
 
         Raises
         ------
@@ -241,7 +241,7 @@ class Layer(metaclass=Constructed):
 
         Examples
         --------
-        A layer that takes off the mean of what it has seen in training:
+        A layer that subtracts a running mean of its inputs in training:
 
         >>> import gdcore as gd
         >>> class Centre(gd.Layer):

@@ -12,7 +12,7 @@ from gdcore.layers.dense import positive
 
 
 def pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
-    """(down, across) of one number or two."""
+    """A size as (vertical, horizontal), from one number or a pair."""
     both = (value, value) if isinstance(value, int) else tuple(value)
     if len(both) != 2:
         raise ValueError(f"{what}={value!r}: expected one number or two")

@@ -11,7 +11,7 @@ from gdcore.layers.base import Layer
 
 
 def positive(what: str, value: Any) -> int:
-    """A whole number of at least 1, or a ValueError that says so."""
+    """The value as an int of at least 1; raises ValueError otherwise."""
     try:
         number = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:  # an array has the method, too
@@ -24,7 +24,7 @@ def positive(what: str, value: Any) -> int:
 
 
 def nonnegative(what: str, value: Any) -> float:
-    """A number of at least 0, or a ValueError that says so."""
+    """The value as a float of at least 0; raises ValueError otherwise."""
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
@@ -45,7 +45,7 @@ class Dense(Layer):
     use_bias : bool
     kernel_initializer, bias_initializer : Initializer, name, number or callable
     kernel_l1, kernel_l2, bias_l1, bias_l2 : float
-        Factors of Σ|w| and Σw² that the loss gains.
+        Factors of Σ|w| and Σw², which are added to the loss.
     name : str, optional
 
     Raises

@@ -1,4 +1,4 @@
-"""Vectors for whole numbers: words, categories."""
+"""Learned vectors for integer ids, such as words or categories."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gdcore.layers.dense import positive
 
 
 class Embedding(Layer):
-    """y[..., :] = table[x[...], :]: whole numbers (B, ...) become vectors (B, ..., output_dim).
+    """y[..., :] = table[x[...], :]: integer ids (B, ...) become vectors (B, ..., output_dim).
 
     Parameters
     ----------
     input_dim : int
-        How many numbers there are; x holds 0 ... input_dim - 1.
+        Number of different ids; x holds 0 ... input_dim - 1.
     output_dim : int
         Size of the vectors.
     initializer : Initializer, name, number or callable

@@ -9,7 +9,7 @@ from gdcore.layers.dense import nonnegative
 
 
 class BatchNorm(Layer):
-    """Normalizes each feature over the batch and the rest; the shape (B, ..., n) stays.
+    """Normalizes each feature over the batch and all other dimensions; the shape (B, ..., n) is kept.
 
     y = gamma (x - mean) / √(var + epsilon) + beta, with the batch's mean and variance in training
     and running averages of them in prediction. A frozen layer uses the running averages in training
@@ -18,7 +18,7 @@ class BatchNorm(Layer):
     Parameters
     ----------
     momentum : float
-        Share of the old running average that a step keeps.
+        Weight of the old running average in each step; the batch gets 1 - momentum.
     epsilon : float
     center, scale : bool
         Whether there is a beta, and a gamma, of shape (n,).
@@ -85,7 +85,7 @@ class BatchNorm(Layer):
 
 
 class LayerNorm(Layer):
-    """Normalizes each sample over its last dimension; the shape (B, ..., n) stays.
+    """Normalizes each sample over its last dimension; the shape (B, ..., n) is kept.
 
     y = gamma (x - mean) / √(var + epsilon) + beta.
 

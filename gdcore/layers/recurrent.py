@@ -13,8 +13,9 @@ from gdcore.layers.dense import positive
 class LSTM(Layer):
     """Long short-term memory, with a forget gate.
 
-    (B, steps, features) becomes (B, units), or (B, steps, units). Of each step's x and the last h
-    and c: i, f, o = sigmoid(x W + h U + b), g = tanh(...);  c' = f c + i g;  h' = o tanh(c').
+    (B, steps, features) becomes (B, units), or (B, steps, units). With each step's x and the
+    previous h and c: i, f, o = sigmoid(x W + h U + b), g = tanh(...);  c' = f c + i g;  h' = o
+    tanh(c').
 
     Parameters
     ----------
@@ -22,7 +23,7 @@ class LSTM(Layer):
     return_sequences : bool
         Every step's h, (batch, steps, units); otherwise the last one's, (batch, units).
     kernel_initializer, recurrent_initializer : Initializer, name, number or callable
-        The gates stand in the order i, f, g, o; the forget gate's bias begins as 1.
+        Columns are in the order of the gates i, f, g, o; the forget gate's bias starts at 1.
     name : str, optional
 
     Raises
@@ -82,5 +83,5 @@ class LSTM(Layer):
 
 
 def _remembering(shape: tuple[int, ...], stream: object) -> np.ndarray:
-    """The bias at first: 1 for the forget gate, which then lets the past through."""
+    """Initial bias: 1 for the forget gate, so that the cell keeps its state at first; otherwise 0."""
     return np.repeat([0.0, 1.0, 0.0, 0.0], shape[0] // 4)

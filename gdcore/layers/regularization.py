@@ -1,4 +1,4 @@
-"""Layers that act differently in training: dropout and noise."""
+"""Layers that act in training only: dropout and noise."""
 
 from __future__ import annotations
 

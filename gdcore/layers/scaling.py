@@ -1,4 +1,4 @@
-"""Layers that bring inputs to a scale on which networks learn."""
+"""Layers that scale inputs to a range suited to training."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gdcore.layers.base import Layer
 class Rescaling(Layer):
     """x · scale + offset, with two numbers.
 
-    At the head of a model it lets `fit` and `predict` take uint8 images as they are: the product is
-    part of gathering a batch, and costs no pass of its own.
+    At the head of a model it lets `fit` and `predict` take uint8 images as they are: the scaling is
+    fused into the gathering of a batch and needs no pass of its own.
 
     Parameters
     ----------

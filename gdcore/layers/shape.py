@@ -21,7 +21,7 @@ def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Val
     shape : int or sequence of int
         Without the batch; a number means that many features.
     name : str
-        By which `fit` and `predict` find it in a dict of arrays.
+        Its key where `fit` and `predict` get a dict of arrays.
     dtype : {"real", "int"}
         Ints are for indices, as `Embedding` takes them.
 
@@ -54,7 +54,7 @@ def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Val
 
 
 class Flatten(Layer):
-    """All dimensions after the batch in one: (B, ...) becomes (B, n).
+    """Merges all dimensions after the batch: (B, ...) becomes (B, n).
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """Each sample in another shape, its elements in the same order: (B, ...) becomes (B, *shape).
+    """Reshapes each sample, in row-major order: (B, ...) becomes (B, *shape).
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _parts(xs: tuple[Any, ...]) -> list[Value]:
 
 
 class Concatenate(Layer):
-    """Inputs one after another along an axis; it is called with a list of values.
+    """Concatenates inputs along an axis; it is called with a list of values.
 
     Parameters
     ----------

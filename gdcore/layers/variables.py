@@ -1,4 +1,4 @@
-"""Tensors that layers keep: parameters, which training changes, and states."""
+"""Tensors owned by layers: parameters, which the optimizer updates, and states."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ ROLES = ("kernel", "bias", "norm", "embedding")
 
 
 class Home(Protocol):
-    """What holds the numbers of variables once they have some: see `gdcore.engine.store`."""
+    """Owner of the memory of variables once it is allocated: see `gdcore.engine.store`."""
 
     def view(self, v: Variable) -> np.ndarray:
-        """A variable's numbers, as a writable view."""
+        """A variable's values, as a writable view."""
 
 
 class Variable:
-    """A tensor that a layer keeps: what parameters and states have in common.
+    """A tensor owned by a layer: base class of parameters and states.
 
     Attributes
     ----------
     owner : Layer
     local_name : str
-        Within its layer; a model puts the layer's path before it.
+        Name within its layer; a model prefixes the path of the layer.
     shape : tuple of int
     leaf : Value
-        What stands for it in the graph.
+        The traced value that represents it.
     store : Home or None
-        Where its numbers lie, once a model was built: one place, whatever number of models use the layer.
+        The memory that holds its values once a model was built; all models with this layer share
+        it.
     """
 
     op: Any
@@ -48,7 +49,7 @@ class Variable:
 
     @property
     def data(self) -> np.ndarray | None:
-        """Its numbers: a view of its store, or those it is to begin with; None where there are none yet."""
+        """Its values: a view into its store, or the initial values without a store; None before they are drawn."""
         return self._initial if self.store is None else self.store.view(self)
 
     @data.setter
@@ -59,7 +60,7 @@ class Variable:
             self.store.view(self)[...] = array
 
     def settle(self, store: Home) -> None:
-        """Have the numbers in a store from now on, into which they were copied."""
+        """Bind to a store, into which the values have been copied."""
         self.store, self._initial = store, None
 
     def _leaf(self, name: str) -> Value:
@@ -76,7 +77,7 @@ class Variable:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return math.prod(self.shape)  # of Python's integers, which do not wrap around
+        return math.prod(self.shape)  # Python integers: no overflow
 
     def _numbers(self) -> np.ndarray:
         data = self.data
@@ -91,7 +92,7 @@ class Variable:
         return np.array(self._numbers(), dtype=dtype, copy=True)
 
     def __dlpack__(self, **options: Any) -> Any:
-        """The numbers themselves, not a copy: ``torch.from_dlpack(layer.variables["kernel"])``."""
+        """The values themselves, not a copy: ``torch.from_dlpack(layer.variables["kernel"])``."""
         return self._numbers().__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -99,12 +100,12 @@ class Variable:
 
 
 class Parameter(Variable):
-    """What training changes.
+    """A variable that the optimizer updates.
 
     Attributes
     ----------
     role : {"kernel", "bias", "norm", "embedding"}
-        So that an optimizer can leave biases and norms without decay.
+        Lets an optimizer exempt biases and norms from weight decay.
     l1, l2 : float
         Factors of Σ|w| and Σw² in the loss.
     """
@@ -135,7 +136,7 @@ class Parameter(Variable):
 
 
 class State(Variable):
-    """What a training step updates by a rule of the layer's own, such as running statistics."""
+    """A variable that a training step updates by a rule of the layer, such as running statistics."""
 
     op = STATE
 

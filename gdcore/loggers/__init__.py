@@ -1,7 +1,7 @@
 """Callbacks that write down the numbers of every epoch: files, TensorBoard, MLflow.
 
-All of them go on where a checkpoint stood when a run is resumed: what was written after it is taken
-back, so that no epoch is there twice.
+When a run is resumed from a checkpoint, what was written after it is removed first, so that no
+epoch is logged twice.
 """
 
 from gdcore.loggers.files import CSVLogger, JSONLinesLogger

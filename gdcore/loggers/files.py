@@ -17,12 +17,12 @@ from gdcore.callbacks import Callback, Logs, wrong_state
 
 
 def scalars(logs: Logs) -> dict[str, float]:
-    """The numbers of an epoch that are single ones: no confusion matrix."""
+    """The scalars of an epoch: without arrays such as a confusion matrix."""
     return {k: float(v) for k, v in logs.items() if np.ndim(v) == 0}
 
 
 class LineLogger(Callback):
-    """What loggers of lines share: a file that is cut back to where a checkpoint stood."""
+    """Base class of line loggers: the file is truncated to its length at the checkpoint that is resumed."""
 
     def __init__(self, path: str | os.PathLike[str], append: bool = False) -> None:
         self.path = Path(path)
@@ -72,7 +72,7 @@ class CSVLogger(LineLogger):
     Raises
     ------
     ValueError
-        If an epoch has a number that the first one did not have: the columns are settled then.
+        If an epoch has a number that the first one did not have: the first epoch fixes the columns.
     OSError
         If it cannot be written.
 

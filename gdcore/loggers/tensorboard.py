@@ -16,7 +16,7 @@ class TensorBoardLogger(Callback):
     """Writes the numbers of every epoch for TensorBoard: ``tensorboard --logdir folder``.
 
     The numbers of training and of validation are two runs, ``train`` and ``validation``, so that
-    their curves lie in one picture.
+    their curves are drawn in one chart.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class TensorBoardLogger(Callback):
         self._close()
 
     def _close(self) -> None:
-        """Close the files; training that was broken off leaves them open until the next begins."""
+        """Close the files; interrupted training leaves them open until the next begins."""
         for writer in self._writers.values():
             writer.close()
         self._writers = {}

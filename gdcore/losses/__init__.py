@@ -1,19 +1,20 @@
-"""Losses: what training makes small.
+"""Losses: what training minimizes.
 
 A loss is a function of traced values, ``loss(prediction, target)``, that returns a scalar, or one
 number for each sample. The named ones return one for each sample, so that samples can be weighted;
 the loss of a batch is their mean, Σ weight · loss / B.
 
-Whether an output is probabilities or logits is seen by its range, so that few pass `from_logits`: what
-lies within 0 to 1 is probabilities, what a layer can bring to any value is logits. Loss, metrics and
-`predict_proba` follow one decision (`readings`); where it is not certain a warning says what was assumed.
+Whether an output holds probabilities or logits is inferred from its range, so that `from_logits` is
+rarely needed: bounded by 0 and 1 it holds probabilities, unbounded it holds logits. `readings`
+decides it once for loss, metrics and `predict_proba`; where it is uncertain a warning says what was
+assumed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gdcore.lazy import Table, lazy_names
+from gdcore.lazy import LazyTable, lazy_names
 from gdcore.losses.base import Loss, class_numbers
 from gdcore.names import ABSENT_LOSSES, canonical
 from gdcore.names import LOSSES as OTHER_NAMES
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
         Poisson,
     )
 
-LOSSES: Table[type[Loss]] = Table(
+LOSSES: LazyTable[type[Loss]] = LazyTable(
     {
         "mse": "gdcore.losses.regression:MeanSquaredError",
         "mae": "gdcore.losses.regression:MeanAbsoluteError",
@@ -73,22 +74,7 @@ __all__ = [
 ]
 
 __getattr__, __dir__ = lazy_names(
-    __name__,
-    __all__,
-    {
-        "BinaryCrossEntropy": "gdcore.losses.classification",
-        "CrossEntropy": "gdcore.losses.classification",
-        "Hinge": "gdcore.losses.classification",
-        "KLDivergence": "gdcore.losses.classification",
-        "SquaredHinge": "gdcore.losses.classification",
-        "Custom": "gdcore.losses.custom",
-        "CosineSimilarity": "gdcore.losses.regression",
-        "Huber": "gdcore.losses.regression",
-        "LogCosh": "gdcore.losses.regression",
-        "MeanAbsoluteError": "gdcore.losses.regression",
-        "MeanSquaredError": "gdcore.losses.regression",
-        "Poisson": "gdcore.losses.regression",
-    },
+    __name__, __all__, {**LOSSES.modules, "Custom": "gdcore.losses.custom"}
 )
 
 

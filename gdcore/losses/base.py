@@ -1,4 +1,4 @@
-"""What a loss is, and what the losses have in common."""
+"""The base class of losses, and helpers that they share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from gdcore import ops
 from gdcore.graph.ir import Batch, Value
 
-EPSILON = 1e-7  # where a logarithm of a probability is cut, as in Keras
+EPSILON = 1e-7  # lower bound of probabilities within a logarithm, as in Keras
 
 
 def rows(x: Value) -> Value:
@@ -19,21 +19,21 @@ def rows(x: Value) -> Value:
 
 
 def before(output: Value, op: str) -> Value | None:
-    """What an output was computed from, if it is `op` of something."""
+    """The first input of the op that computed an output, if that op is `op`; otherwise None."""
     while output.op.kind == "alias":
         output = output.inputs[0]
     return output.inputs[0] if output.op.name == op else None
 
 
 class Reading(NamedTuple):
-    """How a loss takes an output.
+    """How a loss interprets an output.
 
     Attributes
     ----------
     logits : bool
-        Whether it is logits, or else probabilities.
+        True for logits, False for probabilities.
     assumed : str
-        Why that is not certain, as the end of a sentence; empty where it is.
+        Why that is uncertain, as the end of a sentence; empty if it is certain.
     """
 
     logits: bool
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
 
     @property
     def what(self) -> str:
-        """The word for it."""
+        """Either "logits" or "probabilities"."""
         return "logits" if self.logits else "probabilities"
 
 
@@ -54,12 +54,12 @@ class Loss:
     classes : bool
         Whether targets may be class numbers.
     any_shape : bool
-        Whether targets of another shape than the output's are its own business.
+        Whether the loss itself handles targets whose shape differs from the output's.
 
     Raises
     ------
     TypeError
-        When it is called itself.
+        If the base class itself is called.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class Loss:
     def total(self, pred: Value, target: Value, weights: Value | None) -> Value:
         """The loss of a batch, a scalar: Σ weight · loss / B.
 
-        Override it for another way to put the losses of samples together.
+        Override it to combine the losses of samples in another way.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Loss:
         return ops.mean(each if weights is None else each * weights)
 
     def link(self, pred: Value) -> str:
-        """How to read the output: as metrics and `predict_proba` are told.
+        """The kind of the output, to which metrics and `predict_proba` are bound.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class Loss:
         Returns
         -------
         Reading or None
-            `logits`, a bool, and `assumed`, why that is not certain; None of a loss that takes
+            `logits`, a bool, and `assumed`, why that is not certain; None for a loss that takes
             neither.
 
         Examples
@@ -184,7 +184,7 @@ class Loss:
         return None
 
     def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
-        """Targets as the graph takes them, or one line that says what is wrong.
+        """Validate targets and convert them to what the graph takes.
 
         Parameters
         ----------
@@ -223,16 +223,16 @@ class Loss:
 
 
 def class_numbers(y: np.ndarray, classes: int, who: str) -> np.ndarray:
-    """Class numbers 0 ... classes-1 as int32, or one line that says what is wrong.
+    """Validate class numbers 0 ... classes-1 and convert them to int32.
 
     Parameters
     ----------
     y : ndarray
         Targets as they were given.
     classes : int
-        How many classes the network puts out.
+        Number of classes that the network predicts.
     who : str
-        What an error begins with.
+        Start of error messages.
 
     Returns
     -------

@@ -15,7 +15,7 @@ def losses_of(loss: Any, loss_weights: Any) -> tuple[list[Loss], list[float], li
     Raises
     ------
     ValueError, TypeError
-        For an unknown loss, or factors of other losses.
+        For an unknown loss, or `loss_weights` that do not match the losses.
     """
     names = [str(k) for k in loss] if isinstance(loss, Mapping) else None
     if isinstance(loss, Mapping):

@@ -1,4 +1,4 @@
-"""Losses of classes: how likely, or how clear, the right one is."""
+"""Classification losses: cross-entropies, hinges, Kullback-Leibler divergence."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class CrossEntropy(OfProbabilities):
     label_smoothing : float
         This share of each target is spread evenly over the K classes; at least 0 and below 1.
     from_logits : bool or None
-        Whether the output is logits (True) or probabilities (False). None looks at the network: what
-        lies within 0 to 1, in rows that sum to 1, is probabilities, what a layer's weights can bring to any
-        value is logits; of anything else a warning says what was assumed.
+        Whether the output is logits (True) or probabilities (False). None infers it from the
+        output's range: bounded by 0 and 1, in rows that sum to 1, it is probabilities, unbounded it
+        is logits; otherwise a warning says what was assumed.
 
     Raises
     ------
@@ -41,10 +41,10 @@ class CrossEntropy(OfProbabilities):
 
     Notes
     -----
-    Of a prediction (B, ..., K) and targets, it makes one number for each sample, (B,). Targets are
-    class numbers 0 ... K-1 of shape (B, ...), or probabilities (one-hot rows) of shape (B, ..., K).
-    It is computed from logits by log-sum-exp, without overflow, also where the output is a softmax.
-    Other probabilities are divided by their row's sum, and cut from below at 1e-7.
+    A prediction (B, ..., K) and targets give one number for each sample, (B,). Targets are class
+    numbers 0 ... K-1 of shape (B, ...), or probabilities (one-hot rows) of shape (B, ..., K). It is
+    computed from logits by log-sum-exp, without overflow, also where the output is a softmax. Other
+    probabilities are divided by their row's sum, and clipped to at least 1e-7.
 
     References
     ----------
@@ -131,9 +131,9 @@ class BinaryCrossEntropy(OfProbabilities):
     label_smoothing : float
         Targets move this share of the way to 1/2; at least 0 and below 1.
     from_logits : bool or None
-        Whether the output is logits (True) or probabilities (False). None looks at the network: what
-        lies within 0 to 1 is probabilities, what a layer's weights can bring to any
-        value is logits; of anything else a warning says what was assumed.
+        Whether the output is logits (True) or probabilities (False). None infers it from the
+        output's range: bounded by 0 and 1 it is probabilities, unbounded it is logits; otherwise a
+        warning says what was assumed.
 
     Raises
     ------
@@ -142,10 +142,11 @@ class BinaryCrossEntropy(OfProbabilities):
 
     Notes
     -----
-    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
-    It is computed from logits z as log(1 + e^z) - t z, without overflow, also where the output is a
-    sigmoid. Other probabilities are cut at 1e-7 and 1 - 1e-7. Where each row of outputs sums to 1, as
-    that of a softmax does, metrics take it for the shares of classes rather than for labels.
+    A prediction and a target of the same shape (B, ...) give one number for each sample, (B,). It
+    is computed from logits z as log(1 + e^z) - t z, without overflow, also where the output is a
+    sigmoid. Other probabilities are clipped to 1e-7 ... 1 - 1e-7. Where each row of outputs sums to
+    1, as that of a softmax does, metrics treat the row as class probabilities, not as independent
+    labels.
 
     Examples
     --------
@@ -190,7 +191,7 @@ class BinaryCrossEntropy(OfProbabilities):
 
 
 def _signs(y: np.ndarray, name: str) -> np.ndarray:
-    """Targets -1 and 1; 0 and 1 are taken for them."""
+    """Targets as -1 and 1; 0 and 1 are mapped to them."""
     found = np.unique(y)
     if np.isin(found, (0, 1)).all():
         return y * 2.0 - 1.0
@@ -200,10 +201,10 @@ def _signs(y: np.ndarray, name: str) -> np.ndarray:
 
 
 class _Margin(Loss):
-    """What the hinges share: targets of -1 and 1, and outputs whose sign is the answer."""
+    """Base class of the hinges: targets are -1 and 1, the sign of an output is the predicted class."""
 
     def link(self, pred: Value) -> str:
-        if within_one(bounds_of(pred)):  # no output can be below 0: the classes part in the middle
+        if within_one(bounds_of(pred)):  # never negative: the threshold is 0.5, not 0
             return f"{labels(pred)}_probs"
         return f"{labels(pred)}_margins"
 
@@ -214,8 +215,8 @@ class _Margin(Loss):
 class Hinge(_Margin):
     """max(1 - target · prediction, 0), averaged over all dimensions but the batch.
 
-    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
-    Targets are -1 and 1, or 0 and 1, which are taken for them.
+    A prediction and a target of the same shape (B, ...) give one number for each sample, (B,).
+    Targets are -1 and 1, or 0 and 1, which are mapped to them.
 
     Raises
     ------
@@ -244,8 +245,8 @@ class Hinge(_Margin):
 class SquaredHinge(_Margin):
     """max(1 - target · prediction, 0)², averaged over all dimensions but the batch.
 
-    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
-    Targets are -1 and 1, or 0 and 1, which are taken for them.
+    A prediction and a target of the same shape (B, ...) give one number for each sample, (B,).
+    Targets are -1 and 1, or 0 and 1, which are mapped to them.
 
     Raises
     ------
@@ -271,16 +272,16 @@ class SquaredHinge(_Margin):
 class KLDivergence(OfProbabilities):
     """Σ target log(target / p) over the last axis, p being the output, a distribution.
 
-    Of a prediction and a target of one shape (B, ..., K), it makes one number for each sample,
-    (B,). Of logits, or of a softmax, log p is computed without overflow. Targets and other
-    predictions are cut from below at 1e-7, as in Keras.
+    A prediction and a target of the same shape (B, ..., K) give one number for each sample, (B,).
+    Of logits, or of a softmax, log p is computed without overflow. Targets and other predictions
+    are clipped to at least 1e-7, as in Keras.
 
     Parameters
     ----------
     from_logits : bool or None
-        Whether the output is logits (True) or probabilities (False). None looks at the network: what
-        lies within 0 to 1, in rows that sum to 1, is probabilities, what a layer's weights can bring to any
-        value is logits; of anything else a warning says what was assumed.
+        Whether the output is logits (True) or probabilities (False). None infers it from the
+        output's range: bounded by 0 and 1, in rows that sum to 1, it is probabilities, unbounded it
+        is logits; otherwise a warning says what was assumed.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from gdcore.graph.ir import Value
 from gdcore.graph.ranges import Bounds, bounds_of
 from gdcore.losses.base import Loss, Reading
 
-ROUNDING = 1e-6  # by which a sum of rounded numbers may miss 1
+ROUNDING = 1e-6  # tolerance of bounds and row sums at 1
 
 
 def within_one(bounds: Bounds) -> bool:
@@ -22,14 +22,14 @@ def within_one(bounds: Bounds) -> bool:
 
 
 def is_distribution(pred: Value, bounds: Bounds) -> bool:
-    """Whether each row of an output holds the shares of several classes: it sums to 1."""
+    """Whether each row of an output is a distribution over several classes, with sum 1."""
     total = bounds.total or (-inf, inf)
     several = pred.ndim > 1 and pred.shape[-1] != 1
     return several and within_one(bounds) and total[0] >= 1 - ROUNDING and total[1] <= 1 + ROUNDING
 
 
 def kind_of_probabilities(pred: Value) -> str:
-    """The kind, as metrics call it, of an output of probabilities: one class of several, or labels."""
+    """The kind (one of `gdcore.metrics.KINDS`) of an output of probabilities: multiclass, or labels."""
     return "multiclass_probs" if is_distribution(pred, bounds_of(pred)) else f"{labels(pred)}_probs"
 
 
@@ -45,11 +45,11 @@ class OfProbabilities(Loss):
     Attributes
     ----------
     from_logits : bool or None
-        What the output is; None looks at its range.
+        True for logits, False for probabilities, None to infer it from the output's range.
     by_row : bool
         Whether the probabilities of a row are those of one distribution.
     when_unknown : bool
-        Whether an output of which too little is known is taken for logits.
+        What to assume of an output whose range is unknown: True for logits.
     """
 
     by_row: ClassVar[bool] = False
@@ -87,7 +87,7 @@ def behind_softmax(pred: Value) -> Value | None:
 
 
 def describe(loss: Loss, pred: Value) -> str | None:
-    """How a loss takes an output, in a few words; None of one that has no choice.
+    """How a loss interprets an output, in a few words; None for a loss that has no choice.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def describe(loss: Loss, pred: Value) -> str | None:
 def tell_assumptions(
     losses: Sequence[Loss], outputs: Sequence[Value], told: list[tuple[Loss, Value]]
 ) -> None:
-    """Warn of each output that is taken for what it may not be, unless that was `told` before."""
+    """Warn of each output whose interpretation is uncertain, once: `told` holds earlier warnings."""
     for loss, output in zip(losses, outputs, strict=False):
         if any(loss is a and output is b for a, b in told):
             continue

@@ -1,4 +1,4 @@
-"""Losses of numbers: how far a prediction is from its target."""
+"""Regression losses: distances between prediction and target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gdcore.losses.base import EPSILON, Loss, rows
 class MeanSquaredError(Loss):
     """Mean squared error: (prediction - target)², averaged over all dimensions but the batch.
 
-    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+    A prediction and a target of the same shape (B, ...) give one number for each sample, (B,).
 
     References
     ----------
@@ -39,8 +39,8 @@ class MeanSquaredError(Loss):
 class MeanAbsoluteError(Loss):
     """Mean absolute error: |prediction - target|, averaged over all dimensions but the batch.
 
-    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
-    It is least at the median of the targets, so outliers pull less than in the squared error.
+    A prediction and a target of the same shape (B, ...) give one number for each sample, (B,). The
+    median of the targets minimizes it, so outliers weigh less than in the squared error.
 
     Examples
     --------
@@ -61,13 +61,13 @@ class MeanAbsoluteError(Loss):
 class Huber(Loss):
     """Quadratic up to `delta`, linear beyond, averaged over all dimensions but the batch.
 
-    With d = |prediction - target|, it is d²/2 up to `delta` and delta (d - delta/2) beyond. Of a
-    prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+    With d = |prediction - target|, it is d²/2 up to `delta` and delta (d - delta/2) beyond. A
+    prediction and a target of the same shape (B, ...) give one number for each sample, (B,).
 
     Parameters
     ----------
     delta : float
-        Where the line begins, in the unit of the targets.
+        Distance at which the loss turns linear, in the unit of the targets.
 
     References
     ----------
@@ -98,8 +98,8 @@ class Huber(Loss):
 class LogCosh(Loss):
     """log cosh(prediction - target), averaged over all dimensions but the batch; without overflow.
 
-    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
-    Near 0 it is half the square, far out the distance less log 2.
+    A prediction and a target of the same shape (B, ...) give one number for each sample, (B,). With
+    d = |prediction - target|, it is about d²/2 for small d and d - log 2 for large d.
 
     Notes
     -----
@@ -124,7 +124,7 @@ class LogCosh(Loss):
 class Poisson(Loss):
     """Poisson loss: prediction - target log prediction, averaged over all dimensions but the batch.
 
-    Of a prediction and a target of one shape (B, ...), it makes one number for each sample, (B,).
+    A prediction and a target of the same shape (B, ...) give one number for each sample, (B,).
     Predictions are rates and must be positive: end the network in "exp" or "softplus".
 
     Raises
@@ -134,8 +134,8 @@ class Poisson(Loss):
 
     Notes
     -----
-    The negative log-likelihood of counts, without the term log(target!), which no prediction
-    changes. The logarithm is that of prediction + 1e-7.
+    The negative log-likelihood of counts, without the term log(target!), which does not depend on
+    the prediction. The logarithm is that of prediction + 1e-7.
 
     Examples
     --------
@@ -160,8 +160,8 @@ class Poisson(Loss):
 class CosineSimilarity(Loss):
     """-cos of the angle between prediction and target along the last axis; -1 is the best.
 
-    Of a prediction and a target of one shape (B, ..., n), it makes one number for each sample,
-    (B,), as Keras does.
+    A prediction and a target of the same shape (B, ..., n) give one number for each sample, (B,),
+    as in Keras.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Many small models trained side by side, each thread its own."""
+"""Many small models trained in parallel, one on each thread."""
 
 from gdcore.many.results import Interrupted, Results, Run
 from gdcore.many.train import fit_many

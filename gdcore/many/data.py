@@ -23,12 +23,12 @@ class Plain:
         return self.data
 
     def done(self, job: Job) -> None:
-        """The job has no more need of it."""
+        """Called when the job needs the data no longer."""
 
 
 @dataclass
 class Folded:
-    """Each fold's rows, copied when its first job begins and given back after its last."""
+    """Each fold's rows, copied when its first job begins and freed after its last."""
 
     x: Any
     y: Any
@@ -59,7 +59,7 @@ class Folded:
         return self.made[k]
 
     def done(self, job: Job) -> None:
-        """The job has no more need of it."""
+        """Called when the job needs the data no longer."""
         assert job.fold is not None
         self.left[job.fold] -= 1
         if not self.left[job.fold]:

@@ -1,4 +1,4 @@
-"""Where each model of `fit_many` keeps its checkpoints, so that a call that was cut off goes on."""
+"""Where each model of `fit_many` keeps its checkpoints, so that a call that was interrupted can resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READABLE = 60  # characters of a folder's name that tell the setting
 
 
 def folders(place: str | os.PathLike[str], jobs: Sequence[Job]) -> list[Path]:
-    """A folder for each job, named by its setting: another grid finds again what it shares.
+    """A folder for each job, named by its setting, so that another grid finds the settings that it shares.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def folders(place: str | os.PathLike[str], jobs: Sequence[Job]) -> list[Path]:
     seen: dict[str, int] = {}
     out = []
     for job in jobs:
-        fit = {k: v for k, v in job.fit.items() if k != "epochs"}  # more of them go on from fewer
+        fit = {k: v for k, v in job.fit.items() if k != "epochs"}  # resumable with more
         told = {k: v for k, v in job.setting.items() if k != "epochs"}
         told |= {} if job.fold is None else {"fold": job.fold}
         text = ",".join(f"{k}={plain(v)}" for k, v in told.items())
@@ -53,5 +53,5 @@ def plain(value: Any) -> str:
 
 
 def going_on(folder: Path) -> dict[str, Any]:
-    """What `fit` is to be called with besides, to go on from a folder and to write into it."""
+    """Arguments of `fit` that resume from a folder and write checkpoints into it."""
     return {"resume_from": folder, "callbacks": [Checkpoint(folder, every_seconds=EVERY, keep=1)]}

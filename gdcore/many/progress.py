@@ -20,7 +20,7 @@ class Watch:
     total : int
     verbose : {"auto", 0, 1, 2}
         As in `gdcore.show.progress.Progress`: nothing, one line that is drawn over, a line for each
-        model; "auto" off a terminal a line that counts, at gaps that double, and the last.
+        model; "auto" without a terminal prints the count at doubling intervals, and at the end.
     stream : file
         Standard error if None.
 
@@ -68,7 +68,7 @@ class Watch:
         self.drawn = True
 
     def close(self) -> None:
-        """The last line stays."""
+        """Leave the last line on the screen."""
         if self.mode == LOG and self.counted != self.done:
             self._count()
         if self.drawn:
@@ -79,5 +79,5 @@ class Watch:
         try:
             self.stream.write(shown(text, self.stream))
             self.stream.flush()
-        except (OSError, ValueError, AttributeError):  # nobody reads any more: training goes on
+        except (OSError, ValueError, AttributeError):  # the stream is closed: training continues
             self.mode = SILENT

@@ -1,4 +1,4 @@
-"""What came of many models: one `Run` for each, and the table of them all."""
+"""Results of many models: one `Run` for each, and the table of them all."""
 
 from __future__ import annotations
 

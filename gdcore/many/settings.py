@@ -126,7 +126,7 @@ def make_folds(cv: Any, x: Any, rows: int, y: Any, classes: np.ndarray | None) -
         if classes is not None:
             order = order[np.argsort(classes[order], kind="stable")]
         fold = np.empty(rows, np.int64)
-        fold[order] = np.arange(rows) % cv  # dealt out like cards
+        fold[order] = np.arange(rows) % cv  # round robin, so that folds differ by at most one row
         return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(cv)]
     pairs: Any = cv.split(x, y) if hasattr(cv, "split") else cv
     if not isinstance(pairs, Iterable):

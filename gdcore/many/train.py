@@ -69,7 +69,7 @@ def fit_many(
         Which models stay in memory; histories and numbers always do.
     verbose : {"auto", 0, 1, 2}
         Nothing, one line that counts, or a line for each model. "auto" counts on a terminal, and
-        elsewhere prints the count at gaps that double from 1 s to 10 min, and at the end.
+        elsewhere prints the count at intervals that double from 1 s to 10 min, and at the end.
     checkpoints : path, optional
         A folder in which each model keeps its checkpoints, in one of its own that is named by its
         setting. The same call once more, after the process was killed or with more settings or

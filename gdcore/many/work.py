@@ -1,4 +1,4 @@
-"""Many models trained, each thread its own.
+"""Many models trained in parallel, one on each thread.
 
 Each worker takes the next job, makes its model and calls `fit`, which runs in C with the GIL
 released. Nothing is shared between models but the data and, where graphs are the same, plans.
@@ -23,7 +23,7 @@ from gdcore.many.results import Interrupted, Results, Run
 from gdcore.many.settings import Job
 from gdcore.model import Model
 
-WAIT = 0.1  # seconds between two looks at what the workers have done
+WAIT = 0.1  # seconds between polls of the workers
 
 
 def made(model_fn: Callable[..., Model], job: Job) -> Model:
@@ -47,7 +47,7 @@ class Work:
     """The jobs, the threads that do them, and what they share.
 
     Everything that is shared changes under one lock; models are made under it, too, so that
-    `model_fn` is called in order and need not be made for threads.
+    `model_fn` is called in order and need not be thread-safe.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Work:
                         "model_fn returned the same model twice: expected a new one at each call"
                     )
                 self.seen[id(model)] = model
-            engine_of(model).columns = self.columns  # which the shared arrays have not
+            engine_of(model).columns = self.columns  # names that the shared arrays lack
             watchers = [] if self.callbacks is None else list(self.callbacks(**job.setting))
             arguments = {**self.options, **data, **job.fit, "callbacks": watchers}
             if self.folders is not None:
@@ -182,7 +182,7 @@ class Work:
         run.error = "" if error is None else f"{type(error).__name__}: {error}"
         self.finished.append(run)
         if error is not None and not isinstance(error, ArithmeticError) and job.number == 0:
-            self.fatal = error  # little is lost yet, and it is wrong for all, most likely
+            self.fatal = error  # the first model fails: most likely all would
             self.stop.set()
         elif self.keep == "best":
             best = self.results.ranked()[0]

@@ -1,4 +1,4 @@
-"""Metrics: numbers about an epoch, gathered batch by batch and computed over the whole of it.
+"""Metrics: numbers accumulated batch by batch and computed over a whole epoch.
 
 A metric is bound to a *kind* of output (``metric.bind("multiclass_logits")``), fed with
 ``update(y_true, y_pred, sample_weight)``, read with ``result()``. The training loop does all
@@ -76,7 +76,7 @@ def get(spec: object) -> Metric:
     Returns
     -------
     Metric
-        Not yet bound, unless it came so.
+        Not bound yet, unless `spec` is a metric that is.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What all metrics are, and the one that wraps a function."""
+"""The base class of metrics, and the metric that wraps a function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gdcore.signatures import reversed_arguments
 __all__ = ["FunctionMetric", "Metric"]
 
 ORDER = ("target", "prediction")  # in which a function is called, as in scikit-learn and Keras
-# What takes the place of what while a metric gathers.
+# Types that may replace one another in a metric's state while it accumulates.
 _KINDS: tuple[tuple[type, ...], ...] = ((int, float), (np.ndarray, type(None)))
 
 
@@ -22,12 +22,12 @@ class Metric:
     """A number computed over a whole epoch, batch by batch.
 
     Not an average of the batches' values: sums and counts (or, where there is no other way, the
-    predictions themselves) are gathered, so any batch size gives the same result.
+    predictions themselves) are accumulated, so any batch size gives the same result.
 
     Parameters
     ----------
     name : str
-        The word it goes by in logs and histories.
+        Its name in logs and histories.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Metric:
         return f"{type(self).__name__}(name={self.name!r})"
 
     def bind(self, kind: str) -> Self:
-        """Say how to read the network's outputs, and forget what was gathered.
+        """Set how the network's outputs are interpreted, and reset.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Metric:
     def update(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> None:
-        """Take in a batch.
+        """Accumulate a batch.
 
         Parameters
         ----------
@@ -121,9 +121,9 @@ class Metric:
             Multiclass: labels ``(n,)`` or one-hot ``(n, k)``; binary: ``(n,)`` or ``(n, 1)`` of
             0 and 1; multilabel: ``(n, k)`` of 0 and 1; regression: as `y_pred`.
         y_pred : array_like
-            What the network puts out, ``(n, k)``, ``(n, 1)`` or ``(n,)``.
+            Outputs of the network, ``(n, k)``, ``(n, 1)`` or ``(n,)``.
         sample_weight : array_like, optional
-            Shape ``(n,)``; one each by default.
+            Shape ``(n,)``; 1 for each row by default.
 
         Raises
         ------
@@ -150,12 +150,12 @@ class Metric:
         return self.value() if self._seen else float("nan")
 
     def reset(self) -> None:
-        """Forget what was gathered; called at the start of every epoch."""
+        """Clear what was accumulated; called at the start of every epoch."""
         self._seen = 0
         self.clear()
 
     def state_dict(self) -> dict[str, Any]:
-        """What was gathered since the last reset, for a checkpoint in the middle of an epoch.
+        """What was accumulated since the last reset, for a checkpoint in the middle of an epoch.
 
         Returns
         -------
@@ -173,7 +173,7 @@ class Metric:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`.
+        """Restore a `state_dict`.
 
         Parameters
         ----------
@@ -215,20 +215,20 @@ class Metric:
     def add(
         self, y_true: ArrayLike, scores: NDArray[Any], weights: NDArray[np.float64] | None
     ) -> None:
-        """Take in scores and what is true of them; written by a subclass.
+        """Accumulate scores and their targets; written by a subclass.
 
         Parameters
         ----------
         y_true : array_like
             As `update` got it.
         scores : ndarray of shape (rows, columns)
-            What the network put out.
+            Outputs of the network.
         weights : ndarray of shape (rows,), or None
         """
         raise NotImplementedError
 
     def value(self) -> Any:
-        """Return the value of what was gathered, at least one row; written by a subclass.
+        """Return the value over what was accumulated, at least one row; written by a subclass.
 
         Returns
         -------

@@ -18,14 +18,15 @@ _CLASSIFICATION = ("multiclass", "binary", "multilabel")
 
 
 class _Share(Metric):
-    """The share of what is right: a weighted count over a weighted total."""
+    """The weighted share of correct results."""
 
     def clear(self) -> None:
         self._right = 0.0
         self._total = 0.0
 
     def count(self, right: NDArray[np.bool_], weights: NDArray[np.float64] | None) -> None:
-        # Whole numbers are exact in float64 up to 2**53, so one kind of sum will do.
+        # Whole numbers are exact in float64 up to 2**53, so counts and weighted sums share one
+        # type.
         if weights is None:
             self._right += float(np.count_nonzero(right))
             self._total += float(right.size)
@@ -153,7 +154,7 @@ class _Counts(Metric):
             if task == "multiclass":
                 label, guess = link.class_labels(y_true, scores), scores.argmax(axis=1)
                 classes = scores.shape[1]
-            else:  # both answers are classes, so that macro averages mean what they say
+            else:  # two classes, so that macro averages cover both
                 label = link.yes_no(y_true, scores)[:, 0]
                 guess = link.decided(scores, self.kind)[:, 0].astype(np.int64)
                 classes = 2

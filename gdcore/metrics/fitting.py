@@ -1,4 +1,4 @@
-"""Metrics beside a loss and targets: what does not go together is said before the first step."""
+"""Validation of metrics against the loss and the targets, before the first step."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gdcore.metrics.base import FunctionMetric, Metric, no_number
 
 __all__ = ["bind_all", "check_targets"]
 
-ELEMENTS = 1 << 20  # of outputs that are supposed at once
+ELEMENTS = 1 << 20  # of the zero outputs made at once
 
 
 def bind_all(metrics: Sequence[Metric], kind: str, loss: str) -> list[Metric]:
-    """Copies of metrics, told how to read outputs.
+    """Copies of metrics, bound to a kind of output.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def bind_all(metrics: Sequence[Metric], kind: str, loss: str) -> list[Metric]:
     kind : str
         One of `gdcore.metrics.KINDS`.
     loss : str
-        The loss that takes the outputs so, for an error.
+        Name of the loss, for errors.
 
     Raises
     ------
@@ -45,9 +45,9 @@ def bind_all(metrics: Sequence[Metric], kind: str, loss: str) -> list[Metric]:
 
 
 def check_targets(metrics: Sequence[Metric], y: NDArray[Any], output: Any, what: str) -> None:
-    """Let each metric see all targets, beside outputs of 0, and forget them.
+    """Run each metric over all targets with outputs of 0, so that errors are raised early.
 
-    A function is looked at for whether it is written for traced values.
+    A function that computes traced values instead of numbers is refused.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def check_targets(metrics: Sequence[Metric], y: NDArray[Any], output: Any, what:
         Bound; they are left as they are.
     y : ndarray of shape (n, ...)
     output : Value
-        What the network puts out.
+        The network's output.
     what : str
         What the error calls the targets.
 
@@ -82,14 +82,14 @@ def check_targets(metrics: Sequence[Metric], y: NDArray[Any], output: Any, what:
 
 
 def _refuse_traced(m: FunctionMetric, traced: Any, y_true: Any, y_pred: Any) -> None:
-    """Raises TypeError if a function makes traced values of arrays.
+    """Raises TypeError if a function returns traced values, also when it is called with arrays.
 
-    Only one that takes traced values at all is asked about a sample of arrays, too.
+    It is called with arrays only if it returned a traced value for traced values.
     """
     for given in ((traced, traced), (y_true, y_pred)):
         try:
             found = m.function(*given)
-        except Exception:  # whatever it misses here: it is told by the whole epoch
+        except Exception:  # it may need a whole epoch, which reports the error
             return
         if type(found) is not type(traced):
             return

@@ -1,10 +1,10 @@
-"""How to read what a network puts out, and the truth beside it.
+"""Interpretation of a network's outputs and of their targets.
 
 A *kind* says what the numbers mean: ``multiclass`` (one class of k per row), ``binary`` (one
 yes or no per row), ``multilabel`` (k of them per row) or ``regression``; and for the first
-three whether they are ``logits`` or ``probs``, or (of yes and no) ``margins``, which say yes above 0
-and are no probabilities. Any dimensions before the last one count as rows,
-so a sequence of predictions is read like a long batch.
+three whether they are ``logits`` or ``probs``, or (binary and multilabel) ``margins``, which mean
+class 1 above 0 and are not probabilities. Any dimensions before the last one count as rows, so a
+sequence of predictions is read like a long batch.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _whole(truth: NDArray[Any], what: str) -> Labels:
 
 
 def decided(scores: NDArray[Any], kind: str) -> NDArray[np.bool_]:
-    """Return the yes or no of binary or multilabel scores: above one half, as in Keras."""
+    """Return decisions of binary or multilabel scores: a probability above one half, as in Keras."""
     limit = 0.5 if kind.endswith("probs") else 0.0
     return np.asarray(scores > limit)
 
@@ -157,7 +157,7 @@ def targets(y_true: ArrayLike, scores: NDArray[Any], kind: str) -> Floats:
 
 
 def row_weights(sample_weight: ArrayLike | None, rows: int) -> Floats | None:
-    """Return weights as float64 (rows,), one for a whole sequence being repeated along it."""
+    """Return weights as float64 (rows,); the weight of a sequence is repeated for each of its steps."""
     if sample_weight is None:
         return None
     weights = np.asarray(sample_weight, dtype=np.float64).reshape(-1)

@@ -68,10 +68,10 @@ class ROCAUC(Metric):
         assert self.kind is not None
         if link.task_of(self.kind) == "multiclass":
             self._truth.append(np.array(link.class_labels(y_true, scores)))
-            # Softmax moves rows against one another, so it changes a class's ranking.
+            # Softmax depends on the whole row, so it changes the ranking of rows by one class.
             self._scores.append(link.probabilities(scores, self.kind))
         else:
-            # The sigmoid would change no order, but make ties out of large logits.
+            # The sigmoid keeps the order, but saturates: large logits would tie.
             self._truth.append(np.array(link.yes_no(y_true, scores)))
             self._scores.append(np.array(scores))
         self._weights.append(np.ones(len(scores)) if weights is None else np.array(weights))

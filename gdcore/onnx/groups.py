@@ -1,6 +1,6 @@
-"""Nodes along the dimension that holds the batch, for files whose sample is all they take at once.
+"""Nodes along the batch dimension, for files in which a sample is a whole batch of the file.
 
-The node is run over (samples, what the file has): its axes move by one.
+The node is computed over (samples, *shape in the file): its axes move by one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GROUPED = {*_BY_SHAPE, *_AXIS, *_AXES}
 
 
 def in_groups(n: Node, row: Callable[[Node], Any]) -> Any:
-    """What a row makes of a node over (samples, what the file has), as the file has it.
+    """The result of a row for a node over (samples, *shape in the file), in the file's shape.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def _rank(x: Item | None) -> int:
 
 
 def _by_shape(n: Node) -> Node:
-    """Operands that are broadcast: the samples come before all that any of them has."""
+    """For operands that broadcast: the sample dimension goes before the longest of their shapes."""
     rank = max(_rank(x) for x in n.inputs)
     if n.kind == "MatMul" and min(_rank(x) for x in n.inputs) < 2:
         raise ValueError("a product with a vector over the batch: expected matrices")
@@ -58,7 +58,7 @@ def _by_shape(n: Node) -> Node:
 
 
 def _along(n: Node) -> Node:
-    """Axes are counted from the samples on."""
+    """Axes shifted by the sample dimension."""
     joined = len(n.inputs) if n.kind == "Concat" else 1
     found = [apart(n.value(i)) if i < joined else x for i, x in enumerate(n.inputs)]
     x = found[0]

@@ -1,8 +1,8 @@
-"""What the numbers of an ONNX value are, where gdcore computes with reals.
+"""The kind of elements of each ONNX value: floats, integers, booleans or strings, all computed in floats.
 
-Reals hold whole numbers exactly up to a bound, 2**24 in float32. Each value of whole numbers
-carries the range that it lies in; a node whose result, or what it reads, may pass the bound is
-refused, and so is one that ONNX computes otherwise in whole numbers (division, means, powers).
+Floats hold integers exactly up to a bound, 2**24 in float32. Each integer value carries its range;
+a node whose inputs or result may exceed the bound is refused, and so is one that ONNX computes
+differently for integers (division, means, powers).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Kind:
     name : {"real", "whole", "truth", "text"}
         A text is the number of a name.
     low, high : int
-        Between these lie whole numbers, and reals that were made of them.
+        The range of integers, and of floats that were cast from them.
     floats : the element type of a real
     names : of texts
     """
@@ -41,7 +41,7 @@ class Kind:
     names: tuple[str, ...] = ()
 
     def within(self, limit: int) -> bool:
-        """Whether all that it may hold is exact."""
+        """Whether every value in its range is exact."""
         return -limit <= self.low and self.high <= limit
 
 
@@ -108,17 +108,17 @@ _LOGICAL = (*_COMPARED, "And", "Or", "Not", "Xor")
 _MOVED = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Slice", "Split",
           "Expand", "Gather", "Tile", "Concat", "ArrayFeatureExtractor")  # fmt: skip
 _FOLDED = ("ReduceMax", "ReduceMin", "ReduceSum")
-# These say themselves what they take and make.
+# Their rows determine the kinds of inputs and outputs themselves.
 OWN = ("ArgMax", "ArgMin", "Cast", "ConstantOfShape", "LabelEncoder", "LinearClassifier", "Shape")
 
 
 def result(kind: str, inputs: Sequence[Any], kinds: Sequence[Kind | None], limit: int) -> Kind:
-    """What a node makes of what it takes.
+    """The kind of a node's result.
 
     Parameters
     ----------
     kind : its operator
-    inputs, kinds : what goes in, and what it holds; None where an input is left out
+    inputs, kinds : the inputs and their kinds; None where an input is left out
     limit : up to which whole numbers are exact
 
     Raises
@@ -136,7 +136,7 @@ def result(kind: str, inputs: Sequence[Any], kinds: Sequence[Kind | None], limit
             check_exact(parts, limit)  # ints among reals are converted
         return Kind(first.name, *_hull(*parts), first.floats, first.names)
     if any(k.name == "text" for k in given):
-        raise ValueError("it computes with texts, of which gdcore has the numbers alone")
+        raise ValueError("it computes with strings, which gdcore holds as numbers only")
     if kind in _COMPARED:
         _comparable(given, limit)
     if kind in _LOGICAL:
@@ -156,7 +156,7 @@ def result(kind: str, inputs: Sequence[Any], kinds: Sequence[Kind | None], limit
         check_exact([first, found], limit)
         return found
     raise ValueError(
-        f"a {kind} of whole numbers, which gdcore has not: cast them to floats before it"
+        f"a {kind} of whole numbers, which gdcore does not support: cast them to floats before it"
     )
 
 
@@ -173,7 +173,7 @@ def _count(shape: Sequence[Any]) -> int:
 
 
 def check_exact(kinds: Sequence[Kind], limit: int) -> None:
-    """Raises ValueError if whole numbers may pass what reals hold."""
+    """Raises ValueError if integers may exceed what floats hold exactly."""
     for k in kinds:
         if k.name != "real" and not k.within(limit):
             raise ValueError(
@@ -183,7 +183,7 @@ def check_exact(kinds: Sequence[Kind], limit: int) -> None:
 
 
 def _comparable(kinds: Sequence[Kind], limit: int) -> None:
-    """Rounding keeps the order, so that one of two may be large where the other is not."""
+    """Raises ValueError unless one of two fits: rounding is monotonic, so only one must be exact."""
     numbers = [k for k in kinds if k.name == "whole"]
     if numbers and not any(-limit < k.low and k.high < limit for k in numbers):
         check_exact(numbers, limit)
@@ -219,7 +219,7 @@ def cast(x: Value, of: Kind, to: int, wide: bool) -> tuple[Value, Kind]:
     if of.name == "text" or to == 8:
         if of.name == "text" and to == 8:
             return x, of
-        raise ValueError("a cast between numbers and texts, which gdcore has not")
+        raise ValueError("a cast between numbers and texts, which gdcore does not support")
     if to == 9:
         return ops.not_equal(x, 0.0), TRUTH
     if to in _DIGITS:
@@ -241,9 +241,9 @@ def cast(x: Value, of: Kind, to: int, wide: bool) -> tuple[Value, Kind]:
 
 
 def narrowed(x: Value, to: int) -> Value:
-    """x rounded to an element type's digits, to the even one of two; training looks through it.
+    """x rounded to an element type's digits, ties to even; its gradient is the identity.
 
-    Each step is exact: a power of two that is found by halving, and a rounding to whole numbers.
+    Each step is exact: a power of two that is found by bisection, and a rounding to integers.
     """
     digits, lowest, highest = _FORMATS[to]
     size = ops.abs(x)
@@ -272,20 +272,20 @@ def cast_array(array: np.ndarray, to: int) -> np.ndarray:
         return array
     if array.dtype.kind == "U":
         if to != 8:
-            raise ValueError("a cast of texts, which gdcore has not")
+            raise ValueError("a cast of texts, which gdcore does not support")
         return array
     if to not in kinds:
         raise ValueError(f"a cast to the element type {to}: expected floats, int32, int64 or bool")
     if to in (6, 7):
         low, high = INT32 if to == 6 else INT64
         fits: Any = np.trunc(array.astype("f8")) if array.dtype.kind == "f" else array
-        # As a float, the highest is rounded up to a power of two, which is not held.
+        # As a float, `high` rounds up to a power of two, which the type cannot hold.
         below = fits < float(high + 1) if array.dtype.kind == "f" else fits <= high
         if not ((fits >= low) & below).all():
             raise ValueError("a cast of numbers that the whole numbers do not hold")
     made = array.astype(kinds[to])
     if to == 16:
-        bits = made.view(np.uint32).astype(np.int64)  # to the upper half, ties to the even one
+        bits = made.view(np.uint32).astype(np.int64)  # rounded to the upper half, ties to even
         upper = ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).astype(np.uint32)
         made = np.where(np.isnan(made), made, upper.view(np.float32))
     return made

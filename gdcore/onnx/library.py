@@ -1,4 +1,4 @@
-"""The onnx package, imported when it is first needed, and what of its versions we speak."""
+"""The onnx package, imported when it is first needed, and the versions of the format that are supported."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def load(path: str | PathLike[str], outputs: Sequence[str] | None = None) -> Mod
     OSError
         If the file cannot be read.
     ValueError
-        If it is not a sound ONNX file, or holds a node or a setting that gdcore has not: one line
+        If it is not a sound ONNX file, or holds a node or a setting that gdcore does not support: one line
         names it. Nothing in a file is executed, and no other file is opened.
 
     Notes
@@ -126,7 +126,7 @@ def _traced(
     fixed: int | None,
     together: bool,
 ) -> Model:
-    """The model of a graph, whose sample is one of the batch or all that the file takes at once."""
+    """The model of a graph; a sample is one row of the batch, or the whole batch of the file."""
     model = Model.__new__(Model)
     wide = _computes_doubles(proto.graph, inputs, arrays)
     reader = Reader(model, opset_of(proto), fixed, together, wide)
@@ -160,7 +160,7 @@ def _traced(
 
 
 def _needed(nodes: list[tuple[int, Any]], outputs: Sequence[str]) -> list[tuple[int, Any]]:
-    """The nodes that some of the outputs are made from, with their places."""
+    """The nodes that the outputs depend on, with their positions."""
     wanted, found = set(outputs), []
     for at, node in reversed(nodes):
         if wanted.intersection(node.output):
@@ -216,7 +216,7 @@ class _Input:
         return input_value((Batch(1), *more, *self.dims), self.name, dtype)
 
     def in_file(self, leaf: Value) -> Value:
-        """What stands for a group: the samples one behind the other."""
+        """The value of a group in the file's shape: samples concatenated along the batch."""
         return ops.reshape(leaf, (Batch(self.batch or 1), *self.dims))
 
 
@@ -236,5 +236,5 @@ def _output(reader: Reader, name: str, group: bool) -> Value:
     if not reader.together or (value.shape[0] == Batch(1) and not group):
         return value
     y = apart(value)
-    alone = not group and y.shape[1] == 1  # the dimension of the batch, in which a sample is one
+    alone = not group and y.shape[1] == 1  # a batch dimension of 1 per sample
     return ops.reshape(y, (y.shape[0], *y.shape[2:])) if alone else y

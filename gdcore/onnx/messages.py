@@ -1,4 +1,4 @@
-"""Reading the bytes of an ONNX file without trust: sizes first, then the message, then its tensors.
+"""Reads the bytes of an untrusted ONNX file: validates sizes, then the message, then its tensors.
 
 Protobuf gives every nested message some 200 bytes of memory, and two bytes of a file are enough to
 declare one. So the messages are counted before any is made, and files with more of them than a
@@ -19,19 +19,19 @@ from gdcore.io import FileFormatError
 from gdcore.onnx.library import OPSET_KNOWN, require_onnx
 
 MOST_BYTES = 2**31 - 1  # of a protobuf message
-SPARE_MESSAGES = 200_000  # any file may have as many,
-BYTES_A_MESSAGE = 24  # and one more for as many of its bytes: a real node takes twice that
+SPARE_MESSAGES = 200_000  # allowed in any file,
+BYTES_A_MESSAGE = 24  # plus one for this many bytes: a real node takes twice that
 
 _TYPES = {
     1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "b1", 10: "f2", 11: "f8",
     12: "u4", 13: "u8",
 }  # fmt: skip
 _TEXT, _BFLOAT16 = 8, 16
-MOST_TEXT = 1 << 22  # characters of a constant of texts, the shorter filled up
+MOST_TEXT = 1 << 22  # characters of a string constant, shorter strings padded
 
 
 def read_message(path: str | os.PathLike[str]) -> Any:
-    """The `onnx.ModelProto` of a file, checked as far as one can without looking at its nodes.
+    """The `onnx.ModelProto` of a file, validated but for its nodes.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def check_known(kind: str, opset: int) -> None:
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
-    # Without O_NONBLOCK the opening of a pipe would wait for a writer, for ever.
+    # Without O_NONBLOCK, opening a pipe would block until there is a writer.
     flag = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda p, flags: os.open(p, flags | flag)) as file:
         status = os.fstat(file.fileno())
@@ -108,7 +108,7 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """A number of 7 bits a byte, and where it ends."""
+    """A varint (7 bits per byte), and the offset after it."""
     value = shift = 0
     while at < len(data) and shift < 70:
         byte = data[at]
@@ -120,7 +120,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def _count(data: memoryview, descriptor: Any, room: int) -> int:
-    """How many messages are nested in one; it stops soon after there are more than `room`."""
+    """Number of messages nested in one; stops counting soon after `room` is exceeded."""
     found = 0
     todo = [(data, descriptor)]
     schema: dict[str, dict[int, Any]] = {}

@@ -1,4 +1,4 @@
-"""Reading one node: what computes it, what it makes, and that nothing the file says of it is ignored."""
+"""Reads one node: finds its row, computes its outputs, and checks that no attribute or input is ignored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gdcore.onnx.reader import Item, Node, Reader, checked
 from gdcore.onnx.samples import check_apart, in_front
 
 NODES = {**ELEMENTWISE, **SHAPES, **LAYERS, **CHOICES}
-# What a node, or what is made of it, may object to: everything else would be a mistake of ours.
+# Errors that mean an invalid or unsupported node; any other exception is a bug of gdcore.
 REFUSALS = (
     ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError,
     ArithmeticError,
@@ -29,7 +29,7 @@ REFUSALS = (
 
 
 def read_node(reader: Reader, proto: Any, i: int) -> None:
-    """What the i-th node makes, under the names of its outputs."""
+    """Compute the i-th node and store its outputs under their names."""
     kind = proto.op_type
     where = f"node {i} {proto.name[:80]!r} ({kind[:80]})"
     classic = proto.domain == "ai.onnx.ml"
@@ -37,7 +37,7 @@ def read_node(reader: Reader, proto: Any, i: int) -> None:
     if proto.domain not in ("", "ai.onnx", "ai.onnx.ml") or not known:
         domain = f" of the domain {proto.domain[:80]!r}" if proto.domain else ""
         raise FileFormatError(
-            f"node {i} {proto.name[:80]!r} is a {kind[:80]}{domain}, which gdcore has not"
+            f"node {i} {proto.name[:80]!r} is a {kind[:80]}{domain}, which gdcore does not support"
         )
     inputs: list[Item | None] = []
     for name in proto.input:
@@ -62,7 +62,7 @@ def read_node(reader: Reader, proto: Any, i: int) -> None:
         kinds = _kinds(node, made, classic)
         ignored = node.unread()
         if ignored:
-            raise ValueError(f"{ignored}, which gdcore has not in opset {reader.opset}")
+            raise ValueError(f"{ignored}, which gdcore does not support in opset {reader.opset}")
         for j, (name, item) in enumerate(zip(outputs, made, strict=False)):
             if name in reader.items:
                 raise ValueError(f"it makes {name[:80]!r}, which is there already")
@@ -94,7 +94,7 @@ def _fold(node: Node, row: Callable[[Node], Any] | None) -> Any:
 
 
 def _computed(node: Node, row: Callable[[Node], Any]) -> Any:
-    """What a row makes, with the samples apart."""
+    """The result of a row, with samples kept separate."""
     reader = node.reader
     try:
         if reader.together and node.kind == "Squeeze" and not node.setting("axes", 1):

@@ -19,7 +19,7 @@ from gdcore.onnx.nodes_shapes import axis_of, picked
 from gdcore.onnx.reader import Node
 from gdcore.onnx.samples import MIXED
 
-MOST_NUMBERS = 1 << 16  # that a computed one is compared with
+MOST_NUMBERS = 1 << 16  # with which a computed value is compared
 
 
 def _best(function: Callable[..., Value]) -> Callable[[Node], Value]:
@@ -44,7 +44,7 @@ def _best(function: Callable[..., Value]) -> Callable[[Node], Value]:
 
 
 def _each_of(x: Value, found: np.ndarray) -> Value:
-    """Which of some numbers each one is: (..., numbers)."""
+    """One-hot comparison of x with some numbers: (..., numbers)."""
     if len(found) > MOST_NUMBERS:
         raise ValueError(f"{len(found)} classes or keys: expected at most {MOST_NUMBERS}")
     return ops.equal(ops.expand_dims(x, -1), found)
@@ -122,7 +122,7 @@ def _rows(n: Node) -> Value:
 
 
 def _linear(n: Node, outputs: int) -> Value:
-    """x Wᵀ + b, of weights that lie in the node."""
+    """x Wᵀ + b, with weights from the node's attributes."""
     x = _rows(n)
     weights = np.array(n.attr("coefficients"), np.float32)
     bias = np.array(n.attr("intercepts", []), np.float32)
@@ -155,7 +155,7 @@ def _regressor(n: Node) -> Value:
 
 
 def _zip_map(n: Node) -> Value:
-    """The table of probabilities as it is; ONNX gives a list of dicts here."""
+    """The matrix of probabilities unchanged, where ONNX has a list of dicts."""
     numbers, names = _classes(n, "classlabels_int64s", "classlabels_strings")
     n.makes = [Kind("real", names=names or tuple(map(str, numbers)))]
     return n.value(0)
@@ -210,7 +210,7 @@ def _label_encoder(n: Node) -> Value:
 
 
 def _place(n: Node, keys: Any) -> Value:
-    """Which key each number is; how many there are where it is none."""
+    """The index of the key that each number equals; the number of keys where there is none."""
     x, holds = n.value(0), n.holds(0)
     if (holds.name == "text") != isinstance(keys[0], str):
         raise ValueError(f"keys such as {keys[0]!r} for an input of another kind")
@@ -267,7 +267,7 @@ def _imputer(n: Node) -> Value:
     value = _each(n, f"imputed_value_{kind}s", x, 0.0)
     replaced = n.attr(f"replaced_value_{kind}", 0 if kind == "int64" else 0.0)
     if kind == "int64":
-        raise ValueError("replacing whole numbers, which gdcore has not: expected floats")
+        raise ValueError("replacing whole numbers, which gdcore does not support: expected floats")
     gone = ops.not_equal(x, x) if np.isnan(replaced) else ops.equal(x, replaced)
     return ops.where(gone, value, x)
 

@@ -26,7 +26,7 @@ def whole(items: list[Any]) -> np.ndarray:
 
 
 def _again(array: Any) -> np.ndarray:
-    """An array of NumPy's answer, which for one object is the object itself."""
+    """NumPy's result as an array: for a 0-d object array NumPy returns the object itself."""
     if isinstance(array, np.ndarray) and array.dtype != object:
         return array
     flat = np.array(array, object)
@@ -36,7 +36,7 @@ def _again(array: Any) -> np.ndarray:
 
 
 def room(shape: Any) -> tuple[int, ...]:
-    """A shape of an array that may be made."""
+    """A shape, validated against the limit of elements."""
     sizes = tuple(int(d) for d in shape)
     if len(sizes) > 16 or any(d < 0 for d in sizes) or math.prod(sizes) > ROOM:
         raise ValueError(f"a constant of shape {sizes}: expected at most {ROOM} elements")

@@ -1,7 +1,7 @@
 """Nodes that are layers: products, convolution, pooling, normalization, as traced values.
 
-ONNX has the channels of an image first and gdcore last: an image is turned at each of these nodes,
-and two turns that meet are none.
+ONNX has the channels of an image first and gdcore last: an image is transposed at each of these
+nodes, and adjacent transposes cancel.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Window:
         if len(self.sizes) != rank or min(*self.sizes, *self.kernel, *self.strides) < 1:
             raise ValueError(f"a window of {kernel} over {tuple(image)}: expected sizes from 1")
         self.before, self.after = self._pads(n, rank)
-        self.inside = list(self.after)  # what counts as padding; rounding up may add beyond it
+        self.inside = list(self.after)  # padding that counts for means; ceil_mode may pad beyond it
         if n.attr("ceil_mode", 0):
             self._round_up()
 
@@ -112,7 +112,7 @@ class Window:
         for i, length in enumerate(self.sizes):
             whole = length + self.before[i] + self.after[i] - self._reach(i)
             count = -(-whole // self.strides[i]) + 1
-            if (count - 1) * self.strides[i] >= length + self.before[i]:  # begins in the padding
+            if (count - 1) * self.strides[i] >= length + self.before[i]:  # starts in padding
                 count -= 1
             self.after[i] += max(0, (count - 1) * self.strides[i] - whole)
 
@@ -198,7 +198,7 @@ def _grouped(windows: Value, kernel: Value, groups: int) -> Value:
 
 def _pooling(n: Node, x: Value) -> Window:
     if n.outputs > 1:
-        raise ValueError("a second output, of indices, which gdcore has not")
+        raise ValueError("a second output, of indices, which gdcore does not support")
     kernel = n.attr("kernel_shape")
     if not isinstance(kernel, list):
         raise ValueError("kernel_shape is not a list of numbers")

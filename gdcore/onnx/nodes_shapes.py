@@ -1,4 +1,4 @@
-"""Nodes that arrange, cut, join and fold, as traced values."""
+"""Nodes that reshape, slice, join and reduce, as traced values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gdcore.onnx.nodes_host import room, shape_of
 from gdcore.onnx.reader import Node
 from gdcore.onnx.samples import MIXED, apart, batch_axis, place_batch, together
 
-MOST_PARTS = 1 << 12  # pieces that one node may cut a value into
+MOST_PARTS = 1 << 12  # pieces that one node may split a value into
 
 
 def axis_of(axis: Any, rank: int) -> int:
@@ -78,7 +78,7 @@ def _unsqueeze(n: Node) -> Value:
 
 
 def transposed(x: Value, axes: Sequence[int]) -> Value:
-    """Dimensions in another order; two turns become one, or none."""
+    """Transpose; consecutive transposes are merged, or cancel."""
     order = [axis_of(a, x.ndim) for a in axes]
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"transpose by {tuple(axes)}: expected each axis once")
@@ -153,7 +153,7 @@ def _gather(n: Node) -> Value:
 
 
 def picked(data: Value, axis: int, at: np.ndarray) -> Value:
-    """Entries along an axis, by numbers that are known."""
+    """Entries along an axis, by constant indices."""
     dim, chosen = data.shape[axis], at.reshape(-1).tolist()
     if at.dtype.kind not in "iu" or not 0 < at.size <= MOST_PARTS or isinstance(dim, Batch):
         raise ValueError(

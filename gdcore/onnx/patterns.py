@@ -1,7 +1,7 @@
 """Groups of ops that ONNX has one node for: Gemm, Conv, pooling, normalization, Clip.
 
-`recognise` looks at a value and at what it is made of. What no pattern fits is written op by op
-(`rows`), which computes the same: a pattern makes a file that other programs read and run well.
+`recognise` matches a value and its inputs. What matches no pattern is written op by op (`rows`),
+which computes the same; patterns give files that other programs understand and run fast.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from gdcore.onnx.writer import Writer
 
 @dataclass(frozen=True)
 class Match:
-    """A value that one pattern writes: from these inputs, by this function of their names."""
+    """A matched value: the inputs of the pattern, and the function that writes its nodes from their names."""
 
     inputs: tuple[Value, ...]
     write: Callable[[Writer, Sequence[str]], str]
 
 
 def recognise(v: Value) -> Match | None:
-    """The pattern that a value is the end of, if any."""
+    """The pattern whose result a value is, if any."""
     for pattern in PATTERNS:
         match = pattern(v)
         if match is not None:
@@ -98,7 +98,7 @@ def _pool(v: Value) -> Match | None:
     if v.attrs["axes"] != (3, 4) or windows.attrs["outside"] != outside:
         return None
     (top, bottom, left, right), (kh, kw) = windows.attrs["padding"], windows.attrs["kernel"]
-    if max(top, bottom) >= kh or max(left, right) >= kw:  # ONNX has no window of padding alone
+    if max(top, bottom) >= kh or max(left, right) >= kw:  # a window of padding alone
         return None
     kind, more = "MaxPool", dict[str, Any]()
     if v.op.name == "mean":

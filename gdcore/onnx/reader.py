@@ -23,7 +23,7 @@ from gdcore.onnx.kinds import REALS, Kind
 ROOM = 1 << 22  # elements of an array that is computed while a file is read
 MOST_ELEMENTS = 1 << 40  # of a value, for each sample
 _ABSENT: Any = object()
-# Attributes that change no numbers here: of random numbers, memory, indices that are not made.
+# Attributes without effect here: of random numbers, memory, index outputs.
 HINTS = ("seed", "consumed_inputs", "storage_order", "saturate", "round_mode",
          "stash_type")  # fmt: skip
 
@@ -41,7 +41,7 @@ Item = Value | Learned | np.ndarray
 
 
 class Reader:
-    """What is known while a graph is read.
+    """State of the reader of a graph.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Reader:
     fixed : int or None
         The size of the batch that the file was written for, if it fixes one.
     together : bool
-        Whether a sample is all that the file takes at once.
+        Whether a sample is a whole batch of the file.
     wide : bool
         Whether the file computes in doubles, and so the model in float64.
 
@@ -62,7 +62,7 @@ class Reader:
         What the items hold.
     variables : dict of str to Variable
     apart : set of Value
-        Those of which it is known that they keep samples apart.
+        Values known to keep samples independent.
     limit : int
         Up to which whole numbers are exact.
     """
@@ -80,7 +80,7 @@ class Reader:
         self._leaves: dict[str, Value] = {}
 
     def put(self, name: str, item: Item, kind: Kind) -> None:
-        """What stands under a name from now on."""
+        """Bind a name to an item."""
         self.items[name], self.kinds[name] = item, kind
 
     def value(self, item: Item, role: str = "") -> Value:
@@ -94,7 +94,7 @@ class Reader:
         return lift(item)
 
     def state(self, item: Item, initial: float) -> Value:
-        """An item as a state, if that is open yet."""
+        """An item as a state, unless it is bound to a variable already."""
         if isinstance(item, Learned) and item.name not in self._leaves:
             return self._keep(item, State(self.owner, self._name(item), item.array.shape, initial))
         return self.value(item)
@@ -115,7 +115,7 @@ class Reader:
         return variable.leaf
 
     def _name(self, item: Learned) -> str:
-        """A name that a model file can hold: its own, but for a few that mean something there."""
+        """A name valid in a model file: its own, except for a few that are reserved there."""
         reserved = item.name in ("", "__metadata__") or item.name.startswith(("slot:", "constant:"))
         name = f"initializer {item.name}" if reserved else item.name
         while name in self.variables:
@@ -153,9 +153,9 @@ class Node:
     Attributes
     ----------
     read : set of int
-        The inputs that were looked at.
+        The inputs that were read.
     makes : list of Kind, optional
-        What its outputs hold, if it says so itself.
+        Kinds of its outputs, if its row sets them.
     """
 
     def __init__(
@@ -191,11 +191,11 @@ class Node:
         return self.kinds[i] or REALS
 
     def learned(self, what: str, array: np.ndarray, role: str) -> Value:
-        """A parameter that the node itself holds."""
+        """A parameter from the node's own attributes."""
         return self.reader.value(Learned(f"{self.name}.{what}", array, role))
 
     def unread(self) -> str:
-        """What the file says of the node and nothing has looked at, if there is any."""
+        """The attributes and inputs of the node that nothing has read, as text."""
         for name in self.attrs:
             if name not in self.attrs.read and name not in HINTS:
                 return f"the attribute {name[:80]!r}"
@@ -250,7 +250,7 @@ class Node:
         return [d if isinstance(d, Batch) else int(d) for d in self.array(i).reshape(-1)]
 
     def attr(self, name: str, default: Any = _ABSENT) -> Any:
-        """An attribute; of the kind of the default, where there is one."""
+        """An attribute; it must have the type of the default, if there is one."""
         if name not in self.attrs:
             if default is _ABSENT:
                 raise ValueError(f"the attribute {name!r} is missing")
@@ -264,7 +264,7 @@ class Node:
         return found
 
     def setting(self, name: str, i: int) -> list[Any] | None:
-        """Whole numbers that older opsets have as an attribute and newer ones as input i."""
+        """Integers that are an attribute in older opsets and input i in newer ones."""
         if name in self.attrs:
             found = self.attrs[name]
             return list(found) if isinstance(found, list) else [found]
@@ -272,7 +272,7 @@ class Node:
 
 
 def checked(item: Item) -> Item:
-    """An item of a size that can be."""
+    """An item, after validation of its size."""
     if isinstance(item, np.ndarray) and item.size > ROOM:
         raise FileFormatError(f"a constant of {item.size} elements: expected at most {ROOM}")
     if isinstance(item, Value):
@@ -284,7 +284,7 @@ def checked(item: Item) -> Item:
 
 
 def learned(name: str, array: np.ndarray, note: str) -> Item:
-    """What an initializer is: learned if it holds floats, unless it is a bare number."""
+    """An initializer as an item: learned if it holds floats, unless it is a scalar."""
     role = note.removeprefix("gdcore ") if note.startswith("gdcore ") else None
     known = role in ROLES or role == "state"
     if array.dtype.kind == "f" and (array.ndim or known) and array.size:

@@ -46,7 +46,7 @@ def _slice(w: Writer, v: Value, xs: Sequence[str]) -> str:
 
 
 def _embed(w: Writer, v: Value, xs: Sequence[str]) -> str:
-    """Zeros around, and between where there is a step: each element grows to a run of zeros."""
+    """Zeros around, and between elements where there is a step: each is padded to a run of `step`."""
     (x,), name = v.inputs, w.real(v.inputs[0])
     shape = list(x.shape)
     before, after = [0] * v.ndim, [0] * v.ndim
@@ -61,7 +61,7 @@ def _embed(w: Writer, v: Value, xs: Sequence[str]) -> str:
             spread = padded(w, spread, [0] * (v.ndim + 1), gaps, 0.0)
             shape[i] = have = have * step
             name = w.reshape(spread, tuple(shape))
-        before[i], after[i] = start, whole - start - have  # below 0 it cuts the last run short
+        before[i], after[i] = start, whole - start - have  # below 0: shortened
     return padded(w, name, before, after, 0.0)
 
 

@@ -85,7 +85,7 @@ def _log1p(w: Writer, v: Value, xs: Sequence[str]) -> str:
     one = w.number(1.0)
     u = w.node("Add", xs[0], one)
     same_as_one = w.node("Equal", u, one)
-    # An infinite or a full u - 1 loses nothing in log(u) alone.
+    # For large or infinite u, log(u) alone is exact.
     big = w.node("Less", w.number(1.0), w.node("Abs", xs[0]))
     over = w.node("Where", same_as_one, one, w.node("Sub", u, one))
     exact = w.node("Mul", w.node("Log", u), w.node("Div", xs[0], over))

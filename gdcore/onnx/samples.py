@@ -1,12 +1,10 @@
-"""Whether the samples of a batch stay apart, and what stands for a file that takes several at once.
+"""Checks that samples of a batch are independent, and groups for files with a fixed batch.
 
-A value that depends on the inputs has one dimension of `Batch`: all samples, one behind the other,
-each with as many entries as the file has there. An op that reads across that dimension makes one
-sample's numbers of another's.
+A value that depends on the inputs has one dimension of `Batch`: all samples, concatenated, each
+with the size that the file has there. An op that reads across that dimension mixes samples.
 
-A file whose batch is fixed can be run for each sample by itself: a sample is then all that the file
-takes at once, and a node along the dimension that holds the batch is computed over
-(samples, what the file has).
+A file whose batch is fixed can be run for each sample by itself: a sample is then a whole batch of
+the file, and a node along the batch dimension is computed over (samples, *shape in the file).
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ _KEPT = ("transpose", "slice", "embed", "concatenate", "unfold")
 
 
 def batch_axis(shape: Shape) -> int | None:
-    """Where the batch is."""
+    """The index of the batch dimension."""
     return next((i for i, d in enumerate(shape) if isinstance(d, Batch)), None)
 
 
@@ -77,12 +75,12 @@ def _mixes(v: Value) -> bool:
 
 
 def _before(shape: Shape) -> Dim:
-    """How many times the batch is gone through."""
+    """Product of the dimensions before the batch."""
     return size(shape[: batch_axis(shape)])
 
 
 def place_batch(x: Value, target: Sequence[int], fixed: int) -> list[Dim]:
-    """A shape that a file wrote for a batch of `fixed`, for any: the batch stays where x has it.
+    """A target shape for a batch of `fixed`, generalized to any batch at the dimension that x has it in.
 
     Raises
     ------
@@ -111,12 +109,12 @@ def place_batch(x: Value, target: Sequence[int], fixed: int) -> list[Dim]:
 
 
 def in_file(shape: Shape) -> tuple[int, ...]:
-    """The shape that the file has: a sample is all that it takes at once."""
+    """The shape in the file, where a sample is a whole batch of the file."""
     return tuple(d.rows if isinstance(d, Batch) else d for d in shape)
 
 
 def apart(x: Value) -> Value:
-    """(samples, what the file has)."""
+    """The value as (samples, *shape in the file)."""
     at = batch_axis(x.shape)
     if at is None:
         return ops.broadcast_to(ops.expand_dims(x, 0), (Batch(1), *in_file(x.shape)))
@@ -126,7 +124,7 @@ def apart(x: Value) -> Value:
 
 
 def together(y: Value) -> Value:
-    """(samples, what the file has) with the samples one behind the other in the first dimension."""
+    """A value (samples, *shape in the file) with samples concatenated along the first dimension."""
     shape = in_file(y.shape[1:])
     if not shape:
         raise ValueError("one number for the whole batch: expected a dimension at least")

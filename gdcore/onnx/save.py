@@ -17,6 +17,7 @@ from gdcore.io import write_atomically
 from gdcore.model import Model
 from gdcore.onnx.library import IR_VERSION, OPSET, require_onnx
 from gdcore.onnx.patterns import Match, recognise
+from gdcore.onnx.references import formula_of
 from gdcore.onnx.rows import ROWS
 from gdcore.onnx.writer import FLOATS, INTS, Writer
 
@@ -105,7 +106,7 @@ def write_graph(
     order = topological(outputs)
     matches: dict[Value, Match] = {}
     needed = set(outputs)
-    for v in reversed(order):  # from the end, so that what a pattern swallows is not written
+    for v in reversed(order):  # backwards, so that values inside a pattern are not written
         if v in needed:
             match = recognise(v)
             if match is not None:
@@ -122,6 +123,11 @@ def write_graph(
             writer.of[v] = match.write(writer, [writer.of[x] for x in match.inputs])
         else:
             row = ROWS.get(v.op.name)
+            formula = formula_of(v) if row is None else None
+            if formula is not None:
+                write_graph(writer, network, [formula], weights)
+                writer.of[v] = writer.of[formula]
+                continue
             if row is None:
                 raise ValueError(f"gd.onnx.save: the op {v.op.name!r} has no form in ONNX yet")
             reads = writer.real if v.op.kind == "map" else writer.of.__getitem__

@@ -1,4 +1,4 @@
-"""An ONNX graph in the making: nodes in order, constants once each, a name for every value."""
+"""Builds an ONNX graph: nodes in order, constants deduplicated, a name for every value."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Writer:
         self._batch: str | None = None
 
     def unique(self, name: str) -> str:
-        """The name, with a number behind it where it is taken."""
+        """The name, with a number appended if it is taken."""
         found, i = name, 0
         while found in self._taken:
             i += 1
@@ -96,7 +96,7 @@ class Writer:
         return self.constant(np.array(values, np.int64), "ints")
 
     def variable(self, v: Value, array: np.ndarray, name: str) -> None:
-        """What was learned, as an initializer that says which kind it is."""
+        """A parameter or state as an initializer, marked with its kind."""
         variable = v.attrs["variable"]
         kind = variable.role if isinstance(variable, Parameter) else "state"
         self.of[v] = self.unique(name)
@@ -105,11 +105,11 @@ class Writer:
         self.initializers.append(tensor)
 
     def real(self, v: Value) -> str:
-        """A value's name as floats, whichever it holds."""
+        """The name of a value as floats, cast if it holds ints."""
         return self.node("Cast", self.of[v], to=FLOATS) if v.dtype == INT else self.of[v]
 
     def truth(self, name: str) -> str:
-        """Floats as booleans: whether they are not 0."""
+        """Floats as booleans: True where not 0."""
         return self.node("Cast", name, to=BOOLS)
 
     def batch(self) -> str:
@@ -135,14 +135,14 @@ class Writer:
         )
 
     def reshape(self, name: str, shape: Shape) -> str:
-        """The same elements in another shape; the batch is what is left of them."""
-        if 0 in shape:  # -1 cannot be worked out of nothing
+        """Reshape; the batch dimension is inferred."""
+        if 0 in shape:  # -1 cannot be inferred of an empty array
             return self.node("Reshape", name, self.shape(shape), allowzero=1)
         dims = [-1 if isinstance(d, Batch) else d for d in shape]
         return self.node("Reshape", name, self.ints(*dims))
 
     def transpose(self, name: str, *axes: int) -> str:
-        """Dimensions in another order; two turns become one, or none."""
+        """Transpose; consecutive transposes are merged, or cancel."""
         source, before = self._turned.get(name, (name, tuple(range(len(axes)))))
         together = tuple(before[a] for a in axes)
         if together == tuple(range(len(axes))):
@@ -152,7 +152,7 @@ class Writer:
         return turned
 
     def finish(self, outputs: Sequence[Value], names: Sequence[str]) -> None:
-        """Give the outputs their names, to the node that makes one or to a copy; drop the unused."""
+        """Rename the nodes that compute outputs, or add copies under those names; drop unused nodes."""
         made = {node.output[0] for node in self.nodes if node.op_type != "Constant"}
         renamed: dict[str, str] = {}
         for v, name in zip(outputs, names, strict=True):

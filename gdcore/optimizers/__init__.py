@@ -1,9 +1,9 @@
-"""Optimizers: one pass over all parameters, their gradients and what is remembered of them.
+"""Optimizers: one pass over all parameters, their gradients and the optimizer's slots.
 
 An optimizer is a traced function. All parameters of a group lie in one vector, so `update` is
 written once, for one vector, in `+ - * /` and `gdcore.ops`; fusion makes one loop of it. What
-changes from step to step (the learning rate, bias corrections) comes in as numbers, computed by
-`numbers` for many steps at once.
+changes from step to step (the learning rate, bias corrections) is passed in as scalars, which
+`numbers` computes for many steps at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gdcore import schedules
 from gdcore.errors import unknown
-from gdcore.lazy import Table, lazy_names
+from gdcore.lazy import LazyTable, lazy_names
 from gdcore.names import ABSENT_OPTIMIZERS, canonical
 from gdcore.optimizers import groups
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gdcore.optimizers.adaptive import Adadelta, Adagrad, RMSprop
     from gdcore.optimizers.sgd import SGD
 
-OPTIMIZERS: Table[type[Optimizer]] = Table(
+OPTIMIZERS: LazyTable[type[Optimizer]] = LazyTable(
     {
         "sgd": "gdcore.optimizers.sgd:SGD",
         "adam": "gdcore.optimizers.adam:Adam",
@@ -54,20 +54,7 @@ __all__ = [
     "get",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    __all__,
-    {
-        "AMSGrad": "gdcore.optimizers.adam",
-        "Adam": "gdcore.optimizers.adam",
-        "AdamW": "gdcore.optimizers.adam",
-        "Nadam": "gdcore.optimizers.adam",
-        "Adadelta": "gdcore.optimizers.adaptive",
-        "Adagrad": "gdcore.optimizers.adaptive",
-        "RMSprop": "gdcore.optimizers.adaptive",
-        "SGD": "gdcore.optimizers.sgd",
-    },
-)
+__getattr__, __dir__ = lazy_names(__name__, __all__, OPTIMIZERS.modules)
 
 
 def get(spec: Any, **settings: Any) -> Optimizer:

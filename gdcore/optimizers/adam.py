@@ -1,4 +1,4 @@
-"""Adam and its kin: steps scaled by running moments of the gradient, corrected for their start."""
+"""Adam and its variants: steps scaled by bias-corrected running moments of the gradient."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gdcore.optimizers.base import Numbers, Optimizer
 
 
 def _power(beta: float, t: np.ndarray) -> np.ndarray:
-    """1 - βᵗ: the share of a running mean that is not its start."""
+    """1 - βᵗ, the bias correction of a running mean that starts at 0."""
     return np.asarray(1.0 - np.power(beta, t))
 
 

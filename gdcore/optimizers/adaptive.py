@@ -1,4 +1,4 @@
-"""Steps scaled by a memory of squared gradients, without Adam's first moment."""
+"""RMSprop, Adagrad and Adadelta: steps scaled by past squared gradients, without Adam's first moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RMSprop(Optimizer):
     """RMSprop, also centred and with momentum.
 
     v ← ρ v + (1-ρ) g²;  p ← p - lr g / (√v + epsilon). Centred, v is reduced by the square of the
-    mean gradient. With momentum the quotient is gathered in a velocity.
+    mean gradient. With momentum the quotient is accumulated in a velocity.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Adagrad(Optimizer):
     weight_decay, no_decay, clip_value, clip_norm, groups
         By keyword, as for `Optimizer`.
     initial_accumulator : float
-        What s begins as.
+        Initial value of s.
     epsilon : float
 
     Raises
@@ -133,7 +133,7 @@ class Adagrad(Optimizer):
 
 @dataclass
 class Adadelta(Optimizer):
-    """Adadelta: steps in units of the steps before.
+    """Adadelta: steps scaled by the size of earlier steps.
 
     v ← ρ v + (1-ρ) g²;  d = √(u + epsilon)/√(v + epsilon) g;  u ← ρ u + (1-ρ) d²;  p ← p - lr d.
 
@@ -157,7 +157,7 @@ class Adadelta(Optimizer):
 
     Examples
     --------
-    Steps begin small and find their length themselves:
+    Steps start small and adapt their length:
 
     >>> import gdcore as gd
     >>> model = gd.Sequential([gd.Input(1), gd.Dense(1, use_bias=False, kernel_initializer="ones")])

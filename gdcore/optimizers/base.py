@@ -1,4 +1,4 @@
-"""What an optimizer is: settings, numbers for each step, and one traced update."""
+"""The base class of optimizers: settings, scalars for each step, and one traced update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gdcore.signatures import Constructed, own_name
 Numbers = dict[str, np.ndarray]
 NO_DECAY = "biases_and_norms"
 
-# Settings by the range that they must lie in, whichever optimizer has them.
+# Settings by their valid range, for every optimizer that has them.
 SHARES = ("momentum", "rho", "betas")
 AMOUNTS = (
     "weight_decay",
@@ -47,15 +47,15 @@ class Optimizer(metaclass=Constructed):
     no_decay : {None, "biases_and_norms"}
         Which parameters the decay leaves alone, those of groups included.
     clip_value : float, optional
-        Gradients are cut to ± this.
+        Gradients are clipped elementwise to ± this.
     clip_norm : float, optional
         Gradients are scaled so that the norm of all of them together is at most this.
     groups : sequence of dict, optional
         Settings for some parameters: ``{"match": "head.*", "lr": 1e-4, "weight_decay": 0.0}``; the
-        first pattern that fits a parameter's name counts, and what it leaves out is the optimizer's.
-        An lr that is a number follows the optimizer's schedule: where that is at half of its
-        `base_rate`, the group has half of its number. An lr that is a schedule of the step is
-        followed for itself; ``gd.schedules.Constant(1e-4)`` stands still.
+        first pattern that matches a parameter's name applies, and the optimizer's settings where it
+        gives none. An lr that is a number follows the optimizer's schedule: where that is at half
+        of its `base_rate`, the group has half of its number. An lr that is a schedule of the step
+        is used as it is; ``gd.schedules.Constant(1e-4)`` stays constant.
 
     Raises
     ------
@@ -65,8 +65,8 @@ class Optimizer(metaclass=Constructed):
     TypeError
         If a learning rate is neither a number nor a schedule.
     AttributeError
-        When an attribute is set that the optimizer does not have, or one that a planned step
-        holds: all but `lr`.
+        When an attribute is set that the optimizer does not have, or one that planned steps have
+        compiled in: all but `lr`.
 
     References
     ----------
@@ -104,10 +104,10 @@ class Optimizer(metaclass=Constructed):
 
     parts: ClassVar[tuple[grouping.Group, ...]] = ()  # `groups`, read and checked
     changes: ClassVar[int] = (
-        0  # how often a setting was set: what was computed from them is stale then
+        0  # counts assignments to settings, to invalidate what was computed from them
     )
 
-    # "made" once the constructor is done, "planned" once a step has been made of the settings.
+    # "made" once the constructor is done, "planned" once a step was compiled from the settings.
     _stage: ClassVar[str] = ""
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -130,7 +130,7 @@ class Optimizer(metaclass=Constructed):
         object.__setattr__(self, "_stage", "made")
 
     def planned(self) -> None:
-        """A step has been planned with the settings: all but the learning rate are fixed from now on.
+        """Called when a step was compiled from the settings: only the learning rate may change from now on.
 
         Examples
         --------
@@ -188,12 +188,12 @@ class Optimizer(metaclass=Constructed):
 
     @property
     def steady(self) -> bool:
-        """Whether the learning rates of a step stay what they are, whatever happens."""
+        """Whether learning rates depend on the step alone, so that they can be computed ahead."""
         own = [g.lr for g in self.parts if isinstance(g.lr, schedules.Schedule)]
         return all(s.steady for s in (self.schedule, *own))
 
     def numbers(self, t: np.ndarray) -> Numbers:
-        """What `update` needs beside the learning rate, for many steps at once.
+        """Scalars that `update` needs besides the learning rate, for many steps at once.
 
         Parameters
         ----------
@@ -215,7 +215,7 @@ class Optimizer(metaclass=Constructed):
         return {}
 
     def initial(self, slot: str) -> float:
-        """What a slot begins as.
+        """Initial value of a slot.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class Optimizer(metaclass=Constructed):
         p, g : Value
             Parameters and their gradient, vectors of one length.
         slots : dict of str to Value
-            What is remembered from step to step, vectors of that length.
+            State kept between steps, vectors of that length.
         n : mapping of str to Value
             "lr" and the `numbers`, scalars.
 

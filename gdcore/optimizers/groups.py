@@ -1,4 +1,4 @@
-"""Groups of parameters: which settings of the optimizer some of them have of their own."""
+"""Parameter groups: settings that override the optimizer's for some parameters."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Group:
     match : str
         Pattern of the names, as `fnmatch` reads it.
     lr : float, Schedule or None
-        A number is scaled as the optimizer's schedule scales its rate; a schedule is followed for
-        itself; None is the optimizer's own rate.
+        A number is scaled as the optimizer's schedule scales its rate; a schedule is used as it is;
+        None is the optimizer's own rate.
     weight_decay : float or None
         None is the optimizer's own.
     """
@@ -48,11 +48,11 @@ class Group:
         if isinstance(own, Constant):
             return np.full(steps.shape, self.lr)
         base = own.base_rate
-        assert base  # `check_scale` saw to it
+        assert base  # validated by `check_scale`
         return own(steps) * (self.lr / base)
 
     def check_scale(self, own: Schedule) -> None:
-        """Raises ValueError if a schedule has no rate of which its others are shares."""
+        """Raises ValueError if `lr` is a number and the optimizer's schedule has no base_rate to scale it by."""
         scaled = not (self.lr is None or isinstance(self.lr, Schedule))
         if scaled and not isinstance(own, Constant) and not own.base_rate:
             raise ValueError(
@@ -135,7 +135,7 @@ def check_fit(groups: Sequence[Group], spared: Mapping[str, bool]) -> None:
 
 
 def held(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """Settings like those of some groups, with rates that follow no other schedule."""
+    """Settings of groups, with rates that are constant instead of scaled by the optimizer's schedule."""
     return [
         {
             "match": g.match,
@@ -157,7 +157,7 @@ def to_config(groups: Sequence[Group]) -> list[dict[str, Any]]:
 
 
 def from_config(groups: Any) -> Any:
-    """What `to_config` wrote, as an optimizer takes it; anything else as it is, to be refused."""
+    """Groups from what `to_config` wrote; anything else unchanged, for `read` to refuse."""
     if not isinstance(groups, list):
         return groups
     return [

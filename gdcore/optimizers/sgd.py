@@ -23,7 +23,7 @@ class SGD(Optimizer):
     weight_decay, no_decay, clip_value, clip_norm, groups
         By keyword, as for `Optimizer`.
     momentum : float
-        Share of the velocity v that a step keeps; 0 for none, and no memory for it.
+        Factor of the velocity v in each step; with 0 there is no velocity and no slot for it.
     nesterov : bool
 
     Raises

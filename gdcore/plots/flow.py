@@ -23,7 +23,7 @@ from gdcore.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NAMED = 12  # so many layers are named one by one in a legend, or along an axis
+NAMED = 12  # most layers that a legend or an axis names one by one
 
 
 def gradient_flow(snapshots: Sequence[Any], ax: Axes | None = None) -> Axes:
@@ -105,7 +105,7 @@ NOTE: dict[str, Any] = {"color": "#a04000", "fontsize": 9, "style": "italic"}
 
 
 def _right(ax: Axes) -> Any:
-    """x as a share of the axes, y as data."""
+    """A transform with x in axes coordinates and y in data coordinates."""
     return ax.get_yaxis_transform()
 
 

@@ -1,4 +1,4 @@
-"""A network as a picture: its layers and how they are joined, drawn as SVG by nothing but this.
+"""A network as a picture: its layers and how they are joined, drawn as SVG without a library.
 
 Values of the traced graph are gathered into nodes: an input, a layer's output with all that the
 layer computes on the way to it, or an output that no layer put out. What is computed between

@@ -1,4 +1,4 @@
-"""Where the boxes of a graph stand: in rows, each below what it is made of.
+"""Layout of a graph: boxes in rows, each below the boxes it is computed from.
 
 The method of Sugiyama et al. 1981 in its simplest form: longest paths give the rows, edges that
 skip rows get a place in each of them, the order within a row follows the mean of the neighbours,
@@ -43,7 +43,7 @@ def arrange(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int
     for a, b in edges:  # boxes come after their sources, and edges in the order of their targets
         row[b] = max(row[b], row[a] + 1)
     widths = [w for w, _ in sizes]
-    chains: list[list[int]] = []  # of each edge, the boxes and passings it leads through
+    chains: list[list[int]] = []  # for each edge, the boxes and passed rows along it
     for a, b in edges:
         chain = [a]
         for between in range(row[a] + 1, row[b]):

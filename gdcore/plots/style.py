@@ -99,7 +99,7 @@ def figure_of(size: tuple[float, float]) -> Figure:
     """A new figure, of a width and height in inches.
 
     It is pyplot's where that is in use already, or in a notebook, so that it is shown as others are;
-    else it belongs to no window and no global state, and goes when you let go of it.
+    otherwise it is not registered with pyplot and is freed with its last reference.
     """
     require_matplotlib()
     if "matplotlib.pyplot" in sys.modules or hasattr(builtins, "__IPYTHON__"):
@@ -110,7 +110,7 @@ def figure_of(size: tuple[float, float]) -> Figure:
 
 
 def own_figure(size: tuple[float, float]) -> Figure:
-    """A new figure of no window and no global state."""
+    """A new figure that is not registered with pyplot."""
     require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -134,7 +134,7 @@ def dress(ax: Axes, title: str, xlabel: str, ylabel: str, grid: str | None = "bo
 
 
 def whole_numbers(axis: Any) -> None:
-    """Ticks of an axis of epochs: none between two."""
+    """Ticks at whole numbers only, for an axis of epochs."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))

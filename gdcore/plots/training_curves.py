@@ -50,7 +50,7 @@ def curves(
     Returns
     -------
     matplotlib.figure.Figure
-        Of no window and no global state: it goes when you let go of it.
+        Not registered with pyplot: it is freed with its last reference.
 
     Raises
     ------

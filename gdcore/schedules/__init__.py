@@ -5,8 +5,8 @@ an array of steps: a whole epoch's learning rates are computed in one call. Step
 unit. With ``n`` rows in batches of ``b``, an epoch has ``math.ceil(n / b)`` steps, so "every 30
 epochs" is ``30 * math.ceil(n / b)``.
 
-Every schedule is told after each epoch what it came to (`Schedule.update`); of those here, `ReduceOnPlateau`
-alone depends on it.
+`Schedule.update` is called with the logs of each epoch; of the schedules here, only
+`ReduceOnPlateau` depends on them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every schedule is, and the one that is a plain number."""
+"""The base class of schedules, and the constant schedule."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def require(schedule: object, name: str, condition: bool, expected: str) -> None
 
 
 class Schedule:
-    """What all schedules are: called with global steps, returns learning rates.
+    """Base class of schedules: called with global steps, returns learning rates.
 
-    Subclasses give `at`; one for your own use needs nothing else.
+    A subclass needs `at` alone.
 
     Examples
     --------
@@ -39,11 +39,11 @@ class Schedule:
     (0.125, [1.0, 0.5, 0.25])
     """
 
-    steady: ClassVar[bool] = False  # whether a step's rate stays what it is, whatever happens
+    steady: ClassVar[bool] = False  # whether rates depend on the step alone
 
     @property
     def base_rate(self) -> float | None:
-        """The rate of which the others are shares, as optimizer groups follow them.
+        """The reference rate: groups of an optimizer scale their own lr by rate / base_rate.
 
         Returns
         -------
@@ -102,7 +102,7 @@ class Schedule:
         raise NotImplementedError
 
     def update(self, logs: Mapping[str, Any]) -> None:
-        """Hear what an epoch came to. Only a schedule that depends on it does something.
+        """Called with the logs of each epoch; does nothing unless the schedule depends on them.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class Schedule:
         """
 
     def state_dict(self) -> dict[str, Any]:
-        """What was learned from the epochs so far; empty if nothing is.
+        """State that depends on past epochs; empty if there is none.
 
         Returns
         -------
@@ -132,7 +132,7 @@ class Schedule:
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was taken.
+        """Restore a `state_dict`.
 
         Parameters
         ----------

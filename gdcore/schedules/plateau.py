@@ -1,4 +1,4 @@
-"""The one schedule that depends on what happened: the rate drops when progress stops."""
+"""The schedule that depends on the course of training: the rate drops when progress stops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ReduceOnPlateau(Schedule):
     """Multiply the rate by `factor` after `patience` epochs in a row without improvement.
 
     Counted as Keras counts: an epoch improves if it beats the best by more than `threshold`
-    (absolute); the epoch that makes `patience` without improvement drops the rate.
+    (absolute); the rate drops after the `patience`-th epoch without improvement.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class ReduceOnPlateau(Schedule):
         self._current = float(self.lr)
 
     def _sign(self) -> float:
-        # Everything is minimised inside; what should rise is negated.
+        # Values that should rise are negated, so that lower is always better.
         if self.mode == "auto":
             return -1.0 if any(word in self.monitor.lower() for word in _MORE_IS_BETTER) else 1.0
         return 1.0 if self.mode == "min" else -1.0
@@ -90,7 +90,7 @@ class ReduceOnPlateau(Schedule):
         return np.full_like(t, self._current)
 
     def update(self, logs: Mapping[str, float]) -> None:
-        """Take in the numbers of an epoch that has ended.
+        """Update from the logs of a finished epoch.
 
         Parameters
         ----------
@@ -119,7 +119,7 @@ class ReduceOnPlateau(Schedule):
                 self._waited = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `load_state_dict` needs to go on from here, JSON-able.
+        """Return what `load_state_dict` needs to continue from here, JSON-able.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class ReduceOnPlateau(Schedule):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`.
+        """Restore a `state_dict`.
 
         Parameters
         ----------

@@ -1,1 +1,1 @@
-"""What people look at: summaries, progress, FLOPs, HTML."""
+"""What is shown to the user: summaries, progress, FLOPs, HTML."""

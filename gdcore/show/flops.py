@@ -1,7 +1,7 @@
-"""Floating-point operations of a prediction, by the layer that asks for them.
+"""Floating-point operations of a prediction, by layer.
 
-They are counted on the graph that the plan is made of, so that the layers' sum is the plan's own figure:
-what simplification takes away costs nothing, what two layers share counts to the first.
+They are counted on the simplified graph that the plan is made from, so that they add up to the plan's own
+figure: what simplification removes costs nothing, and what two layers share counts for the first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["by_layer", "by_name", "by_value"]
 
 
 def by_value(network: Network) -> dict[Value, int]:
-    """What each traced value adds to a prediction of one sample.
+    """FLOPs of the prediction of one sample, by traced value.
 
     Parameters
     ----------
@@ -45,12 +45,13 @@ def by_value(network: Network) -> dict[Value, int]:
     simple = simplify(phase)
     planned = {v: simple[p] for v, p in zip(traced, phase, strict=True)}
     needed = set(topological(planned.get(v, v) for v in network.outputs))
-    asks: dict[Value, Value] = {}  # for a planned value, the first traced one that it stands for
+    asks: dict[Value, Value] = {}  # for each planned value, the first traced value that became it
     for v, x in planned.items():
         asks.setdefault(x, v)
     found = dict.fromkeys(traced, 0)
     cost = 0
-    for x in topological(planned.values()):  # what leads to one of them comes right before it
+    # In topological order, values on the way to a planned value directly precede it.
+    for x in topological(planned.values()):
         if x in needed and x.op.kind not in ("leaf", "alias"):
             cost += at_batch(flops(x), 1)
         if x in asks:
@@ -60,12 +61,12 @@ def by_value(network: Network) -> dict[Value, int]:
 
 
 def by_layer(network: Network) -> dict[Layer | None, int]:
-    """The same by layer; what no layer computes, the model's own `forward` does, stands under None.
+    """FLOPs by layer; under None those of the model's own `forward` outside of any layer.
 
     Parameters
     ----------
     network : Network
-        That was traced from layers.
+        Traced from layers, not read from a file.
 
     Returns
     -------
@@ -88,9 +89,9 @@ def by_layer(network: Network) -> dict[Layer | None, int]:
 
 
 def by_name(network: Network) -> dict[str, int]:
-    """The same for a graph from a file: by what the names of parameters begin with.
+    """FLOPs for a graph from a file, by the first part of the names of parameters.
 
-    What is computed of no parameter itself counts to those that were used last on the way to it.
+    An op without parameters counts for the parameters that were used last before it.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ COLOURS = ("#0072B2", "#D55E00")
 
 
 def escape(text: object) -> str:
-    """Text that can stand in HTML."""
+    """Text with the characters escaped that are special in HTML."""
     out = str(text)
     for mark, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         out = out.replace(mark, name)
@@ -27,7 +27,7 @@ def preformatted(text: str) -> str:
 
 
 class Columns(str):
-    """Text in columns: a prompt and a notebook show it as it stands, not as a string's spelling.
+    """Text in columns, whose repr is the text itself, so that a prompt or a notebook shows it as it is.
 
     Examples
     --------

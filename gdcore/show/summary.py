@@ -17,7 +17,7 @@ from gdcore.text import shown
 
 __all__ = ["amount", "summary", "table"]
 
-SUPPOSED_BATCH = 32  # that a training step is planned for, where none was made yet
+SUPPOSED_BATCH = 32  # of the training step whose memory is shown before the first `fit`
 
 
 def table(rows: Sequence[Sequence[str]], align: str, header: bool = True) -> str:
@@ -83,7 +83,7 @@ class Row:
 
     @property
     def parameters(self) -> str:
-        """How many numbers training finds, marked where it leaves them alone."""
+        """The number of parameters of the row, marked if they are frozen."""
         own = [v for v in self.variables if isinstance(v, Parameter)]
         frozen = own and not any(p.trainable for p in own)
         return f"{sum(p.size for p in own):,}" + (" frozen" if frozen else "") if own else "0"
@@ -102,7 +102,7 @@ def summary(model: Layer) -> Columns:
         One row for each layer with its path, class, output shape (B is the batch), parameters, and
         the floating-point operations that it takes to predict one sample; they add up to those of
         the plan. A model from a file has no layers any more, only a graph: its rows are what its
-        parameters' names share. Prompts and notebooks show it as it stands.
+        parameters' names share. Prompts and notebooks show it as it is.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def summary(model: Layer) -> Columns:
     engine = engine_of(model)
     try:
         network = engine.network()
-    except ValueError as error:  # no data has told the size of the input
+    except ValueError as error:  # the shape of the input is not known before the first data
         shown = [
             ("layer", "class", "output", "parameters", "FLOPs"),
             *((path, type(layer).__name__, "?", "?", "?") for path, layer in _own_layers(model)),
@@ -175,7 +175,7 @@ def _layer_rows(engine: Engine, network: Network) -> list[Row]:
     flops = {layer or model: n for layer, n in by_layer(network).items()}
     paths = {layer: path for path, layer in model.walk()}
     names = layer_names(model, network)
-    for layer in flops:  # one that holds others, and computes something between them
+    for layer in flops:  # a layer that contains others, and computes something itself
         if layer not in names:
             names[layer] = paths.get(layer) or (
                 "(model)" if layer is model else _graph_name(layer, network, [*names.values()])
@@ -230,7 +230,7 @@ def _dims(shape: Shape) -> str:
 
 
 def _totals(engine: Engine, network: Network) -> list[str]:
-    # Looking must not draw weights: that is left to the seed that fit is given.
+    # A summary must not initialize parameters, because `fit` may set the seed later.
     memory, settings = engine.bound or engine.detached(), engine.settings
     builder = Builder(network, memory, settings.losses, settings.loss_weights)
     every = sum(p.size for p in network.parameters)
@@ -257,7 +257,7 @@ def _totals(engine: Engine, network: Network) -> list[str]:
 
 
 def _training(engine: Engine, builder: Builder) -> str:
-    """What a training step takes: the last one that was made, or one of a supposed batch."""
+    """Memory and FLOPs of the last planned training step, or of one of `SUPPOSED_BATCH` samples."""
     if engine.settings.optimizer is None:
         return "not compiled"
     made = engine.train_steps()

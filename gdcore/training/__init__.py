@@ -1,1 +1,1 @@
-"""Training and what is asked of a trained network: fit, evaluate, predict, L-BFGS, resuming."""
+"""The loops over data: fit, evaluate, predict, L-BFGS, and resuming from a checkpoint."""

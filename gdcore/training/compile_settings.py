@@ -1,4 +1,4 @@
-"""What `compile` was told, by name or as objects, as the engine takes it."""
+"""The arguments of `Model.compile`, names or objects, resolved to `CompileSettings`."""
 
 from __future__ import annotations
 

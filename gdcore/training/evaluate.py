@@ -1,4 +1,4 @@
-"""How good a model is, and what its loss asks of each weight: with nothing learned from it."""
+"""Loss, metrics and gradients on data, without an update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gdcore.training.sweep import Tally, sweep
 
 
 def measure(engine: Engine, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:
-    """Loss and metrics (bound ones) on data that is validated already."""
+    """Loss and metrics, those of `bound_metrics`, on validated data, in prediction mode."""
     batch = min(batch, data.rows)
     builder, weighted = engine.builder(data.inputs), data.weights is not None
     key = ("evaluate", batch, data.spec, weighted)
@@ -33,8 +33,8 @@ def gradients(engine: Engine, x: Any, y: Any, sample_weight: Any = None) -> dict
     while True:
         step = training_step(engine, data, data.rows, keep_outputs=False, update=False)
         memory = step.memory
-        with memory.gate:
-            if memory.store.stale:  # another thread joined the layers with others
+        with memory.lock:
+            if memory.store.stale:  # another thread has moved the parameters meanwhile: bind again
                 continue
             counter = engine.steps_done
             sweep(step, data, data.rows, Tally(()), seed=engine.seed, counter=counter)
@@ -49,7 +49,7 @@ def training_step(
     update: bool = True,
     keep_gradients: bool = False,
 ) -> Step:
-    """The step that trains on such data.
+    """The training step for data of these types and shapes, from the cache or newly planned.
 
     Parameters
     ----------
@@ -58,11 +58,11 @@ def training_step(
     batch : int
         The largest batch.
     keep_outputs : bool
-        Whether predictions are handed back, for metrics.
+        Whether the outputs are copied out, for metrics.
     update : bool
-        Whether the optimizer takes its step; without it gradients are computed and left.
+        Whether the optimizer updates the parameters; if not, the step ends with the gradients.
     keep_gradients : bool
-        Whether all of them are written, also where the update could do without.
+        Whether all gradients are written to memory, also those that could be folded into the update.
     """
     builder, weighted = engine.builder(data.inputs), data.weights is not None
     optimizer = engine.optimizer if update else None

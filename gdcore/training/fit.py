@@ -22,11 +22,11 @@ from gdcore.training.non_finite import bad_weight
 from gdcore.training.prepare import bound_metrics
 from gdcore.training.sweep import Tally, sweep
 
-VALIDATION_BATCH = 256  # at least so many samples a step: nothing is updated between them
+VALIDATION_BATCH = 256  # at least: without updates a larger batch only makes it faster
 
 
 class Fit(resume.FitState):
-    """One call of `Model.fit`: everything that it needs, checked, and then its epochs."""
+    """One call of `Model.fit`, its arguments validated."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class Fit(resume.FitState):
         self.savers = [c for c in callbacks if isinstance(c, Saver)]
         cuts = {c.every_steps for c in self.savers} - {None}
         self.cut = math.gcd(*cuts) if cuts else None  # type: ignore[arg-type]
-        # Where it stands: whole epochs, steps of the next one, and what those steps have summed up.
+        # The position: epochs completed, steps of the current one, and the sums of those steps.
         self.at_epoch = self.at_step = 0
         self.tally = Tally(self.metrics)
         self.held: list[np.ndarray] = []
         self.lr = 0.0
-        self.given_order: int | None = None  # of the epoch, a checksum
+        self.given_order: int | None = None  # checksum of the order of a user's function
         self.resumed: Mapping[str, Any] | None = None
 
     def go_on(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `resume.state_of` gave; the model's memory has been set already.
+        """Resume from a state of `resume.state_of`; the model's memory has been restored already.
 
         Raises
         ------
@@ -72,7 +72,7 @@ class Fit(resume.FitState):
         self.resumed = state
 
     def run(self) -> History:
-        """All epochs that are left."""
+        """Train for the epochs that are left."""
         with self.engine.training():
             return self._run()
 
@@ -110,7 +110,7 @@ class Fit(resume.FitState):
             getattr(c, event)(*args)
 
     def order(self, epoch: int) -> np.ndarray | None:
-        """The order of an epoch's samples; None is that in which they lie."""
+        """The sample numbers of an epoch, (rows,) int64; None for the order of the data."""
         if callable(self.shuffle):
             order = given_order(self.shuffle, epoch, self.data.rows)
             resume.same_order(self, order)
@@ -125,7 +125,7 @@ class Fit(resume.FitState):
             saver.save_point(lambda: resume.state_of(self), logs, last)
 
     def epoch(self, epoch: int) -> dict[str, Any]:
-        """One pass over the training data, or what is left of it, and one over the validation data."""
+        """One epoch, or what is left of it after resuming, then validation; returns the logs."""
         engine, taken_before = self.engine, self.at_step
         if not taken_before:
             for m in (*self.metrics, *self.val_metrics):
@@ -178,7 +178,7 @@ class Fit(resume.FitState):
             )
             tensor = bad_tensor(engine, self.data, at)
             raise NonFiniteError(epoch, done, tensor)
-        # Gradients were finite in every step, and yet the last update may have overflowed.
+        # Each step checks its gradients before the update; the result of the last update is checked here.
         weight = bad_weight(step.memory)
         if weight is not None:
             raise NonFiniteError(epoch, done - 1, weight)

@@ -1,9 +1,9 @@
 """L-BFGS: full-batch training that learns the curvature from the last few gradients.
 
 The minimiser is SciPy's L-BFGS-B (limited memory, a line search that meets the strong Wolfe
-conditions): it is the one that scikit-learn's perceptrons use, so that the same start takes the same
-path, and a quarter of a century of use stands behind it. gdcore gives it loss and gradient as one
-vector each, computed by a plan in stretches of rows, so that memory does not grow with the data.
+conditions), which scikit-learn's perceptrons use too: the same initial weights give the same iterations.
+gdcore computes the loss and the gradient, as one float64 vector, by running a plan over blocks of `STRETCH`
+rows, so that memory does not grow with the data.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from gdcore.training.evaluate import bad_tensor, training_step
 from gdcore.training.prepare import prepare
 from gdcore.training.sweep import Tally, sweep
 
-STRETCH = 2048  # rows of one evaluation of the plan: more do not make it faster
-STILL = 1e7 * float(np.finfo(np.float64).eps)  # SciPy's own
+STRETCH = 2048  # rows of one run of the plan: larger blocks are no faster
+STILL = 1e7 * float(np.finfo(np.float64).eps)  # SciPy's default of ftol
 ABNORMAL = 2  # SciPy's status where no step along the gradient lowered the loss
 CALLED = "the callback ended it"
 FLAT = "the gradient is as small as tol says"
@@ -226,12 +226,12 @@ class _Task:
         self.step = training_step(engine, data, batch, keep_outputs=False, update=False)
 
     def read(self) -> np.ndarray:
-        """The parameters now."""
+        """The trainable parameters as one float64 vector."""
         parts = [self.memory.view(p).ravel() for p in self.memory.trainable()]
         return np.concatenate(parts).astype(np.float64)
 
     def write(self, vector: np.ndarray) -> None:
-        """Set the parameters."""
+        """Set the trainable parameters."""
         at = 0
         for p in self.memory.trainable():
             self.memory.view(p)[...] = vector[at : at + p.size].reshape(p.shape)
@@ -243,7 +243,7 @@ class _Task:
         return self.last[1], self.last[2].copy()
 
     def computed(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
-        """Loss and gradient at a vector, which is best if there was none lower."""
+        """Loss and gradient at a vector; the vector of the lowest loss so far is kept in `best`."""
         self.write(vector)
         loss, gradient = 0.0, np.zeros(len(vector))
         for part in self.parts:
@@ -255,7 +255,8 @@ class _Task:
                     rows = np.arange(part.start, part.stop)
                     bad = bad_tensor(self.engine, self.data, rows)
                     raise NonFiniteError(0, 0, bad)
-                return np.inf, np.zeros(len(vector))  # a trial step too far
+                # The line search went too far: reject this point.
+                return np.inf, np.zeros(len(vector))
             share = rows / self.data.rows
             loss += share * tally.mean
             at = 0
@@ -267,11 +268,12 @@ class _Task:
         return loss, gradient
 
     def lost_in_rounding(self) -> bool:
-        """Whether the best step along the gradient gains less than the weights' last bits change.
+        """Whether the largest possible decrease along the gradient is below the rounding error of the loss.
 
-        The gain is that of a parabola: the slope at the best weights, and the curvature between them
-        and others at the square root of the rounding's distance. At a kink the gain is as large as
-        that distance, which is no rounding.
+        With slope g and curvature c along the negative gradient, the minimum of the parabola lies g²/(2c)
+        lower. c is estimated by a finite difference over a distance of √eps times the weights. The rounding
+        error is the largest change of the loss when each weight is changed by a factor of 1 ± eps. At a kink
+        the finite difference gives a small c, hence a decrease far above the rounding error.
         """
         at, loss = self.best, self.lowest
         _, gradient = self(at)

@@ -1,4 +1,4 @@
-"""Where the first number that is not finite came from."""
+"""Finds the first tensor of a step that holds NaN or infinity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRADIENT = "gradient of"
 
 
 def describe(value: Value, depth: int = 2) -> str:
-    """A value in words: its name, or how it is made."""
+    """A description of a value for an error: its name, or its op with the names of the op's inputs."""
     if value.name:
         return value.name
     if value.op.kind == "leaf" or not depth:
@@ -28,7 +28,7 @@ def describe(value: Value, depth: int = 2) -> str:
 def _every_tensor(
     builder: Builder, batch: int, targets: tuple[TargetSpec, ...], weighted: bool
 ) -> tuple[Session, list[Value]]:
-    """A training step that keeps every tensor, in the order in which they are computed."""
+    """A session whose arena keeps every tensor of a training step, and the tensors in order of computation."""
     inputs, loss, _ = builder.traced(targets, weighted, training=True)
     loss.name = loss.name or "loss"
     parameters = builder.memory.trainable()
@@ -42,7 +42,7 @@ def _every_tensor(
 
 
 def bad_weight(memory: Parameters) -> str | None:
-    """The first weight or state that is not finite, if there is one: an update has overflowed."""
+    """The first parameter or state that is not finite, or None; only an update that overflows makes one."""
     for v in memory.variables:
         if not np.isfinite(memory.view(v)).all():
             return f"weight {memory.network.names[v]}"
@@ -52,14 +52,17 @@ def bad_weight(memory: Parameters) -> str | None:
 def first_bad_tensor(
     builder: Builder, targets: tuple[TargetSpec, ...], data: Data, seed: int, counter: int
 ) -> str:
-    """Run a step again with every tensor kept, and name the first that is not finite.
+    """Run a step again with all intermediate tensors kept, and name the first that is not finite.
 
     Parameters
     ----------
-    builder : of the model, whose memory is as it was before the step
-    targets : what the targets look like
-    data : the step's samples
-    seed, counter : of the step's random numbers
+    builder : Builder
+        Over parameters and states as they were before the step.
+    targets : sequence of TargetSpec
+    data : Data
+        The samples of the step.
+    seed, counter : int
+        Those of the step's random numbers.
     """
     for array, name in zip(data.inputs, builder.network.input_names, strict=True):
         if array.dtype.kind == "f" and not np.isfinite(array).all():

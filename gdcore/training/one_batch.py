@@ -19,10 +19,10 @@ from gdcore.training.sweep import Tally, sweep
 
 def train_on_batch(engine: Engine, x: Any, y: Any, sample_weight: Any = None) -> float:
     """See `Model.train_on_batch`."""
-    engine.turn.check()
+    engine.training_lock.check()
     fast = engine.trained
     if fast is not None and sample_weight is None and type(x) is type(y) is np.ndarray:
-        with fast.gate:
+        with fast.lock:
             if fast.holds(engine.steps, engine.bound):
                 loss = fast.train((x, y), engine.seed, engine.steps_done)
                 if loss is not None:
@@ -39,8 +39,8 @@ def train_on_batch(engine: Engine, x: Any, y: Any, sample_weight: Any = None) ->
             )
         tally = Tally(())
         engine.columns = data.columns
-        with memory.gate:
-            if memory.store.stale:  # another thread joined the layers with others
+        with memory.lock:
+            if memory.store.stale:  # another thread has moved the parameters meanwhile: bind again
                 continue
             clock = lambda: engine.steps_done  # noqa: E731
             done, _ = sweep(step, data, data.rows, tally, seed=engine.seed, clock=clock)
@@ -51,7 +51,7 @@ def train_on_batch(engine: Engine, x: Any, y: Any, sample_weight: Any = None) ->
 
 
 def _repeatable(engine: Engine, x: Any, y: Any, data: Data) -> bool:
-    """Whether arrays like these go into the step as they are, checked for no more than their numbers."""
+    """Whether C can validate arrays of these types, so that the fast path may take them."""
     network = engine.network()
     if not (plain(x) and plain(y)) or network.index_limits or len(data.targets) != 1:
         return False

@@ -1,4 +1,4 @@
-"""What a network puts out, and the probabilities that its loss takes that for."""
+"""The outputs of a network, and the probabilities that they stand for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
     check_indices(inputs, network)
     rows = len(inputs[0])
     batch = 1
-    while batch < min(rows, batch_size):  # few plans serve every length
+    while batch < min(rows, batch_size):  # powers of two: few plans serve data of any length
         batch *= 2
     builder = engine.builder(inputs)
     step = engine.step(("predict", batch), lambda: builder.predict(batch))

@@ -34,11 +34,11 @@ def prepare(
         Compiled.
     x, y, sample_weight, class_weight : as for `Model.fit`
     what : str
-        What errors call the inputs, if not X.
+        Name of the inputs in error messages; empty for "X".
     columns : mapping, optional
-        Names of the columns of frames, if not those that the model was trained on.
+        Expected column names of frames, by argument; those that the model was trained on by default.
     held_out : float, optional
-        Of a whole data set, the last share that is for validation; None for one batch of many.
+        The last share of the data that is for validation; None if the data is one batch of many.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def prepare(
         if held_out is not None:
             check_targets(bound_metrics(engine), targets[0], output, what or "y")
     except Exception:
-        if first:  # data that was refused does not settle what the network is
+        if first:  # the shapes of refused data must not become those of the network
             engine.forget_trace()
         raise
     engine.target_spec = spec
@@ -74,7 +74,7 @@ def prepare(
 
 
 def bound_metrics(engine: Engine) -> list[Metric]:
-    """Copies of the metrics, told how to read the first output."""
+    """Copies of the metrics that know whether the first output is logits or probabilities."""
     if not engine.settings.metrics:
         return []
     loss, output = engine.settings.losses[0], engine.network().outputs[0]

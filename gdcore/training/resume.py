@@ -1,7 +1,7 @@
-"""Where a call of `fit` stands, as numbers that can be kept, and going on from there.
+"""The position of a call of `fit` as a state that can be saved, and resuming from it.
 
-What is random is a function of the seed and of counters, so they and the sums of the epoch that has
-begun are all there is to know beside the model's own memory.
+All random numbers are functions of the seed and of counters. So the state holds the seed, the counters and
+the sums of the current epoch; parameters, states and optimizer slots are saved beside it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from gdcore.engine.engine import Engine
 from gdcore.metrics import Metric
 from gdcore.training.sweep import Tally
 
-SAMPLES = 64  # rows of each array by which data is told from other data
+SAMPLES = 64  # rows of each array that go into its checksum
 
 
 class FitState:
-    """What a call of `fit` was given, and where it stands.
+    """The arguments of a call of `fit`, and its position.
 
     Attributes
     ----------
@@ -33,18 +33,18 @@ class FitState:
     batch : int
     shuffle : bool, str or callable
     metrics : list of Metric
-        Bound.
+        Those of `bound_metrics`.
     callbacks : list of Callback
     savers : list of Callback
         Those that write checkpoints.
     at_epoch, at_step : int
-        Whole epochs, and steps of the next one.
+        Epochs completed, and steps completed of the current one.
     tally : Tally
-        What those steps have added up to.
+        Sums of loss and metrics over those steps.
     held : list of ndarray
-        Outputs of those steps that no metric has seen yet.
+        Outputs of those steps that metrics have not been updated with yet.
     lr : float
-        The learning rate that the epoch began with.
+        The learning rate at the start of the epoch.
     given_order : int or None
         A checksum of the order that a user's function gave for the epoch.
     """
@@ -65,7 +65,7 @@ class FitState:
 
 
 def fingerprint(data: Data) -> list[str]:
-    """Shape, type and a checksum of some rows of each array: other data is told by it.
+    """Shape, dtype and a checksum of some rows of each array, to detect that `fit` resumes with other data.
 
     Examples
     --------
@@ -90,17 +90,17 @@ def checksum(array: np.ndarray, start: int = 0) -> int:
 
 
 def order_of(fit: FitState) -> bool | str:
-    """How the samples are put in order; of a user's function only that it is one."""
+    """The `shuffle` argument as it is saved; a user's function is saved as the fact that it is one."""
     return "a function" if callable(fit.shuffle) else fit.shuffle
 
 
 def same_order(fit: FitState, order: np.ndarray) -> None:
-    """Note the order that a user's function gave for an epoch.
+    """Record a checksum of the order that a user's function gave for an epoch.
 
     Raises
     ------
     ValueError
-        If part of the epoch was done before, in another order.
+        If part of the epoch was trained before the checkpoint, in another order.
     """
     given = checksum(order)
     if fit.at_step and fit.given_order not in (None, given):
@@ -112,10 +112,10 @@ def same_order(fit: FitState, order: np.ndarray) -> None:
 
 
 def state_of(fit: FitState) -> dict[str, Any]:
-    """Where training stands: what `check` and `restore` take.
+    """The state of a call of `fit`, which `check` and `restore` take.
 
-    Of whole numbers, floats, text, None, arrays, and lists and dicts of them. Nothing is copied:
-    write it down before training goes on.
+    It consists of ints, floats, strings, None, arrays, and lists and dicts of them. Nothing is copied:
+    save it before training continues.
     """
     return {
         "epoch": fit.at_epoch,
@@ -136,7 +136,7 @@ def state_of(fit: FitState) -> dict[str, Any]:
 
 
 def check(fit: FitState, state: Mapping[str, Any]) -> None:
-    """Raises ValueError if a state is not one of such a training run."""
+    """Raises ValueError if a state belongs to a training run with other settings, or is damaged."""
     for what, ours, mend in (
         ("data", fingerprint(fit.data), "resume with the same data"),
         ("batch", fit.batch, "resume with the same batch_size"),
@@ -178,12 +178,12 @@ def _short(value: Any) -> str:
 
 
 def _take(what: str, load: Callable[[Any], None], own: Any) -> None:
-    """Let something take its own part of a state.
+    """Load one part of a state into its owner, by the function `load`.
 
     Raises
     ------
     ValueError
-        If it does not make sense to it.
+        If the owner raises any error.
     """
     try:
         load(own)
@@ -200,12 +200,12 @@ def _are_rows(value: Any, kinds: tuple[type, ...]) -> bool:
 
 
 def restore(fit: FitState, state: Mapping[str, Any]) -> None:
-    """Go on from a state that was checked.
+    """Set a call of `fit` to a state that was checked.
 
     Raises
     ------
     ValueError
-        If a callback, a metric or the schedule does not take its state.
+        If a callback, a metric or the schedule refuses its part of the state.
     """
     fit.at_epoch, fit.at_step = state["epoch"], state["step"]
     fit.tally.loss, fit.tally.rows, fit.lr = state["loss"], state["rows"], state["lr"]
@@ -218,7 +218,7 @@ def restore(fit: FitState, state: Mapping[str, Any]) -> None:
         _take("the schedule", fit.engine.optimizer.schedule.load_state_dict, state["schedule"])
     waiting = list(fit.callbacks)
     for name, own, saves in state["callbacks"]:
-        # The first of its kind that has not got a state yet: callbacks of one kind keep their order.
+        # Several callbacks of one class are told apart by their order.
         taker = next((c for c in waiting if type(c).__name__ == name), None)
         if taker is not None:
             waiting.remove(taker)

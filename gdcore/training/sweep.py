@@ -1,4 +1,4 @@
-"""One pass over data in one or a few calls into C, and what it adds up to."""
+"""One pass over data in one or a few calls into C, with the sums of loss and metrics."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gdcore.engine.steps import Step
 from gdcore.metrics import Metric
 from gdcore.runtime import check_stop
 
-KEPT_BYTES = 32 << 20  # outputs kept for metrics between two calls into C
+KEPT_BYTES = 32 << 20  # of outputs that are kept until metrics are updated
 
 
 @dataclass(eq=False, repr=False)
 class Tally:
-    """Loss and metrics over an epoch.
+    """Accumulates loss and metrics over an epoch.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class Tally:
         return self.loss / self.rows if self.rows else float("nan")
 
     def add(self, losses: np.ndarray, batch: int, rows: int) -> None:
-        """Add steps of `batch` rows each, the last of which takes what is left of `rows`.
+        """Add the losses of steps of `batch` rows each; the last step of the epoch takes the rest of `rows`.
 
-        One after another, so that the sum is the same however the steps were cut into calls.
+        They are added one by one, so that the sum does not depend on how many steps a call into C took.
         """
         for loss in losses.tolist():
             size = min(batch, rows - self.rows)
@@ -79,18 +79,25 @@ def sweep(
 
     Parameters
     ----------
-    step : what to run
-    data, batch, order, seed, counter
-        As `Session.run` takes them.
-    tally : gathers loss and metrics
-    clock : gives the number of the model's steps so far, instead of `counter`, where the optimizer
-        takes its steps: asked before each call into C, for a callback may take steps too
-    one_by_one : come back after every step
-    after : called as (steps done, rows done, last loss, outputs that no metric has seen yet) after
-        each call into C; True ends the pass
-    cut : come back after every step whose number, by `clock`, is a multiple of this
-    first, held : steps that were done before, and their outputs that no metric has seen yet
-    exchange : as `Session.run` takes it
+    step : Step
+    data : Data
+    batch, order, seed, counter, exchange
+        As for `Session.run`.
+    tally : Tally
+        What loss and metrics are added to.
+    clock : callable, optional
+        Returns the number of the model's training steps so far; needed by a step with an update, in
+        place of `counter`. It is called before each call into C, because a callback may train too.
+    one_by_one : bool
+        Return from C after every step.
+    after : callable, optional
+        Called after each call into C as (steps done, rows done, last loss, outputs that metrics have
+        not been updated with yet); True ends the pass.
+    cut : int, optional
+        Return from C after every step whose number, by `clock`, is a multiple of this.
+    first, held
+        When resuming: steps that are done already, and their outputs that metrics have not been
+        updated with yet.
 
     Returns
     -------
@@ -98,8 +105,8 @@ def sweep(
 
     Notes
     -----
-    Metrics see the outputs in stretches whose length depends on the data alone, not on where a call
-    into C was interrupted: their sums have the same bits then.
+    Metrics are updated with blocks of outputs whose length depends on the data alone, not on when a call
+    into C returned, so that their sums are the same to the bit.
     """
     session, rows = step.session, data.rows
     steps = -(-rows // batch)
@@ -109,7 +116,7 @@ def sweep(
     room = max(1, KEPT_BYTES // (batch * row_bytes)) if row_bytes else steps
 
     def show(outputs: list[np.ndarray], start: int) -> None:
-        """Let the metrics see the first output of the rows from `start`."""
+        """Update the metrics with the first output, for the rows from `start` on."""
         for values in outputs:
             here = slice(start, start + len(values))
             which = here if order is None else order[here]
@@ -146,7 +153,8 @@ def sweep(
                 count = min(count, cut - now % cut)
             if step.numbers and clock is not None:
                 settings = now - first, step.numbers.optimizer.changes
-                if settings != known:  # at first, and where a callback set a rate or took a step
+                # At first, and after a callback has set a learning rate or trained a step.
+                if settings != known:
                     known, hyper = settings, step.numbers.rows(now - at, end - begin)
             done, status = session.run(
                 feeds,

@@ -1,4 +1,4 @@
-"""Targets and weights as the losses take them."""
+"""Validates targets and sample weights against the outputs and losses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def as_targets(
     losses: Sequence[Loss],
     columns: ColumnNames | None = None,
 ) -> tuple[list[np.ndarray], tuple[TargetSpec, ...]]:
-    """The targets of each output, and what they look like.
+    """The targets of each output, and their shapes and dtypes.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def as_targets(
 
 
 def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarray:
-    """Targets of one output, in the shape that the loss compares."""
+    """The targets of one output, in the shape that its loss compares with the output."""
     want = fixed_shape(output.shape[1:], "an output")
     if loss.classes:
         return loss.check(y, output)
@@ -88,7 +88,7 @@ def one_target(y: np.ndarray, loss: Loss, output: Value, what: str) -> np.ndarra
 
 
 def training_rows(rows: int, held_out: float) -> int:
-    """How many samples are trained on where the last share of them is held out.
+    """The number of training samples when the last share `held_out` of `rows` is for validation.
 
     Raises
     ------
@@ -104,16 +104,18 @@ def training_rows(rows: int, held_out: float) -> int:
 def weights_of(
     given: Any, by_class: Any, x: Rows, y: np.ndarray, output: Value, held_out: float | None
 ) -> np.ndarray | None:
-    """The weight of each sample: its own, times that of its class where it is trained on.
+    """The weight of each sample: `sample_weight`, times the weight of its class for training samples.
 
     Parameters
     ----------
     given : `sample_weight` of `fit`
     by_class : `class_weight` of `fit`
-    x, y : samples and targets of the first output
-    output : of the network
-    held_out : the last share of the samples, for validation; None if these are one batch of many,
-        in which all weights may be 0
+    x, y : samples, and targets of the first output
+    output : Value
+        The first output of the network.
+    held_out : float or None
+        The last share of the samples, which is for validation; None if the samples are one batch of
+        many, in which all weights may be 0.
 
     Raises
     ------
@@ -139,7 +141,7 @@ def weights_of(
 
 
 def sample_weights(weights: Any, x: Rows) -> np.ndarray | None:
-    """Checked weights, or None.
+    """Validated sample weights, (n,) of reals, or None.
 
     Raises
     ------
@@ -168,8 +170,11 @@ def class_weights(spec: Any, y: np.ndarray, output: Value) -> np.ndarray:
 
     Parameters
     ----------
-    spec : dict of class number to weight, sequence of weights, or "balanced" (n / (classes ·
-    count)) y : class numbers, or one-hot rows output : of the network
+    spec : dict of class number to weight, sequence of weights, or "balanced"
+        "balanced" gives each class the weight n / (classes · count of the class).
+    y : class numbers (n,), or one-hot rows (n, classes)
+    output : Value
+        The first output of the network.
 
     Raises
     ------

@@ -6,9 +6,9 @@ import numpy as np
 
 import gdcore as gd
 from gdcore import runtime
-from gdcore.engine import thread_count as pace
+from gdcore.engine import thread_count
 
-pace.MEETING = 0
+thread_count.MIN_WORK = 0
 gd.set_num_threads(2)
 rng = np.random.default_rng(0)
 x = rng.normal(size=(53, 12))

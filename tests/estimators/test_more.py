@@ -112,7 +112,7 @@ def test_margins(numbers):
     np.testing.assert_array_equal(clf.predict(X), margin > 0)
     with pytest.raises(AttributeError) as error:
         clf.predict_proba(X)
-    assert "predict_proba is not there with loss='hinge'" in str(error.value)
+    assert "predict_proba is not available with loss='hinge'" in str(error.value)
 
 
 def test_loss_of_ones_own(numbers):
@@ -128,7 +128,7 @@ def test_loss_of_ones_own(numbers):
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 def test_partial_fit_says_why_it_is_not_there(kind):
     net = kind(solver="lbfgs")
-    words = "partial_fit is not there with solver='lbfgs', which takes all samples at once: use"
+    words = "partial_fit is not available with solver='lbfgs', which takes all samples at once: use"
     assert not hasattr(net, "partial_fit")
     with pytest.raises(AttributeError, match=words):
         net.partial_fit([[0.0]], [1])
@@ -227,7 +227,7 @@ def test_scorer_may_be_a_function(numbers):
 
 
 def test_a_mistyped_scorer_is_refused_also_where_none_is_needed(digits):
-    with pytest.raises(ValueError, match=r"scoring='roc_au': .* did you mean 'roc_auc'\?"):
+    with pytest.raises(ValueError, match=r"scoring='roc_au': .*did you mean 'roc_auc'\?"):
         MLPClassifier(scoring="roc_au").fit(*digits)
 
 

@@ -103,7 +103,7 @@ def _model_seeds():
         if i % 2:
             model.compile(gd.Adam(1e-2), ["mse"] * len(model._engine.network().outputs))
         model.info = {"classes": ["a", "b"]}
-        out += files(lambda m, p: m.save(p), model)
+        out += files(lambda m, p: m.save(p), model, suffix="safetensors")
     return out
 
 

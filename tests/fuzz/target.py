@@ -35,12 +35,12 @@ class Target:
         return self.factor * len(data) + SPARE
 
 
-def files(write, *arguments):
+def files(write, *arguments, suffix="npz"):
     """The bytes that functions write to a path."""
     out = []
     with tempfile.TemporaryDirectory() as folder:
         for i, argument in enumerate(arguments):
-            path = os.path.join(folder, f"{i}.npz")
+            path = os.path.join(folder, f"{i}.{suffix}")
             write(argument, path)
             with open(path, "rb") as file:
                 out.append(file.read())

@@ -1,6 +1,6 @@
-"""What a person sees of training: a line that is drawn over on a terminal, a few plain lines in a log.
+"""The progress of training: a line that is redrawn on a terminal, a few plain lines in a log.
 
-In a notebook it is a table and a curve; see `gdcore.show.progress.notebook`.
+A notebook shows a table and a curve; see `gdcore.show.progress.notebook`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from gdcore.show.progress.notebook import Board, kernel_display
 from gdcore.text import shown
 
 WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
-FEW = 10  # lines in a log, and the first and the last epoch's
-EVERY = 0.1  # seconds between two drawings
-SHARE = 0.05  # of the time, at most, is spent on numbers that are only shown
+FEW = 10  # lines in a log where 1 is asked for, besides the first and the last epoch's
+EVERY = 0.1  # seconds between two updates of the line
+SHARE = 0.05  # of the time, at most, is spent on computing numbers that are only shown
 
 SILENT, BAR, LINES, LOG = range(4)  # the first three as `verbose` says it
 
@@ -124,7 +124,7 @@ class Progress:
         self.board = Board(display) if display is not None else None
         self.mode = mode_of(verbose, self.stream, self.board is not None)
         self.every = max(1, round(epochs / FEW)) if verbose == 1 else 1
-        self.untold = ""
+        self.pending = ""  # the line of an epoch that is printed if training ends with it
         self.epochs, self.samples = epochs, samples
         self.full, self.empty, self.cut = (shown(mark, self.stream) for mark in "━╌…")
         self.begin = self.epoch_begin = time.monotonic()
@@ -139,12 +139,12 @@ class Progress:
         self.epoch_begin = time.monotonic()
 
     def advance(self, epoch: int, samples: int, logs: Logs | Callable[[], Logs]) -> None:
-        """So many samples of this epoch are done; `logs` is called only if it is shown."""
+        """Report that `samples` samples of an epoch are done; `logs` is called only if it is shown."""
         now = time.monotonic()
         if not self._due(now):
             return
         fresh = logs() if callable(logs) else logs
-        # What this epoch does not know yet is shown as the last one left it.
+        # Numbers that this epoch does not have yet, such as val_loss, are shown from the last epoch.
         known = {k: v for k, v in fresh.items() if k == "loss" or np.ndim(v) or not np.isnan(v)}
         ordered = {k: known.get(k, self.last.get(k)) for k in {**fresh, **self.last}}
         self._show(epoch, samples, {k: v for k, v in ordered.items() if v is not None}, now)
@@ -159,32 +159,32 @@ class Progress:
         self.ended = (epoch, logs)
         if self.mode == LINES:
             took = max(1e-9, now - self.epoch_begin)
-            self.untold = (
+            self.pending = (
                 f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  "
                 f"{rate(self.samples / took)}\n"
             )
             if epoch == 0 or (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
-                self._print_untold()
+                self._print_pending()
         elif self._due(now) or epoch + 1 == self.epochs:
             self._show_ended(now)
 
     def write_scores(self, logs: Logs) -> None:
-        """Numbers of no epoch, in one line."""
+        """Write numbers that belong to no epoch, such as those of `evaluate`, as one line."""
         if self.mode:
             self._print(as_line(logs) + "\n")
 
     def close(self) -> None:
-        """The last epoch is shown, whatever ended training, and the last line stays."""
-        self._print_untold()
+        """Show the last epoch, also after an error, and leave the last line on the terminal."""
+        self._print_pending()
         self._show_ended(time.monotonic())
         if self.mode == BAR and self.line:
             self._print("\n")
             self.line = ""
 
-    def _print_untold(self) -> None:
-        if self.untold:
-            self._print(self.untold)
-            self.untold = ""
+    def _print_pending(self) -> None:
+        if self.pending:
+            self._print(self.pending)
+            self.pending = ""
 
     def _due(self, now: float) -> bool:
         """Whether it is time to show where training is."""
@@ -196,7 +196,7 @@ class Progress:
             self._show(epoch, self.samples, logs, now)
 
     def _show(self, epoch: int, samples: int, logs: Logs, now: float) -> None:
-        """Draw where training is: the bar is of all epochs, for one may pass in no time."""
+        """Show the current position. The bar covers all epochs, because one epoch may take milliseconds."""
         self.next, self.ended = now + EVERY, None
         done, total = epoch * self.samples + samples, max(1, self.epochs * self.samples)
         speed = done / max(1e-9, now - self.begin)
@@ -219,11 +219,12 @@ class Progress:
         self._print("\r\x1b[2K" + line)
 
     def _fitted(self, head: str, share: float, logs: Logs, tail: str) -> str:
-        """One line that the terminal does not wrap, for what is wrapped cannot be drawn over."""
+        """One line that fits the terminal: a wrapped line could not be overwritten."""
         room = _columns(self.stream) - 1  # some terminals wrap when the last column is written
         own = {k: v for k, v in logs.items() if not k.startswith("val_")}
         every, fewer = (shown(as_line(numbers), self.stream) for numbers in (logs, own))
-        for numbers in (every, fewer):  # what is in the way goes: the validation, then the bar
+        # If the line does not fit, drop the validation's numbers, then the bar.
+        for numbers in (every, fewer):
             width = min(WIDTH, room - len(head) - len(numbers) - len(tail) - 1)
             if width >= NARROW:
                 filled = int(width * share + 1e-9)
@@ -235,19 +236,19 @@ class Progress:
         try:
             self.stream.write(shown(text, self.stream))
             self.stream.flush()
-        except (OSError, ValueError):  # nobody reads any more: training goes on
+        except (OSError, ValueError):  # the stream was closed: train on without output
             self.mode = SILENT
 
 
 def mode_of(verbose: int | str, stream: TextIO | None, drawn: bool = False) -> int:
-    """How a stream shows what `verbose` asks for: `SILENT`, `BAR`, `LINES` or `LOG`.
+    """The mode for `verbose` on a stream: `SILENT`, `BAR`, `LINES` or `LOG`.
 
     Parameters
     ----------
     verbose : {0, 1, 2, "auto"}
     stream : file, or None in a program without a console
     drawn : bool
-        Whether it is drawn elsewhere, in a notebook.
+        Whether progress is shown in a notebook instead.
 
     Raises
     ------
@@ -266,7 +267,7 @@ def mode_of(verbose: int | str, stream: TextIO | None, drawn: bool = False) -> i
 def _is_terminal(stream: TextIO | None) -> bool:
     try:
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
-    except (AttributeError, ValueError):  # something of the user's own, or closed
+    except (AttributeError, ValueError):  # a user's object without isatty, or a closed stream
         return False
 
 

@@ -1,4 +1,4 @@
-"""When a log gets its next line: soon at first, so that one sees it run, then rarely, so that it stays short."""
+"""When a log gets its next line: at intervals that double, so that it starts at once and stays short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training as a notebook shows it: a table that is drawn over, and the curve of the loss.
+"""The progress of training in a notebook: a table that is updated, and the curve of the loss.
 
 Plain HTML, so that it is still there when the notebook is opened again or put on a page; a viewer
 without HTML gets one line of text.
@@ -17,9 +17,9 @@ POINTS = 200  # of a curve, at most
 
 
 def kernel_display() -> Callable[..., Any] | None:
-    """IPython's `display`, where this program runs in a notebook's kernel; None elsewhere.
+    """IPython's `display` if this process is the kernel of a notebook, else None.
 
-    Nothing is imported that is not there already.
+    IPython is looked up in `sys.modules`, not imported.
     """
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
@@ -53,13 +53,13 @@ def curve(values: Sequence[float], low: float, high: float, colour: str) -> str:
 
 
 def thinned(values: Sequence[float]) -> list[float]:
-    """At most `POINTS` of the numbers, the last one among them."""
+    """At most `POINTS` of the numbers, evenly spaced, the last one included."""
     every = -(-len(values) // POINTS)
     return list(values[::-1][::every][::-1])
 
 
 class Board:
-    """What is drawn over in a notebook.
+    """The output cell of a notebook that is updated while training runs.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Board:
         self.curves: dict[str, list[float]] = {k: [] for k in COLOURS}
 
     def note(self, logs: Mapping[str, Any]) -> None:
-        """An epoch is over: its losses join the curves."""
+        """Add the losses of an epoch to the curves."""
         for name, values in self.curves.items():
             if name in logs:
                 values.append(float(logs[name]))

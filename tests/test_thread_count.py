@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gdcore as gd
-from gdcore.engine import thread_count as pace
+from gdcore.engine import thread_count
 
 THREADS = 4
 
@@ -21,13 +21,13 @@ class Steps:
 def clock(monkeypatch):
     """Time that stands still unless it is told otherwise."""
     now = [0.0]
-    monkeypatch.setattr(pace, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(thread_count, "perf_counter", lambda: now[0])
     monkeypatch.setattr(gd.runtime, "_threads", THREADS)
     return now
 
 
 def middling():
-    return pace.Pace(Steps(13, 20 * 4 * pace.MEETING))
+    return thread_count.ThreadCount(Steps(13, 20 * 4 * thread_count.MIN_WORK))
 
 
 def taken(at, clock, seconds, calls):
@@ -42,8 +42,10 @@ def taken(at, clock, seconds, calls):
 
 
 def test_small_steps_have_one_thread_and_large_ones_all(clock):
-    small = pace.Pace(Steps(13, 20 * 0.9 * pace.MEETING))
-    large = pace.Pace(Steps(13, 20 * 1.1 * pace.MEETING * pace.CLEAR))
+    small = thread_count.ThreadCount(Steps(13, 20 * 0.9 * thread_count.MIN_WORK))
+    large = thread_count.ThreadCount(
+        Steps(13, 20 * 1.1 * thread_count.MIN_WORK * thread_count.CLEAR)
+    )
     for seconds in ({1: 1.0, THREADS: 2.0}, {1: 2.0, THREADS: 1.0}):
         assert set(taken(small, clock, seconds, 100)) == {1}
         assert set(taken(large, clock, seconds, 100)) == {THREADS}
@@ -51,10 +53,10 @@ def test_small_steps_have_one_thread_and_large_ones_all(clock):
 
 @pytest.mark.parametrize("better, other", [(1, THREADS), (THREADS, 1)])
 def test_what_was_faster_is_taken_and_the_other_tried_now_and_then(clock, better, other):
-    given = taken(middling(), clock, {better: 1.0, other: 2.0}, 4 + 60 + 10 * pace.AGAIN)
+    given = taken(middling(), clock, {better: 1.0, other: 2.0}, 4 + 60 + 10 * thread_count.AGAIN)
     assert given[:4] == [THREADS, 1, THREADS, 1]
     tries = [i - 3 for i, threads in enumerate(given) if threads == other and i > 3]
-    assert tries == [4, 12, 28, 60, *(60 + pace.AGAIN * n for n in range(1, 11))]
+    assert tries == [4, 12, 28, 60, *(60 + thread_count.AGAIN * n for n in range(1, 11))]
 
 
 def test_one_slow_call_changes_nothing_and_two_do(clock):
@@ -81,9 +83,9 @@ def test_training_and_asking_take_the_faster_one(seconds, monkeypatch):
     """Through `fit`, `train_on_batch` and `predict`, and the bits are those of one thread."""
     now, given = [0.0], []
     monkeypatch.setattr(gd.runtime, "_threads", THREADS)
-    monkeypatch.setattr(pace, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(pace.Pace, "between", pace.MEETING * 2)
-    pick, note = pace.Pace.pick, pace.Pace.note
+    monkeypatch.setattr(thread_count, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(thread_count.ThreadCount, "work", thread_count.MIN_WORK * 2)
+    pick, note = thread_count.ThreadCount.pick, thread_count.ThreadCount.note
 
     def picked(self):
         given.append(pick(self))
@@ -93,8 +95,8 @@ def test_training_and_asking_take_the_faster_one(seconds, monkeypatch):
         now[0] = begun + seconds[threads] * steps
         note(self, threads, begun, steps)
 
-    monkeypatch.setattr(pace.Pace, "pick", picked)
-    monkeypatch.setattr(pace.Pace, "note", noted)
+    monkeypatch.setattr(thread_count.ThreadCount, "pick", picked)
+    monkeypatch.setattr(thread_count.ThreadCount, "note", noted)
     monkeypatch.setattr("gdcore.engine.session.perf_counter", lambda: now[0])
     x = np.random.default_rng(0).normal(size=(8, 3)).astype("f")
     y = x[:, :1].copy()

@@ -1,9 +1,12 @@
-# gate.pxi: who may touch a model's numbers, and who may train it. Part of _core.pyx.
+# locks.pxi: the locks of a model: ReadWriteLock for its parameters, TrainingLock for `fit`. Part of _core.pyx.
 #
-# Python hears Ctrl-C between two of its own instructions, so that what takes and gives back in Python loses
-# a lock now and then. Within these classes it is heard only where a lock is waited for.
+# They are written in Cython because Python checks for signals between any two bytecodes: a lock acquired and
+# released in Python is left held if Ctrl-C arrives in between. Here signals are checked only while a thread
+# waits.
 
-cdef unsigned long forks = 0  # of this process and its ancestors: a child has none of its parent's other threads
+# Forks that led to this process. A lock that was held before a fork may be held by a thread that the child
+# does not have; comparing this count with the one at which the lock was made tells so.
+cdef unsigned long forks = 0
 
 
 def _count_fork():
@@ -15,19 +18,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_count_fork)
 
 
-cdef class Gate:
-    """A readers-writer lock, first come, first served, that a thread may take again.
+cdef class ReadWriteLock:
+    """A fair (first in, first out), reentrant readers-writer lock.
 
-    Runs pass it in C (`enter` and `leave`); ``with gate:`` is a writer's turn in Python, within which runs
-    of the same thread pass. A signal handler interrupts a run between two pieces of its work: it may read
-    then, and is refused where it would change what the run works on.
+    `Runner` acquires it by `enter` and `leave`. In Python, ``with lock:`` acquires it for writing; runs of the
+    same thread within the block acquire it again. A signal handler runs while its thread is inside a run:
+    it may read, and gets a RuntimeError where it would write.
     """
-    cdef Py_ssize_t depth
+    cdef Py_ssize_t depth  # how often the writer has acquired it
     cdef unsigned long owner  # the thread that writes, or 0
-    cdef bint running  # whether it is within a run
-    cdef dict reading  # how often each thread has entered to read
-    cdef unsigned long born
-    cdef object queue  # of (thread, whether it wants to write, lock to be released when it may)
+    cdef bint running  # whether the writer is inside a run, not only inside ``with lock:``
+    cdef dict reading  # thread -> how often it has acquired the lock for reading
+    cdef unsigned long born  # `forks` when the lock was made or last reset
+    cdef object queue  # waiting threads: (thread, wants to write, lock that is released to wake it)
 
     def __cinit__(self):
         self.queue = collections.deque()
@@ -38,7 +41,7 @@ cdef class Gate:
         cdef unsigned long me = PyThread_get_thread_ident()
         lock = None
         with cython.critical_section(self):
-            if self.born != forks:  # those who were inside stayed in the parent
+            if self.born != forks:  # the holders are threads of the parent process
                 self.owner = self.depth = self.running = 0
                 self.reading.clear()
                 self.queue.clear()
@@ -59,18 +62,19 @@ cdef class Gate:
             else:
                 lock = threading.Lock()
                 lock.acquire()
-                turn = (me, write, lock)
-                # A handler that interrupts a wait goes first: what it interrupted goes on when it is done.
+                waiting = (me, write, lock)
+                # A signal handler that interrupts this thread's own wait goes before it: the interrupted wait
+                # cannot continue until the handler returns.
                 at = [i for i, (thread, _, _) in enumerate(self.queue) if thread == me]
-                self.queue.insert(at[0] if at else len(self.queue), turn)
+                self.queue.insert(at[0] if at else len(self.queue), waiting)
         if lock is None:
             return 0
         try:
             lock.acquire()
         except BaseException:  # Ctrl-C while waiting
             try:
-                self.queue.remove(turn)
-            except ValueError:  # it was our turn already
+                self.queue.remove(waiting)
+            except ValueError:  # the lock had been handed to this thread already
                 self.leave(False)
             raise
         if write:
@@ -78,13 +82,14 @@ cdef class Gate:
         return 0
 
     cdef void admit(self, unsigned long thread, bint write) noexcept:
+        """Record that a thread holds the lock."""
         if write:
             self.owner, self.depth = thread, 1
         else:
             self.reading[thread] = 1
 
     cdef int leave(self, bint ran) except -1:
-        """Give back what `enter` took; `ran` says whether it was for a run that writes."""
+        """Release what `enter` acquired, and wake waiting threads; `ran` as `write and run` of `enter`."""
         cdef unsigned long me = PyThread_get_thread_ident()
         with cython.critical_section(self):
             if self.owner == me:
@@ -114,18 +119,18 @@ cdef class Gate:
 
 
 @cython.auto_pickle(False)
-cdef class Turn:
-    """Training a model, which one thread may do at a time; ``with turn:``, within another one if need be."""
+cdef class TrainingLock:
+    """Held by the one thread that is inside `fit` of a model; reentrant, and acquired without waiting."""
     cdef unsigned long owner, born
     cdef Py_ssize_t depth
 
     @property
     def taken(self):
-        """Whether it is a thread's turn, this one's or another's."""
+        """Whether any thread, this one included, holds it."""
         return self.depth > 0 and self.born == forks
 
     cpdef int check(self) except -1:
-        """Raises RuntimeError if it is another thread's turn."""
+        """Raises RuntimeError if another thread holds it."""
         if self.depth and self.born == forks and self.owner != PyThread_get_thread_ident():
             raise RuntimeError(
                 "the model is being trained by another thread: wait until it is done, or give each "
@@ -136,7 +141,7 @@ cdef class Turn:
     def __enter__(self):
         with cython.critical_section(self):
             self.check()
-            if self.born != forks:  # the thread whose turn it was stayed in the parent
+            if self.born != forks:  # the holder is a thread of the parent process
                 self.depth, self.born = 0, forks
             self.owner = PyThread_get_thread_ident()
             self.depth += 1
@@ -149,5 +154,5 @@ cdef class Turn:
 
 @cython.auto_pickle(False)
 cdef class StepCount:
-    """Training steps of a model, counted where they are taken: an interrupt that comes after a run loses none."""
+    """Training steps of a model, incremented in C: a signal that arrives after a run cannot lose any."""
     cdef public int64_t done
