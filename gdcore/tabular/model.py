@@ -119,6 +119,10 @@ class TableModel(Asking):
     (['no', 'yes'], (2, 2), 2)
     >>> model.evaluate(rows)["accuracy"], model.importance(rows)[0].column
     (1.0, 'size')
+    >>> model.examine(rows).rows, model.scores(model.features(new)).shape
+    ({'measured': 20}, (2, 1))
+    >>> model.refit(rows, verbose=0).predict(new).tolist()
+    ['no', 'yes']
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "dear.safetensors")
     >>> model.save(path)

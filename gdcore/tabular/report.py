@@ -89,6 +89,17 @@ class Report:
     >>> figure = report.plot()
     >>> len(figure.axes)
     3
+    >>> report.score_rows()[0]
+    ('', 'training', 'held out', '95 % interval', 'guessing')
+    >>> report.scores_text().splitlines()[-1], report.remarks()
+    ('guessing: always the mean', ['guessing: always the mean'])
+    >>> report.errors_text()[:28], report.importance_text().splitlines()[1].split()
+    ('errors of the held-out rows:', ['column', 'R²', 'lost', '±'])
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "report.json")
+    >>> report.save(path)
+    >>> os.path.exists(path)
+    True
     """
 
     target: str
@@ -134,7 +145,13 @@ class Report:
         return shown("\n\n".join(blocks))
 
     def score_rows(self) -> list[tuple[str, ...]]:
-        """The table of scores: parts, interval and guess, a line for each metric."""
+        """The table of scores: parts, interval and guess, a line for each metric.
+
+        Returns
+        -------
+        list of tuple of str
+            The head first; metrics that are no single number are left out.
+        """
         rows = [("", *self.scores, "95 % interval", "guessing")]
         for name in dict.fromkeys(n for got in self.scores.values() for n in got):
             values = [got.get(name) for got in self.scores.values()]
@@ -152,12 +169,23 @@ class Report:
         return rows
 
     def scores_text(self) -> str:
-        """Scores, how sure they are, and what guessing gives."""
+        """Scores, how sure they are, and what guessing gives.
+
+        Returns
+        -------
+        str
+        """
         text = text_table(self.score_rows(), "<" + ">" * (len(self.scores) + 2))
         return "\n".join([text + _arrays(self.scores), *self.remarks()])
 
     def remarks(self) -> list[str]:
-        """What the guess is, the threshold, and what probabilities are worth."""
+        """What the guess is, the threshold, and what probabilities are worth.
+
+        Returns
+        -------
+        list of str
+            A line each.
+        """
         lines = [f"guessing: {self.baseline_note}"]
         if self.threshold is not None and self.classes is not None and self.positive is not None:
             lines.append(
@@ -172,11 +200,21 @@ class Report:
         return lines
 
     def errors_text(self) -> str:
-        """The confusion matrix, or the size of the errors."""
+        """The confusion matrix, or the size of the errors.
+
+        Returns
+        -------
+        str
+        """
         return self._residuals() if self.confusion is None else self._confusion()
 
     def importance_text(self) -> str:
-        """Which columns matter."""
+        """Which columns matter, the greatest importance first.
+
+        Returns
+        -------
+        str
+        """
         rows = [("column", self.judged_in, "±")]
         rows += [
             (i.column, f"{round(i.drop, 4) + 0.0:.4f}", f"{i.deviation:.4f}")
