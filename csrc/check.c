@@ -307,6 +307,59 @@ static int64_t conv_dw(const scan *s) {
   return 0;
 }
 
+/* A loop: its moves stay within what they move between, and its body can be run over a block's memory. */
+static int64_t loop(const scan *s) {
+  enum { STEPS, BACKWARDS, SAMPLES, BUFFERS, BLOCK_BYTES, SLOTS, MOVES, HEAD };
+  enum { WHEN, OPERAND, BUFFER, OFFSET, BYTES, ROWS, ROW_STRIDE, STEP_STRIDE, MOVE };
+  enum { FIRST, BEFORE, KEEP, AFTER, CARRY, LAST };
+  const gd_ins *ins = s->ins;
+  const int64_t *attr = ins->attr, moves = ins->n_attr < HEAD ? -1 : attr[MOVES];
+  if (moves < 0 || moves > MOST) return has(s, 0, 0, HEAD, 0), 0;
+  if (!has(s, ins->n_ref, 1, HEAD + MOVE * moves, 0)) return 0;
+  for (const int64_t *a = attr; a < attr + ins->n_attr; ++a)
+    if (*a < 0 || *a > (int64_t)1 << 40) return fail(s, -1, "has a negative size"), 0;
+  const int64_t outside = attr[BUFFERS] - 2;
+  if (outside < 0 || attr[BUFFERS] > GD_LOOP_BUFFERS || ins->n_ref < outside + 1 || attr[SAMPLES] < 1)
+    return fail(s, -1, "has a body with more buffers than its kernel has room for, or a block without samples"), 0;
+  if (attr[SLOTS] > attr[BLOCK_BYTES] || attr[SLOTS] % 8 || attr[BLOCK_BYTES] % 8)
+    return fail(s, -1, "has a body whose slots do not lie in its memory"), 0;
+  const int64_t batch = size(s, 0), samples = gd_min(batch, attr[SAMPLES]), width = s->plan->bits / 8;
+  if (batch == TOO_LARGE) return fail(s, -1, "has more samples than there can be"), 0;
+  int64_t room[GD_LOOP_BUFFERS] = {attr[SLOTS], attr[BLOCK_BYTES] - attr[SLOTS]};
+  const int32_t from = ins->n_ref - 1 - (int32_t)outside;
+  for (int32_t i = 0; i < outside; ++i) {
+    holds(s, from + i, ANY, 1);
+    if (s->fault->what) return 0;
+    room[2 + i] = s->room[ins->ref[from + i].buffer] - ins->ref[from + i].offset;
+  }
+  const int64_t blocks = batch / attr[SAMPLES] + (batch % attr[SAMPLES] != 0);
+  holds(s, ins->n_ref - 1, GD_REAL, times(blocks, attr[BLOCK_BYTES] / width));
+  for (const int64_t *m = attr + HEAD; m < attr + ins->n_attr; m += MOVE) {
+    if (m[WHEN] > LAST || m[BUFFER] > 1 || m[OPERAND] >= ins->n_ref)
+      return fail(s, -1, "has a move of no kind that its kernel knows"), 0;
+    if (m[WHEN] == CARRY) {
+      const int64_t bytes = plus(times(m[BYTES], samples), m[ROWS]);
+      if (m[ROW_STRIDE] > 1 || plus(m[STEP_STRIDE], bytes) > room[m[ROW_STRIDE]] || plus(m[OFFSET], bytes) > room[m[BUFFER]])
+        return fail(s, -1, "has a carry that reaches beyond its body's memory"), 0;
+      continue;
+    }
+    const int64_t all = times(m[ROWS], batch), one = ins->ref[m[OPERAND]].type == GD_INT32 ? 4 : width;
+    if (plus(m[OFFSET], times(m[ROWS] ? times(m[ROWS], samples) : 1, m[BYTES])) > room[m[BUFFER]])
+      return fail(s, (int32_t)m[OPERAND], "has a move that reaches beyond its body's memory"), 0;
+    int64_t reach = plus(times(all ? all - 1 : 0, m[ROW_STRIDE]), m[BYTES]);
+    if (m[WHEN] >= BEFORE && m[WHEN] <= AFTER) reach = plus(reach, times(attr[STEPS] ? attr[STEPS] - 1 : 0, m[STEP_STRIDE]));
+    holds(s, (int32_t)m[OPERAND], ANY, reach / one + (reach % one != 0));
+  }
+  if (s->fault->what) return 0;
+  const gd_plan body = {.ins = ins->body, .n_ins = ins->n_body, .bits = s->plan->bits, .flag_buffer = -1};
+  gd_fault inner;
+  if (!gd_check(&body, room, (int32_t)attr[BUFFERS], samples, &inner)) {
+    fail(s, inner.ref, inner.what);
+    s->fault->within = inner.instruction + 1;
+  }
+  return 0;
+}
+
 /* For each kernel what looks at its instructions: it gives the number of outputs where a pass may ride on them. */
 static const struct {
   const char *name;
@@ -316,7 +369,7 @@ static const struct {
     {"map", map, 0}, {"gemm", gemm, 1}, {"conv", conv, 1}, {"conv_dw", conv_dw, 0}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
     {"sum_partial", sum_partial, 0}, {"sum_final", sum_final, 0}, {"copy", copy, 0}, {"fill", fill, 0},
     {"gather", gather, 0}, {"scatter_add", gather, 0}, {"unfold", window, 0}, {"fold", window, 0},
-    {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0},
+    {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0}, {"scan", loop, 0},
 };
 
 static int64_t look_at(scan *s, const gd_ins *ins, int *carries) {
@@ -332,7 +385,7 @@ static int64_t look_at(scan *s, const gd_ins *ins, int *carries) {
 
 int gd_check(const gd_plan *plan, const int64_t *room, int32_t n_buffers, int64_t batch, gd_fault *fault) {
   scan s = {NULL, plan, room, n_buffers, batch, fault};
-  *fault = (gd_fault){0, -1, NULL};
+  *fault = (gd_fault){0, -1, 0, NULL};
   for (int32_t i = 0; i < plan->n_ins && !fault->what; ++i) {
     const gd_ins *ins = &plan->ins[i];
     int carries = 0, rides = 0;

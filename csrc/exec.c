@@ -60,7 +60,7 @@ static int begin_call(int wanted) {
 #endif
 #endif
 
-/* Signals are polled within a long step, so that Ctrl-C is heard: after every GD_PIECE operations of a
+/* Signals are polled within a long step, so that Ctrl-C is handled soon: after every GD_PIECE operations of a
  * thread (some 50 ms where it is slowest) and at most once in GD_ASK seconds. */
 #define GD_PIECE 500000000
 #define GD_ASK 0.1

@@ -66,8 +66,9 @@ typedef struct {
  * how many were completed; *status says why it stopped. A step that is left has updated nothing. */
 int64_t gd_run_job(gd_job *job, int32_t *status);
 
-/* What is wrong with a plan: the instruction, its operand (-1: all of it), and in words; NULL: nothing. */
-typedef struct { int32_t instruction, ref; const char *what; } gd_fault;
+/* What is wrong with a plan: the instruction, its operand (-1: all of it), 1 + the number of an instruction of
+ * its body where the fault lies there, and in words; NULL: nothing. */
+typedef struct { int32_t instruction, ref, within; const char *what; } gd_fault;
 
 /* Whether a plan can be run for up to `batch` samples over buffers with room for so many bytes. */
 int gd_check(const gd_plan *plan, const int64_t *room, int32_t n_buffers, int64_t batch, gd_fault *fault);

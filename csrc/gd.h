@@ -32,6 +32,7 @@ typedef struct {
   uint64_t step;
 } gd_run;
 
+#define GD_LOOP_BUFFERS 64 /* of a loop's body */
 
 /* How many dimensions an elementwise pass walks at most, and how many registers its code has. csrc/check.c
  * refuses more, gdcore/graph/lower.py makes no more. */
@@ -76,6 +77,8 @@ struct gd_ins {
   const double *par;   /* real numbers, likewise */
   int32_t n_ref, n_dim, n_attr, n_par;
   gd_dim work;         /* operations and elements moved, roughly */
+  const gd_ins *body;  /* what a loop runs at each step, or NULL */
+  int32_t n_body;
 };
 
 static inline char *gd_at(const gd_run *run, const gd_ins *ins, int i) {

@@ -36,6 +36,8 @@ cdef extern from "exec.h" nogil:
         const double *par
         int32_t n_ref, n_dim, n_attr, n_par
         gd_dim work
+        const gd_ins *body
+        int32_t n_body
     ctypedef struct gd_plan:
         const gd_ins *ins
         int32_t n_ins, n_gradients, n_compute, bits, flag_buffer
@@ -75,7 +77,7 @@ cdef extern from "exec.h" nogil:
         int (*heard)(void *) noexcept nogil
         void *listener
     ctypedef struct gd_fault:
-        int32_t instruction, ref
+        int32_t instruction, ref, within
         const char *what
     int gd_check(const gd_plan *, const int64_t *, int32_t, int64_t, gd_fault *)
     int64_t gd_run_job(gd_job *, int32_t *)
@@ -196,8 +198,9 @@ def permutation(order, uint64_t seed, uint64_t stream) -> None:
 
 cdef tuple as_tuples(item):
     """A copy of an instruction in which all lists are tuples."""
-    name, refs, dims, attrs, pars, then, work = item
-    return (name, tuple(refs), tuple(dims), tuple(attrs), tuple(pars), None if then is None else as_tuples(then), work)
+    name, refs, dims, attrs, pars, then, work, *body = item
+    then = None if then is None else as_tuples(then)
+    return (name, tuple(refs), tuple(dims), tuple(attrs), tuple(pars), then, work, *body)
 
 
 cdef class Plan:
@@ -210,7 +213,8 @@ cdef class Plan:
     instructions : list of (kernel, refs, dims, attrs, pars, then, work)
         The kernel's name; operands (buffer, type, byte offset), type 0 for real, 1 for int32; sizes
         (fixed, per_row), that is fixed + per_row * batch; integers; floats; the epilogue, a tuple of the
-        same form, or None; and the estimated work, as a size.
+        same form, or None; the estimated work, as a size; and for a loop alone the list of its body's
+        instructions, of the same form.
     n_compute : number of instructions before the update
     flag : (buffer, byte offset) of the int32 that `all_finite` clears, or None
     n_gradients : number of instructions after which all gradients are complete; None for n_compute
@@ -224,9 +228,12 @@ cdef class Plan:
     cdef int64_t *attrs
     cdef double *pars
     cdef readonly int64_t scratch  # bytes that each thread needs, once a runner has checked the plan
+    cdef list bodies
 
     def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
+        cdef Plan body
+        self.bodies = []  # they own the memory that `ins.body` points to
         # copied first, so that no other thread changes the lists between counting and writing
         cdef tuple owned = tuple(as_tuples(item) for item in instructions)
         for item in owned:
@@ -268,6 +275,10 @@ cdef class Plan:
                     self.ins[i].then = ins
                 else:
                     ins.work.fixed, ins.work.per_row = part[6]
+                    if len(part) > 7:
+                        body = Plan(isa, bits, part[7], len(part[7]), None)
+                        self.bodies.append(body)
+                        ins.body, ins.n_body = body.ins, body.plan.n_ins
                 name = part[0].encode()
                 op = gd_table(isa, bits)
                 while op.name != NULL and strcmp(op.name, <const char *>name) != 0:

@@ -98,8 +98,9 @@ cdef class Runner:
         cdef gd_fault fault
         if not gd_check(self.job.plan, self.room, self.job.n_buffers, self.batch, &fault):
             name = self.job.plan.ins[fault.instruction].op.name.decode()
+            within = f"has a body whose instruction {fault.within - 1} " if fault.within else ""
             raise ValueError(
-                f"instruction {fault.instruction} ({name}) of a plan {fault.what.decode()}"
+                f"instruction {fault.instruction} ({name}) of a plan {within}{fault.what.decode()}"
                 + (f" (operand {fault.ref})" if fault.ref >= 0 else "")
             )
         return self.plan.measure()

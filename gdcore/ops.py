@@ -39,6 +39,7 @@ from gdcore.graph.elementwise import (
 from gdcore.graph.identities import broadcast_to, count, stop_gradient
 from gdcore.graph.indexing import one_hot, take
 from gdcore.graph.joins import concatenate, stack
+from gdcore.graph.loops import scan
 from gdcore.graph.nonlinearities import (
     elu,
     gelu,
@@ -145,6 +146,7 @@ __all__ = [
     "relu6",
     "reshape",
     "round",
+    "scan",
     "selu",
     "sigmoid",
     "sign",

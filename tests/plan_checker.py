@@ -125,6 +125,9 @@ def repaint(plan: Plan, batch: int) -> list[str]:
 def assert_valid(plan: Plan) -> None:
     """Raises AssertionError if two live values overlap, or a read does not follow its write."""
     assert overlapping(plan) == []
+    for ins in plan.instructions:
+        if ins.body is not None:  # of a loop, over the memory of one block
+            assert_valid(ins.body)
     for batch in sorted({1, (plan.batch + 1) // 2, plan.batch}):
         assert repaint(plan, batch) == []
     for v, at in plan.placement.places.items():

@@ -124,6 +124,8 @@ PASSES = {
     "plan": {"simplify", "fuse", "place", "lower"},
 }
 TYPES_ALONE = {
+    "loop_plan": {"fuse", "place"},
+    "loop_gradient": {"differentiate"},  # a rule of an op, whose body has a gradient of its own
     "instructions": {"place"},
     "reuse": {"place", "plan"},
 }  # what lowering writes, and where it lies; the type that ops write instructions by is `lower`'s

@@ -181,6 +181,7 @@ def test_frozen_batch_norm():
     for name, value in before.items():
         assert np.array_equal(value, after[name]) == name.startswith("0."), name
     layer.trainable = True
+    model.compile(optimizer=gd.SGD(0.1), loss="mse", dtype="float64")
     model.fit(x, y, epochs=1, seed=0, verbose=0)
     assert not np.array_equal(model.state_dict()["0.running_mean"], before["0.running_mean"])
 

@@ -253,6 +253,24 @@ def test_custom_layer():
     close(answers(to_onnx(model), [x])[0], want, TOLERANCE)
 
 
+def test_loops_are_written_out():
+    class Letters(gd.Layer):
+        def forward(self, x):
+            u = self.param("u", (3, 3), "orthogonal")
+
+            def word(h, letters):
+                last, _ = gd.ops.scan(lambda h, e: (gd.ops.tanh(e + h @ u), None), h, letters)
+                return last, last * 2.0
+
+            start = gd.ops.broadcast_to(0.0, (x.shape[0], 3))
+            last, every = gd.ops.scan(word, start, x, reverse=True)
+            return gd.ops.concatenate([last, every[:, 0], every[:, -1]], axis=1)
+
+    model = gd.Sequential([gd.Input((4, 5, 3)), Letters()])
+    x = np.random.default_rng(0).normal(size=(6, 4, 5, 3)).astype(np.float32)
+    close(answers(to_onnx(model), [x])[0], model.predict(x), TOLERANCE)
+
+
 def test_ints_are_cast_where_they_meet_reals():
     i = gd.Input(4, name="i", dtype="int")
     model = gd.Model(

@@ -251,7 +251,7 @@ REFUSED = {
     "another norm": (lambda: single("Normalizer", norm="L3"), "norm b'L3': expected L1, L2 or MAX"),
     "another transform": (lambda: linear("PROBIT"), "post_transform b'PROBIT': expected"),
     "labels beyond floats": (lambda: linear(classlabels_ints=[0, 1, 2**24 + 1]), "exact up to 16777216"),
-    "texts that are added": (lambda: graph([TO_TEXT_OF, ("", "Add", "b,b", "y", {})], {"y": T.STRING}), "computes with texts"),
+    "texts that are added": (lambda: graph([TO_TEXT_OF, ("", "Add", "b,b", "y", {})], {"y": T.STRING}), "computes with strings"),
     "a great many keys": (
         lambda: single("LabelEncoder", T.INT64, T.INT64, keys_int64s=list(range(70000)), values_int64s=[0] * 70000),
         "70000 classes or keys: expected at most 65536",

@@ -85,7 +85,7 @@ def refused(kernel, parts, match, **more):
 
 
 def test_every_kernel_is_known():
-    assert set(SOUND) == set(_core.kernel_names())
+    assert set(SOUND) == set(_core.kernel_names()) - {"scan"}  # see test_scan_refused.py
 
 
 @pytest.mark.parametrize("bits", [32, 64])

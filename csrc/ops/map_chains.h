@@ -67,9 +67,9 @@
   X("vvvvvv>1:add 7 0 1;relu 8 7;sub 7 8 2;mul 8 7 3;mul 7 8 4;add 6 7 5") \
   X("vs>2:sub 2 0 1;square 3 2") \
   X("vsvv>2:mul 4 0 1;mul 6 4 2;add 5 6 3") \
-  X("vvvs>1:neg 5 0;mul 6 5 1;div 5 6 2;mul 6 5 3;div 4 6 2") \
-  X("vs>1:mul 2 0 1") \
+  X("vvvss>1:neg 6 0;mul 7 6 1;div 6 7 2;mul 7 6 3;div 6 7 2;mul 5 6 4") \
   X("vsvss>2:mul 7 0 1;mul 8 2 3;mul 9 4 8;add 5 7 9;neg 6 5") \
+  X("vs>1:mul 2 0 1") \
   X("svvs>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
   X("vsvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3") \
   X("vssvssvssssv>3:mul 15 0 1;mul 16 2 3;mul 17 16 4;add 12 15 17;mul 17 12 5;mul 15 6 7;square 18 16;mul 16 18 8;add 13 15 16;sqrt 16 13;mul 15 16 9;add 16 15 10;div 15 17 16;sub 14 11 15") \
@@ -990,9 +990,9 @@ CHAIN(58) { /* mul·mul·add */
   }
 }
 
-CHAIN(59) { /* neg·mul·div·mul·div */
+CHAIN(59) { /* neg·mul·div·mul·div·mul */
   EACH_ROW {
-    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
       const vec x2 = LOAD(2);
       const vec t0 = e_neg(LOAD(0));
@@ -1000,22 +1000,13 @@ CHAIN(59) { /* neg·mul·div·mul·div */
       const vec t2 = e_div(t1, x2);
       const vec t3 = e_mul(t2, s3);
       const vec t4 = e_div(t3, x2);
-      STORE(0, t4);
+      const vec t5 = e_mul(t4, s4);
+      STORE(0, t5);
     )
   }
 }
 
-CHAIN(60) { /* mul */
-  EACH_ROW {
-    VECTOR(0) ROW(1) OUTPUT(0)
-    EACH_VECTOR(
-      const vec t0 = e_mul(LOAD(0), s1);
-      STORE(0, t0);
-    )
-  }
-}
-
-CHAIN(61) { /* mul·mul·mul·add·neg */
+CHAIN(60) { /* mul·mul·mul·add·neg */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1026,6 +1017,16 @@ CHAIN(61) { /* mul·mul·mul·add·neg */
       const vec t4 = e_neg(t3);
       STORE(0, t3);
       STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(61) { /* mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      STORE(0, t0);
     )
   }
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-from gdcore.graph.ir import Dim, Value, rewrite, topological
+from gdcore.graph.ir import Dim, Shape, Value, rewrite, topological
 from gdcore.graph.ranges import within
 from gdcore.graph.registry import Op, apply, register
 
@@ -50,7 +52,25 @@ def random_uniform(shape: Sequence[Dim], stream: int | None = None) -> Value:
     """
     if stream is not None and not 0 <= stream < OWN_STREAMS:
         raise ValueError(f"random_uniform stream={stream}: expected None or 0 to {OWN_STREAMS - 1}")
-    return apply(RANDOM, shape=tuple(shape), stream=object() if stream is None else int(stream))
+    return _draw.get()(tuple(shape), object() if stream is None else int(stream))
+
+
+def _plainly(shape: Shape, stream: object) -> Value:
+    return apply(RANDOM, shape=shape, stream=stream)
+
+
+_draw: ContextVar[Callable[[Shape, object], Value]] = ContextVar("draw", default=_plainly)
+
+
+@contextmanager
+def drawing(draw: Callable[[Shape, object], Value]) -> Iterator[Callable[[Shape, object], Value]]:
+    """Have `random_uniform` make its values by another function; gives the one that does so outside."""
+    outer = _draw.get()
+    token = _draw.set(draw)
+    try:
+        yield outer
+    finally:
+        _draw.reset(token)
 
 
 def number_streams(outputs: Sequence[Value], numbers: dict[object, int]) -> list[Value]:

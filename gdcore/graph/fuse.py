@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from gdcore.graph.ir import Shape, Value, refined, size, topological
 from gdcore.graph.reductions import SUM
@@ -28,15 +29,17 @@ class Group:
     shape : of the elementwise pass, or None
     root : the kernel's value, if there is one; elementwise members then ride on it
     sums : column sums of the product's second operand, or None
+    loop : how its root runs if that is a loop, once it is planned
     """
 
-    __slots__ = ("first", "last", "members", "root", "shape", "sums")
+    __slots__ = ("first", "last", "loop", "members", "root", "shape", "sums")
 
     def __init__(self, value: Value, position: int) -> None:
         self.members = [value]
         self.shape: Shape | None = value.shape if value.op.kind == "map" else None
         self.root: Value | None = None if value.op.kind == "map" else value
         self.sums: Value | None = None
+        self.loop: Any = None
         self.first = self.last = position
 
     @property
@@ -167,6 +170,9 @@ class Fusion:
                         self.merge(target, own)
                     continue
             self.group[v] = own
+            for part in self.users[v] if v.op.kind == "loop" else ():
+                self.group[part].root = None
+                self.merge(own, self.group[part])
 
     def merge_neighbours(self) -> None:
         """Passes over the same elements, one using the other: memory is walked once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class Instruction:
     reads: list[Value] = field(default_factory=list)
     writes: list[Value] = field(default_factory=list)
     flops: Pair = (0, 0)
+    body: Any = None  # the plan of a loop's body
 
     def encoded(self) -> tuple[object, ...]:
         """The form that `_core.Plan` takes."""
@@ -55,6 +56,7 @@ class Instruction:
             self.pars,
             self.then.encoded() if self.then else None,
             self.work,
+            *([] if self.body is None else [[i.encoded() for i in self.body.instructions]]),
         )
 
     @property

@@ -7,6 +7,7 @@ it can be printed, checked and compared before it is handed to C.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Emitter:
         self.constants = constants
         self.out: list[Instruction] = []
         self.sums: Value | None = None
+        self.loop: Any = None  # how the loop at hand runs: a `LoopPlan`
 
     def place(self, value: Value) -> Place:
         v = base(value)
@@ -221,7 +223,7 @@ class Emitter:
             self.out = [self.map(group, alone=True)]
         else:
             root = group.root
-            self.sums = group.sums
+            self.sums, self.loop = group.sums, group.loop
             assert root.op.emit is not None
             root.op.emit(root, self)
             # every instruction of a group reads and writes what the group does, unless it says less
@@ -230,6 +232,9 @@ class Emitter:
                 ins.reads = [x for x in read if x.op.name != "constant"]
                 ins.writes = [root] + ([group.sums] if group.sums is not None else [])
                 ins.text = root.op.name
+                if group.loop is not None:
+                    ins.writes = group.loop.parts
+                    ins.text = group.loop.text
             if group.pass_members:
                 self.out[-1].then = self.map(group, alone=False)
         parts = [ins for ins in self.out if ins.kernel == self.out[-1].kernel]  # each does a share

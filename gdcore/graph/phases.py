@@ -17,6 +17,15 @@ def _instead(value: Value, leaf: Value, other: Value) -> Value:
     return rewrite([value], lambda v: other if v is leaf else v)[value]
 
 
+def _in_phase(v: Value, training: bool) -> Value:
+    if v.op is WHEN:
+        return v.inputs[0 if training else 1]
+    if v.op.kind != "loop":
+        return v
+    body = v.attrs["body"].rewritten(lambda x: _in_phase(x, training))
+    return Value(v.op, v.inputs, {**v.attrs, "body": body}, v.shape)
+
+
 def specialize(
     outputs: Sequence[Value], training: bool
 ) -> tuple[list[Value], list[tuple[Value, Value]]]:
@@ -27,7 +36,7 @@ def specialize(
     outputs : list of Value
     updates : list of (state, its new value); empty in prediction
     """
-    way = rewrite(outputs, lambda v: v.inputs[0 if training else 1] if v.op is WHEN else v)
+    way = rewrite(outputs, lambda v: _in_phase(v, training))
     chosen = [way[v] for v in outputs]
     noted = [v for v in topological(chosen) if v.op is UPDATE]
     plain = rewrite([*chosen, *noted], lambda v: v.inputs[0] if v.op is UPDATE else v)

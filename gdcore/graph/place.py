@@ -141,6 +141,11 @@ def place(
             owner[at] += 1
         spare: list[tuple[int, int]] = []
         for v in group.members:
+            if v is group.root and group.loop is not None:
+                size_bytes = -(-batch // group.loop.samples) * group.loop.block_bytes
+                at = arena.take(size_bytes)
+                workspaces[v] = Workspace(ARENA, at, size_bytes)
+                spare.append((at, size_bytes))
             if v.op.workspace is not None and (need := v.op.workspace(v)) != 0:
                 size_bytes = nbytes(need, bits // 8)
                 at = arena.take(size_bytes)

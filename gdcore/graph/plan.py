@@ -17,6 +17,7 @@ from gdcore.graph.fuse import base, fuse
 from gdcore.graph.identities import IDENTITY
 from gdcore.graph.instructions import Codes, Constants, Instruction
 from gdcore.graph.ir import Value, at_batch, size, topological
+from gdcore.graph.loop_plan import plan_loop
 from gdcore.graph.lower import lower
 from gdcore.graph.place import ARENA, Place, Placement, element_bytes, place
 from gdcore.graph.registry import apply
@@ -106,11 +107,12 @@ class Plan:
         """Values as the print shows them, each place once."""
         return ", ".join(dict.fromkeys(map(self.where, values)))
 
-    def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("", "op", "writes", "reads", "FLOPs", "bytes")]
+    def rows(self) -> list[tuple[str, ...]]:
+        """The lines of the print: number, op, what it writes and reads, operations, bytes."""
+        rows: list[tuple[str, ...]] = []
         for i, ins in enumerate(self.instructions):
             writes, reads, text = list(ins.writes), list(ins.reads), short_chain(ins.text)
-            if ins.kernel not in ("map", text):
+            if ins.kernel != "map" and not text.startswith(ins.kernel):
                 text = f"{text} ({ins.kernel})"
             if ins.then is not None:
                 inner = {id(v) for v in writes}
@@ -129,6 +131,12 @@ class Plan:
                     f"{self.traffic(ins, self.batch):,}",
                 )
             )
+            if ins.body is not None:
+                rows += [(f"{i}.{r[0]}", *r[1:]) for r in ins.body.rows()]
+        return rows
+
+    def __str__(self) -> str:
+        rows = [("", "op", "writes", "reads", "FLOPs", "bytes"), *self.rows()]
         rows = [tuple(map(shown, row)) for row in rows]
         widths = [max(len(r[c]) for r in rows) for c in range(4)]
         lines = [
@@ -200,8 +208,17 @@ def make_plan(
     update_roots = [values[v] for v in update]
     after = _readers_first(done_roots, update_roots, values, pinned_new, leaves)
     update_roots = [values[v] for v in update]
+    done = set(topological(done_roots))
+    done_roots += [  # what an update alone takes of a loop that runs before
+        v
+        for v in topological(update_roots)
+        if v.op.kind == "part" and v.inputs[0] in done and v not in done
+    ]
     groups = fuse(done_roots, set(), {})
     later = fuse(update_roots, set(topological(done_roots)), after)
+    for group in [*groups, *later]:
+        if group.root is not None and group.root.op.kind == "loop":
+            group.loop = plan_loop(group, batch, bits, make_plan)
     placement = place(
         [*groups, *later], pinned_new, leaves, [*done_roots, *update_roots], batch, bits
     )

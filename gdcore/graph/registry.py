@@ -43,10 +43,11 @@ class Op(NamedTuple):
     Attributes
     ----------
     name : str
-    kind : {"leaf", "map", "kernel", "alias", "composite"}
+    kind : {"leaf", "map", "kernel", "alias", "composite", "loop", "part"}
         A leaf has its numbers from outside. A map works element by element, fuses with its like,
         and can ride on a product. A kernel is one C routine. An alias is its input's memory under
-        another shape. A composite is replaced by `expand` before planning.
+        another shape. A composite is replaced by `expand` before planning. A loop is one
+        instruction with a body of its own, its results are parts of it.
     shape : shape of the result, from the inputs and the attributes
     grad : gradients of the inputs from (value, gradient of value), in terms of other ops
     reference : the same in float64 NumPy

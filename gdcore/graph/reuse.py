@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.ir import Value, topological
+from gdcore.graph.loop_body import Body
 from gdcore.graph.place import Place
 from gdcore.graph.plan import Plan
 
@@ -68,5 +69,9 @@ def _frozen(item: Any) -> Hashable:
         return item.shape, item.tobytes()
     if isinstance(item, list | tuple):
         return tuple(map(_frozen, item))
+    if isinstance(item, Body):
+        parts = (item.carries, item.sequences, item.outside, item.after, item.stacked)
+        inside = structure([v for p in parts for v in p], [], {}, lambda _: None)
+        return item.steps, tuple(map(len, parts)), inside
     found: Hashable = item
     return found

@@ -1,4 +1,4 @@
-"""Recurrence, unrolled over the steps of a sequence (batch, steps, features)."""
+"""Recurrence over the steps of a sequence (batch, steps, features)."""
 
 from __future__ import annotations
 
@@ -65,21 +65,24 @@ class LSTM(Layer):
             raise ValueError(
                 f"LSTM got an input of shape {x.shape}: expected (batch, steps, features)"
             )
-        n, steps = self.units, x.shape[1]
+        n = self.units
         kernel = self.param("kernel", (x.shape[-1], 4 * n), self.kernel_initializer)
         recurrent = self.param("recurrent", (n, 4 * n), self.recurrent_initializer)
         bias = self.param("bias", (4 * n,), _remembering, "bias")
         inputs = x @ kernel + bias  # all steps in one product
-        h = c = None
-        outputs = []
-        for t in range(steps):
-            z = inputs[:, t] if h is None else inputs[:, t] + h @ recurrent
+
+        def step(carries: tuple[Value, Value], z: Value) -> tuple[tuple[Value, Value], Value]:
+            h, c = carries
+            z = z + h @ recurrent
             i, f, o = (ops.sigmoid(z[:, k * n : (k + 1) * n]) for k in (0, 1, 3))
-            g = ops.tanh(z[:, 2 * n : 3 * n])
-            c = i * g if c is None else f * c + i * g
+            c = f * c + i * ops.tanh(z[:, 2 * n : 3 * n])
             h = o * ops.tanh(c)
-            outputs.append(h)
-        return ops.stack(outputs, axis=1) if self.return_sequences else outputs[-1]
+            return (h, c), h
+
+        zeros = ops.broadcast_to(0.0, (x.shape[0], n))
+        (last, _), every = ops.scan(step, (zeros, zeros), inputs)
+        wanted: Value = every if self.return_sequences else last
+        return wanted
 
 
 def _remembering(shape: tuple[int, ...], stream: object) -> np.ndarray:

@@ -124,4 +124,5 @@ ROWS: dict[str, Row] = {
 ELSEWHERE = {
     *("input", "param", "state", "range", "when_training", "with_update"),
     *("single", "outer_peak"),  # of training steps alone
+    *("scan", "loop_leaf", "loop_part", "loop_cotangent"),  # loops are written out before
 }

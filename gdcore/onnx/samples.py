@@ -21,7 +21,7 @@ MIXED = (
     "exported with a fixed batch is computed in groups of that size"
 )
 _ALONG = ("sum", "mean", "max", "logsumexp")
-_KEPT = ("transpose", "slice", "embed", "concatenate", "unfold")
+_KEPT = ("transpose", "slice", "embed", "concatenate", "unfold", "conv2d")
 
 
 def batch_axis(shape: Shape) -> int | None:

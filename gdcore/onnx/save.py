@@ -11,6 +11,7 @@ import numpy as np
 from gdcore.engine.engine import engine_of
 from gdcore.engine.network import Network
 from gdcore.graph.ir import INT, Value, topological
+from gdcore.graph.loop_unroll import unrolled
 from gdcore.graph.phases import specialize
 from gdcore.graph.registry import PARAM, STATE
 from gdcore.io import write_atomically
@@ -81,7 +82,7 @@ def to_onnx(model: Model) -> Any:
     network = engine_of(model).network()
     names = _output_names(network)
     writer = Writer(network.inputs, names)
-    outputs, _ = specialize(network.outputs, training=False)
+    outputs = unrolled(specialize(network.outputs, training=False)[0])
     write_graph(writer, network, outputs, model.state_dict())
     writer.finish(outputs, names)
     graph = onnx.helper.make_graph(

@@ -1,0 +1,82 @@
+/* scan.c: a loop over steps, in blocks of rows: each thread takes blocks, and goes through all steps of one
+ * before the next, for rows do not depend on one another.
+ *
+ *   carry = first;  for t in 0 ... steps - 1 (or backwards):  run the body on carry and element t
+ *
+ * A body's instructions are ordinary ones, run with all their units over the rows of a block. Its buffers:
+ * 0 its arena and 1 its slots (carries, elements of sequences), both in the block's part of the workspace,
+ * then its constants, then each value from outside as it lies.
+ *
+ *   ref   outputs and inputs in any order, as the moves name them; constants, values from outside, workspace last
+ *   dim   B, the samples; a loop without any runs over one
+ *   attr  steps, backwards, samples in a block, number of buffers, bytes of a block's workspace, where in it the
+ *         slots begin, number of moves, then for each move: when, operand, buffer (0 or 1), byte offset in it,
+ *         bytes of one row, rows of a sample (0: one row for all samples), bytes from row to row, bytes from
+ *         step to step. A move between a block and itself has, instead of the last four, the bytes of a sample,
+ *         those that do not grow with it, and the buffer and offset it comes from.
+ */
+#include <string.h>
+
+#include "../ops.h"
+
+enum { STEPS, BACKWARDS, SAMPLES, BUFFERS, BLOCK_BYTES, SLOTS, MOVES, HEAD };
+enum { WHEN, OPERAND, BUFFER, OFFSET, BYTES, ROWS, ROW_STRIDE, STEP_STRIDE, MOVE };
+enum { FIRST, BEFORE, KEEP, AFTER, CARRY, LAST }; /* before all steps, in; each step: in, out, body, out, within; out */
+
+int64_t GD_NAME(gd_scan_units)(const gd_ins *ins, int64_t batch) {
+  return gd_ceil_div(gd_size(ins->dim[0], batch), ins->attr[SAMPLES]);
+}
+
+int64_t GD_NAME(gd_scan_scratch)(const gd_ins *ins) {
+  int64_t most = 0;
+  for (int32_t i = 0; i < ins->n_body; ++i)
+    if (ins->body[i].op->scratch) most = gd_max(most, ins->body[i].op->scratch(&ins->body[i]));
+  return most;
+}
+
+/* The moves of one kind, for `samples` from number `first` on, at step t. */
+static void move(const gd_ins *ins, const gd_run *run, char *const *own, int when, int64_t first, int64_t samples, int64_t t) {
+  const int64_t *m = ins->attr + HEAD;
+  for (int64_t i = 0; i < ins->attr[MOVES]; ++i, m += MOVE) {
+    if (m[WHEN] != when) continue;
+    char *local = own[m[BUFFER]] + m[OFFSET];
+    if (when == CARRY) {
+      memmove(local, own[m[ROW_STRIDE]] + m[STEP_STRIDE], (size_t)(m[BYTES] * samples + m[ROWS]));
+      continue;
+    }
+    const int64_t bytes = m[BYTES], rows = m[ROWS] ? m[ROWS] * samples : 1;
+    char *outer = gd_at(run, ins, (int)m[OPERAND]) + m[ROWS] * first * m[ROW_STRIDE] + t * m[STEP_STRIDE];
+    const int in = when == FIRST || when == BEFORE;
+    if (!in && !m[ROWS] && first) continue; /* all blocks have the same */
+    for (int64_t r = 0; r < rows; ++r) {
+      if (in) memcpy(local + r * bytes, outer + r * m[ROW_STRIDE], (size_t)bytes);
+      else memcpy(outer + r * m[ROW_STRIDE], local + r * bytes, (size_t)bytes);
+    }
+  }
+}
+
+void GD_NAME(gd_scan)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
+  const int64_t *attr = ins->attr, batch = gd_size(ins->dim[0], run->batch);
+  const int64_t outside = attr[BUFFERS] - 2, from = ins->n_ref - 1 - outside;
+  char *own[GD_LOOP_BUFFERS];
+  for (int64_t i = 0; i < outside; ++i) own[2 + i] = gd_at(run, ins, (int)(from + i));
+  for (int64_t u = lo; u < hi; ++u) {
+    const int64_t first = u * attr[SAMPLES], samples = gd_min(attr[SAMPLES], batch - first);
+    own[0] = gd_at(run, ins, ins->n_ref - 1) + u * attr[BLOCK_BYTES];
+    own[1] = own[0] + attr[SLOTS];
+    const gd_run inner = {own, run->scratch, samples, run->seed, run->step};
+    move(ins, run, own, FIRST, first, samples, 0);
+    for (int64_t s = 0; s < attr[STEPS]; ++s) {
+      const int64_t t = attr[BACKWARDS] ? attr[STEPS] - 1 - s : s;
+      move(ins, run, own, BEFORE, first, samples, t);
+      move(ins, run, own, KEEP, first, samples, t);
+      for (int32_t i = 0; i < ins->n_body; ++i) {
+        const gd_ins *step = &ins->body[i];
+        step->op->kernel(step, &inner, 0, step->op->units(step, samples));
+      }
+      move(ins, run, own, AFTER, first, samples, t);
+      move(ins, run, own, CARRY, first, samples, t);
+    }
+    move(ins, run, own, LAST, first, samples, 0);
+  }
+}
