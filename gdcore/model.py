@@ -233,7 +233,8 @@ class Model(Layer):
             number of threads, in one call or in many.
         verbose : {"auto", 0, 1, 2}
             Nothing, a progress bar, or a line for each epoch. "auto" is a bar on a terminal or in a
-            notebook; elsewhere a line at gaps that double from 1 s to 10 min, and the last.
+            notebook; elsewhere a line at gaps that double from 1 s to 10 min, and the last. Elsewhere
+            1 is a line for some epochs, ten or so, the first and the last among them.
         resume_from : path, optional
             A checkpoint that `gd.Checkpoint` wrote, or its folder, of which the newest readable one
             is taken; an empty or missing folder begins anew. `epochs` counts from the very first.

@@ -37,6 +37,11 @@ ENTRIES = {
     "gd.tabular.read(Frame())": "tabular",
     "gd.tabular.read('t.parquet')": "tabular",
     "command('train', 't.parquet', '--target', 'y')": "tabular",
+    "gd.tabular.read('t.feather')": "tabular",
+    "gd.tabular.read('folder')": "tabular",
+    "gd.tabular.read('t.xlsx')": "excel",
+    "command('train', 't.xlsx', '--target', 'y')": "excel",
+    "command('train', 't.csv', '--target', 'y', '--report', 'r.html')": "plot",
     "gd.TensorBoardLogger('runs')": "tensorboard",
     "gd.MLflowLogger()": "mlflow",
     "gd.interop.to_torch(model)": "torch",
@@ -102,6 +107,10 @@ compared = gd.lab.compare(lambda: gd.Sequential([gd.Dense(3)]), x, x, {"lr": [0.
 model.save("model.safetensors")
 open("t.csv", "w").write("a,y\\n1,2\\n3,4\\n")
 np.save("x.npy", x)
+os.mkdir("folder")
+open("folder/t.parquet", "wb").write(b"PAR1PAR1")
+open("t.feather", "wb").write(b"ARROW1")
+open("t.xlsx", "wb").write(b"PK")
 open("t.parquet", "wb").write(b"PAR1PAR1")
 open("m.onnx", "wb").write(b"")
 told = {}
@@ -116,6 +125,7 @@ print(json.dumps(told))
 """
 LIBRARIES = [
     *("IPython", "keras", "matplotlib", "ml_dtypes", "mlflow", "narwhals", "onnx", "onnxruntime"),
+    "openpyxl",
     *("pandas", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "tensorboard"),
     *("tensorboardX", "threadpoolctl", "torch", "tqdm"),
 ]

@@ -108,6 +108,28 @@ def test_a_log_gets_one_plain_line_for_each_epoch():
         assert "\r" not in lines[0] and "\x1b" not in lines[0]
 
 
+def test_a_log_of_many_epochs_gets_a_handful_of_lines():
+    stream = io.StringIO()
+    lines = train(stream, epochs=400).getvalue().splitlines()
+    told = [int(line.split()[1].partition("/")[0]) for line in lines]
+    assert told == [1, *range(40, 401, 40)]
+    assert len(train(io.StringIO(), epochs=400, verbose=2).getvalue().splitlines()) == 400
+
+
+def test_the_last_epoch_is_told_of_wherever_training_ends():
+    stream = io.StringIO()
+    shown = Progress(400, 1000, 1, stream)
+    for epoch in range(57):
+        shown.start_epoch()
+        shown.end_epoch(epoch, {"loss": 0.5})
+    shown.close()
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == [
+        "1/400",
+        "40/400",
+        "57/400",
+    ]
+
+
 def test_a_terminal_that_is_dumb_gets_plain_lines(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     assert "\x1b" not in train(Terminal()).getvalue()

@@ -167,6 +167,34 @@ def test_answers_are_never_spelt_otherwise(tmp_path):
         assert done.returncode == 0 and "日本" in done.stdout.decode("utf-8")
 
 
+def test_columns_that_are_kept_are_never_spelt_otherwise(tmp_path):
+    rows = "".join(f"{i},{i * 2},{'größe' if i % 2 else '日本'}\n" for i in range(60))
+    (tmp_path / "t.csv").write_text("x,y,name\n" + rows, encoding="utf-8")
+    words = (
+        "train",
+        "t.csv",
+        "--target",
+        "y",
+        "--kind",
+        "name=ignore",
+        "--epochs",
+        "1",
+        "--out",
+        "m",
+    )
+    done = run("cp1252", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    words = ("predict", "m", "t.csv", "--keep", "name")
+    done = run("cp1252", *words, cwd=tmp_path)
+    assert (
+        done.returncode == 1
+        and done.stdout == b""
+        and b"cannot be written in cp1252" in done.stderr
+    )
+    done = run("utf-8", *words, cwd=tmp_path)
+    assert done.returncode == 0 and "日本" in done.stdout.decode("utf-8")
+
+
 def test_errors_are_ascii_but_for_what_they_quote():
     assert did_you_mean("adm", ["adam"]).isascii() and cut("a" * 90).isascii()
     for name, path in MODULES.items():
@@ -187,6 +215,7 @@ def test_errors_are_ascii_but_for_what_they_quote():
 ELSEWHERE = {
     "gdcore.plots": "pictures",
     "gdcore.tabular.pictures": "pictures",
+    "gdcore.tabular.scoring": "labels of scores, which the report prints",
     "gdcore.show.progress.notebook": "HTML",
     "gdcore.graph.elementwise": "formulas of ops, for their docstrings",
     "gdcore.graph.nonlinearities": "formulas of ops, for their docstrings",

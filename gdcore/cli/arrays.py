@@ -39,7 +39,7 @@ def train_arrays(args: argparse.Namespace) -> Outcome:
     network = prepare(args, source, *train)
     model = network.model
     _compile(args, network, rows)
-    if not args.quiet:
+    if args.verbose == "all":
         head = _head(args, source, network, rows, 0 if held is None else len(held[0]))
         print(shown(head), flush=True)
     # A test part is what the model is measured on, rows held out are what it is watched by.
@@ -109,7 +109,7 @@ def _fit(
             validation_data=scaled,
             callbacks=[history],
             seed=args.seed,
-            verbose=0 if args.quiet else "auto",
+            verbose="auto" if args.verbose == "all" else 0,
         )
     except KeyboardInterrupt:
         stopped = True

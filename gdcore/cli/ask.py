@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +11,13 @@ import numpy as np
 import gdcore as gd
 from gdcore.cli.questions import answers, questions
 from gdcore.cli.tables import evaluate_table, predict_table
+from gdcore.cli.train import check_report
 from gdcore.cli.usage import UsageError
+from gdcore.cli.writing import check_out, write
 from gdcore.engine.engine import engine_of
-from gdcore.io import write_atomically
 from gdcore.tabular.heads import labels_of, probabilities_of
 from gdcore.tabular.report import scores_table
+from gdcore.tabular.table import Raw
 from gdcore.text import shown
 
 __all__ = ["evaluate", "open_model", "predict"]
@@ -57,30 +55,22 @@ def _asked(args: argparse.Namespace) -> Any:
 
 def predict(args: argparse.Namespace) -> int:
     """Predictions, printed or written."""
-    if args.out is not None and Path(args.out).suffix.lower() not in (".csv", ".npy"):
-        raise UsageError(f"--out {args.out}: expected a name that ends in .csv or .npy")
+    check_out(args.out, args.keep)
     model = _asked(args)
     digits = 17
+    kept: dict[str, Raw] = {}
     if not isinstance(model, gd.Model):
-        names, columns = predict_table(model, args)
+        names, columns, kept = predict_table(model, args)
         digits = 9 if model.settings.dtype == "float32" else 17
+    elif args.keep:
+        raise UsageError(
+            f"--keep is for models of tables, and {args.model} was not trained on one: leave it out"
+        )
     elif args.proba and model.info.get("task") == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     else:
         names, columns = _table(model, questions(args.data, model.info), args.proba)
-    if args.out is not None and args.out.lower().endswith(".npy"):
-        made = io.BytesIO()
-        np.save(
-            made,
-            columns if args.proba or columns.shape[1] > 1 else columns[:, 0],
-            allow_pickle=False,
-        )
-        write_atomically(args.out, [made.getvalue()])
-    elif args.out is not None:
-        write_atomically(args.out, (line.encode() for line in _lines(names, columns, digits)))
-    else:
-        _check_printable(names, columns)
-        sys.stdout.writelines(_lines(names, columns, digits))
+    write(args.out, kept, names, columns, digits, not args.proba)
     return 0
 
 
@@ -125,46 +115,18 @@ def _table(model: gd.Model, x: np.ndarray, proba: bool) -> tuple[list[str], np.n
     )[labels][:, None]
 
 
-def _check_printable(names: Sequence[str], columns: np.ndarray) -> None:
-    """Answers are data, which is never spelt otherwise than it is.
-
-    Raises
-    ------
-    ValueError
-        If standard output has no characters for a name.
-    """
-    texts = [] if columns.dtype.kind == "f" else map(str, np.unique(columns))
-    for text in (*names, *texts):
-        if shown(text) != text:
-            raise ValueError(
-                f"{text!r} cannot be written in {sys.stdout.encoding}, the encoding of standard output: "
-                "write a file with --out, or set PYTHONIOENCODING=utf-8"
-            )
-
-
-def _lines(names: Sequence[str], columns: np.ndarray, digits: int) -> Iterable[str]:
-    """The rows of a .csv; numbers that were computed in float32 have nine digits."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-
-    def line(cells: Iterable[Any]) -> str:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow(cells)
-        return buffer.getvalue()
-
-    yield line(names)
-    form = f"%.{9 if columns.dtype == np.float32 else digits}g"
-    for row in columns:
-        yield line(form % v for v in row) if columns.dtype.kind == "f" else line(row.tolist())
-
-
 def evaluate(args: argparse.Namespace) -> int:
     """Loss and metrics, printed."""
+    check_report(args.report)
     model = _asked(args)
     if not isinstance(model, gd.Model):
         print(shown(evaluate_table(model, args)))
         return 0
+    if args.report is not None:
+        raise UsageError(
+            f"--report is for models of tables, and {args.model} was not trained on one: leave it "
+            "out"
+        )
     if not model.compiled:
         raise ValueError(
             f"{args.model}: the model was saved without a loss, expected one that was trained"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class Outcome:
     stopped : whether Ctrl-C ended it
     results : scores, as text
     draw : writes a picture to a path
+    report : writes a report to a path, if there is one
+    notes : what was done after the training
     """
 
     model: Any
@@ -40,13 +42,17 @@ class Outcome:
     stopped: bool
     results: str
     draw: Callable[[str], object]
+    report: Callable[[str], None] | None = None
+    notes: Sequence[str] = ()
 
     @property
     def epochs(self) -> int:
         """How many were completed."""
         return len(self.history.epoch)
 
-    def keep(self, out: str | None, plot: str | None) -> list[tuple[str, str]]:
+    def keep(
+        self, out: str | None, plot: str | None, report: str | None = None
+    ) -> list[tuple[str, str]]:
         """Write what is asked for, and tell what was written."""
         made = []
         if out is not None:
@@ -55,6 +61,9 @@ class Outcome:
         if plot is not None and self.epochs and not self.stopped:
             self.draw(plot)
             made.append(("plot", plot))
+        if report is not None and self.report is not None and self.results:
+            self.report(report)
+            made.append(("report", report))
         return made
 
     def facts(self, made: list[tuple[str, str]]) -> str:
@@ -71,6 +80,7 @@ class Outcome:
                 f"{work / seconds / 1e9:,.1f} GFLOP/s ({ISA_NAME}, up to {threads} "
                 f"thread{'s' if threads > 1 else ''})",
             ),
+            *(("note", note) for note in self.notes),
             *made,
         ]
         width = max(len(name) for name, _ in lines)

@@ -8,57 +8,13 @@ from typing import Any
 import gdcore
 from gdcore import metrics, schedules
 from gdcore.activations import ACTIVATIONS
+from gdcore.cli.examples import EXAMPLES, SOURCE
 from gdcore.cli.usage import Parser, fraction, listed, name_in, positive_number, whole, widths
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.rows import MISSING_WAYS
-
-SOURCE = "digits, an .npz file, a folder of MNIST-style idx files, or a .csv or .parquet file"
-
-EXAMPLES = {
-    "": """examples:
-  gdcore train digits
-  gdcore train houses.csv --target price --out houses.safetensors
-  gdcore predict houses.safetensors new.csv --out prices.csv
-  gdcore evaluate houses.safetensors sold.csv
-  gdcore info""",
-    "train": """examples:
-  gdcore train digits --plot curves.png
-  gdcore train mnist/ --hidden 512,512 --dropout 0.2 --epochs 10 --out mnist.safetensors
-  gdcore train houses.csv --target price --kind zip=category --out houses.safetensors
-  gdcore train adult.csv --target income --test adult-test.csv --plot adult.png
-  gdcore train iris.csv --target -1 --no-header --hidden 16
-  gdcore train umsatz.csv.gz --target Preis --decimal , --thousands . --na -999,n.v.
-  gdcore train data.npz --loss huber --metric r2,mae --optimizer sgd --lr 0.05 --schedule one_cycle
-
-SOURCE is digits (1,797 handwritten digits that come along), an .npz file with x and y (or x_train,
-y_train, x_test, y_test), a folder of MNIST-style idx files, or a table: a .csv or .parquet file. A
-test part that a source has is what the model is measured on; otherwise a fifth of the rows is held
-out. Of a table, the kind of each column is inferred and shown: numbers are standardised by what the
-training rows show, missing values filled in and flagged, categories become vectors that are
-learned; the model's file holds all that predict needs. A .csv may be packed (.gz, .bz2, .xz), and
-- is one from standard input. Ctrl-C ends the training early; what was
-learned by then is saved if --out is given.""",
-    "predict": """examples:
-  gdcore predict houses.safetensors new.csv
-  gdcore predict houses.safetensors new.csv --out prices.csv
-  gdcore predict mnist.safetensors mnist/ --proba --out probabilities.npy
-
-DATA is what the training data was; a .csv file may have another separator and encoding than that
-one, may be packed, or - for standard input, and need not have the target's column; an .npz or .npy
-file may hold x alone. A source with a test part gives its test part.""",
-    "evaluate": """examples:
-  gdcore evaluate digits.safetensors digits
-  gdcore evaluate houses.safetensors sold.csv
-
-DATA is what the training data was, the target included. A source with a test part gives its
-test part.""",
-    "info": """examples:
-  gdcore info
-  gdcore info houses.safetensors
-  GDCORE_ISA=avx2 gdcore info""",
-}
+from gdcore.tabular.splits import SPLITS
 
 
 def make_parser() -> Parser:
@@ -82,7 +38,16 @@ def make_parser() -> Parser:
     predict.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
     predict.add_argument("data", metavar="DATA", help=SOURCE + ", or an .npy file")
     predict.add_argument(
-        "--out", metavar="FILE", help="a .csv or .npy file to write; otherwise they are printed"
+        "--out",
+        metavar="FILE",
+        help="a .csv, .npy or .parquet file to write; otherwise they are printed",
+    )
+    predict.add_argument(
+        "--keep",
+        metavar="A,B",
+        type=listed("column", str),
+        default=[],
+        help="columns of DATA to carry along, before the predictions",
     )
     predict.add_argument("--proba", action="store_true", help="probabilities of the classes")
     evaluate = command(
@@ -90,6 +55,11 @@ def make_parser() -> Parser:
     )
     evaluate.add_argument("model", metavar="MODEL", help="a file that train --out wrote")
     evaluate.add_argument("data", metavar="DATA", help=SOURCE)
+    evaluate.add_argument(
+        "--report",
+        metavar="FILE",
+        help="of a table: the report as .json, or as one .html page with its pictures",
+    )
     for made in (predict, evaluate):
         _layout(made)
         made.add_argument("--threads", metavar="N", type=whole(1, 1024), help="at most so many")
@@ -190,6 +160,23 @@ def _train(parser: Parser) -> None:
         help="share of the training rows to hold out (default: 0.2, or 0 where the source has a "
         "test part)",
     )
+    data.add_argument(
+        "--split",
+        type=name_in("split", SPLITS),
+        metavar="WAY",
+        help="which rows of a table to hold out: random (default), or last, where rows lie in order "
+        "of time",
+    )
+    data.add_argument(
+        "--weights",
+        metavar="COLUMN",
+        help="of a table: a column of what each row counts in training",
+    )
+    data.add_argument(
+        "--class-weight",
+        metavar="A=W,B=W",
+        help="of a table: what a row of each class counts in training, or balanced",
+    )
     data.add_argument("--no-standardize", action="store_true", help="take the numbers as they are")
     net = parser.add_argument_group("network")
     net.add_argument(
@@ -231,6 +218,24 @@ def _train(parser: Parser) -> None:
         "--metric", metavar="A,B", type=listed("metric", _metric), help="default: accuracy, or r2"
     )
     loop.add_argument(
+        "--positive",
+        metavar="CLASS",
+        help="of a table's 2 classes, which one precision, recall, f1 and the threshold are about "
+        "(default: the second)",
+    )
+    loop.add_argument(
+        "--threshold",
+        metavar="WISH",
+        help="from which probability on the answer is the positive class: f1, recall=0.9, "
+        "precision=0.8 or 0.3 (default: the most probable class)",
+    )
+    loop.add_argument(
+        "--target-scale",
+        type=name_in("scale of the target", ("log",)),
+        metavar="SCALE",
+        help="log, for amounts of a table that are never negative",
+    )
+    loop.add_argument(
         "--optimizer",
         type=name_in("optimizer", OPTIMIZERS),
         default="adam",
@@ -258,9 +263,16 @@ def _train(parser: Parser) -> None:
     loop.add_argument(
         "--patience",
         metavar="N",
-        type=whole(1),
-        help="of a table: stop after so many epochs without a better loss on a tenth of the "
-        "training rows",
+        type=whole(0),
+        help="of a table: stop after so many epochs without a better loss on a part of the training "
+        "rows (default: 20; 0: never)",
+    )
+    loop.add_argument(
+        "--no-refit",
+        action="store_true",
+        default=None,
+        help="keep the model that was measured, in the place of one trained anew on all rows of a "
+        "table",
     )
     loop.add_argument(
         "--batch-size", metavar="N", type=whole(1), help="default: 32, or 128 from 20,000 rows on"
@@ -285,6 +297,18 @@ def _train(parser: Parser) -> None:
         metavar="FILE",
         help="picture of the training curves (.png, .pdf, .svg), for a table also of its errors and of "
         "what mattered",
+    )
+    out.add_argument(
+        "--report",
+        metavar="FILE",
+        help="of a table: the report as .json, or as one .html page with its pictures",
+    )
+    out.add_argument(
+        "--verbose",
+        type=name_in("way to tell", ("all", "report")),
+        default="all",
+        metavar="WHAT",
+        help="all (default), or report: the scores alone",
     )
     out.add_argument("--quiet", action="store_true", help="print nothing but errors")
 

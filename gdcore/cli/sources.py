@@ -20,17 +20,18 @@ from gdcore.cli.columns import (
 from gdcore.cli.usage import UsageError
 from gdcore.data.arrays import as_array, check_finite
 from gdcore.errors import did_you_mean
+from gdcore.tabular.files import BINARY, is_folder_of_parquet
 from gdcore.tabular.heads import CLASS_LOSSES
 from gdcore.tabular.opening import PACKED, STDIN
-from gdcore.tabular.reading import PARQUET
 
 __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
 FOR_TABLES = (
     "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
-    "thousands", "na",
+    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "split",
+    "report", "no-refit",
 )  # fmt: skip
-TABLES = (".csv", ".tsv", ".txt", ".data", *PARQUET)
+TABLES = (".csv", ".tsv", ".txt", ".data", *BINARY)
 
 
 @dataclass
@@ -68,7 +69,7 @@ def kind_of(text: str) -> str:
         return "table"
     path = Path(text)
     if path.is_dir():
-        return "idx"
+        return "table" if is_folder_of_parquet(path) else "idx"
     if not path.exists():
         near = [str(p) for p in path.parent.iterdir()][:10_000] if path.parent.is_dir() else []
         raise UsageError(
@@ -124,7 +125,7 @@ def open_source(args: argparse.Namespace) -> Source:
             "and y"
         )
     for option in FOR_TABLES:
-        if getattr(args, option) not in (None, []):
+        if getattr(args, option.replace("-", "_")) not in (None, []):
             raise UsageError(
                 f"--{option} is for .csv files and other tables, and SOURCE is {args.source}: "
                 "leave it out"

@@ -26,13 +26,14 @@ from gdcore.tabular import Table, TableModel, TableWarning, read
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.settings import budget
-from gdcore.tabular.table import SettingError
+from gdcore.tabular.table import Raw, SettingError
 from gdcore.tabular.training import apart, score
 from gdcore.text import shown
 
 __all__ = ["evaluate_table", "predict_table", "train_table"]
 
 DEFAULT_HELD = 0.2
+DEFAULT_PATIENCE = 20
 
 # What Python calls a keyword is an option here.
 OPTIONS = [
@@ -41,6 +42,13 @@ OPTIONS = [
     (r"header=True", "--header"),
     (r"(missing|task|encoding)='([\w-]+)'", r"--\1 \2"),
     (r"\b(decimal|thousands|na)=", r"--\1 "),
+    (r"split='last'", "--split last"),
+    (r"patience=None", "--patience 0"),
+    (r"(patience|threshold)=(\d)", r"--\1 \2"),
+    (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
+    (r"target_scale='log'", "--target-scale log"),
+    (r"weights='COLUMN'", "--weights COLUMN"),
+    (r"\bclass_weight\b", "--class-weight"),
     (r"another delimiter", "another --delimiter"),
     (r"\bloss (\w+) is for", r"--loss \1 is for"),
     (r"\bkinds names", "--kind names"),
@@ -87,6 +95,7 @@ class Head(Callback):
 
     def __init__(self, args: argparse.Namespace, table: TableModel, held: int) -> None:
         self.args, self.table, self.held = args, table, held
+        self.notes: list[str] = []
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
         table, args, settings = self.table, self.args, self.table.settings
@@ -95,13 +104,17 @@ class Head(Callback):
             map(str, [*settings.hidden, engine_of(self.model).network().outputs[0].shape[-1]])
         )
         batch, epochs = budget(self.table.rows, settings.batch_size, settings.epochs)
-        parts = f"{self.table.rows:,} training" + (
-            f" + {self.held:,} held-out" if self.held else ""
+        shares = (
+            (self.table.rows, "training"),
+            (self.table.watched, "validation"),
+            (self.held, "held-out"),
         )
-        stop = "" if settings.patience is None else f", early stopping ({settings.patience})"
+        parts = " + ".join(f"{count:,} {part}" for count, part in shares if count)
+        stop = f", early stopping ({settings.patience})" if self.table.watched else ""
+        self.notes = list(table.notes)
         lines = [
             f"data      {args.source}: {parts} rows",
-            *(f"          {note}" for note in table.notes),
+            *(f"          {note}" for note in self.notes),
             f"network   {len(table.encoder.columns)} columns → {sizes}, "
             f"{settings.activation if settings.hidden else 'linear'}, {trained:,} parameters, "
             f"{settings.dtype}",
@@ -137,6 +150,7 @@ def _fit(args: argparse.Namespace) -> Outcome:
     )
     target = _target(args, table)
     model = _model(args, table)
+    whole = table
     share = args.validation
     if args.test is not None:
         if share is not None:
@@ -144,17 +158,20 @@ def _fit(args: argparse.Namespace) -> Outcome:
         held: Table | None = read_like(args.test, table.layout, table.names)
     else:
         share = DEFAULT_HELD if share is None else share
-        table, held, notes = apart(table, target, share, args.seed, model.settings.task)
+        if share == 0 and args.report is not None:
+            raise UsageError("--report tells of held-out rows, and none are: leave it out")
+        table, held, notes = apart(
+            table, target, share, args.seed, model.settings.task, args.split or "random"
+        )
         model.notes += notes
     head = Head(args, model, 0 if held is None else len(held))
     begin, stopped, results = time.monotonic(), False, ""
     try:
         model.fit(
-            table,
-            target,
-            callbacks=[] if args.quiet else [head],
-            verbose=0 if args.quiet else "auto",
-        )
+            table, target, refit=not args.no_refit and held is None,
+            callbacks=[head] if args.verbose == "all" else [],
+            verbose="auto" if args.verbose == "all" else 0,
+        )  # fmt: skip
     except KeyboardInterrupt:
         if "network" not in model.__dict__ or model.network.steps_done == 0:
             raise
@@ -162,7 +179,8 @@ def _fit(args: argparse.Namespace) -> Outcome:
     seconds = time.monotonic() - begin
     if not stopped and held is not None:
         score(model, table, held)
-        results = str(model.report)
+        results = in_options(str(model.report))
+        stopped = not args.no_refit and not _refit(args, model, whole)
     elif not stopped:
         results = scores_table({"training": model.evaluate(table)})
     network, history = model.network, model.history or History()
@@ -172,11 +190,29 @@ def _fit(args: argparse.Namespace) -> Outcome:
         title = f"{Path(args.source).name}: {model.target.name}"
         return model.report.plot(path, title) if model.report else curves(history, path, title)
 
+    def report(path: str) -> None:
+        if model.report is not None:
+            model.report.save(path, f"{Path(args.source).name}: {model.target.name}")
+
     batch, _ = budget(model.rows, args.batch_size, args.epochs)
     return Outcome(
         model, network, history, model.rows, batch, network.steps_done, seconds, stopped, results,
-        draw,
+        draw, report, model.notes[len(head.notes) :],
     )  # fmt: skip
+
+
+def _refit(args: argparse.Namespace, model: TableModel, whole: Table) -> bool:
+    """Train anew on all rows; False if Ctrl-C ended it, and the model is as it was."""
+    model.notes.append(
+        f"the model that is kept was trained anew on all {len(whole):,} rows, for {model.epochs} "
+        "epochs; the report is of the one before"
+    )
+    try:
+        model.refit(whole, verbose="auto" if args.verbose == "all" else 0)
+    except KeyboardInterrupt:
+        model.notes.pop()
+        return False
+    return True
 
 
 def _delimiter(args: argparse.Namespace) -> str | None:
@@ -220,6 +256,9 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
         kinds[_column(args.source, table.names, name, "--kind")] = kind
     for name in args.ignore:
         kinds[_column(args.source, table.names, name, "--ignore")] = "ignore"
+    weights = None
+    if args.weights is not None:
+        weights = _column(args.source, table.names, args.weights, "--weights")
     numbers = "raw" if args.no_standardize else args.numbers
     try:
         return TableModel(
@@ -227,10 +266,32 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             dropout=0.1 if args.dropout is None else args.dropout, missing=args.missing,
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
             schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
-            patience=args.patience, metrics=args.metric, dtype=args.dtype, seed=args.seed,
+            patience=DEFAULT_PATIENCE if args.patience is None else args.patience or None,
+            metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
+            class_weight=_class_weight(args.class_weight), positive=args.positive,
+            threshold=args.threshold, target_scale=args.target_scale,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None
+
+
+def _class_weight(text: str | None) -> Any:
+    """ "balanced", or weights such as yes=5,no=1."""
+    if text is None or text == "balanced":
+        return text
+    weights = {}
+    for part in text.split(","):
+        name, equals, weight = part.rpartition("=")
+        try:
+            weights[name.strip()] = float(weight)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise UsageError(
+                f"--class-weight {text!r}: expected balanced, or CLASS=WEIGHT with commas between, "
+                "such as yes=5,no=1"
+            )
+    return weights
 
 
 def _read(model: TableModel, args: argparse.Namespace) -> Table:
@@ -242,8 +303,10 @@ def _read(model: TableModel, args: argparse.Namespace) -> Table:
     return model.encoder.read(args.data, _delimiter(args), args.encoding)
 
 
-def predict_table(model: TableModel, args: argparse.Namespace) -> tuple[list[str], np.ndarray]:
-    """Names of columns, and predictions.
+def predict_table(
+    model: TableModel, args: argparse.Namespace
+) -> tuple[list[str], np.ndarray, dict[str, Raw]]:
+    """Names of columns, predictions, and the columns that are kept beside them.
 
     Raises
     ------
@@ -254,13 +317,15 @@ def predict_table(model: TableModel, args: argparse.Namespace) -> tuple[list[str
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     with told("predict"):
         table = _read(model, args)
+        names = [_column(table.source, table.names, name, "--keep") for name in args.keep]
+        kept = {name: table.columns[name] for name in names}
         if args.proba:
-            return model.classes or [], model.predict_proba(table)
-        return ["prediction"], model.predict(table)[:, None]
+            return model.classes or [], model.predict_proba(table), kept
+        return ["prediction"], model.predict(table)[:, None], kept
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:
-    """What is to be printed of a table with known answers.
+    """What is to be printed of a table with known answers; written too, if that is asked for.
 
     Raises
     ------
@@ -269,5 +334,7 @@ def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:
     """
     with told("evaluate"):
         table = _read(model, args)
-        got = model.evaluate(table)
-        return f"{table.source}: {len(table):,} rows\n{scores_table({'': got}, header=False)}"
+        report = model.examine(table)
+        if args.report is not None:
+            report.save(args.report, f"{Path(table.source).name}: {model.target.name}")
+        return in_options(f"{table.source}: {len(table):,} rows\n{report}")

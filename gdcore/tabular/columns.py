@@ -190,9 +190,13 @@ class Date(Column):
         """How many columns of numbers it becomes."""
         return 5 + 2 * self.times + self.flag
 
+    def days(self, table: Table) -> Floats:
+        """Days since 1970-01-01, NaN where a date is missing."""
+        return _days(table, self.name, self.format)
+
     def encode(self, table: Table) -> NDArray[np.float32]:
         """Numbers of shape (rows, width)."""
-        days = _days(table, self.name, self.format)
+        days = self.days(table)
         missing = np.isnan(days)
         days = np.where(missing, self.mean, days)
         whole = np.floor(days)

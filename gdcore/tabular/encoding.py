@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gdcore.errors import did_you_mean, unknown
 from gdcore.show.summary import table as text_table
 from gdcore.tabular.columns import COLUMNS, Boolean, Category, Date, Number
-from gdcore.tabular.kinds import KINDS, choose
+from gdcore.tabular.kinds import KINDS, Chosen, choose
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.table import Table, some_of
 from gdcore.tabular.target import Target
@@ -111,6 +111,7 @@ class Encoder:
         target: Target,
         kinds: Mapping[str, str] | None = None,
         numbers: str = "standardize",
+        chosen: Chosen | None = None,
     ) -> Encoder:
         """Learn from training rows.
 
@@ -121,6 +122,8 @@ class Encoder:
         kinds : dict of str to str, optional
             What columns are, where the inferred kind is wrong.
         numbers : {"standardize", "quantile", "raw"}
+        chosen : pair of dicts, optional
+            What columns are, and why others are left out, if that was decided by more rows.
 
         Returns
         -------
@@ -133,12 +136,21 @@ class Encoder:
         """
         if numbers not in KINDS["number"]:
             raise unknown("way to scale numbers", numbers, KINDS["number"])
-        found, ignored = choose(table, target.name, kinds)
+        found, ignored = choose(table, target.name, kinds) if chosen is None else chosen
         columns = tuple(
             COLUMNS[kind].learn(table, name, how or (numbers if kind == "number" else None))
             for name, (kind, how) in found.items()
         )
         return cls(columns, target, ignored, table.layout, tuple(table.names))
+
+    @property
+    def chosen(self) -> Chosen:
+        """What the columns are, and why others are left out: for learning from other rows."""
+        found: dict[str, tuple[str, str | None]] = {}
+        for c in self.columns:
+            how = c.how if isinstance(c, Number) else c.format if isinstance(c, Date) else None
+            found[c.name] = (c.kind, how)
+        return found, dict(self.ignored)
 
     @property
     def numeric(self) -> tuple[Number | Boolean | Date, ...]:
@@ -219,13 +231,9 @@ class Encoder:
         str
         """
         rows = [("column", "kind", "")]
-        rows += [(c.name, c.kind, c.described()) for c in self.columns]
         rows += [(name, "ignored", reason) for name, reason in self.ignored.items()]
-        if self.target.classes is None:
-            about = f"regression: mean {self.target.mean:.4g}, deviation {self.target.scale:.4g}"
-        else:
-            about = f"{len(self.target.classes)} classes: {some_of(self.target.classes, 8)}"
-        rows.append((self.target.name, "target", about))
+        rows += [(c.name, c.kind, c.described()) for c in self.columns]
+        rows.append((self.target.name, "target", self.target.described()))
         return text_table(rows, "<<<")
 
     def config(self) -> dict[str, Any]:

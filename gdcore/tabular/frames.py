@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,38 +13,10 @@ from numpy.typing import NDArray
 from gdcore.errors import missing
 from gdcore.tabular.table import MISSING, Raw, Table, check_names, plain
 
-__all__ = ["days_of", "from_columns", "from_frame", "from_rows", "read_parquet"]
+__all__ = ["days_of", "from_columns", "from_frame", "from_rows", "narwhals"]
 
 _DAY = 86_400_000_000.0
 EXACT = 2**53  # whole numbers below this are those of float64
-
-
-def read_parquet(path: str | os.PathLike[str]) -> Table:
-    """Read a Parquet file, with pyarrow or polars, whichever is there.
-
-    Raises
-    ------
-    ImportError
-        If none is; the message says what to install.
-    ValueError
-        If it is not a Parquet file.
-    """
-    nw = narwhals("Parquet files")
-    source = os.fspath(path)
-    backend = next((name for name in ("pyarrow", "polars") if find_spec(name)), None)
-    if backend is None:
-        raise missing("Parquet files need pyarrow or polars", "tabular")
-    with open(path, "rb") as file:
-        if file.read(4) != b"PAR1":
-            raise ValueError(f"{source}: not a Parquet file, expected one that begins with PAR1")
-    try:
-        frame = nw.read_parquet(source, backend=backend)
-    except MemoryError:
-        raise
-    except Exception as error:  # each backend has errors of its own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{source}: cannot be read as Parquet ({reason})") from None
-    return from_frame(frame, source)
 
 
 def narwhals(what: str) -> Any:

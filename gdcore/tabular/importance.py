@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gdcore.tabular.columns import Category
 from gdcore.tabular.encoding import Features
-from gdcore.tabular.scoring import answers_of
+from gdcore.tabular.scoring import Scorer, higher_is_better
 
-__all__ = ["Importance", "importance", "score_of"]
+__all__ = ["Importance", "importance", "judged_by"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Importance:
     ----------
     column : str
     drop : float
-        By how much the score falls when the column is shuffled, on average.
+        By how much the score is worse when the column is shuffled, on average.
     deviation : float
         Of the drop, over the repeats.
 
@@ -42,15 +42,10 @@ class Importance:
     deviation: float
 
 
-def score_of(model: Any, features: Features, y: NDArray[Any]) -> float:
-    """The share of right answers, or R²."""
-    out = model.network.predict(features.inputs())
-    answers = answers_of(model.network, model.target, out)
-    if model.target.classes is not None:
-        return float(np.mean(answers == model.target.named(y)))
-    left = float(np.sum((y - answers) ** 2))
-    total = float(np.sum((y - y.mean()) ** 2))
-    return 1.0 - left / total if total else 0.0  # a constant has nothing to be explained
+def judged_by(scorer: Scorer) -> str:
+    """The metric by which columns are judged: the first that is a single number."""
+    single = [n for n in scorer.wanted if n != "confusion_matrix"]
+    return single[0] if single else "accuracy"
 
 
 def importance(
@@ -60,7 +55,7 @@ def importance(
 
     Parameters
     ----------
-    model : TableModel
+    model : Asking
     features, y : of rows that it was not trained on
     repeats : int
         Times that each column is shuffled.
@@ -75,7 +70,14 @@ def importance(
         raise ValueError(f"importance repeats={repeats!r}: expected at least 1")
     draw = np.random.default_rng(seed)
     orders = [draw.permutation(len(y)) for _ in range(repeats)]  # the same for every column
-    whole = score_of(model, features, y)
+    scorer = model.scorer
+    name = judged_by(scorer)
+    sign = 1.0 if higher_is_better(name) else -1.0
+
+    def score(asked: Features) -> float:
+        return sign * float(scorer.metric(name, y, model.scores(asked)))
+
+    whole = score(features)
     found = []
     first = code = 0
     for column in model.encoder.columns:
@@ -88,7 +90,7 @@ def importance(
                 numbers = numbers.copy()
                 own = slice(first, first + column.width)
                 numbers[:, own] = numbers[order, own]
-            drops.append(whole - score_of(model, Features(numbers, codes), y))
+            drops.append(whole - score(Features(numbers, codes)))
         if isinstance(column, Category):
             code += 1
         else:

@@ -15,7 +15,16 @@ from gdcore.tabular.dates import date_of, read_dates
 from gdcore.tabular.notation import MOST_CLASSES, MOSTLY, STRAY, Reading, are_codes, read_numbers
 from gdcore.tabular.table import SettingError, Table, quoted
 
-__all__ = ["KINDS", "Seen", "choose", "infer", "mostly_different", "parse_kind", "stray_of"]
+__all__ = [
+    "KINDS",
+    "Chosen",
+    "Seen",
+    "choose",
+    "infer",
+    "mostly_different",
+    "parse_kind",
+    "stray_of",
+]
 
 #: Kinds, with what may stand behind a colon.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -25,6 +34,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "date": ("a format such as %d/%m/%Y",),
     "ignore": (),
 }
+#: The kind of each column with what stands behind its colon; and the reasons for what is left out.
+Chosen = tuple[dict[str, tuple[str, str | None]], dict[str, str]]
 WORDS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"))
 MOST_TEXTS = 64  # more texts than this, and most of them different: no categories
 TOLD = 5  # an error names so many of the columns that are left out
@@ -184,9 +195,7 @@ def _stray(table: Table, name: str, row: int, what: str, share: float, cure: str
     )
 
 
-def choose(
-    table: Table, target: str, kinds: Mapping[str, str] | None, tell: bool = True
-) -> tuple[dict[str, tuple[str, str | None]], dict[str, str]]:
+def choose(table: Table, target: str, kinds: Mapping[str, str] | None, tell: bool = True) -> Chosen:
     """The kind of every column but the target, as told or as inferred.
 
     Parameters

@@ -4,48 +4,107 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from gdcore import optimizers
 from gdcore.callbacks import Callback, EarlyStopping
+from gdcore.errors import unknown
 from gdcore.model import Model
-from gdcore.tabular.encoding import Encoder, Features
+from gdcore.tabular.decision import Decision, Threshold, temperature
+from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.heads import head_for
+from gdcore.tabular.kinds import Chosen, choose
 from gdcore.tabular.network import average_unseen, build
-from gdcore.tabular.scoring import bound_metrics
+from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.settings import Settings, budget
-from gdcore.tabular.table import Table
+from gdcore.tabular.splits import hold_out
+from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
+from gdcore.tabular.weighting import row_weights
 
-__all__ = ["begun", "train"]
+__all__ = ["Training", "begun", "set_apart", "settled"]
+
+FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
+MANY = 2000  # rows, from which on a tenth of them does
+
+
+def set_apart(table: Table, name: str, settings: Settings) -> tuple[Table, Table | None]:
+    """Rows to learn from, and those that early stopping watches, of every class alike."""
+    if settings.patience is None or len(table) < FEWEST:
+        return table, None
+    told = Target.learn(table, name, settings.task)
+    share = 0.1 if len(table) >= MANY else 0.2
+    apart = hold_out(told.values(table), share, settings.seed, told.classes is not None)
+    return table.take(~apart), table.take(apart)
+
+
+def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Settings) -> Chosen:
+    """What the columns of a table are, decided by all rows that there are to learn from.
+
+    Raises
+    ------
+    ValueError
+        If a kind or a column is not known, or no column is left.
+
+    Warns
+    -----
+    TableWarning
+        Of columns that look like more than they were taken for.
+    """
+    reasons = {}
+    if settings.weights is not None:
+        weights = table.find(settings.weights, "weights")
+        if weights == name:
+            raise SettingError(f"weights={weights!r} is the target, expected another column")
+        kinds, reasons = {**kinds, weights: "ignore"}, {weights: "the weight of each row"}
+    choose(table, name, kinds, tell=False)  # an error comes without the doubts before it
+    found, ignored = choose(table, name, kinds)
+    return found, ignored | reasons
 
 
 def begun(
-    table: Table, name: str, kinds: Mapping[str, str], settings: Settings
-) -> tuple[Encoder, Model]:
+    table: Table, name: str, chosen: Chosen, settings: Settings
+) -> tuple[Encoder, Model, Decision]:
     """The transformation, learned from training rows, and a compiled network that takes it.
 
     Parameters
     ----------
     table : the training rows
     name : of the target
-    kinds : of columns whose inferred kind is wrong
+    chosen : what its columns are, as `settled` tells
     settings : of network and training
+
+    Returns
+    -------
+    (encoder, network, decision)
 
     Raises
     ------
     ValueError
         If the rows do not fit the settings.
     """
-    target = Target.learn(table, name, settings.task)
+    target = Target.learn(table, name, settings.task, settings.target_scale == "log")
     y = target.values(table)
     head = head_for(target.task, len(target.classes or ()), settings.loss, y)
+    if settings.target_scale is not None and not head.standardize:
+        raise SettingError(
+            f"target_scale={settings.target_scale!r} does not go with "
+            + (f"loss {head.loss}" if target.classes is None else "classes")
+            + ", expected amounts: leave it out"
+        )
     if not head.standardize:
         target = replace(target, mean=0.0, scale=1.0)
-    encoder = Encoder.learn(table, target, kinds, settings.numbers)
+    decision = _decision(target, settings)
+    found, ignored = chosen
+    empty = [n for n in found if table.columns[n].missing().all()]  # other rows had some values
+    found = {n: kind for n, kind in found.items() if n not in empty}
+    ignored = ignored | dict.fromkeys(empty, "no values")
+    encoder = Encoder.learn(table, target, None, settings.numbers, (found, ignored))
+    row_weights(table, target, settings.weights, settings.class_weight)  # what is wrong is told now
     width = sum(c.width for c in encoder.numeric)
     batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
     rate = settings.rate(epochs, math.ceil(len(table) / batch))
@@ -54,44 +113,137 @@ def begun(
     network.compile(
         optimizers.get(settings.optimizer, lr=rate, **more), head.loss, head.metrics, settings.dtype
     )
-    bound_metrics(network, target, settings.metrics)  # a mismatch is told before the training
-    return encoder, network
+    scorer = Scorer.of(network, target, settings.metrics, decision)
+    for metric in scorer.wanted:  # a mismatch is told before the training
+        scorer.bound(metric)
+    if settings.threshold is not None and not scorer.likely:
+        raise SettingError(
+            f"threshold={settings.threshold!r} needs probabilities, and loss {head.loss} gives "
+            "none: use cross_entropy"
+        )
+    return encoder, network, decision
 
 
-def train(
-    network: Model,
-    encoder: Encoder,
-    settings: Settings,
-    table: Table,
-    watched: Table | None,
-    callbacks: Sequence[Callback],
-    verbose: int | str,
-) -> None:
-    """Train what `begun` began, watched by other rows if there are any.
+def _decision(target: Target, settings: Settings) -> Decision:
+    """What is asked of the answers of two classes, before anything was learned."""
+    for option in ("positive", "threshold"):
+        got = getattr(settings, option)
+        if got is not None and len(target.classes or ()) != 2:
+            what = f"has {len(target.classes)}" if target.classes else "is a quantity"
+            raise SettingError(
+                f"{option}={got!r} is for 2 classes, and the target {target.name!r} {what}: leave "
+                "it out"
+            )
+    if settings.positive is None:
+        return Decision()
+    if settings.positive not in (target.classes or ()):
+        raise SettingError(
+            str(unknown(f"class of {target.name!r}", settings.positive, target.classes or ()))
+        )
+    return Decision(positive=list(target.classes or ()).index(settings.positive))
 
-    Raises
-    ------
-    ValueError
-        If rows do not fit the transformation.
-    KeyboardInterrupt
-        On Ctrl-C; what was learned by then can be used.
+
+@dataclass
+class Training:
+    """The training of what `begun` began.
+
+    Attributes
+    ----------
+    encoder, network, decision : as `begun` gives them
+    settings : Settings
+    epochs : int
+        Completed by the weights that were kept.
     """
-    features, y = _pair(encoder, table)
-    validation = None
-    if watched is not None:
-        held, truth = _pair(encoder, watched)
-        validation = (held.inputs(), truth)
-    stop = [EarlyStopping(patience=settings.patience)] if settings.patience is not None else []
-    batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
-    try:
-        network.fit(
-            features.inputs(), y, batch_size=batch, epochs=epochs, validation_data=validation,
-            callbacks=[*stop, *callbacks], seed=settings.seed, verbose=verbose,
+
+    encoder: Encoder
+    network: Model
+    decision: Decision
+    settings: Settings
+    epochs: int = field(default=0, init=False)
+
+    def run(
+        self,
+        table: Table,
+        watched: Table | None,
+        callbacks: Sequence[Callback],
+        verbose: int | str,
+        last: int | None = None,
+    ) -> None:
+        """Train, watched by other rows if there are any.
+
+        Parameters
+        ----------
+        table, watched : the rows
+        callbacks, verbose : as `Model.fit` takes them
+        last : stop after so many epochs of those that the schedule is made for
+
+        Raises
+        ------
+        ValueError
+            If rows do not fit the transformation.
+        KeyboardInterrupt
+            On Ctrl-C; what was learned by then can be used.
+        """
+        network, settings = self.network, self.settings
+        x, y, weights = self._rows(table)
+        validation = None if watched is None else tuple(
+            part for part in self._rows(watched) if part is not None
         )  # fmt: skip
-    finally:
-        if network.steps_done:
-            average_unseen(network, encoder, features.codes)
+        stop = None
+        if settings.patience is not None and watched is not None:
+            stop = EarlyStopping(patience=settings.patience)
+        batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
+        try:
+            network.fit(
+                x, y, batch_size=batch, epochs=last or epochs, validation_data=validation,
+                sample_weight=weights, callbacks=[*([stop] if stop else []), *callbacks],
+                seed=settings.seed, verbose=verbose,
+            )  # fmt: skip
+        finally:
+            if network.steps_done:
+                average_unseen(network, self.encoder, self.encoder.encode(table).codes)
+        self.epochs = stop.best_epoch + 1 if stop else network.epochs_done
+
+    def _rows(self, table: Table) -> tuple[Any, NDArray[Any], NDArray[Any] | None]:
+        """Inputs, targets as the network sees them, and weights."""
+        target, told = self.encoder.target, self.settings
+        y = target.scaled(target.values(table))
+        weights = row_weights(table, target, told.weights, told.class_weight)
+        return self.encoder.encode(table).inputs(), y, weights
+
+    def decide(self, watched: Table | None) -> Decision:
+        """Temperature and threshold, by rows that the weights were not learned from.
+
+        Raises
+        ------
+        SettingError
+            If a threshold is to be chosen, and there are no such rows.
+        """
+        scorer = Scorer.of(self.network, self.encoder.target, None, self.decision)
+        wish = None if self.settings.threshold is None else Threshold.parse(self.settings.threshold)
+        if watched is None:
+            if wish is None:
+                return self.decision
+            if wish.goal != "probability":
+                raise no_rows_to_choose_by(self.settings.threshold)
+            return replace(self.decision, threshold=wish.least)
+        if not scorer.classes or not scorer.likely:
+            return self.decision
+        y = self.encoder.target.values(watched)
+        out = self.network.predict(self.encoder.encode(watched).inputs())
+        decision = replace(self.decision, temperature=temperature(scorer.scores(out), y))
+        if wish is None:
+            return decision
+        scorer = replace(scorer, decision=decision)
+        p = scorer.positive_probability(scorer.scores(out))
+        limit = float(np.clip(wish.choose(y == decision.positive, p), 1e-9, 1 - 1e-9))
+        return replace(decision, threshold=limit)
 
 
-def _pair(encoder: Encoder, table: Table) -> tuple[Features, NDArray[Any]]:
-    return encoder.encode(table), encoder.target.scaled(encoder.target.values(table))
+def no_rows_to_choose_by(threshold: Any) -> SettingError:
+    """What is said where a threshold is to be chosen, and all rows are for the weights."""
+    return SettingError(
+        f"threshold={threshold!r} is chosen on rows that are set apart from the training, and none "
+        f"are (patience=None, or below {FEWEST} rows): pass patience=20 or more rows, or a "
+        "probability such as threshold=0.3"
+    )

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
-
-from numpy.typing import NDArray
 
 from gdcore.callbacks import Callback, History
 from gdcore.model import Model
-from gdcore.tabular.encoding import Encoder, Features
-from gdcore.tabular.heads import probabilities_of
-from gdcore.tabular.importance import Importance, importance
-from gdcore.tabular.kinds import choose
-from gdcore.tabular.learning import begun, train
+from gdcore.tabular.asking import Asking
+from gdcore.tabular.decision import Decision, Threshold
+from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_apart, settled
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
-from gdcore.tabular.scoring import answers_of, measure
 from gdcore.tabular.settings import Settings
-from gdcore.tabular.splits import hold_out
-from gdcore.tabular.stored import check_fits, read_encoder, read_settings
+from gdcore.tabular.stored import (
+    check_fits,
+    read_decision,
+    read_encoder,
+    read_epochs,
+    read_settings,
+)
+from gdcore.tabular.table import Table
 from gdcore.tabular.target import Target
 from gdcore.text import shown
 
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["TableModel"]
 
 KEY = "table"  # of what a model's file keeps: a file that has it holds a TableModel
-WATCHED = 0.1  # share of the training rows that early stopping watches
 
 
-class TableModel:
+class TableModel(Asking):
     """A network for tables of numbers, categories, booleans, dates and missing values.
 
     Columns' kinds are inferred from the training rows; numbers are standardised, missing values
@@ -63,11 +63,24 @@ class TableModel:
     epochs, batch_size : int, optional
         By default by the number of rows.
     patience : int, optional
-        Early stopping: training ends after so many epochs without a better loss on a tenth of the
-        training rows, and the best weights are kept.
+        Early stopping: training ends after so many epochs without a better loss on a fifth of the
+        training rows (a tenth of 2,000 and more), and the best epoch's weights are kept. None, and
+        with fewer than 50 rows: all epochs.
     metrics : sequence of str, optional
         What `evaluate` measures: by default accuracy (and ROC-AUC for two classes), or R², MAE and
-        RMSE.
+        RMSE. Importance is measured in the first.
+    class_weight : "balanced" or dict of class to weight, optional
+        What a row of each class counts in training.
+    weights : str, optional
+        A column of what each row counts in training; it is no feature.
+    positive : str, optional
+        Which of two classes precision, recall, F1 and the threshold are about: by default the
+        second in order, such as yes of no and yes.
+    threshold : str or float, optional
+        From which probability of the positive class on it is the answer: a number, or chosen on the
+        rows that early stopping watches: "f1", "recall=0.9", "precision=0.8".
+    target_scale : "log", optional
+        Learn an amount that is never negative on a logarithmic scale.
     dtype : {"float32", "float64"}
     seed : int
         Of all that is random; the same seed gives the same bits.
@@ -78,8 +91,12 @@ class TableModel:
         The columns and the target as they were learned.
     network : Model
         What takes ``encoder.encode(table).inputs()``.
-    rows : int
-        How many it was trained on.
+    rows, watched : int
+        How many it was trained on, and how many watched that.
+    epochs : int
+        How many were best.
+    decision : Decision
+        From scores to answers: temperature, and threshold.
     history : History
     notes : list of str
         What was done with rows that could not be learned from.
@@ -102,15 +119,16 @@ class TableModel:
     (['no', 'yes'], (2, 2), 2)
     >>> model.evaluate(rows)["accuracy"], model.importance(rows)[0].column
     (1.0, 'size')
+    >>> model.examine(rows).rows, model.scores(model.features(new)).shape
+    ({'measured': 20}, (2, 1))
+    >>> model.refit(rows, verbose=0).predict(new).tolist()
+    ['no', 'yes']
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "dear.safetensors")
     >>> model.save(path)
     >>> gd.load(path).classes
     ['no', 'yes']
     """
-
-    encoder: Encoder
-    network: Model
 
     def __init__(
         self,
@@ -129,8 +147,13 @@ class TableModel:
         schedule: str = "cosine",
         epochs: int | None = None,
         batch_size: int | None = None,
-        patience: int | None = None,
+        patience: int | None = 20,
         metrics: Sequence[str] | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
+        weights: str | None = None,
+        positive: str | None = None,
+        threshold: str | float | None = None,
+        target_scale: str | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
@@ -140,13 +163,18 @@ class TableModel:
             weight_decay=weight_decay, schedule=schedule, epochs=epochs, batch_size=batch_size,
             patience=patience,
             metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
+            class_weight=class_weight if not isinstance(class_weight, Mapping)
+            else {str(k): w for k, w in class_weight.items()},
+            weights=weights, positive=None if positive is None else str(positive),
+            threshold=None if threshold is None else str(threshold), target_scale=target_scale,
         )  # fmt: skip
         self.settings.check()
         self.kinds = dict(kinds or {})
         self.history: History | None = None
         self.report: Report | None = None
         self.notes: list[str] = []
-        self.rows = 0
+        self.decision = Decision()
+        self.rows = self.watched = self.epochs = 0
 
     # --- training ------------------------------------------------------------------------------
 
@@ -156,10 +184,14 @@ class TableModel:
         target: str | int,
         *,
         validation_data: Any = None,
+        refit: bool = True,
         callbacks: Sequence[Callback] = (),
         verbose: int | str = "auto",
     ) -> Self:
         """Learn from a table; all of its rows are for training.
+
+        A part of them is set apart at first: it says after how many epochs to stop, and at what
+        temperature scores are probabilities. Then the model is trained anew on all rows.
 
         Parameters
         ----------
@@ -168,7 +200,9 @@ class TableModel:
         target : str or int
             The column to be predicted, by name or by place.
         validation_data : like `data`, optional
-            Rows to watch the training by, besides those that early stopping sets apart.
+            Rows to watch the training by, in the place of those that would be set apart.
+        refit : bool
+            Train anew on all rows, for as many epochs as were best.
         callbacks : sequence of Callback
         verbose : {"auto", 0, 1, 2}, as for `gdcore.Model.fit`
 
@@ -188,163 +222,90 @@ class TableModel:
         name = table.find(target, "the target")
         table, notes = with_target(table, name)
         self.notes += notes
-        chosen, _ = choose(table, name, self.kinds, tell=False)
-        table, notes = without_missing(table, list(chosen), self.settings.missing)
+        chosen = settled(table, name, self.kinds, self.settings)
+        whole, notes = without_missing(table, list(chosen[0]), self.settings.missing)
         self.notes += notes
-        given = validation_data
-        watched = None if given is None else read_like(given, table.layout, table.names)
-        if self.settings.patience is not None and watched is None:
-            told = Target.learn(table, name, self.settings.task)
-            apart = hold_out(
-                told.values(table), WATCHED, self.settings.seed, told.classes is not None
-            )
-            table, watched = table.take(~apart), table.take(apart)
-        self.encoder, self.network = begun(table, name, self.kinds, self.settings)
-        self.info[KEY] = {"encoder": self.encoder.config(), "settings": self.settings.config()}
-        self.rows = len(table)
-        try:
-            train(self.network, self.encoder, self.settings, table, watched, callbacks, verbose)
-        finally:
-            self.history = self.network.history
+        watched: Table | None
+        if validation_data is not None:
+            table, watched = whole, read_like(validation_data, whole.layout, whole.names)
+        else:
+            table, watched = set_apart(whole, name, self.settings)
+        wish = self.settings.threshold
+        if wish is not None and watched is None and Threshold.parse(wish).goal != "probability":
+            raise no_rows_to_choose_by(wish)
+        task = Target.learn(whole, name, self.settings.task).task
+        told = begun(table, name, chosen, replace(self.settings, task=task))
+        self._train(Training(*told, self.settings), table, watched, callbacks, verbose)
+        if refit and validation_data is None and watched is not None:
+            self.refit(whole, verbose=verbose)
         return self
 
-    # --- asking --------------------------------------------------------------------------------
+    def _train(
+        self,
+        training: Training,
+        table: Table,
+        watched: Table | None,
+        callbacks: Sequence[Callback],
+        verbose: int | str,
+    ) -> None:
+        """Train on rows that are as they are to be."""
+        self.rows, self.watched = len(table), 0 if watched is None else len(watched)
+        self.encoder, self.network = training.encoder, training.network
+        self.decision = training.decision
+        self._describe()
+        try:
+            training.run(table, watched, callbacks, verbose)
+            self.epochs = training.epochs
+            self.decision = training.decide(watched)
+            self._describe()
+        finally:
+            self.history = self.network.history
 
-    @property
-    def target(self) -> Target:
-        """The column that is predicted."""
-        return self._fitted().target
+    def refit(self, data: Any, *, verbose: int | str = "auto") -> Self:
+        """Train anew on other rows, for as many epochs as were found to be the best.
 
-    @property
-    def classes(self) -> list[str] | None:
-        """Names of the classes, in the order of `predict_proba`; None for a regression."""
-        return None if self.target.classes is None else list(self.target.classes)
-
-    def _fitted(self) -> Encoder:
-        if "encoder" not in self.__dict__:
-            raise ValueError("the model is not fitted: call model.fit(data, target=...) first")
-        return self.encoder
-
-    def features(self, data: Any) -> Features:
-        """What the network takes of a table, which need not have the target.
+        Neither the history nor the report changes: they tell of the training before. Temperature
+        and threshold stay.
 
         Parameters
         ----------
         data : as `fit` takes it
+            Best all rows there are, those too that `fit` set apart or that were held out.
+        verbose : {"auto", 0, 1, 2}
 
         Returns
         -------
-        Features
-
-        Raises
-        ------
-        OSError, TypeError, ValueError
-            If it cannot be read, lacks a column, or a value does not fit its kind.
-        """
-        encoder = self._fitted()
-        return encoder.encode(encoder.read(data))
-
-    def predict(self, data: Any) -> NDArray[Any]:
-        """Class names, or quantities in the target's own units.
-
-        Parameters
-        ----------
-        data : as `fit` takes it; the target may be away, other columns are not looked at
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Text or int64 for classes, float64 for quantities.
-
-        Warns
-        -----
-        TableWarning
-            Where a value is one that training never saw.
-        """
-        out = self.network.predict(self.features(data).inputs())
-        return answers_of(self.network, self.target, out)
-
-    def predict_proba(self, data: Any) -> NDArray[Any]:
-        """The probability of every class.
-
-        Parameters
-        ----------
-        data : as `predict` takes it
-
-        Returns
-        -------
-        ndarray of shape (n, classes)
-            In the order of `classes`.
+        TableModel
+            Itself.
 
         Raises
         ------
         ValueError
-            For a regression, or a loss that does not speak of probabilities.
-        """
-        features = self.features(data)
-        if self.target.classes is None:
-            raise ValueError(
-                f"the model predicts a quantity, {self.target.name!r}: predict_proba is for "
-                "classes, use predict"
-            )
-        return probabilities_of(self.network.predict_proba(features.inputs()))
-
-    def evaluate(self, data: Any) -> dict[str, Any]:
-        """How right the model is.
-
-        Parameters
-        ----------
-        data : as `fit` takes it, the target included
-
-        Returns
-        -------
-        dict
-            Metrics by name, in the target's own units; also the "loss" of classes.
+            As `fit`; then, and on Ctrl-C, the model is as it was.
         """
         encoder = self._fitted()
-        table = encoder.read(data)
-        return measure(
-            self.network, self.target, self.settings.metrics,
-            encoder.encode(table), self.target.values(table),
+        table, _ = with_target(read(data), encoder.target.name)
+        table, _ = without_missing(table, [c.name for c in encoder.columns], self.settings.missing)
+        told = begun(
+            table, encoder.target.name, encoder.chosen,
+            replace(self.settings, task=encoder.target.task),
         )  # fmt: skip
+        training = Training(*told, self.settings)
+        training.run(table, None, (), verbose, last=self.epochs)
+        training.network.info |= self.network.info
+        self.encoder, self.network = training.encoder, training.network
+        self.rows, self.watched = len(table), 0
+        self._describe()
+        return self
 
-    def importance(self, data: Any, repeats: int = 5, seed: int = 0) -> list[Importance]:
-        """Which columns matter: what the score (accuracy, or R²) loses when one is shuffled.
-
-        Parameters
-        ----------
-        data : as `fit` takes it, the target included; best rows that were not trained on
-        repeats : int
-            Times that each column is shuffled.
-        seed : int
-
-        Returns
-        -------
-        list of Importance
-            The greatest first.
-        """
-        encoder = self._fitted()
-        table = encoder.read(data)
-        return importance(self, encoder.encode(table), self.target.values(table), repeats, seed)
-
-    # --- keeping -------------------------------------------------------------------------------
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the network, the transformation and the settings to one safetensors file.
-
-        `gdcore.load` gives the model back.
-
-        Parameters
-        ----------
-        path : path-like
-
-        Raises
-        ------
-        OSError
-            If it cannot be written; a file that was there is left as it was.
-        """
-        self._fitted()
-        self.network.save(path)
+    def _describe(self) -> None:
+        """Keep with the network all that a table goes through."""
+        self.info[KEY] = self.info.get(KEY, {}) | {
+            "encoder": self.encoder.config(),
+            "settings": self.settings.config(),
+            "decision": self.decision.config(),
+            "epochs": self.epochs,
+        }
 
     @classmethod
     def of(cls, network: Model) -> TableModel:
@@ -381,12 +342,9 @@ class TableModel:
         model.encoder = read_encoder(described.get("encoder"))
         model.network = network
         check_fits(model.encoder, network)
+        model.decision = read_decision(described.get("decision"), model.target)
+        model.epochs = read_epochs(described.get("epochs", 0))
         return model
-
-    @property
-    def info(self) -> dict[str, Any]:
-        """What you want to keep with the model: numbers, text, lists, dicts; saved in its file."""
-        return self.network.info
 
     def __repr__(self) -> str:
         if "encoder" not in self.__dict__:

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
-__all__ = ["draw"]
+__all__ = ["as_svg", "draw"]
 
 INK, SECOND = "#1f6f9f", "#d1602b"  # told apart in grey and by the colour-blind, too
 MOST_POINTS = 5_000
@@ -32,10 +31,7 @@ def draw(report: Any, path: str | os.PathLike[str] | None, title: str | None) ->
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels: list[Any] = [_curve] if report.history.get("loss") else []
-    panels.append(_residuals if report.confusion is None else _confusion)
-    if report.importance:
-        panels.append(_importance)
+    panels = panels_of(report)
     figure = Figure(figsize=(5.2 * len(panels), 4.4), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)  # the canvas registers itself with the figure
     for i, panel in enumerate(panels):
@@ -47,6 +43,55 @@ def draw(report: Any, path: str | os.PathLike[str] | None, title: str | None) ->
         figure.savefig(content, format=ending)
         write_atomically(path, [content.getvalue()])
     return figure
+
+
+def panels_of(report: Any) -> list[Any]:
+    """What there is to be drawn of a report: functions of axes and the report."""
+    panels: list[Any] = [_curve] if report.history.get("loss") else []
+    panels.append(_residuals if report.confusion is None else _confusion)
+    if report.reliability:
+        panels.append(_reliability)
+    if report.importance:
+        panels.append(_importance)
+    return panels
+
+
+def as_svg(report: Any) -> list[str]:
+    """Each picture of a report as text that can stand in a page."""
+    require_matplotlib()
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    made = []
+    for panel in panels_of(report):
+        figure = Figure(figsize=(5.2, 4.4), layout="constrained")
+        FigureCanvasSVG(figure)
+        panel(figure.add_subplot(), report)
+        content = io.StringIO()
+        with mpl.rc_context({"svg.hashsalt": panel.__name__}):  # the same report, the same page
+            figure.savefig(content, format="svg", metadata={"Date": None})
+        text = content.getvalue()
+        made.append(text[text.index("<svg") :])
+    return made
+
+
+def _rows(report: Any) -> str:
+    return "held-out rows" if report.part == "held out" else "rows"
+
+
+def _reliability(axes: Axes, report: Any) -> None:
+    """How sure the answers are, and how many of such are right."""
+    sure, right, _ = (np.asarray(v, dtype=float) for v in zip(*report.reliability, strict=True))
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1.0, linestyle="--")
+    axes.plot(sure, right, color=INK, marker="o", markersize=4, linewidth=1.4)
+    low = max(0.0, min(float(sure.min()), float(right.min())) - 0.05)
+    axes.set_xlim(low, 1.02)
+    axes.set_ylim(low, 1.02)
+    axes.set_xlabel("probability of the answer")
+    axes.set_ylabel("share of right answers")
+    axes.set_title(f"reliability of {len(report.truth):,} {_rows(report)}", fontsize=10)
+    _plain(axes)
 
 
 def _plain(axes: Axes) -> None:
@@ -83,7 +128,7 @@ def _confusion(axes: Axes, report: Any) -> None:
     axes.set_yticks(places, shown)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(f"confusion matrix of {counts.sum():,} held-out rows", fontsize=10)
+    axes.set_title(f"confusion matrix of {counts.sum():,} {_rows(report)}", fontsize=10)
     if len(names) <= MOST_NUMBERED:
         for t, p in np.ndindex(*counts.shape):
             axes.text(
@@ -112,7 +157,8 @@ def _residuals(axes: Axes, report: Any) -> None:
         axes.tick_params(axis="x", rotation=30)
     axes.set_xlabel(f"predicted {report.target}")
     axes.set_ylabel("true - predicted")
-    axes.set_title(f"residuals of {count:,} held-out rows", fontsize=10)
+    shown = f"{len(truth):,} of {count:,}" if len(truth) < count else f"{count:,}"
+    axes.set_title(f"residuals of {shown} {_rows(report)}", fontsize=10)
     _plain(axes)
 
 
@@ -128,6 +174,9 @@ def _importance(axes: Axes, report: Any) -> None:
         error_kw={"ecolor": "#555555", "elinewidth": 1.0},
     )
     axes.set_yticks(places, names)
-    axes.set_xlabel(f"{'accuracy' if report.classes is not None else 'R²'} lost when shuffled")
-    axes.set_title("which columns mattered", fontsize=10)
+    axes.set_xlabel(f"{report.judged_in} when shuffled")
+    part = f" ({len(shown)} of {len(report.importance)})"
+    axes.set_title(
+        f"which columns mattered{part if len(shown) < len(report.importance) else ''}", fontsize=10
+    )
     _plain(axes)

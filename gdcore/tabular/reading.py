@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gdcore.tabular.frames import from_columns, from_frame, from_rows, read_parquet
+from gdcore.tabular.files import is_binary, read_binary
+from gdcore.tabular.frames import from_columns, from_frame, from_rows
 from gdcore.tabular.notation import check_marks
 from gdcore.tabular.table import Raw, Table, number
 from gdcore.tabular.text import read_text
 
-__all__ = ["PARQUET", "read", "read_like"]
-
-PARQUET = (".parquet", ".pq")
+__all__ = ["read", "read_like"]
 
 
 def read(
@@ -35,7 +33,9 @@ def read(
     Parameters
     ----------
     data : path-like, frame, mapping, sequence or ndarray
-        A Parquet file (``.parquet``, ``.pq``; needs the extra ``tabular``) or else delimited text,
+        A Parquet or Feather file, or a folder of Parquet (``.parquet``, ``.pq``, ``.feather``,
+        ``.arrow``, ``.ipc``; needs the extra ``tabular``), the first sheet of a workbook (``.xlsx``,
+        ``.xlsm``; needs the extra ``excel``), or else delimited text,
         which may be packed by gzip, bzip2 or xz, and is standard input where it is "-";
         a pandas, polars or Arrow table, or one of any library that narwhals knows; a dict of
         columns; a list of dicts; a 2-D or a structured array.
@@ -78,11 +78,11 @@ def read(
     check_marks(decimal, thousands)
     if isinstance(data, Table):
         table = data
-    elif isinstance(data, str | os.PathLike) and not _is_parquet(data):
+    elif isinstance(data, str | os.PathLike) and not is_binary(data):
         table = read_text(data, delimiter, header, [encoding])
         table.layout["encoding"] = encoding
     else:
-        table = _from_object(data)
+        table = _from_object(data, header)
     marks = None if na is None else _marks(na)
     told = {"decimal": decimal, "thousands": thousands, "na": marks}
     layout = table.layout | {k: v for k, v in told.items() if v is not None}
@@ -117,24 +117,20 @@ def read_like(
     """
     if isinstance(data, Table):
         return data
-    if isinstance(data, str | os.PathLike) and not _is_parquet(data):
+    if isinstance(data, str | os.PathLike) and not is_binary(data):
         tried = dict.fromkeys(["utf-8", layout.get("encoding", "utf-8")])
         table = read_text(
             data, delimiter, layout.get("header", True), [encoding] if encoding else list(tried),
             names, layout.get("delimiter"),
         )  # fmt: skip
     else:
-        table = _from_object(data)
+        table = _from_object(data, layout.get("header"))
     return _without(table, layout.get("na", []))
 
 
-def _is_parquet(path: str | os.PathLike[str]) -> bool:
-    return Path(path).suffix.lower() in PARQUET
-
-
-def _from_object(data: Any) -> Table:
+def _from_object(data: Any, header: bool | None = None) -> Table:
     if isinstance(data, str | os.PathLike):
-        table = read_parquet(data)
+        table = read_binary(data, header)
     elif isinstance(data, Mapping):
         table = from_columns(data)
     elif isinstance(data, np.ndarray | list | tuple):

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore import metrics as metric_functions
+from gdcore.errors import unknown
+from gdcore.io import write_atomically
 from gdcore.show.progress import number
 from gdcore.show.summary import table as text_table
-from gdcore.tabular.encoding import Features
-from gdcore.tabular.importance import Importance, importance
-from gdcore.tabular.scoring import classes_of, measure
-from gdcore.tabular.table import quoted
+from gdcore.tabular.findings import Finding
+from gdcore.tabular.importance import Importance
+from gdcore.tabular.intervals import Interval
+from gdcore.tabular.scoring import LABELS, higher_is_better
 from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["ENDINGS", "Report", "check_report_path", "scores_table"]
 
-__all__ = ["Report", "make_report", "scores_table"]
-
-LABELS = {"r2": "R²", "mae": "mean absolute error", "rmse": "root mean squared error"}
+ENDINGS = (".json", ".html")
 WIDEST = 12  # classes of which a confusion matrix is printed
 MOST_SHOWN = 15  # columns whose importance is printed
+IN_WORDS = {"held out": "the held-out rows", "measured": "these rows"}
 
 
 @dataclass(frozen=True)
@@ -37,57 +40,190 @@ class Report:
     ----------
     target : str
     classes : tuple of str or None
+    part : str
+        The rows that the model is judged by: "held out", or "measured".
     scores : dict of str to dict
-        Metrics of the "training" rows and of those "held out".
+        Metrics of the "training" rows and of those "held out", or of those "measured".
     rows : dict of str to int
         How many rows each part has.
+    intervals : dict of str to (float, float)
+        The 95 % interval of each metric of the part.
     baseline : dict
-        The same metrics for always the commonest class, or always the mean, on the held-out rows.
+        The same metrics for whoever guesses without looking at a row.
     baseline_note : str
-        Which of the two.
+        What the guess is: the commonest class at the classes' shares, or the mean.
+    labels : dict of str to str
+        What the metrics are called: "precision of 'yes'".
+    findings : list of Finding
+        What has to be said before the scores are believed.
     truth, answers : ndarray
-        Of the held-out rows: class numbers, or quantities in the target's own units.
+        Of the part: class numbers, or quantities in the target's own units.
     confusion : ndarray of int or None
         Counts by true class (row) and predicted class (column).
+    calibration_error : float or None
+        The expected gap between how sure answers are, and how many are right.
+    reliability : list of (float, float, int)
+        By bins: mean probability of the answers, share of right ones, rows.
+    threshold : float or None
+        The probability from which on the positive class is answered, if one was asked for.
+    positive : int or None
+        The number of that class.
     importance : list of Importance
-        The greatest first, measured on the held-out rows.
+        The greatest first, measured on the part.
+    judged_by : str
+        The metric that importance is measured in.
     history : dict of str to list
         Of the training, by epoch.
+    notes : list of str
+        What was done with rows.
+    columns : str
+        The columns, their kinds, and what became of them.
 
     Examples
     --------
     >>> import gdcore as gd
     >>> rows = {"x": [0.1 * i for i in range(50)], "y": [0.3 * i + 2 for i in range(50)]}
     >>> report = gd.tabular.fit(rows, "y", hidden=[8], epochs=2, verbose=0).report
-    >>> report.rows, sorted(report.config())
-    ({'training': 40, 'held out': 10}, ['importance', 'rows', 'scores'])
+    >>> report.rows, report.config()["findings"][0]["text"][:24]
+    ({'training': 40, 'held out': 10}, "'x' gives 'y' away: if n")
     >>> figure = report.plot()
     >>> len(figure.axes)
     3
+    >>> report.score_rows()[0]
+    ('', 'training', 'held out', '95 % interval', 'guessing')
+    >>> report.scores_text().splitlines()[-1], report.remarks()
+    ('guessing: always the mean', ['guessing: always the mean'])
+    >>> report.errors_text()[:28], report.importance_text().splitlines()[1].split()
+    ('errors of the held-out rows:', ['column', 'R²', 'lost', '±'])
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "report.json")
+    >>> report.save(path)
+    >>> os.path.exists(path)
+    True
     """
 
     target: str
     classes: tuple[str, ...] | None
+    part: str
     rows: dict[str, int]
     scores: dict[str, dict[str, Any]]
-    baseline: dict[str, float]
+    intervals: dict[str, Interval]
+    baseline: dict[str, Any]
     baseline_note: str
+    labels: dict[str, str]
+    findings: list[Finding]
     truth: NDArray[Any]
     answers: NDArray[Any]
     confusion: NDArray[np.int64] | None
+    calibration_error: float | None
+    reliability: list[tuple[float, float, int]]
+    threshold: float | None
+    positive: int | None
     importance: list[Importance]
+    judged_by: str
     history: dict[str, list[Any]]
+    notes: list[str]
+    columns: str
+
+    @property
+    def where(self) -> str:
+        """The rows that the model is judged by, in words."""
+        return IN_WORDS.get(self.part, self.part)
+
+    @property
+    def judged_in(self) -> str:
+        """What a shuffled column costs, in words."""
+        label = self.labels[self.judged_by]
+        return f"{label} {'lost' if higher_is_better(self.judged_by) else 'added'}"
 
     def __str__(self) -> str:
-        known = ", ".join(f"{LABELS.get(k, k)} {number(v)}" for k, v in self.baseline.items())
-        parts = [f"{scores_table(self.scores)}\nto compare: {self.baseline_note}: {known}"]
-        if self.confusion is not None:
-            parts.append(self._confusion())
-        else:
-            parts.append(self._residuals())
+        parts = [f"note: {f.text}" for f in self.findings]
+        blocks = ["\n".join(parts)] if parts else []
+        blocks += [self.scores_text(), self.errors_text()]
         if self.importance:
-            parts.append(self._importance())
-        return shown("\n\n".join(parts))
+            blocks.append(self.importance_text())
+        return shown("\n\n".join(blocks))
+
+    def score_rows(self) -> list[tuple[str, ...]]:
+        """The table of scores: parts, interval and guess, a line for each metric.
+
+        Returns
+        -------
+        list of tuple of str
+            The head first; metrics that are no single number are left out.
+        """
+        rows = [("", *self.scores, "95 % interval", "guessing")]
+        for name in dict.fromkeys(n for got in self.scores.values() for n in got):
+            values = [got.get(name) for got in self.scores.values()]
+            if any(np.ndim(v) for v in values if v is not None):
+                continue
+            sure, guess = self.intervals.get(name), self.baseline.get(name)
+            rows.append(
+                (
+                    self.labels[name],
+                    *("" if v is None else number(v) for v in values),
+                    "" if sure is None else f"{number(sure[0])} to {number(sure[1])}",
+                    "" if guess is None else number(guess),
+                )
+            )
+        return rows
+
+    def scores_text(self) -> str:
+        """Scores, how sure they are, and what guessing gives.
+
+        Returns
+        -------
+        str
+        """
+        text = text_table(self.score_rows(), "<" + ">" * (len(self.scores) + 2))
+        return "\n".join([text + _arrays(self.scores), *self.remarks()])
+
+    def remarks(self) -> list[str]:
+        """What the guess is, the threshold, and what probabilities are worth.
+
+        Returns
+        -------
+        list of str
+            A line each.
+        """
+        lines = [f"guessing: {self.baseline_note}"]
+        if self.threshold is not None and self.classes is not None and self.positive is not None:
+            lines.append(
+                f"threshold: {self.classes[self.positive]!r} from a probability of "
+                f"{number(self.threshold)} on"
+            )
+        if self.calibration_error is not None:
+            lines.append(
+                f"probabilities: off by {self.calibration_error:.1%} on average (expected "
+                "calibration error)"
+            )
+        return lines
+
+    def errors_text(self) -> str:
+        """The confusion matrix, or the size of the errors.
+
+        Returns
+        -------
+        str
+        """
+        return self._residuals() if self.confusion is None else self._confusion()
+
+    def importance_text(self) -> str:
+        """Which columns matter, the greatest importance first.
+
+        Returns
+        -------
+        str
+        """
+        rows = [("column", self.judged_in, "±")]
+        rows += [
+            (i.column, f"{round(i.drop, 4) + 0.0:.4f}", f"{i.deviation:.4f}")
+            for i in self.importance[:MOST_SHOWN]
+        ]
+        left = len(self.importance) - MOST_SHOWN
+        more = f"\nand {left} more" if left > 0 else ""
+        title = f"which columns mattered: what shuffling one costs on {self.where}"
+        return f"{title}\n{text_table(rows, '<>>')}{more}"
 
     def _confusion(self) -> str:
         assert self.confusion is not None and self.classes is not None
@@ -106,28 +242,15 @@ class Report:
         for name, counts, i in zip(self.classes, self.confusion, range(99), strict=False):
             share = f"{counts[i] / counts.sum():.1%}" if counts.sum() else ""
             rows.append([name, *(f"{n:,}" for n in counts), share])
-        title = "confusion matrix of the held-out rows (a column for each predicted class)"
+        title = f"confusion matrix of {self.where} (a column for each predicted class)"
         return title + "\n" + text_table([head, *rows], "<" + ">" * (len(self.classes) + 1))
 
     def _residuals(self) -> str:
-        off = self.answers - self.truth
-        marks = np.quantile(np.abs(off), [0.5, 0.9])
+        half, most, largest = map(number, self._error_marks().values())
         return (
-            f"errors of the held-out rows: half are below {number(marks[0])}, nine in ten below "
-            f"{number(marks[1])}, the largest is {number(np.abs(off).max())}"
+            f"errors of {self.where}: half are below {half}, nine in ten below {most}, the largest "
+            f"is {largest}"
         )
-
-    def _importance(self) -> str:
-        score = "accuracy" if self.classes is not None else "R²"
-        rows = [("column", f"{score} lost", "±")]
-        rows += [
-            (i.column, f"{round(i.drop, 4) + 0.0:.4f}", f"{i.deviation:.4f}")
-            for i in self.importance[:MOST_SHOWN]
-        ]
-        left = len(self.importance) - MOST_SHOWN
-        more = f"\nand {left} more" if left > 0 else ""
-        title = "which columns mattered: what shuffling one costs on the held-out rows"
-        return f"{title}\n{text_table(rows, '<>>')}{more}"
 
     def plot(self, path: str | PathLike[str] | None = None, title: str | None = None) -> Figure:
         """Draw the training curve, the confusion matrix or the residuals, and what mattered.
@@ -153,80 +276,114 @@ class Report:
 
         return draw(self, path, title)
 
+    def save(self, path: str | PathLike[str], title: str | None = None) -> None:
+        """Write it as JSON, or as one HTML page with its pictures.
+
+        Parameters
+        ----------
+        path : path-like
+            Its ending tells: .json, or .html (which needs matplotlib).
+        title : str, optional
+            Of the page.
+
+        Raises
+        ------
+        ValueError
+            For another ending.
+        ImportError
+            If matplotlib is not there; the message says what to install.
+        OSError
+            If it cannot be written; a file that was there is left as it was.
+        """
+        ending = check_report_path(path)
+        if ending == ".json":
+            text = json.dumps(finite(self.config()), indent=1, ensure_ascii=False, allow_nan=False)
+        else:
+            from gdcore.tabular.pages import page
+
+            text = page(self, title or f"{self.target}: report")
+        write_atomically(path, [text.encode()])
+
     def config(self) -> dict[str, Any]:
-        """What a model's file keeps of it.
+        """All numbers of it, as JSON; what a model's file keeps.
 
         Returns
         -------
         dict
         """
         return {
-            "scores": {
-                part: {k: v for k, v in got.items() if np.ndim(v) == 0}
-                for part, got in self.scores.items()
-            },
+            "target": self.target,
+            "classes": None if self.classes is None else list(self.classes),
+            "part": self.part,
             "rows": self.rows,
+            "findings": [{"kind": f.kind, "text": f.text} for f in self.findings],
+            "scores": {part: _plain(got) for part, got in self.scores.items()},
+            "intervals": {k: list(v) for k, v in self.intervals.items()},
+            "baseline": _plain(self.baseline),
+            "baseline_note": self.baseline_note,
+            "labels": self.labels,
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+            "errors": None if self.confusion is not None else self._error_marks(),
+            "calibration_error": self.calibration_error,
+            "reliability": [list(b) for b in self.reliability],
+            "threshold": self.threshold,
+            "judged_by": self.judged_by,
             "importance": [[i.column, i.drop, i.deviation] for i in self.importance],
+            "notes": self.notes,
         }
+
+    def _error_marks(self) -> dict[str, float]:
+        off = np.abs(self.answers - self.truth)
+        half, most = np.quantile(off, [0.5, 0.9])
+        return {"half below": float(half), "nine in ten below": float(most),
+                "largest": float(off.max())}  # fmt: skip
+
+
+def check_report_path(path: str | PathLike[str]) -> str:
+    """The ending of a report's file.
+
+    Raises
+    ------
+    ValueError
+        If it is none of those that can be written.
+    """
+    ending = Path(fspath(path)).suffix.lower()
+    if ending not in ENDINGS:
+        raise unknown("ending of a report", ending or fspath(path), ENDINGS)
+    return ending
+
+
+def finite(value: Any) -> Any:
+    """JSON without NaN and infinity, which it does not know: null in their place."""
+    if isinstance(value, dict):
+        return {k: finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _plain(got: dict[str, Any]) -> dict[str, Any]:
+    return {k: np.asarray(v).tolist() if np.ndim(v) else float(v) for k, v in got.items()}
 
 
 def scores_table(scores: dict[str, dict[str, Any]], header: bool = True) -> str:
     """Metrics of each part, side by side; those that are no single number below."""
     names = list(dict.fromkeys(k for got in scores.values() for k, _ in got.items()))
-    single = [k for k in names if all(np.ndim(got.get(k, 0)) == 0 for got in scores.values())]
     rows = [
         (LABELS.get(k, k), *(number(got[k]) if k in got else "" for got in scores.values()))
-        for k in single
+        for k in names
+        if all(np.ndim(got.get(k, 0)) == 0 for got in scores.values())
     ]
-    text = text_table([("", *scores), *rows] if header else rows, "<" + ">" * len(scores), header)
-    for k in names:
-        if k not in single:
-            for part, got in scores.items():
-                if k in got:
-                    head = f"{k}, {part}" if part else k
-                    text += f"\n{head}:\n{np.array2string(np.asarray(got[k]), threshold=2500)}"
+    shown = [("", *scores), *rows] if header else rows
+    return text_table(shown, "<" + ">" * len(scores), header) + _arrays(scores)
+
+
+def _arrays(scores: dict[str, dict[str, Any]]) -> str:
+    """Metrics that are no single number."""
+    text = ""
+    for k in dict.fromkeys(k for got in scores.values() for k, _ in got.items()):
+        for part, got in scores.items():
+            if np.ndim(got.get(k, 0)):
+                head = f"{k}, {part}" if part else k
+                text += f"\n{head}:\n{np.array2string(np.asarray(got[k]), threshold=2500)}"
     return text
-
-
-def make_report(
-    model: Any,
-    parts: dict[str, tuple[Features, NDArray[Any]]],
-    repeats: int = 5,
-) -> Report:
-    """Measure a model on the rows it was trained on, and on those held out."""
-    target = model.target
-    scores = {
-        name: dict(measure(model.network, target, model.settings.metrics, x, y))
-        for name, (x, y) in parts.items()
-    }
-    features, truth = parts["held out"]
-    known = parts["training"][1]
-    out = model.network.predict(features.inputs())
-    answers: NDArray[Any]
-    if target.classes is None:
-        answers = target.in_units(out)
-        confusion = None
-        constant = np.full(len(truth), known.mean())
-        baseline, note = _measured(truth, constant, ("r2", "mae", "rmse")), "always the mean"
-    else:
-        answers = classes_of(model.network, out)
-        size = len(target.classes)
-        confusion = np.bincount(truth * size + answers, minlength=size * size).reshape(size, size)
-        common = int(np.bincount(known).argmax())
-        baseline = {"accuracy": float(np.mean(truth == common))}
-        note = f"always {quoted(target.classes[common])}"
-    return Report(
-        target.name, target.classes, {name: len(x) for name, (x, _) in parts.items()}, scores,
-        baseline, note, truth, answers, confusion,
-        importance(model, features, truth, repeats) if repeats else [],
-        dict(model.history.history) if model.history else {},
-    )  # fmt: skip
-
-
-def _measured(truth: NDArray[Any], guess: NDArray[Any], names: tuple[str, ...]) -> dict[str, float]:
-    got = {}
-    for name in names:
-        metric = metric_functions.get(name).bind("regression")
-        metric.update(truth, guess)
-        got[name] = float(metric.result())
-    return got

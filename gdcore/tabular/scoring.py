@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,22 @@ from numpy.typing import NDArray
 
 from gdcore import metrics as metric_functions
 from gdcore.engine.engine import engine_of
-from gdcore.metrics import Metric
+from gdcore.metrics import F1, Metric, Precision, Recall
+from gdcore.metrics.classification import TopK
 from gdcore.model import Model
-from gdcore.scores import Scores
-from gdcore.tabular.encoding import Features
+from gdcore.tabular.decision import Decision, log_loss, probabilities
 from gdcore.tabular.heads import labels_of
-from gdcore.tabular.table import SettingError
+from gdcore.tabular.table import SettingError, quoted
 from gdcore.tabular.target import Target
 
-__all__ = ["answers_of", "bound_metrics", "classes_of", "measure"]
+__all__ = ["Scorer", "average_precision", "link_of"]
+
+LOWER_IS_BETTER = ("loss", "mse", "mean_squared_error", "mae", "mean_absolute_error", "rmse",
+                   "root_mean_squared_error")  # fmt: skip
+LABELS = {
+    "r2": "R²", "mae": "mean absolute error", "rmse": "root mean squared error",
+    "mse": "mean squared error",
+}  # fmt: skip
 
 
 def link_of(network: Model) -> str:
@@ -26,53 +34,185 @@ def link_of(network: Model) -> str:
     return network.losses[0].link(engine_of(network).network().outputs[0])
 
 
-def classes_of(network: Model, out: NDArray[Any]) -> NDArray[np.int64]:
-    """What a network puts out, as class numbers."""
-    return labels_of(out, link_of(network))
+@dataclass(frozen=True)
+class Scorer:
+    """Answers and scores of a network's outputs, in the target's own words and units.
 
-
-def answers_of(network: Model, target: Target, out: NDArray[Any]) -> NDArray[Any]:
-    """What a network puts out, as people call it: class names, or quantities in their own units."""
-    if target.classes is None:
-        return target.in_units(out)
-    return target.named(classes_of(network, out))
-
-
-def bound_metrics(network: Model, target: Target, names: Sequence[str] | None) -> list[Metric]:
-    """What is measured, told how to read the network's output.
-
-    Raises
-    ------
-    SettingError
-        If a metric does not go with the loss.
+    Attributes
+    ----------
+    target : Target
+    link : str
+        How the outputs are to be read.
+    loss : str
+        Name of the loss that the network was trained with.
+    names : tuple of str or None
+        What is measured; by default accuracy (and ROC-AUC for two classes), or R², MAE and RMSE.
+    decision : Decision
     """
-    if names is None and target.classes is None:
-        names = ["r2", "mae", "rmse"]
-    elif names is None:
-        names = ["accuracy", *(["roc_auc"] if len(target.classes or ()) == 2 else [])]
-    found, loss = [], network.losses[0]
-    for name in names:
+
+    target: Target
+    link: str
+    loss: str
+    names: tuple[str, ...] | None = None
+    decision: Decision = field(default_factory=Decision)
+
+    @classmethod
+    def of(
+        cls, network: Model, target: Target, names: Sequence[str] | None, decision: Decision
+    ) -> Scorer:
+        """The one for a compiled network."""
+        told = None if names is None else tuple(names)
+        return cls(target, link_of(network), network.losses[0].name, told, decision)
+
+    @property
+    def classes(self) -> int:
+        """How many, 0 for a quantity."""
+        return len(self.target.classes or ())
+
+    @property
+    def likely(self) -> bool:
+        """Whether the outputs speak of probabilities."""
+        return self.link.endswith(("_logits", "_probs"))
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of what is measured, the first being what columns are judged by."""
+        if self.names is not None:
+            return self.names
+        if not self.classes:
+            return ("r2", "mae", "rmse")
+        return ("accuracy", "roc_auc") if self.classes == 2 else ("accuracy",)
+
+    # --- answers ---------------------------------------------------------------------------------
+
+    def scores(self, out: NDArray[Any]) -> NDArray[Any]:
+        """Quantities in their own units; logits of classes, one column of log odds for two."""
+        if not self.classes:
+            return self.target.in_units(out)
+        rows = np.asarray(out).reshape(len(out), -1)
+        if self.link.endswith("_probs"):
+            rows = np.log(np.maximum(rows, 1e-30)) - (
+                np.log(np.maximum(1 - rows, 1e-30)) if rows.shape[1] == 1 else 0
+            )
+        if self.classes == 2 and rows.shape[1] == 2:
+            rows = rows[:, 1:] - rows[:, :1]
+        return np.asarray(rows / self.decision.temperature if self.likely else rows)
+
+    def _decided(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Scores of which the greatest, or the sign, is the answer."""
+        limit = self.decision.threshold
+        if limit is None:
+            return scores
+        odds = np.log(limit / (1 - limit))
+        return np.asarray(scores - (odds if self.decision.positive else -odds))
+
+    def answers(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """Class numbers, or the quantities as they are."""
+        return labels_of(self._decided(scores), "binary_logits") if self.classes else scores
+
+    def named(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """The answers as people call them: class names, or quantities."""
+        return self.target.named(self.answers(scores)) if self.classes else scores
+
+    # --- scores ----------------------------------------------------------------------------------
+
+    def measure(self, y: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:
+        """Metrics by name; also the "loss" of classes."""
+        got: dict[str, Any] = {}
+        if self.classes:
+            got["loss"] = self.loss_of(y, scores)
+        return got | {name: self.metric(name, y, scores) for name in self.wanted}
+
+    def metric(self, name: str, y: NDArray[Any], scores: NDArray[Any]) -> Any:
+        """One of the metrics."""
+        if name == "loss":
+            return self.loss_of(y, scores)
+        metric = self.bound(name)
+        shown = self._decided(scores)
+        if self.classes == 2:
+            if isinstance(metric, TopK):
+                shown = np.concatenate([-shown, shown], axis=1)
+            elif self.about_positive(metric) and not self.decision.positive:
+                y, shown = 1 - y, -shown
+        metric.update(y, shown)
+        value = metric.result()
+        return float(value) if np.ndim(value) == 0 else value
+
+    def bound(self, name: str) -> Metric:
+        """A metric, told how to read the scores.
+
+        Raises
+        ------
+        SettingError
+            If it does not go with the loss.
+        """
+        metric = metric_functions.get(name)
+        binary = self.classes == 2 and not isinstance(metric, TopK)
+        task = "binary" if binary else "multiclass"
+        read = "logits" if self.likely or not binary else "margins"
+        kind = f"{task}_{read}" if self.classes else "regression"
         try:
-            found.append(metric_functions.get(name).bind(link_of(network)))
+            return metric.bind(kind)
         except ValueError as error:
             raise SettingError(
-                f"metric {name} does not go with loss {loss.name}: {error}"
+                f"metric {name} does not go with loss {self.loss}: {error}"
             ) from None
-    return found
+
+    def about_positive(self, metric: Metric) -> bool:
+        """Whether a metric of two classes looks at the positive one alone."""
+        return isinstance(metric, Precision | Recall | F1) and metric.average in (None, "binary")
+
+    def loss_of(self, y: NDArray[Any], scores: NDArray[Any]) -> float:
+        """The loss of classes, each row counting once."""
+        if self.likely:
+            return log_loss(scores, y)
+        over = np.maximum(0.0, 1.0 - (2 * y - 1) * np.asarray(scores, np.float64)[:, 0])
+        return float(np.mean(over**2 if self.loss == "squared_hinge" else over))
+
+    def label(self, name: str) -> str:
+        """What a report calls a metric: whose it is, and over what it is averaged."""
+        metric = None if name == "loss" else metric_functions.get(name)
+        if name == "loss" and self.likely:
+            return "log loss"
+        if isinstance(metric, Precision | Recall | F1):
+            stem = name.removesuffix(f"_{metric.average}")
+            if self.classes == 2 and self.about_positive(metric):
+                return f"{stem} of {quoted(self.target.classes[self.decision.positive])}"  # type: ignore[index]
+            return f"{stem}, {metric.average or 'macro'} average"
+        return LABELS.get(name, name)
+
+    def guess(self, rows: int) -> NDArray[Any]:
+        """The scores of whoever knows the training's answers, and nothing of a row."""
+        prior = np.asarray(self.target.prior, dtype=np.float64)
+        if not self.classes:
+            return np.full(rows, prior[0])
+        logits = np.log(np.maximum(prior, 1e-12))
+        if self.classes == 2:
+            odds = logits[1:] - logits[:1]
+            return np.tile(odds if self.likely else np.sign(odds), (rows, 1))
+        return np.tile(logits, (rows, 1))
+
+    def positive_probability(self, scores: NDArray[Any]) -> NDArray[np.float64]:
+        """Of the positive of two classes, for rows of log odds."""
+        return np.asarray(probabilities(scores)[:, self.decision.positive])
 
 
-def measure(
-    network: Model, target: Target, names: Sequence[str] | None, features: Features, y: NDArray[Any]
-) -> Scores:
-    """Metrics by name, of quantities in their own units; also the loss of classes."""
-    out = network.predict(features.inputs())
-    got = Scores()
-    if target.classes is None:
-        out = target.in_units(out)
-    else:
-        got["loss"] = network.evaluate(features.inputs(), y)["loss"]
-    for metric in bound_metrics(network, target, names):
-        metric.update(y, out)
-        value = metric.result()
-        got[metric.name] = float(value) if np.ndim(value) == 0 else value
-    return got
+def higher_is_better(name: str) -> bool:
+    """Whether a larger value of a metric is the better one."""
+    return name not in LOWER_IS_BETTER
+
+
+def average_precision(positive: NDArray[np.bool_], score: NDArray[Any]) -> float:
+    """The mean precision over the positive rows, each at its own score, as in scikit-learn.
+
+    Examples
+    --------
+    >>> round(average_precision(np.array([0, 0, 1, 1]) == 1, np.array([0.1, 0.4, 0.35, 0.8])), 4)
+    0.8333
+    """
+    order = np.argsort(-score, kind="stable")
+    hit, score = np.cumsum(positive[order]), score[order]
+    last = np.r_[score[1:] != score[:-1], True]
+    hit, count = hit[last], np.arange(1, len(score) + 1)[last]
+    total = max(1, int(positive.sum()))
+    return float(np.sum(np.diff(np.r_[0, hit]) / total * hit / count))

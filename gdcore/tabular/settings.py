@@ -11,10 +11,12 @@ from gdcore.activations import ACTIVATIONS
 from gdcore.errors import unknown
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.schedules import Schedule, from_name
+from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.target import TASKS
+from gdcore.tabular.weighting import check_class_weight
 
 __all__ = ["Settings", "budget"]
 
@@ -58,6 +60,11 @@ class Settings:
     metrics: tuple[str, ...] | None
     dtype: str
     seed: int
+    class_weight: dict[str, float] | str | None = None
+    weights: str | None = None
+    positive: str | None = None
+    threshold: str | None = None
+    target_scale: str | None = None
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -75,6 +82,7 @@ class Settings:
             ("loss", self.loss, (*CLASS_LOSSES, *VALUE_LOSSES, None)),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("dtype", self.dtype, ("float32", "float64")),
+            ("target_scale", self.target_scale, ("log", None)),
         ):
             if got not in known:
                 raise unknown(what, got, [k for k in known if k is not None])
@@ -96,6 +104,10 @@ class Settings:
                 raise ValueError(f"{name}={value!r}: expected a number of at least 0")
         for name in self.metrics or ():
             metrics.get(name)
+        if self.threshold is not None:
+            Threshold.parse(self.threshold)
+        if self.class_weight is not None:
+            check_class_weight(self.class_weight)
         self.rate(1, 1)
 
     @property

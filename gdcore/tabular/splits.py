@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from gdcore.tabular.table import SettingError
 
-__all__ = ["hold_out"]
+__all__ = ["SPLITS", "hold_out", "hold_out_last"]
+
+SPLITS = ("random", "last")
 
 
 def hold_out(y: NDArray[Any], share: float, seed: int, classes: bool) -> NDArray[np.bool_]:
@@ -56,6 +58,30 @@ def hold_out(y: NDArray[Any], share: float, seed: int, classes: bool) -> NDArray
     if held.all() or not held.any():
         raise SettingError(
             f"a share of {share:g} held out of {len(y)} rows leaves a part empty: give another "
+            "share, or 0"
+        )
+    return held
+
+
+def hold_out_last(rows: int, share: float) -> NDArray[np.bool_]:
+    """The last rows of so many.
+
+    Raises
+    ------
+    ValueError
+        If the share is out of range, or one part would be empty.
+
+    Examples
+    --------
+    >>> hold_out_last(4, 0.25).tolist()
+    [False, False, False, True]
+    """
+    if not isinstance(share, int | float | np.number) or not 0 <= share < 1:
+        raise ValueError(f"held_out={share!r}: expected at least 0 and below 1")
+    held = np.arange(rows) >= rows - int(np.floor(rows * share + 0.5))
+    if held.all() or not held.any():
+        raise SettingError(
+            f"a share of {share:g} held out of {rows} rows leaves a part empty: give another "
             "share, or 0"
         )
     return held

@@ -11,13 +11,14 @@ from gdcore.graph.ir import INT
 from gdcore.io.graph_kinds import bad, real, truth
 from gdcore.model import Model
 from gdcore.tabular.columns import COLUMNS, Number
+from gdcore.tabular.decision import Decision
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.notation import LONGEST_UNIT, Notation, check_marks
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.target import TASKS, Target
 
-__all__ = ["check_fits", "read_encoder", "read_settings"]
+__all__ = ["check_fits", "read_decision", "read_encoder", "read_epochs", "read_settings"]
 
 T = TypeVar("T")
 MOST = 1_000_000  # entries of a list
@@ -72,6 +73,12 @@ def _notation(x: Any, what: str) -> Notation:
     return Notation(*parts)
 
 
+def _weights(x: Any, what: str) -> Any:
+    if not isinstance(x, Mapping):
+        return _text(x, what)
+    return {_text(k, what): _number(v, what) for k, v in x.items()}
+
+
 def _marks(decimal: Any, thousands: Any, what: str) -> None:
     try:
         check_marks(decimal, thousands)
@@ -89,6 +96,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "tuple[str, ...]": _texts,
     "tuple[int, ...]": _wholes,
     "Notation": _notation,
+    "dict[str, float] | str": _weights,
 }
 CHECKS |= {f"{name} | None": _or_none(check) for name, check in CHECKS.items()}
 
@@ -141,6 +149,10 @@ def read_encoder(config: Any) -> Encoder:
         raise bad("the target", target, "classes, or a quantity with its scale")
     if target.whole and not all(c.lstrip("-").isdecimal() for c in target.classes or ()):
         raise bad("'classes' of the target", target.classes, "whole numbers")
+    if len(target.prior) not in (0, len(target.classes or (0.0,))):
+        raise bad("'prior' of the target", list(target.prior), "a share of each class, or a mean")
+    if target.log_unit is not None and target.log_unit <= 0:
+        raise bad("'log_unit' of the target", target.log_unit, "a number above 0")
     names = _texts(config.get("names"), "'names'")
     own = [c.name for c in columns]
     if not own or len(set(own)) < len(own) or not {*own, target.name} <= set(names):
@@ -180,6 +192,31 @@ def read_settings(config: Any) -> Settings:
     except (ValueError, TypeError) as error:
         raise bad("'settings'", str(error), "settings that can be") from None
     return settings
+
+
+def read_decision(config: Any, target: Target) -> Decision:
+    """What lies between scores and answers, as `Decision.config` described it; usual if None.
+
+    Raises
+    ------
+    FileFormatError
+        If it does not make sense.
+    """
+    if config is None:
+        return Decision()
+    decision = _made(Decision, config, "'decision'")
+    if decision.temperature <= 0 or decision.positive > 1:
+        raise bad("'decision'", config, "a temperature above 0, and the number of one of 2 classes")
+    if decision.threshold is not None and not (
+        0 < decision.threshold < 1 and len(target.classes or ()) == 2
+    ):
+        raise bad("'threshold' of 'decision'", decision.threshold, "a probability, of 2 classes")
+    return decision
+
+
+def read_epochs(count: Any) -> int:
+    """How many epochs were best; 0 where a file does not tell."""
+    return _whole(count, "'epochs'")
 
 
 def check_fits(encoder: Encoder, network: Model) -> None:

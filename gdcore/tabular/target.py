@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from gdcore.tabular.table import SettingError, Table, number, plain, quoted, som
 __all__ = ["Target"]
 
 TASKS = ("classification", "regression")
+HIGHEST_POWER = 300.0  # of e, beyond which squares of predictions overflow
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class Target:
         The network sees (y - mean) / scale of a quantity.
     notation : Notation
         How numbers are written, where they are text.
+    prior : tuple of float
+        Shares of the classes among the training rows, or the mean of the quantity in its own units.
+    floor : float or None
+        What no prediction lies below: 0 where no training row does.
+    log_unit : float or None
+        An amount y is learned as log(1 + y / log_unit), which is then what is standardised.
     """
 
     name: str
@@ -53,10 +60,20 @@ class Target:
     mean: float = 0.0
     scale: float = 1.0
     notation: Notation = PLAIN
+    prior: tuple[float, ...] = ()
+    floor: float | None = None
+    log_unit: float | None = None
 
     @classmethod
-    def learn(cls, table: Table, name: str, task: str | None, standardize: bool = True) -> Target:
+    def learn(cls, table: Table, name: str, task: str | None, log: bool = False) -> Target:
         """What training rows, none of which lacks its target, tell of it.
+
+        Parameters
+        ----------
+        table, name : the rows, and the column
+        task : {"classification", "regression"} or None for the one that its values speak of
+        log : bool
+            Learn an amount on a logarithmic scale.
 
         Raises
         ------
@@ -78,11 +95,10 @@ class Target:
         if task == "regression":
             notation = notation_of(table, name)
             y = floats(table, name, notation)
-            mean, spread = float(y.mean()), float(y.std())
-            if not standardize:
-                return cls(name, task, notation=notation)
-            scale = spread if spread > 1e-12 * abs(mean) else 1.0
-            return cls(name, task, mean=mean, scale=scale, notation=notation)
+            return cls(
+                name, task, notation=notation, prior=(float(y.mean()),),
+                floor=0.0 if y.min() >= 0 else None, log_unit=_log_unit(table, name, y) if log else None,
+            )._standardized(y)  # fmt: skip
         notation, whole = PLAIN, False
         classes = tuple(sorted(raw.counts))
         if numeric and reading.other is None:
@@ -95,7 +111,15 @@ class Target:
                 f"{table.source}: the target {name!r} is always {quoted(classes[0])}, expected at least "
                 "2 classes: choose another target"
             )
-        return cls(name, task, classes, whole, notation=notation)
+        found = cls(name, task, classes, whole, notation=notation)
+        counts = np.bincount(found.values(table), minlength=len(classes))
+        return replace(found, prior=tuple((counts / counts.sum()).tolist()))
+
+    def _standardized(self, y: NDArray[Any]) -> Target:
+        """With the mean and the deviation of what the network is to learn."""
+        z = self.scaled(y)
+        mean, spread = float(z.mean()), float(z.std())
+        return replace(self, mean=mean, scale=spread if spread > 1e-12 * abs(mean) else 1.0)
 
     def values(self, table: Table) -> NDArray[Any]:
         """The true answers: class numbers (int64), or quantities (float64) in their own units.
@@ -139,11 +163,27 @@ class Target:
 
     def scaled(self, y: NDArray[Any]) -> NDArray[Any]:
         """True answers as the network sees them."""
-        return y if self.classes is not None else (y - self.mean) / self.scale
+        if self.classes is not None:
+            return y
+        if self.log_unit is not None:
+            y = np.log1p(np.maximum(y, 0.0) / self.log_unit)
+        return (y - self.mean) / self.scale
 
     def in_units(self, out: NDArray[Any]) -> NDArray[np.float64]:
         """What the network puts out, in the target's own units."""
-        return np.asarray(out, dtype=np.float64).reshape(len(out)) * self.scale + self.mean
+        y = np.asarray(out, dtype=np.float64).reshape(len(out)) * self.scale + self.mean
+        if self.log_unit is not None:
+            y = self.log_unit * np.expm1(np.minimum(y, HIGHEST_POWER))
+        return y if self.floor is None else np.maximum(y, self.floor)
+
+    def described(self) -> str:
+        """What is predicted, in words."""
+        if self.classes is not None:
+            return f"{len(self.classes)} classes: {some_of(self.classes, 8)}"
+        never = "" if self.floor is None else "; never below 0, as in all training rows"
+        if self.log_unit is not None:
+            return f"regression on a logarithmic scale{never}"
+        return f"regression: mean {self.mean:.4g}, deviation {self.scale:.4g}{never}"
 
     def named(self, labels: NDArray[np.int64]) -> NDArray[Any]:
         """Class numbers as the table calls them: text, or whole numbers."""
@@ -154,6 +194,22 @@ class Target:
     def config(self) -> dict[str, Any]:
         """All attributes, as JSON."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def _log_unit(table: Table, name: str, y: NDArray[Any]) -> float:
+    """The median of an amount's positive values: what is much smaller is learned as it is.
+
+    Raises
+    ------
+    SettingError
+        If some are negative, or none is positive.
+    """
+    if y.min() < 0 or y.max() <= 0:
+        raise SettingError(
+            f"target_scale='log' is for amounts, and the target {name!r} of {table.source} holds "
+            f"{y.min():g} to {y.max():g}, expected none below 0: leave it out"
+        )
+    return float(np.median(y[y > 0]))
 
 
 def _refuse_classes(table: Table, name: str) -> None:

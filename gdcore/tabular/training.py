@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from gdcore.callbacks import Callback
+from gdcore.errors import unknown
+from gdcore.tabular.assessment import assess
 from gdcore.tabular.model import KEY, TableModel
 from gdcore.tabular.reading import read, read_like
-from gdcore.tabular.report import make_report
+from gdcore.tabular.report import finite
 from gdcore.tabular.rows import with_target
-from gdcore.tabular.splits import hold_out
-from gdcore.tabular.table import Table
+from gdcore.tabular.splits import SPLITS, hold_out, hold_out_last
+from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
 
-__all__ = ["fit", "score"]
+__all__ = ["apart", "fit", "score"]
 
 
 def fit(
@@ -23,6 +27,8 @@ def fit(
     *,
     test: Any = None,
     held_out: float = 0.2,
+    split: str = "random",
+    refit: bool = True,
     callbacks: Sequence[Callback] = (),
     verbose: int | str = "auto",
     delimiter: str | None = None,
@@ -37,7 +43,7 @@ def fit(
 
     A share of the rows is set apart before anything is learned: neither the transformation nor
     early stopping nor training sees them. ``print(model.report)`` shows the scores, where it errs
-    and which columns mattered.
+    and which columns mattered. When that is written, the model is trained anew on all rows.
 
     Parameters
     ----------
@@ -48,6 +54,11 @@ def fit(
         Rows to measure on instead of a share of `data`.
     held_out : float
         The share of the rows that is set apart, of every class alike; 0 for none, and no report.
+    split : {"random", "last"}
+        Which: rows at random, or the last, as is right where rows lie in order of time.
+    refit : bool
+        Whether the model that is returned is trained anew on all rows, those held out too, with as
+        many epochs as were best. The report is of the one before.
     callbacks, verbose
         As for `TableModel.fit`.
     delimiter, header, encoding, decimal, thousands, na
@@ -79,19 +90,23 @@ def fit(
     )  # fmt: skip
     name = table.find(target, "the target")
     held: Table | None
+    whole = table
     if test is not None:
         held = read_like(test, table.layout, table.names)
     else:
-        table, held, notes = apart(table, name, held_out, model.settings.seed, model.settings.task)
+        told = model.settings
+        table, held, notes = apart(table, name, held_out, told.seed, told.task, split)
         model.notes += notes
-    model.fit(table, name, callbacks=callbacks, verbose=verbose)
+    model.fit(table, name, refit=refit and held is None, callbacks=callbacks, verbose=verbose)
     if held is not None:
         score(model, table, held)
+        if refit:
+            model.refit(whole, verbose=verbose)
     return model
 
 
 def apart(
-    table: Table, name: str, share: float, seed: int, task: str | None
+    table: Table, name: str, share: float, seed: int, task: str | None, split: str = "random"
 ) -> tuple[Table, Table | None, list[str]]:
     """Rows to learn from, rows held out, and notes; rows without a target are in neither.
 
@@ -100,11 +115,22 @@ def apart(
     ValueError
         If a part would be empty.
     """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
     table, notes = with_target(table, name)
     if share == 0:
         return table, None, notes
     told = Target.learn(table, name, task)
-    held = hold_out(told.values(table), share, seed, told.classes is not None)
+    y = told.values(table)
+    if split == "last":
+        held = hold_out_last(len(table), share)
+        if told.classes is not None and len(np.unique(y[~held])) < len(told.classes):
+            raise SettingError(
+                f"a class of {name!r} occurs among the last {int(held.sum()):,} rows alone: hold "
+                "out a smaller share, or rows at random"
+            )
+    else:
+        held = hold_out(y, share, seed, told.classes is not None)
     return table.take(~held), table.take(held), notes
 
 
@@ -112,8 +138,5 @@ def score(model: TableModel, table: Table, held: Table) -> None:
     """Measure a model on its training rows and on others, and keep the report with it."""
     held, notes = with_target(held, model.target.name)
     model.notes += [f"of the rows to measure on, {note}" for note in notes]
-    parts = {}
-    for part, rows in (("training", table), ("held out", held)):
-        parts[part] = (model.encoder.encode(rows), model.target.values(rows))
-    model.report = make_report(model, parts)
-    model.info[KEY] = model.info[KEY] | {"report": model.report.config()}
+    model.report = assess(model, {"training": table, "held out": held})
+    model.info[KEY] = model.info[KEY] | {"report": finite(model.report.config())}

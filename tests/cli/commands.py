@@ -56,6 +56,11 @@ def write_idx(folder, n=60):
             (Path(folder) / f"{stem}-{what}-idx{kind}-ubyte").write_bytes(head + array.tobytes())
 
 
+def held_out(text, name):
+    """The score of held-out rows in a report: before its interval, and what guessing gives."""
+    return fact(text, name, -5)
+
+
 def fact(text, name, column=-1):
     """A number of a printed table."""
     line = next(line for line in text.splitlines() if line.startswith(name))

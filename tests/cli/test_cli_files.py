@@ -54,7 +54,7 @@ def test_a_test_file_of_another_make(capsys, trained):
     Path("u.csv").write_text(Path("t.csv").read_text().replace(",", ";"), encoding="utf-16")
     code, out, err = run(capsys, *TRAIN, "--test", "u.csv")
     assert code == 0, err
-    assert "120 training + 120 held-out rows" in out
+    assert "96 training + 24 validation + 120 held-out rows" in out
 
 
 def test_an_encoding_is_told_where_no_mark_tells_it(capsys):

@@ -74,7 +74,7 @@ USAGE = [
     ("predict m", "the following arguments are required: DATA"),
     ("predict nothing digits", "MODEL nothing is not there"),
     ("predict . digits", "MODEL . is a folder"),
-    ("predict m digits --out p.txt", "expected a name that ends in .csv or .npy"),
+    ("predict m digits --out p.txt", "expected a name that ends in .csv, .npy or .parquet"),
     ("predict m t.csv", "the model was not trained on a table"),
     ("predict m nothing.csv", "'nothing.csv' is neither a file nor a folder"),
     ("predict quantities negative.npz --proba", "--proba is for classes"),

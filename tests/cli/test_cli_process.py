@@ -15,7 +15,7 @@ from commands import fact, run
 
 import gdcore as gd
 from gdcore import runtime
-from gdcore.cli.parser import EXAMPLES
+from gdcore.cli.examples import EXAMPLES
 
 
 @pytest.mark.parametrize("command", EXAMPLES)

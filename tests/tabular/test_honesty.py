@@ -22,7 +22,7 @@ def numbers(seed=0, rows=100):
     return {"x": x.tolist(), "k": ["a", "b"] * (rows // 2), "y": (2 * x + 1.25).tolist()}
 
 
-@pytest.mark.parametrize("more", [{}, {"patience": 2}, {"numbers": "quantile"}])
+@pytest.mark.parametrize("more", [{}, {"patience": 2}, {"patience": None}, {"numbers": "quantile"}])
 def test_held_out_rows_are_touched_by_nothing(more):
     """Whatever they hold, the model is the same to the last bit."""
     columns = numbers()
@@ -34,9 +34,9 @@ def test_held_out_rows_are_touched_by_nothing(more):
     for i in np.flatnonzero(mask):
         wild["x"][i] = 1e6
         wild["y"][i] = -1e6
-    a = fit(columns, target="y", **QUICK, **more)
-    b = fit(wild, target="y", **QUICK, **more)
-    assert a.encoder == b.encoder
+    a = fit(columns, target="y", refit=False, **QUICK, **more)
+    b = fit(wild, target="y", refit=False, **QUICK, **more)
+    assert a.encoder == b.encoder and a.decision == b.decision and a.epochs == b.epochs
     for name, value in a.network.state_dict().items():
         np.testing.assert_array_equal(value, b.network.state_dict()[name])
     assert a.report.scores["held out"] != b.report.scores["held out"]
@@ -53,7 +53,7 @@ def test_every_class_is_held_out_alike_and_none_is_lost(share):
 
 def test_the_report_counts_what_predict_says():
     columns = mixed(300)
-    model = fit(columns, target="dear", kinds={"price": "ignore"}, seed=1, **QUICK)
+    model = fit(columns, target="dear", kinds={"price": "ignore"}, seed=1, refit=False, **QUICK)
     _, held, _ = apart(read(columns), "dear", 0.2, 1, None)
     truth = np.array(held.columns["dear"].texts())
     got = model.predict(held)
@@ -96,8 +96,9 @@ def test_unseen_values_are_told_and_taken_for_average_ones():
 def test_early_stopping_keeps_the_best_weights():
     model = TableModel([8], epochs=200, patience=3, lr=0.05).fit(numbers(), "y", verbose=0)
     losses = model.history["val_loss"]
-    assert len(losses) < 200 and model.rows == 90
-    assert int(np.argmin(losses)) < len(losses) - 1
+    assert len(losses) < 200 and model.rows == 100  # trained anew on those that watched, too
+    assert int(np.argmin(losses)) == model.epochs - 1 < len(losses) - 1
+    assert model.network.epochs_done == model.epochs
 
 
 def test_a_regression_keeps_network_and_optimizer_in_the_same_units(tmp_path):
@@ -145,6 +146,16 @@ LIES = {
     "notation of text": lambda t: columns_of(t)[0].update(notation=".,x"),
     "marks": lambda t: columns_of(t)[0].update(notation=["(.*)*", "", ""]),
     "unit": lambda t: t["encoder"]["target"].update(notation=[".", "", "x" * 99]),
+    "temperature": lambda t: t["decision"].update(temperature=0.0),
+    "temperature of text": lambda t: t["decision"].update(temperature="hot"),
+    "threshold of a quantity": lambda t: t["decision"].update(threshold=0.5),
+    "positive": lambda t: t["decision"].update(positive=2),
+    "more in the decision": lambda t: t["decision"].update(shell="rm"),
+    "epochs": lambda t: t.update(epochs=-1),
+    "prior": lambda t: t["encoder"]["target"].update(prior=[0.5, 0.5]),
+    "unit of logarithms": lambda t: t["encoder"]["target"].update(log_unit=0.0),
+    "weights of classes": lambda t: t["settings"].update(class_weight={"a": "b"}),
+    "threshold": lambda t: t["settings"].update(threshold="best"),
     "everything": lambda t: t.clear(),
 }  # fmt: skip
 
@@ -179,7 +190,8 @@ def test_the_picture_shows_errors_and_importance(tmp_path, target):
     pytest.importorskip("matplotlib")
     model = fit(mixed(), target=target, **QUICK)
     figure = model.report.plot(tmp_path / "p.png")
-    curve, errors, bars = figure.axes
+    curve, errors, *sure, bars = figure.axes
+    assert len(sure) == (target == "dear")  # reliability is of probabilities
     assert curve.get_xlabel() == "epoch" and (tmp_path / "p.png").read_bytes()[1:4] == b"PNG"
     if target == "dear":
         assert (errors.get_xlabel(), errors.get_ylabel()) == ("predicted", "true")

@@ -18,6 +18,7 @@ from gdcore.show.progress.notebook import Board, kernel_display
 from gdcore.text import shown
 
 WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
+FEW = 10  # lines in a log where 1 is asked for, besides the first and the last epoch's
 EVERY = 0.1  # seconds between two updates of the line
 SHARE = 0.05  # of the time, at most, is spent on computing numbers that are only shown
 
@@ -96,7 +97,8 @@ class Progress:
     verbose : {0, 1, 2, "auto"}
         Nothing; a bar that is drawn over; one plain line for each epoch. "auto" is 1 on a terminal
         and in a notebook; elsewhere it prints a plain line at gaps that double from 1 s to 10 min,
-        within epochs too, and one for the last epoch. 1 becomes 2 where output is neither.
+        within epochs too, and one for the last epoch. Where output is neither, 1 is plain lines of
+        some epochs: the first, the last, and ten or so between them.
     stream : file
         Standard error if None.
 
@@ -121,6 +123,8 @@ class Progress:
         display = kernel_display() if stream is None and verbose in (1, "auto") else None
         self.board = Board(display) if display is not None else None
         self.mode = mode_of(verbose, self.stream, self.board is not None)
+        self.every = max(1, round(epochs / FEW)) if verbose == 1 else 1
+        self.pending = ""  # the line of an epoch that is printed if training ends with it
         self.epochs, self.samples = epochs, samples
         self.full, self.empty, self.cut = (shown(mark, self.stream) for mark in "━╌…")
         self.begin = self.epoch_begin = time.monotonic()
@@ -155,10 +159,12 @@ class Progress:
         self.ended = (epoch, logs)
         if self.mode == LINES:
             took = max(1e-9, now - self.epoch_begin)
-            self._print(
+            self.pending = (
                 f"epoch {epoch + 1}/{self.epochs}  {as_line(logs)}  {duration(took)}  "
                 f"{rate(self.samples / took)}\n"
             )
+            if epoch == 0 or (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
+                self._print_pending()
         elif self._due(now) or epoch + 1 == self.epochs:
             self._show_ended(now)
 
@@ -169,10 +175,16 @@ class Progress:
 
     def close(self) -> None:
         """Show the last epoch, also after an error, and leave the last line on the terminal."""
+        self._print_pending()
         self._show_ended(time.monotonic())
         if self.mode == BAR and self.line:
             self._print("\n")
             self.line = ""
+
+    def _print_pending(self) -> None:
+        if self.pending:
+            self._print(self.pending)
+            self.pending = ""
 
     def _due(self, now: float) -> bool:
         """Whether it is time to show where training is."""

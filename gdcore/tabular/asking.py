@@ -1,0 +1,225 @@
+"""What a model of tables can be asked: predictions, probabilities, scores, what matters."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from gdcore.callbacks import History
+from gdcore.model import Model
+from gdcore.scores import Scores
+from gdcore.tabular.decision import Decision, probabilities
+from gdcore.tabular.encoding import Encoder, Features
+from gdcore.tabular.importance import Importance, importance
+from gdcore.tabular.scoring import Scorer
+from gdcore.tabular.settings import Settings
+from gdcore.tabular.target import Target
+
+if TYPE_CHECKING:
+    from gdcore.tabular.report import Report
+
+__all__ = ["Asking"]
+
+
+class Asking:
+    """Whatever has a transformation, a network that takes what it makes, and a way to decide.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    network : Model
+    decision : Decision
+    settings : Settings
+    history : History or None
+    notes : list of str
+        What was done with rows.
+    """
+
+    encoder: Encoder
+    network: Model
+    decision: Decision
+    settings: Settings
+    history: History | None
+    notes: list[str]
+
+    @property
+    def target(self) -> Target:
+        """The column that is predicted."""
+        return self._fitted().target
+
+    @property
+    def classes(self) -> list[str] | None:
+        """Names of the classes, in the order of `predict_proba`; None for a regression."""
+        return None if self.target.classes is None else list(self.target.classes)
+
+    def _fitted(self) -> Encoder:
+        if "encoder" not in self.__dict__:
+            raise ValueError("the model is not fitted: call model.fit(data, target=...) first")
+        return self.encoder
+
+    @property
+    def scorer(self) -> Scorer:
+        """How outputs of the network become answers and scores."""
+        return Scorer.of(self.network, self.target, self.settings.metrics, self.decision)
+
+    def scores(self, features: Features) -> NDArray[Any]:
+        """What the network says of rows, in the target's units; logits of classes.
+
+        Parameters
+        ----------
+        features : Features
+
+        Returns
+        -------
+        ndarray
+            Of shape (n,) for quantities; (n, classes) logits, at the temperature of probabilities;
+            (n, 1) log odds of the second of two classes.
+        """
+        return self.scorer.scores(self.network.predict(features.inputs()))
+
+    def features(self, data: Any) -> Features:
+        """What the network takes of a table, which need not have the target.
+
+        Parameters
+        ----------
+        data : as `fit` takes it
+
+        Returns
+        -------
+        Features
+
+        Raises
+        ------
+        OSError, TypeError, ValueError
+            If it cannot be read, lacks a column, or a value does not fit its kind.
+        """
+        encoder = self._fitted()
+        return encoder.encode(encoder.read(data))
+
+    def predict(self, data: Any) -> NDArray[Any]:
+        """Class names, or quantities in the target's own units.
+
+        Parameters
+        ----------
+        data : as `fit` takes it; the target may be away, other columns are not looked at
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Text or int64 for classes, float64 for quantities.
+
+        Warns
+        -----
+        TableWarning
+            Where a value is one that training never saw.
+        """
+        return self.scorer.named(self.scores(self.features(data)))
+
+    def predict_proba(self, data: Any) -> NDArray[Any]:
+        """The probability of every class.
+
+        Parameters
+        ----------
+        data : as `predict` takes it
+
+        Returns
+        -------
+        ndarray of shape (n, classes)
+            In the order of `classes`.
+
+        Raises
+        ------
+        ValueError
+            For a regression, or a loss that does not speak of probabilities.
+        """
+        features = self.features(data)
+        if self.target.classes is None:
+            raise ValueError(
+                f"the model predicts a quantity, {self.target.name!r}: predict_proba is for "
+                "classes, use predict"
+            )
+        if not self.scorer.likely:
+            raise ValueError(
+                f"the model was trained with loss {self.scorer.loss}, which does not speak of "
+                "probabilities, expected cross_entropy: train it with that, or use predict"
+            )
+        return probabilities(self.scores(features))
+
+    def evaluate(self, data: Any) -> Scores:
+        """How right the model is.
+
+        Parameters
+        ----------
+        data : as `fit` takes it, the target included
+
+        Returns
+        -------
+        Scores
+            Metrics by name, in the target's own units; also the "loss" of classes.
+        """
+        encoder = self._fitted()
+        table = encoder.read(data)
+        scores = self.scores(encoder.encode(table))
+        return Scores(self.scorer.measure(self.target.values(table), scores))
+
+    def examine(self, data: Any, repeats: int = 5) -> Report:
+        """A report on rows with known answers: scores beside guessing, errors, what mattered.
+
+        Parameters
+        ----------
+        data : as `fit` takes it, the target included; best rows that were not trained on
+        repeats : int
+            Times that each column is shuffled to see what it is worth; 0 for not at all.
+
+        Returns
+        -------
+        Report
+        """
+        from gdcore.tabular.assessment import assess
+
+        return assess(self, {"measured": self._fitted().read(data)}, repeats)
+
+    def importance(self, data: Any, repeats: int = 5, seed: int = 0) -> list[Importance]:
+        """Which columns matter: what the score loses when one is shuffled.
+
+        The score is the first of `metrics`: by default accuracy, or R².
+
+        Parameters
+        ----------
+        data : as `fit` takes it, the target included; best rows that were not trained on
+        repeats : int
+            Times that each column is shuffled.
+        seed : int
+
+        Returns
+        -------
+        list of Importance
+            The greatest first.
+        """
+        encoder = self._fitted()
+        table = encoder.read(data)
+        return importance(self, encoder.encode(table), self.target.values(table), repeats, seed)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the network, the transformation and the settings to one safetensors file.
+
+        `gdcore.load` gives the model back.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; a file that was there is left as it was.
+        """
+        self._fitted()
+        self.network.save(path)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What you want to keep with the model: numbers, text, lists, dicts; saved in its file."""
+        return self.network.info

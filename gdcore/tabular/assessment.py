@@ -1,0 +1,93 @@
+"""Measuring a model: on rows that it was trained on and others, beside guessing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gdcore.tabular.decision import calibration_error, probabilities
+from gdcore.tabular.encoding import Features
+from gdcore.tabular.findings import about_columns, about_rows, about_scores
+from gdcore.tabular.importance import importance, judged_by
+from gdcore.tabular.intervals import intervals
+from gdcore.tabular.part import Part
+from gdcore.tabular.report import Report
+from gdcore.tabular.scoring import Scorer
+from gdcore.tabular.table import Table, quoted
+
+__all__ = ["assess"]
+
+
+def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
+    """The report of a model.
+
+    Parameters
+    ----------
+    model : Asking
+    tables : rows by the name of their part; the last is what is judged by, "training" what the
+        model was trained on
+    repeats : times that each column is shuffled, 0 for not at all
+    """
+    scorer, features = model.scorer, {}
+    if not scorer.target.prior:  # of a file of before: what is known are the rows themselves
+        scorer = _with_prior(scorer, tables)
+    parts = {}
+    for name, table in tables.items():
+        features[name] = model.encoder.encode(table)
+        parts[name] = _measured(model, scorer, table, features[name], name != "training")
+    judged = list(tables)[-1]
+    held, target = parts[judged], scorer.target
+    train = tables.get("training")
+    findings = about_columns(model, tables[judged] if train is None else train)
+    if train is not None and judged != "training":
+        findings += about_rows(model, train, features["training"], tables[judged], features[judged])
+    findings += about_scores(scorer, parts, judged)
+    confusion = error = None
+    curve: list[tuple[float, float, int]] = []
+    note = "always the mean"
+    if target.classes is not None:
+        size = len(target.classes)
+        pairs = held.truth * size + held.answers
+        confusion = np.bincount(pairs, minlength=size * size).reshape(size, size)
+        note = f"always {quoted(target.classes[int(np.argmax(target.prior))])}"
+        if held.proba is not None:
+            note += ", at the shares of the training rows"
+            error, curve = calibration_error(held.proba, held.truth)
+    names = dict.fromkeys(n for part in parts.values() for n in part.scores)
+    judge = judged_by(scorer)
+    return Report(
+        target=target.name, classes=target.classes, part=judged,
+        rows={name: len(table) for name, table in tables.items()},
+        scores={name: part.scores for name, part in parts.items()},
+        intervals=held.interval, baseline=held.baseline, baseline_note=note,
+        labels={n: scorer.label(n) for n in (*names, judge)},
+        findings=findings, truth=held.truth, answers=held.answers, confusion=confusion,
+        calibration_error=error, reliability=curve, threshold=scorer.decision.threshold,
+        positive=None if confusion is None or len(confusion) != 2 else scorer.decision.positive,
+        importance=importance(model, features[judged], held.truth, repeats) if repeats else [],
+        judged_by=judge, history=dict(model.history.history) if model.history else {},
+        notes=list(model.notes), columns=model.encoder.described(),
+    )  # fmt: skip
+
+
+def _measured(model: Any, scorer: Scorer, table: Table, features: Features, fully: bool) -> Part:
+    y = scorer.target.values(table)
+    scores = model.scores(features)
+    got = scorer.measure(y, scores)
+    blind = replace(scorer, decision=replace(scorer.decision, threshold=None))
+    guess = blind.measure(y, scorer.guess(len(y))) if fully else {}
+    sure = intervals(scorer, y, scores, got) if fully else {}
+    proba = probabilities(scores) if scorer.classes and scorer.likely else None
+    return Part(got, guess, sure, y, scorer.answers(scores), proba)
+
+
+def _with_prior(scorer: Scorer, tables: dict[str, Table]) -> Scorer:
+    target = scorer.target
+    y = target.values(next(iter(tables.values())))
+    if target.classes is None:
+        prior: tuple[float, ...] = (float(y.mean()),)
+    else:
+        prior = tuple((np.bincount(y, minlength=len(target.classes)) / len(y)).tolist())
+    return replace(scorer, target=replace(target, prior=prior))

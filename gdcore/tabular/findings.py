@@ -1,0 +1,208 @@
+"""What has to be said of a training before its scores are believed, a line each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gdcore.show.progress import number
+from gdcore.tabular.column import Column
+from gdcore.tabular.columns import Date, Number
+from gdcore.tabular.encoding import Features
+from gdcore.tabular.giveaways import giveaways
+from gdcore.tabular.importance import judged_by
+from gdcore.tabular.part import Part
+from gdcore.tabular.rows import rows as rows_of
+from gdcore.tabular.scoring import Scorer, average_precision, higher_is_better
+from gdcore.tabular.table import Table, quoted
+
+__all__ = ["Finding", "about_columns", "about_rows", "about_scores"]
+
+RARE = 0.2  # of an even share of the classes
+MOST_TOLD = 5
+TWICE = 0.01  # share of the rows that occur in the training, too
+FEWEST_TIMES = 20
+IN_ORDER = 0.995  # of the steps from row to row go one way
+_TIMES = re.compile("time|date|year|instant|epoch", re.IGNORECASE)
+WORSE, MARGIN = 1.5, 0.05  # error of held-out rows, by the error of training, and above it
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a reader of scores ought to know.
+
+    Attributes
+    ----------
+    kind : {"ignored", "rare", "giveaway", "twice", "time", "guessing", "overfit"}
+    text : str
+
+    Examples
+    --------
+    >>> Finding("time", "rows lie in the order of 'day'").kind
+    'time'
+    """
+
+    kind: str
+    text: str
+
+
+def about_columns(model: Any, table: Table) -> list[Finding]:
+    """Columns that are left out, and those that give the target away in the training rows."""
+    found = []
+    target, ignored = model.target, model.encoder.ignored
+    if ignored:
+        shown = [f"{quoted(name)} ({why})" for name, why in list(ignored.items())[:MOST_TOLD]]
+        more = len(ignored) - len(shown)
+        text = ", ".join(shown) + (f" and {more} more" if more else "")
+        found.append(Finding("ignored", f"ignored: {text}"))
+    for names in giveaways(table, model.encoder):
+        told = " + ".join(map(quoted, names))
+        verb = "gives" if len(names) == 1 else "add up to, and give,"
+        cure = f"kinds={{{names[0]!r}: 'ignore'}}"
+        found.append(
+            Finding(
+                "giveaway",
+                f"{told} {verb} {quoted(target.name)} away: if new rows do not have it yet, leave "
+                f"it out with {cure}",
+            )
+        )
+    return found
+
+
+def about_rows(
+    model: Any, train: Table, train_x: Features, held: Table, held_x: Features
+) -> list[Finding]:
+    """Rows that occur in both parts, and rows in order of time."""
+    found = []
+    name = model.target.name
+    known = set(_prints(train_x, train, name))
+    twice = sum(p in known for p in _prints(held_x, held, name))
+    if twice >= max(1.0, TWICE * len(held)):
+        found.append(
+            Finding(
+                "twice",
+                f"{rows_of(twice)} of the {len(held):,} held out ({twice / len(held):.1%}) also "
+                "occur among the training rows, target and all: their score says nothing of new "
+                "rows",
+            )
+        )
+    for column in model.encoder.columns:
+        if _in_order(column, train, held):
+            found.append(
+                Finding(
+                    "time",
+                    f"rows lie in the order of {quoted(column.name)}, and those held out lie "
+                    "between the others: if later rows are to be predicted, hold out the last with "
+                    "split='last'",
+                )
+            )
+            break
+    return found
+
+
+def _prints(features: Features, table: Table, name: str) -> list[bytes]:
+    """Of each row what the network takes, and the target as it is written."""
+    parts = [np.ascontiguousarray(features.numbers).view(np.uint8).reshape(len(features), -1)]
+    parts += [np.ascontiguousarray(c[:, None]).view(np.uint8) for c in features.codes]
+    joined = np.concatenate(parts, axis=1)
+    truth = table.columns[name].texts()
+    return [row.tobytes() + str(t).encode() for row, t in zip(joined, truth, strict=True)]
+
+
+def _in_order(column: Column, train: Table, held: Table) -> bool:
+    """Whether all rows lie in order of a time, and held-out ones among the others."""
+    if train.rows is None or held.rows is None or train.source != held.source:
+        return False
+    if isinstance(column, Date):
+        time = np.concatenate([column.days(train), column.days(held)])
+    elif isinstance(column, Number) and _TIMES.search(column.name):
+        time = np.concatenate([column.encode(train)[:, 0], column.encode(held)[:, 0]])
+    else:
+        return False
+    time = time[np.argsort([*train.rows, *held.rows])]
+    time = time[~np.isnan(time)]
+    steps = np.diff(time)
+    steps = steps[steps != 0]
+    if min(held.rows) > max(train.rows) or len(np.unique(time)) < FEWEST_TIMES or not len(steps):
+        return False
+    return max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) >= IN_ORDER
+
+
+def about_scores(scorer: Scorer, parts: dict[str, Part], judged: str) -> list[Finding]:
+    """A rare class, a model no better than guessing, and one that fits training far better.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    parts : what was measured, by name
+    judged : the part that the scores are believed of
+    """
+    part = parts[judged]
+    found = _rare(scorer, part)
+    name = judged_by(scorer)
+    got, guess = part.scores.get(name), part.baseline.get(name)
+    label = scorer.label(name)
+    if got is not None and guess is not None and np.ndim(got) == 0:
+        sign = 1.0 if higher_is_better(name) else -1.0
+        low, high = part.interval.get(name, (got, got))
+        worst = low if sign > 0 else high
+        both = f"{label} {number(got)}, guessing {number(guess)}"
+        if not sign * got > sign * guess:
+            word = "worse than" if sign * got < sign * guess else "no better than"
+            found.append(Finding("guessing", f"the model is {word} guessing: {both}"))
+        elif not sign * worst > sign * guess:
+            found.append(
+                Finding("guessing", f"too few rows to tell the model from guessing: {both}")
+            )
+        if "training" in parts and judged != "training":
+            found += _overfit(name, label, parts["training"], part)
+    return found
+
+
+def _rare(scorer: Scorer, part: Part) -> list[Finding]:
+    prior, names = scorer.target.prior, scorer.target.classes
+    if names is None or not prior:
+        return []
+    found = []
+    for i in np.argsort(prior, kind="stable")[:MOST_TOLD].tolist():
+        if prior[i] >= RARE / len(names):
+            break
+        truth, answers = part.truth == i, part.answers == i
+        hit, share = int((truth & answers).sum()), float(truth.mean())
+        numbers = {
+            "precision": hit / max(1, int(answers.sum())),
+            "recall": hit / max(1, int(truth.sum())),
+        }
+        if part.proba is not None and truth.any():
+            numbers["average precision"] = average_precision(truth, part.proba[:, i])
+        shown = ", ".join(f"{what} {number(got)}" for what, got in numbers.items())
+        found.append(
+            Finding(
+                "rare",
+                f"{quoted(names[i])} is rare: {prior[i]:.2%} of the training rows, "
+                f"{int(truth.sum()):,} of {len(truth):,} here: {shown}; rows picked at random give "
+                f"{number(share)} of each",
+            )
+        )
+    return found
+
+
+def _overfit(name: str, label: str, train: Part, held: Part) -> list[Finding]:
+    a, b = train.scores[name], held.scores[name]
+    best = 1.0 if higher_is_better(name) else 0.0
+    one, other = abs(best - a), abs(best - b)
+    scale = abs(best - held.baseline[name])
+    low, high = held.interval.get(name, (b, b))
+    outside = a > high if higher_is_better(name) else a < low
+    if not outside or other <= WORSE * one or (other - one) <= MARGIN * max(scale, 1e-12):
+        return []
+    return [
+        Finding(
+            "overfit",
+            f"training rows are fitted far better than held-out ones: {label} {number(a)} and "
+            f"{number(b)}: more rows, dropout or weight_decay, or fewer columns may help",
+        )
+    ]

@@ -1,0 +1,134 @@
+"""What has to be said of a training is said where it is so, and not where it is not."""
+
+import numpy as np
+import pytest
+
+from gdcore.tabular import fit
+
+ROWS = 300
+QUICK = {"hidden": [8], "epochs": 4, "verbose": 0}
+
+
+def plain(rows=ROWS, seed=0):
+    """Nothing to be said of it."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(rows, 2))
+    y = x[:, 0] + 0.5 * draw.normal(size=rows)
+    return {"a": x[:, 0], "b": x[:, 1], "kind": np.array(list("uvw"))[draw.integers(0, 3, rows)],
+            "y": y}  # fmt: skip
+
+
+def classes(columns, share=0.4):
+    y = columns["y"]
+    return columns | {"y": np.where(y > np.quantile(y, 1 - share), "yes", "no")}
+
+
+def kinds_of(columns, target="y", **more):
+    settings = {"hidden": [16], "epochs": 60, "lr": 0.01, "verbose": 0} | more
+    return {f.kind: f.text for f in fit(columns, target, **settings).report.findings}
+
+
+def test_nothing_is_said_where_there_is_nothing():
+    assert kinds_of(plain()) == {}
+    assert kinds_of(classes(plain())) == {}
+
+
+def rare():
+    return classes(plain(1200), 0.04)
+
+
+def alive():
+    columns = classes(plain())
+    return columns | {"alive": np.where(columns["y"] == "yes", "alive", "dead")}
+
+
+def ordered():
+    """A number above a limit is the class."""
+    columns = classes(plain())
+    return columns | {"mark": np.where(columns["y"] == "yes", 1.0, 0.0) + columns["b"] / 100}
+
+
+def summed():
+    columns = plain()
+    casual, registered = np.floor(9 * columns["a"] ** 2), np.floor(30 * columns["b"] ** 2)
+    return columns | {"casual": casual, "registered": registered, "y": casual + registered}
+
+
+def rescaled():
+    columns = plain()
+    return columns | {"logged": np.exp(columns["y"])}
+
+
+def twice():
+    columns = plain()
+    return {k: np.concatenate([v, v[:60]]) for k, v in columns.items()}
+
+
+def dated():
+    days = np.datetime64("2024-01-01") + np.arange(ROWS) // 2
+    return plain() | {"day": days.astype(str)}
+
+
+def numbered():
+    return plain() | {"time": 1.7e9 + 3600.0 * np.arange(ROWS)}
+
+
+def hopeless():
+    return plain() | {"y": np.random.default_rng(9).normal(size=ROWS)}
+
+
+def ignored():
+    return plain() | {
+        "same": np.ones(ROWS),
+        "name": [f"name {chr(65 + i % 26)}{i}" for i in range(ROWS)],
+    }
+
+
+SAID = {
+    "rare": (rare, r"^'yes' is rare: 3\.\d\d% .* precision .* recall .* average precision .*0\.04\d\d of each$"),
+    "giveaway": (alive, r"^'alive' gives 'y' away.*kinds=\{'alive': 'ignore'\}"),
+    "giveaway of a number": (ordered, r"^'mark' gives 'y' away"),
+    "giveaway of a sum": (summed, r"^'casual' \+ 'registered' add up to, and give, 'y' away"),
+    "giveaway on another scale": (rescaled, r"^'logged' gives 'y' away"),
+    "twice": (twice, r"^\d+ rows of the 72 held out .* also occur among the training rows"),
+    "time": (dated, r"order of 'day'.*split='last'"),
+    "time as a number": (numbered, r"order of 'time'"),
+    "guessing": (hopeless, r"(worse than guessing|too few rows to tell).*R² -?[\d.]+, guessing"),
+    "ignored": (ignored, r"^ignored: 'same' \(always '1'\), 'name' \(240 different texts"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", SAID)
+@pytest.mark.filterwarnings("ignore:.*is left out")
+def test_what_is_so_is_said(what):
+    import re
+
+    make, pattern = SAID[what]
+    found = kinds_of(make(), patience=20)
+    assert re.search(pattern, found.get(what.split()[0], "")), found
+
+
+def test_training_that_fits_far_better_is_said():
+    draw = np.random.default_rng(0)
+    columns = {f"x{i}": draw.normal(size=120) for i in range(30)}
+    columns["y"] = columns["x0"] + draw.normal(size=120)
+    found = kinds_of(columns, hidden=[256], epochs=200, dropout=0.0, patience=None)
+    assert "fitted far better than held-out ones: R² 1.0000 and 0." in found["overfit"]
+
+
+def test_a_few_rows_that_are_apart_by_chance_give_nothing_away():
+    columns = classes(plain(60), 0.04)
+    columns["a"] = np.where(columns["y"] == "yes", 9.0, columns["a"])
+    assert "giveaway" not in kinds_of(columns)
+
+
+def test_the_last_rows_can_be_held_out():
+    columns = dated()
+    model = fit(columns, "y", split="last", refit=False, **QUICK)
+    np.testing.assert_array_equal(model.report.truth, columns["y"][-60:])
+    assert not [f for f in model.report.findings if f.kind == "time"]
+    with pytest.raises(ValueError, match="unknown split 'first'"):
+        fit(columns, "y", split="first", **QUICK)
+    late = classes(plain()) | {"y": ["no"] * 290 + ["yes"] * 10}
+    with pytest.raises(ValueError, match="among the last 60 rows alone"):
+        fit(late, "y", split="last", **QUICK)
