@@ -108,6 +108,12 @@ def torch_functions(torch):
         y = f.fold(columns, size, kernel, dilation, 0, strides).permute(0, 2, 3, 1)
         return y[:, top : top + image[0], left : left + image[1]]
 
+    def convolved(x, kernel, strides, padding, dilation):
+        top, bottom, left, right = padding
+        image = f.pad(x.permute(0, 3, 1, 2), (left, right, top, bottom))
+        y = f.conv2d(image, kernel.permute(3, 2, 0, 1), None, strides, 0, dilation)
+        return y.permute(0, 2, 3, 1)
+
     def folded(function):
         return lambda x, axes: function(x, dim=tuple(range(*axes)))
 
@@ -138,6 +144,7 @@ def torch_functions(torch):
         "slice": lambda x, cuts: x[slices(cuts)],
         "embed": embed,
         "concatenate": lambda *x, axis: torch.cat(x, axis),
+        "conv2d": convolved,
         "take": lambda table, i: table[i.long()],
         "scatter_add": lambda x, i, rows: torch.zeros(rows, x.shape[-1], dtype=x.dtype).index_add(
             0, i.long().reshape(-1), x.reshape(-1, x.shape[-1])

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from gdcore.graph.differentiate import TRAINING, gradients, read
 from gdcore.graph.identities import broadcast_to
-from gdcore.graph.ir import INT, Batch, Value, broadcast, size, topological
+from gdcore.graph.ir import INT, Batch, Value, broadcast, rewrite, size, topological
 from gdcore.graph.reductions import sum
 from gdcore.graph.registry import input_value, lift
 from gdcore.graph.training_ops import UPDATE, with_update
@@ -122,7 +122,10 @@ def jvp(y: Value, x: Value | Sequence[Value], v: Any) -> Value:
     u = input_value(_real(y, "jvp", "y").shape, "u")
     for item, back, direction in zip(wrt, gradients(y, wrt, u), along, strict=True):
         total = total + sum(back * _like(direction, item))
-    return _noting(y, gradients(total, [u]))[0]
+    (found,) = gradients(total, [u])
+    # A loop keeps what depends on u beside what does not; the derivative is the same for every u.
+    found = rewrite([found], lambda v: broadcast_to(0.0, u.shape) if v is u else v)[found]
+    return _noting(y, [found])[0]
 
 
 def _real(v: Any, who: str, what: str) -> Value:
