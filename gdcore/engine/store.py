@@ -89,7 +89,7 @@ class Store:
         for v in self.offsets:
             view, known = self.view(v), v.data
             if known is not None:
-                view[...] = known
+                put(view, known, names.get(v, v.local_name))
             elif isinstance(v, Parameter):
                 v.initializer.fill(view, Stream(seed, f"init/{names[v]}"))
                 if not np.isfinite(view).all():
@@ -99,6 +99,32 @@ class Store:
                     )
             else:
                 view[...] = v.initial  # type: ignore[attr-defined]
+
+
+def put(view: np.ndarray, array: np.ndarray, name: str) -> None:
+    """Copy numbers into a variable, of which its precision must hold every one.
+
+    Parameters
+    ----------
+    view : ndarray of float32 or float64
+    array : ndarray of the same shape
+    name : str
+        Of the variable.
+
+    Raises
+    ------
+    ValueError
+        If a finite number would become infinite.
+    """
+    with np.errstate(over="ignore"):
+        view[...] = array
+    if array.dtype.itemsize > view.dtype.itemsize:
+        lost = np.isfinite(array) & ~np.isfinite(view)
+        if lost.any():
+            raise ValueError(
+                f"{name!r} holds {array[lost][0]:g}, which {view.dtype} does not hold: expected numbers up "
+                f"to {np.finfo(view.dtype).max:.2g}; compile with dtype='float64'"
+            )
 
 
 def move(new: Store, old: Sequence[Store], names: dict[Variable, str], seed: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from gdcore.data.arrays import as_array
 from gdcore.engine.engine import Engine
 from gdcore.engine.parameters import Parameters
+from gdcore.engine.store import put
 from gdcore.layers.base import Variable
 
 
@@ -77,8 +78,14 @@ def load_state_dict(engine: Engine, state: Mapping[str, Any], strict: bool = Tru
                 )
             new[v] = array
     with alone(engine) as parameters:
-        for v, array in new.items():
-            parameters.view(v)[...] = array
+        before = {v: parameters.view(v).copy() for v in new}
+        try:
+            for v, array in new.items():
+                put(parameters.view(v), array, parameters.network.names[v])
+        except ValueError:
+            for v, array in before.items():
+                parameters.view(v)[...] = array
+            raise
 
 
 def freeze(engine: Engine, pattern: str, frozen: bool) -> None:

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn")
+
 from gdcore.estimators import MLPClassifier, NetClassifier
 
 X = np.random.default_rng(0).normal(size=(60, 3))
