@@ -274,3 +274,23 @@ def test_docstring_of_the_package_runs():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("way", ["load_state_dict", "set_weights", "compile", "set_dtype"])
+def test_numbers_that_float32_does_not_hold_are_refused(way):
+    """They would become infinite; what was there stays."""
+    model = gd.Sequential([gd.Input(1), gd.Dense(1, use_bias=False)])
+    if way in ("compile", "set_dtype"):
+        model.set_dtype("float64")
+        model.set_weights([[[1e300]]])
+    before = model.get_weights()[0]
+    acts = {
+        "load_state_dict": lambda: model.load_state_dict({"0.kernel": [[1e300]]}),
+        "set_weights": lambda: model.set_weights([[[1e300]]]),
+        "compile": lambda: model.compile("sgd", "mse").predict([[1.0]]),
+        "set_dtype": lambda: (model.set_dtype("float32"), model.predict([[1.0]])),
+    }
+    with pytest.raises(ValueError, match=r"'0.kernel' holds 1e\+300, which float32 does not hold"):
+        acts[way]()
+    model.set_dtype(before.dtype.name)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
