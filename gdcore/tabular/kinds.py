@@ -122,14 +122,14 @@ def infer(table: Table, name: str) -> Seen:
         stray = stray_of(table, name, numbers, as_names)
         if numbers.share >= STRAY:
             raise ValueError(stray)
-        return _names(name, counts, stray)
+        return _names(name, counts, stray.removeprefix(f"{table.source}: "))
     if MOSTLY <= dates.share < 1:
         form = f" as {dates.format}" if dates.format else ""
         row = _first(raw.values, lambda text: date_of(text, dates.format))
         stray = _stray(table, name, row, f"a date{form}", dates.share, as_names)
         if dates.share >= STRAY:
             raise ValueError(stray)
-        return _names(name, counts, stray)
+        return _names(name, counts, stray.removeprefix(f"{table.source}: "))
     if numbers.other is not None:
         return _names(name, counts, numbers.doubt(counts))
     if dates.other is not None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore import datasets
 from gdcore.datasets.npz_files import one_array
+from gdcore.tabular.column import TableWarning
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.reading import read as read_table
 from gdcore.tabular.rows import with_target
@@ -142,9 +143,13 @@ def _read_csv(path):
     except SettingError:  # the first line holds numbers, and we are asked what it is
         found = read_table(path, header=False)
     table, _ = with_target(found, found.names[-1])
-    target = Answers.learn(table, found.names[-1], None)
-    Encoder.learn(table, target).encode(table)
-    target.values(table)
+    with warnings.catch_warnings(record=True) as told:  # a doubt is told in one line, and no fault
+        warnings.simplefilter("always")
+        target = Answers.learn(table, found.names[-1], None)
+        Encoder.learn(table, target).encode(table)
+        target.values(table)
+    for w in told:
+        assert issubclass(w.category, TableWarning) and "\n" not in str(w.message), w
 
 
 DATA = [
