@@ -316,6 +316,8 @@ cdef class Plan:
         """Asks the ops for their scratch; they read sizes that must have been checked."""
         cdef int64_t most = 64
         cdef Py_ssize_t i
+        if self.scratch:  # by an earlier runner: threads may be within the plan, and nothing is written
+            return 0
         for i in range(self.plan.n_ins):
             if self.ins[i].op.scratch != NULL:
                 own = self.ins[i].op.scratch(&self.ins[i])
