@@ -168,10 +168,6 @@ class Engine:
                 found.setdefault(id(layer), layer)
         return list(found.values())
 
-    def trains(self, p: Parameter) -> bool:
-        """Whether training changes a parameter, by the snapshot that was taken when the model was compiled."""
-        return self._as_compiled().trains(p)
-
     def _as_compiled(self) -> Freezing:
         return Freezing(self.layers()) if self.settings.optimizer is None else self.freezing
 
@@ -328,9 +324,8 @@ class Engine:
 
     def detached(self, optimizer: Optimizer | None = None) -> Parameters:
         """Uninitialized parameters of the model's layout in a store of their own."""
-        return detached(
-            self.network(), self.trains, optimizer or self.settings.optimizer, self.dtype
-        )
+        network, chosen = self.network(), optimizer or self.settings.optimizer
+        return detached(network, self._as_compiled().trains, chosen, self.dtype)
 
     # --- steps -------------------------------------------------------------------------------------
 

@@ -89,7 +89,8 @@ class Store:
         for v in self.offsets:
             view, known = self.view(v), v.data
             if known is not None:
-                put(view, known, names.get(v, v.local_name))
+                check_range(known, self.dtype, names.get(v, v.local_name))
+                view[...] = known
             elif isinstance(v, Parameter):
                 v.initializer.fill(view, Stream(seed, f"init/{names[v]}"))
                 if not np.isfinite(view).all():
@@ -101,29 +102,23 @@ class Store:
                 view[...] = v.initial  # type: ignore[attr-defined]
 
 
-def put(view: np.ndarray, array: np.ndarray, name: str) -> None:
-    """Copy numbers into a variable, of which its precision must hold every one.
+def check_range(array: np.ndarray, dtype: np.dtype, name: str) -> None:
+    """Raises ValueError if a precision does not hold every number of a variable.
 
     Parameters
     ----------
-    view : ndarray of float32 or float64
-    array : ndarray of the same shape
+    array : ndarray
+    dtype : float32 or float64
     name : str
         Of the variable.
-
-    Raises
-    ------
-    ValueError
-        If a finite number would become infinite.
     """
-    with np.errstate(over="ignore"):
-        view[...] = array
-    if array.dtype.itemsize > view.dtype.itemsize:
-        lost = np.isfinite(array) & ~np.isfinite(view)
+    if array.dtype.kind == "f" and array.dtype.itemsize > dtype.itemsize:
+        with np.errstate(over="ignore"):
+            lost = np.isfinite(array) & ~np.isfinite(array.astype(dtype))
         if lost.any():
             raise ValueError(
-                f"{name!r} holds {array[lost][0]:g}, which {view.dtype} does not hold: expected numbers up "
-                f"to {np.finfo(view.dtype).max:.2g}; compile with dtype='float64'"
+                f"{name!r} holds {array[lost][0]:g}, which {dtype} does not hold: expected numbers up "
+                f"to {np.finfo(dtype).max:.2g}; compile with dtype='float64'"
             )
 
 

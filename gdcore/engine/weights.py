@@ -12,7 +12,7 @@ import numpy as np
 from gdcore.data.arrays import as_array
 from gdcore.engine.engine import Engine
 from gdcore.engine.parameters import Parameters
-from gdcore.engine.store import put
+from gdcore.engine.store import check_range
 from gdcore.layers.base import Variable
 
 
@@ -78,14 +78,10 @@ def load_state_dict(engine: Engine, state: Mapping[str, Any], strict: bool = Tru
                 )
             new[v] = array
     with alone(engine) as parameters:
-        before = {v: parameters.view(v).copy() for v in new}
-        try:
-            for v, array in new.items():
-                put(parameters.view(v), array, parameters.network.names[v])
-        except ValueError:
-            for v, array in before.items():
-                parameters.view(v)[...] = array
-            raise
+        for v, array in new.items():  # all of them before the first is changed
+            check_range(array, parameters.dtype, parameters.network.names[v])
+        for v, array in new.items():
+            parameters.view(v)[...] = array
 
 
 def freeze(engine: Engine, pattern: str, frozen: bool) -> None:
