@@ -7,9 +7,10 @@ numbers stopped being finite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["NonFiniteError", "cut", "did_you_mean", "missing", "unknown"]
+__all__ = ["NonFiniteError", "cut", "did_you_mean", "listed", "missing", "unknown"]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
@@ -67,6 +68,25 @@ def cut(text: object, most: int = 80) -> str:
         return shown
     last = (most - 5) // 3
     return f"{shown[: most - 5 - last]} ... {shown[-last:]}"
+
+
+def listed(names: Collection[object], most: int = 8) -> str:
+    """Return the first names of a list that fit into one line of an error message.
+
+    Parameters
+    ----------
+    names : collection
+        Their `str` is shown, each in at most 80 characters on one line.
+    most : int
+        How many are shown; "..." stands for the others.
+
+    Examples
+    --------
+    >>> listed(["a", "b"]), listed(range(100), 3)
+    ('a, b', '0, 1, 2, ...')
+    """
+    shown = ", ".join(cut(" ".join(str(n).split())) for n in itertools.islice(names, most))
+    return shown + (", ..." if len(names) > most else "")
 
 
 def missing(what: str, extra: str, error: ImportError | None = None) -> ImportError:

@@ -14,6 +14,7 @@ import numpy as np
 from gdcore.checkpoints.folder import checkpoints
 from gdcore.checkpoints.plain import pack, unpack
 from gdcore.engine.engine import Engine
+from gdcore.errors import listed
 from gdcore.io import FileFormatError, model_file, safetensors
 from gdcore.io.header import read_json
 from gdcore.training.fit import Fit
@@ -158,7 +159,7 @@ def _set(
         raise ValueError(
             "the checkpoint is of another model or optimizer: "
             + "; ".join(
-                f"{what} {', '.join(which[:4])}{' ...' if len(which) > 4 else ''}"
+                f"{what} {listed(which, 4)}"
                 for what, which in (("it lacks", missing), ("it holds besides", more))
                 if which
             )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import as_array, check_finite
-from gdcore.errors import did_you_mean
+from gdcore.errors import did_you_mean, listed
 from gdcore.tabular.column import floats
 from gdcore.tabular.frames import from_columns
 from gdcore.tabular.notation import MOSTLY, are_codes, read_numbers
@@ -101,11 +101,10 @@ def class_numbers(y: Sequence[Any] | np.ndarray, classes: Sequence[str], what: s
             as_number = number(value)
             name = class_name(np.float64(as_number)) if as_number is not None else name
         if name not in place:
-            shown = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
             raise ValueError(
                 f"{what}: row {i} is {class_name(value)!r}, which training never "
                 f"saw{did_you_mean(name, place)}, "
-                f"expected one of {shown}"
+                f"expected one of {listed(classes, 12)}"
             )
         out[i] = place[name]
     return out

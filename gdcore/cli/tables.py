@@ -20,7 +20,7 @@ from gdcore.cli.outcome import Outcome
 from gdcore.cli.sources import asked_task, kind_of
 from gdcore.cli.usage import UsageError
 from gdcore.engine.engine import engine_of
-from gdcore.errors import did_you_mean
+from gdcore.errors import did_you_mean, listed
 from gdcore.plots import curves
 from gdcore.tabular import Table, TableModel, TableWarning, read
 from gdcore.tabular.reading import read_like
@@ -240,10 +240,9 @@ def _column(path: str, names: list[str], text: str, option: str) -> str:
     if re.fullmatch(r"-?\d+", text) and -len(names) <= int(text) < len(names):
         return names[int(text)]
     hint = "" if len(names) > 1 else "; is it another --delimiter?"
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     raise UsageError(
         f"{path}: {option} {text!r} is not a column{did_you_mean(text, names)}, expected one of "
-        f"{shown}{hint}"
+        f"{listed(names, 12)}{hint}"
     )
 
 

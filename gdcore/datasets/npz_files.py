@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.datasets.idx_files import MOST_INFLATION
-from gdcore.errors import cut
+from gdcore.errors import cut, listed
 
 __all__ = ["npz"]
 
@@ -156,7 +156,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 def _listed(names: Iterable[str]) -> str:
     """Names for a message, which stay on one short line whatever they are."""
     shown = [n if n.isidentifier() else repr(n) for n in sorted(names)]
-    return ", ".join(n[:80] for n in shown[:8]) + (", ..." if len(shown) > 8 else "")
+    return listed(shown)
 
 
 def _pair(

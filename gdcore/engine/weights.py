@@ -13,6 +13,7 @@ from gdcore.data.arrays import as_array
 from gdcore.engine.engine import Engine
 from gdcore.engine.parameters import Parameters
 from gdcore.engine.store import check_range
+from gdcore.errors import listed
 from gdcore.layers.base import Variable
 
 
@@ -46,7 +47,7 @@ def set_weights(engine: Engine, weights: Sequence[Any]) -> None:
     if len(weights) != len(variables):
         raise ValueError(
             f"set_weights got {len(weights)} arrays: expected {len(variables)} "
-            f"({', '.join(variables)})"
+            f"({listed(variables)})"
         )
     load_state_dict(engine, dict(zip(variables, weights, strict=True)))
 
@@ -62,7 +63,7 @@ def load_state_dict(engine: Engine, state: Mapping[str, Any], strict: bool = Tru
         raise ValueError(
             "load_state_dict: "
             + "; ".join(
-                f"{what} {', '.join(map(repr, names[:5]))}{' ...' if len(names) > 5 else ''}"
+                f"{what} {listed([repr(n) for n in names], 5)}"
                 for what, names in (("missing", missing), ("unknown", extra))
                 if names
             )
@@ -90,7 +91,7 @@ def freeze(engine: Engine, pattern: str, frozen: bool) -> None:
     fits = [p for p in network.parameters if fnmatch.fnmatchcase(network.names[p], pattern)]
     if not fits:
         raise ValueError(
-            f"no parameter's name fits {pattern!r}: they are {', '.join(network.names.values())}"
+            f"no parameter's name fits {pattern!r}: they are {listed(network.names.values())}"
         )
     for p in fits:
         p.frozen = frozen

@@ -17,6 +17,7 @@ from gdcore.callbacks import Callback, Saver
 from gdcore.data.dataset import Data
 from gdcore.data.sparse import SparseRows
 from gdcore.engine.engine import Engine
+from gdcore.errors import cut, listed
 from gdcore.metrics import Metric
 from gdcore.training.sweep import Tally
 
@@ -164,8 +165,8 @@ def check(fit: FitState, state: Mapping[str, Any]) -> None:
     if state["step"] and [name for name, _ in state["metrics"]] != names:
         raise ValueError(
             f"the checkpoint was made with the metrics "
-            f"{', '.join(name for name, _ in state['metrics']) or 'none'}, and the model has "
-            f"{', '.join(names) or 'none'}: compile it with the same metrics"
+            f"{listed([name for name, _ in state['metrics']]) or 'none'}, and the model has "
+            f"{listed(names) or 'none'}: compile it with the same metrics"
         )
     held = state.get("held")
     if not isinstance(held, list) or not all(isinstance(a, np.ndarray) for a in held):
@@ -174,7 +175,7 @@ def check(fit: FitState, state: Mapping[str, Any]) -> None:
 
 def _short(value: Any) -> str:
     """A value of a file for a message: one line, whatever it is."""
-    return " ".join(str(value).split())[:400]
+    return cut(" ".join(str(value).split()), 400)
 
 
 def _take(what: str, load: Callable[[Any], None], own: Any) -> None:
