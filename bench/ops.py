@@ -8,10 +8,10 @@ import numpy as np
 
 from bench.measure import drawn
 from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, PARAMS, Session, aligned
-from gdcore.graph.ir import INT, REAL, Value
-from gdcore.graph.place import ARENA, Place
+from gdcore.graph.ir import INT, OPS, REAL, Op, Sample, Value
+from gdcore.graph.ops.leaves import RANGE, apply
 from gdcore.graph.plan import make_plan
-from gdcore.graph.registry import OPS, RANGE, Op, Sample, apply
+from gdcore.graph.program import ARENA, Place
 
 LARGE_SIDE = 1024
 _STEPS = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}

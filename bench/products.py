@@ -74,7 +74,7 @@ SETTLE = 0.03  # seconds in which a library's idle threads stop spinning, where 
 def of_gdcore(product: str, shape: Shape, threads: int) -> tuple[Any, Any]:
     """(function that computes a product so many times, function that returns its result), by gdcore."""
     from bench.ops import Alone
-    from gdcore.graph.registry import Sample
+    from gdcore.graph.ir import Sample
 
     shapes, ta, tb = PRODUCTS[product]
     alone = Alone("matmul", Sample(shapes(*shape), {"ta": ta, "tb": tb, "loose": ta or tb}))

@@ -24,7 +24,7 @@ from bench.peak import bandwidths, caches, peak
 from bench.profile import spent_by
 from bench.study import Record, Study, figure, run, setting, told, words
 from gdcore import runtime
-from gdcore.graph.registry import OPS, Op, Sample
+from gdcore.graph.ir import OPS, Op, Sample
 from gdcore.losses import LOSSES
 from gdcore.optimizers import OPTIMIZERS
 

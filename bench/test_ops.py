@@ -4,7 +4,7 @@ import pytest
 
 from bench.measure import timed
 from bench.ops import Alone, samples
-from gdcore.graph.registry import OPS
+from gdcore.graph.ir import OPS
 
 ROUND = 1e-4  # seconds, at least: beside it the call itself does not count
 TIMED = [

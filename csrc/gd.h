@@ -1,6 +1,6 @@
 /* gd.h: the words that every C file of gdcore shares: a tensor's place, an instruction, a plan.
  *
- * A plan is a list of instructions over a few buffers. It is made once, by gdcore/graph/lower.py,
+ * A plan is a list of instructions over a few buffers. It is made once, by gdcore/graph/passes/lower.py,
  * and then run for thousands of steps by exec.c, which knows nothing of what an instruction computes.
  *
  * Dimension letters, everywhere: B rows of a batch; M, N, K rows, columns and depth of a product
@@ -35,7 +35,7 @@ typedef struct {
 #define GD_LOOP_BUFFERS 64 /* of a loop's body */
 
 /* How many dimensions an elementwise pass walks at most, and how many registers its code has. csrc/check.c
- * refuses more, gdcore/graph/lower.py makes no more. */
+ * refuses more, gdcore/graph/passes/lower.py makes no more. */
 enum { GD_MAP_DIMS = 64, GD_MAP_REGISTERS = 128 };
 /* How many dimensions a copy walks at most. */
 enum { GD_COPY_DIMS = 1 << 18 };

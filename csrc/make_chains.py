@@ -19,9 +19,9 @@ import numpy as np
 
 import gdcore as gd
 from gdcore.engine.engine import engine_of
-from gdcore.graph import chains
-from gdcore.graph.instructions import Instruction
+from gdcore.graph.passes import chains
 from gdcore.graph.plan import CODES
+from gdcore.graph.program import Instruction
 from gdcore.training.evaluate import training_step
 from gdcore.training.prepare import prepare
 

@@ -1,5 +1,5 @@
 /* map_ops.h: the elementwise operations, name by name, grouped by what they take. The index in
- * GD_MAP_OPS is the operation code that gdcore/graph/lower.py writes into a plan. */
+ * GD_MAP_OPS is the operation code that gdcore/graph/passes/lower.py writes into a plan. */
 #ifndef GD_MAP_OPS_H
 #define GD_MAP_OPS_H
 

@@ -3,10 +3,10 @@
 All of them take values, arrays and numbers, and broadcast as NumPy does.
 """
 
-from gdcore.graph.convolutions import conv2d
-from gdcore.graph.derivatives import gradient, jvp
-from gdcore.graph.draws import random_uniform
-from gdcore.graph.elementwise import (
+from gdcore.graph.ops.convolutions import conv2d
+from gdcore.graph.ops.derivatives import gradient, jvp
+from gdcore.graph.ops.draws import random_uniform
+from gdcore.graph.ops.elementwise import (
     abs,
     add,
     clip,
@@ -36,11 +36,11 @@ from gdcore.graph.elementwise import (
     sub,
     where,
 )
-from gdcore.graph.identities import broadcast_to, count, stop_gradient
-from gdcore.graph.indexing import one_hot, take
-from gdcore.graph.joins import concatenate, stack
-from gdcore.graph.loops import scan
-from gdcore.graph.nonlinearities import (
+from gdcore.graph.ops.identities import broadcast_to, count, stop_gradient
+from gdcore.graph.ops.indexing import one_hot, take
+from gdcore.graph.ops.joins import concatenate, stack
+from gdcore.graph.ops.loops import scan
+from gdcore.graph.ops.nonlinearities import (
     elu,
     gelu,
     gelu_tanh,
@@ -57,19 +57,13 @@ from gdcore.graph.nonlinearities import (
     softsign,
     tanh,
 )
-from gdcore.graph.products import matmul
-from gdcore.graph.reductions import logsumexp, max, mean, min, sum, var
-from gdcore.graph.shapes import (
-    expand_dims,
-    flatten,
-    reshape,
-    squeeze,
-    transpose,
-)
-from gdcore.graph.slices import getitem, pad
-from gdcore.graph.softmax import log_softmax, softmax
-from gdcore.graph.training_ops import when_training, with_update
-from gdcore.graph.trigonometry import (
+from gdcore.graph.ops.products import matmul
+from gdcore.graph.ops.reductions import logsumexp, max, mean, min, sum, var
+from gdcore.graph.ops.shapes import expand_dims, flatten, reshape, squeeze, transpose
+from gdcore.graph.ops.slices import getitem, pad
+from gdcore.graph.ops.softmax import log_softmax, softmax
+from gdcore.graph.ops.training_ops import when_training, with_update
+from gdcore.graph.ops.trigonometry import (
     arccos,
     arccosh,
     arcsin,
@@ -81,7 +75,7 @@ from gdcore.graph.trigonometry import (
     sinh,
     tan,
 )
-from gdcore.graph.windows import unfold
+from gdcore.graph.ops.windows import unfold
 
 power = pow
 swish = silu

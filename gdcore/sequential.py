@@ -7,7 +7,7 @@ from typing import Any
 
 from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import Value
-from gdcore.graph.registry import INPUT
+from gdcore.graph.ops.leaves import INPUT
 from gdcore.layers.base import Layer
 from gdcore.model import Model
 

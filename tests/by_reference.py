@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.ir import INT, REAL, Batch, Value, at_batch, topological
-from gdcore.graph.phases import specialize
-from gdcore.graph.registry import input_value
+from gdcore.graph.dims import Batch, at_batch
+from gdcore.graph.ir import INT, REAL, Value, topological
+from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.passes.phases import specialize
 
 Arrays = dict[Value, np.ndarray]
 

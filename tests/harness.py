@@ -9,10 +9,11 @@ import numpy as np
 from gdcore import ops, runtime
 from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, INPUTS, Session
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.ir import INT, REAL, Batch, Value
-from gdcore.graph.place import Place
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, OPS, REAL, Op, Sample, Value
+from gdcore.graph.ops.leaves import apply, input_value
 from gdcore.graph.plan import make_plan
-from gdcore.graph.registry import OPS, Op, Sample, apply, input_value
+from gdcore.graph.program import Place
 
 ISAS = runtime.isas_here()
 TOLERANCE = {32: 2e-5, 64: 1e-12}

@@ -4,10 +4,11 @@ import numpy as np
 
 from gdcore import ops, runtime
 from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, INPUTS, PARAMS, Session
-from gdcore.graph.ir import INT, REAL, Batch, Value
-from gdcore.graph.place import Place
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, REAL, Value
+from gdcore.graph.ops.leaves import input_value
 from gdcore.graph.plan import make_plan
-from gdcore.graph.registry import input_value
+from gdcore.graph.program import Place
 
 B = Batch(1)
 ROWS = 37  # three blocks, the last of five rows

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gdcore.graph.fuse import base
-from gdcore.graph.ir import Value, at_batch, size
-from gdcore.graph.place import ARENA, element_bytes
+from gdcore.graph.dims import at_batch, size
+from gdcore.graph.ir import Value, base
 from gdcore.graph.plan import Plan
+from gdcore.graph.program import ARENA, element_bytes
 
 LINE = 64
 

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from gdcore import ops
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.ir import INT, Batch, Value, size, topological
-from gdcore.graph.registry import OPS, PARAM, Op, apply, input_value
+from gdcore.graph.dims import Batch, size
+from gdcore.graph.ir import INT, OPS, Op, Value, topological
+from gdcore.graph.ops.leaves import PARAM, apply, input_value
 
 LARGEST = 30.0  # a value beyond it is squashed before others are made of it
 ELEMENTS = 4000  # of one value

@@ -33,7 +33,7 @@ from bench.cases import CASES, chosen  # noqa: E402
 from bench.libraries import LIBRARIES  # noqa: E402
 from bench.peak import Peak  # noqa: E402
 from gdcore import runtime  # noqa: E402
-from gdcore.graph.registry import OPS  # noqa: E402
+from gdcore.graph.ir import OPS  # noqa: E402
 
 ALONE = [(op.name, name) for op in OPS.values() for name, _ in ops.samples(op) if name != "large"]
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from gdcore import _core
-from gdcore.graph import chains, plan
-from gdcore.graph.ir import Value, broadcast
-from gdcore.graph.registry import OPS, input_value
+from gdcore.graph import plan
+from gdcore.graph.dims import broadcast
+from gdcore.graph.ir import OPS, Value
+from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.passes import chains
 from tests.harness import ISAS, run_graph
 
 ROOT = Path(__file__).parent.parent

@@ -6,8 +6,9 @@ from harness import ISAS, close, gradients, ops, run_graph
 
 import gdcore as gd
 from gdcore.data.dataset import TargetSpec as Target
-from gdcore.graph.ir import at_batch, size
-from gdcore.graph.registry import OPS, input_value
+from gdcore.graph.dims import at_batch, size
+from gdcore.graph.ir import OPS
+from gdcore.graph.ops.leaves import input_value
 
 # images, kernel, strides, padding (down, across), dilation
 CASES = {

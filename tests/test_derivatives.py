@@ -7,8 +7,8 @@ from harness import run_graph
 import gdcore as gd
 from gdcore import ops
 from gdcore.graph.ir import topological
-from gdcore.graph.phases import specialize
-from gdcore.graph.simplify import simplify
+from gdcore.graph.passes.phases import specialize
+from gdcore.graph.passes.simplify import simplify
 
 RNG = np.random.default_rng(0)
 E = np.linspace(-1, 1, 8, dtype=np.float32)[:, None]

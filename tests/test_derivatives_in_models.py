@@ -10,9 +10,9 @@ import gdcore as gd
 from gdcore import ops
 from gdcore.data.dataset import TargetSpec
 from gdcore.engine.engine import engine_of
-from gdcore.graph.draws import number_streams
 from gdcore.graph.ir import REAL, topological
-from gdcore.graph.phases import specialize
+from gdcore.graph.ops.draws import number_streams
+from gdcore.graph.passes.phases import specialize
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 3))

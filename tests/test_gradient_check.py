@@ -6,7 +6,8 @@ import pytest
 import gdcore as gd
 from gdcore.activations import ACTIVATIONS
 from gdcore.diagnostics import check_gradient
-from gdcore.graph.registry import Op, apply
+from gdcore.graph.ir import Op
+from gdcore.graph.ops.leaves import apply
 from gdcore.losses import LOSSES
 
 LAYERS = {

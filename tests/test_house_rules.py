@@ -91,45 +91,8 @@ PICTURES = {  # methods by which people reach a picture; a picture knows plain r
     ("gdcore.model", "gdcore.plots.graph"),
     ("gdcore.callbacks.history", "gdcore.plots.training_curves"),
 }
-# Knots that are still to be opened: modules that import one another.
-KNOTS = [
-    {
-        f"gdcore.graph.{m}"
-        for m in (
-            "arithmetic_ranges",
-            "elementwise",
-            "fuse",
-            "identities",
-            "instructions",
-            "ir",
-            "lower",
-            "maps",
-            "place",
-            "ranges",
-            "reductions",
-            "registry",
-            "shapes",
-        )
-    }
-]
-
-# Within graph/, passes know the IR and the ops; groups and places are handed on as types.
-PASSES = {
-    "simplify": set(),
-    "differentiate": set(),
-    "phases": set(),
-    "fuse": set(),
-    "place": {"fuse"},
-    "lower": {"fuse", "place"},
-    "plan": {"simplify", "fuse", "place", "lower"},
-}
-TYPES_ALONE = {
-    "loop_plan": {"fuse", "place"},
-    "loop_gradient": {"differentiate"},  # a rule of an op, whose body has a gradient of its own
-    "instructions": {"place"},
-    "reuse": {"place", "plan"},
-}  # what lowering writes, and where it lies; the type that ops write instructions by is `lower`'s
-USERS = {"derivatives": {"differentiate"}}  # ops whose formula is what a pass gives
+# A pass gets what the one before it made as plain records (`program`); `plan` calls them in order.
+LISTS = {("gdcore.graph.passes.lower", "gdcore.graph.passes.chains")}  # the chains that C has
 
 
 def storey(name):
@@ -156,7 +119,7 @@ def test_nothing_looks_up(name):
 
 
 def test_no_module_is_imported_in_a_circle():
-    """Not for typing, and not late: the knots that are left are named."""
+    """Not for typing, and not late."""
     reach = {}
     for name in MODULES:
         seen, waiting = set(), [name]
@@ -167,7 +130,7 @@ def test_no_module_is_imported_in_a_circle():
                     waiting.append(m)
         reach[name] = seen
     circular = {name for name in MODULES if name != "gdcore" and name in reach[name]}
-    assert circular == set().union(*KNOTS)
+    assert circular == set()
 
 
 def test_graph_knows_only_itself():
@@ -180,33 +143,26 @@ def test_graph_knows_only_itself():
 
 
 def test_passes_do_not_know_one_another():
-    for name in MODULES:
-        if not within(name, "graph") or name == "gdcore.graph":
-            continue
-        own = name.removeprefix("gdcore.graph.")
-        known = {
-            m.removeprefix("gdcore.graph.") for m in IMPORTS[name] if m.startswith("gdcore.graph.")
-        }
-        own_passes = known & set(PASSES) - (set() if own in PASSES else {"lower"})
-        assert own_passes == (PASSES | TYPES_ALONE | USERS).get(own, set()), name
-
-
-def test_shared_pieces_of_the_passes_are_types():
-    """What place and lower take of other passes are the dataclasses handed on, and `base`."""
-    taken = {}
-    for own in ("place", "lower", "instructions"):
-        for node in ast.walk(ast.parse(MODULES[f"gdcore.graph.{own}"].read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module in (
-                "gdcore.graph.fuse",
-                "gdcore.graph.place",
-            ):
-                taken[own, node.module.rpartition(".")[2]] = {a.name for a in node.names}
-    assert taken == {
-        ("place", "fuse"): {"Group", "base"},
-        ("lower", "fuse"): {"Group", "base"},
-        ("lower", "place"): {"Place", "Placement"},
-        ("instructions", "place"): {"Place"},
+    known = {
+        (n, m)
+        for n in MODULES
+        if within(n, "graph.passes")
+        for m in IMPORTS[n]
+        if within(m, "graph.passes", "graph.plan")
     }
+    assert known == LISTS
+
+
+def test_ops_know_no_pass():
+    """An op asks for nothing that is decided later; the loop's gradient asks for differentiation."""
+    known = {
+        (n, m)
+        for n in MODULES
+        if within(n, "graph") and not within(n, "graph.passes", "graph.plan", "graph.reuse")
+        for m in IMPORTS[n]
+        if within(m, "graph.passes", "graph.plan")
+    }
+    assert known == set()
 
 
 def test_one_door_to_c():

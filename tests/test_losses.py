@@ -8,7 +8,7 @@ from numpy_losses import FORMULAS, softmax
 
 from gdcore import losses
 from gdcore.graph.ir import INT, REAL
-from gdcore.graph.registry import input_value
+from gdcore.graph.ops.leaves import input_value
 from gdcore.losses import LOSSES
 
 SHAPES = [(1, 1), (6,), (7, 3), (4, 5, 3), (33, 17)]

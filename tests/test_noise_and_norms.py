@@ -5,7 +5,7 @@ import pytest
 from numpy_layers import batch_norm
 
 import gdcore as gd
-from gdcore.graph.registry import input_value
+from gdcore.graph.ops.leaves import input_value
 from tests.harness import ISAS, run_graph
 
 ROWS, WIDTH = 64, 257

@@ -11,7 +11,7 @@ import pytest
 
 import gdcore as gd
 from gdcore.data.dataset import TargetSpec as Target
-from gdcore.graph.ir import at_batch, size
+from gdcore.graph.dims import at_batch, size
 from gdcore.graph.plan import check
 from gdcore.training.evaluate import training_step
 from gdcore.training.prepare import prepare

@@ -8,11 +8,11 @@ from test_plan import TRAINED, train_plan
 
 import gdcore as gd
 from gdcore.engine.session import CONSTANTS
-from gdcore.graph.fuse import base
-from gdcore.graph.ir import at_batch, size
-from gdcore.graph.place import ARENA, Place, element_bytes
+from gdcore.graph.dims import at_batch, size
+from gdcore.graph.ir import base
+from gdcore.graph.ops.leaves import input_value
 from gdcore.graph.plan import PlanError, check, make_plan
-from gdcore.graph.registry import input_value
+from gdcore.graph.program import ARENA, Place, element_bytes
 
 # --- memory ------------------------------------------------------------------------
 

@@ -12,15 +12,14 @@ from long_runs import until_tired
 from plan_checker import assert_valid
 from random_graphs import MAKERS, Graph, graph_of, graphs
 
-import gdcore.graph.fuse as fuse
+import gdcore.graph.passes.fuse as fuse
 from gdcore import runtime
 from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, GRADS, INPUTS, PARAMS, Session, aligned
 from gdcore.engine.updates import own_value
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.ir import INT, topological
-from gdcore.graph.place import Place
+from gdcore.graph.ir import INT, OPS, topological
 from gdcore.graph.plan import make_plan
-from gdcore.graph.registry import OPS
+from gdcore.graph.program import Place
 
 LINE = 64
 CALM = settings(  # to make a failing graph smaller, add Phase.shrink: that takes minutes

@@ -7,11 +7,12 @@ from harness import leaves_of, run_graph
 from random_graphs import graph_of
 
 import gdcore as gd
-from gdcore.graph.ir import Batch, topological
-from gdcore.graph.phases import specialize
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import OPS, Op, topological
+from gdcore.graph.ops.leaves import apply, input_value, lift
+from gdcore.graph.ops.shapes import reshape
+from gdcore.graph.passes.phases import specialize
 from gdcore.graph.ranges import Bounds, bounds_of
-from gdcore.graph.registry import OPS, Op, apply, input_value, lift
-from gdcore.graph.shapes import reshape
 
 ops = gd.ops
 RULED = sorted(n for n, op in OPS.items() if op.bounds is not None and op.samples)

@@ -5,7 +5,7 @@ import pytest
 from harness import ISAS, run_graph
 
 import gdcore as gd
-from gdcore.graph.registry import input_value
+from gdcore.graph.ops.leaves import input_value
 
 RNG = np.random.default_rng(0)
 ONES = np.ones((4, 3), np.float32)

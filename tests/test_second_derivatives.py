@@ -11,7 +11,7 @@ from differences import assert_gradient, central_differences
 from harness import OPS, apply, arrays_of, gradients, graph_runner, leaves_of, ops, run_graph
 
 from gdcore.graph.ir import topological
-from gdcore.graph.registry import input_value
+from gdcore.graph.ops.leaves import input_value
 
 DERIVED = [op.name for op in OPS.values() if op.reference and op.samples and op.grad]
 MOST = 60  # elements of a sample's inputs together

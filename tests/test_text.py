@@ -217,12 +217,12 @@ ELSEWHERE = {
     "gdcore.tabular.pictures": "pictures",
     "gdcore.tabular.scoring": "labels of scores, which the report prints",
     "gdcore.show.progress.notebook": "HTML",
-    "gdcore.graph.elementwise": "formulas of ops, for their docstrings",
-    "gdcore.graph.nonlinearities": "formulas of ops, for their docstrings",
-    "gdcore.graph.reductions": "formulas of ops, for their docstrings",
-    "gdcore.graph.trigonometry": "formulas of ops, for their docstrings",
-    "gdcore.graph.lower": "the text of an instruction, which the plan prints",
-    "gdcore.graph.chains": "C source",
+    "gdcore.graph.ops.elementwise": "formulas of ops, for their docstrings",
+    "gdcore.graph.ops.nonlinearities": "formulas of ops, for their docstrings",
+    "gdcore.graph.ops.reductions": "formulas of ops, for their docstrings",
+    "gdcore.graph.ops.trigonometry": "formulas of ops, for their docstrings",
+    "gdcore.graph.passes.lower": "the text of an instruction, which the plan prints",
+    "gdcore.graph.passes.chains": "C source",
     "gdcore.tabular.notation": "marks that are read, not written",
 }
 

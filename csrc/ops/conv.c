@@ -6,7 +6,7 @@
  * The windows of an image are the rows of a matrix A that lies nowhere: a block of them at a time is written to
  * scratch, where it stays in L1 while it is multiplied. The gradient by the input is `conv`, too: of dy, with the
  * kernel's taps from last to first, and with strides one instruction for each remainder of a pixel's position by
- * the stride (gdcore/graph/convolutions.py). Called by the executor.
+ * the stride (gdcore/graph/ops/convolutions.py). Called by the executor.
  *
  *   ref   conv: y, x, w;  conv_dw: dw, x, dy [, sums of dy over its pixels]
  *   dim   batch

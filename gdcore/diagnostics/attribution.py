@@ -16,8 +16,8 @@ from gdcore.diagnostics.shadow import Shadow
 from gdcore.engine.engine import engine_of
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import REAL
-from gdcore.graph.phases import specialize
-from gdcore.graph.registry import input_value
+from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.passes.phases import specialize
 from gdcore.layers.base import fixed_shape
 from gdcore.layers.dense import positive
 from gdcore.random import Stream

@@ -14,9 +14,10 @@ from gdcore.engine.engine import engine_of
 from gdcore.engine.session import Session
 from gdcore.engine.steps import Builder
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.ir import INT, REAL, Batch, Value
-from gdcore.graph.phases import specialize
-from gdcore.graph.registry import input_value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, REAL, Value
+from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.passes.phases import specialize
 from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
 from gdcore.losses import Loss

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.fuse import base
-from gdcore.graph.ir import REAL, Batch, Value, topological
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import REAL, Value, base, topological
 from gdcore.layers.base import Layer
 from gdcore.show.summary import layer_names
 from gdcore.training.sweep import Tally, sweep

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import Rows
-from gdcore.graph.ir import INT, REAL, Batch, Value
-from gdcore.graph.registry import input_value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, REAL, Value
+from gdcore.graph.ops.leaves import input_value
 from gdcore.layers.base import Layer
 
 

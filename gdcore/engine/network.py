@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import Rows
-from gdcore.graph.draws import number_streams
-from gdcore.graph.fuse import base
-from gdcore.graph.identities import IDENTITY
-from gdcore.graph.indexing import SCATTER, TAKE
-from gdcore.graph.ir import INT, REAL, Batch, Value, topological
-from gdcore.graph.registry import INPUT, PARAM, STATE, apply
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, REAL, Value, base, topological
+from gdcore.graph.ops.draws import number_streams
+from gdcore.graph.ops.identities import IDENTITY
+from gdcore.graph.ops.indexing import SCATTER, TAKE
+from gdcore.graph.ops.leaves import INPUT, PARAM, STATE, apply
 from gdcore.layers.base import Layer, Parameter, State, Variable
 
 INT32 = np.iinfo(np.int32)

@@ -18,7 +18,7 @@ from gdcore.engine.network import Network
 from gdcore.engine.session import GRADS, PARAMS, SLOTS, STATES, ReadWriteLock, aligned
 from gdcore.engine.store import Store
 from gdcore.graph.ir import Value
-from gdcore.graph.place import Place
+from gdcore.graph.program import Place
 from gdcore.layers.base import Parameter, Variable
 from gdcore.optimizers import NO_DECAY, Optimizer
 from gdcore.optimizers.groups import Group, check_fit, group_of

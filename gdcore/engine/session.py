@@ -24,9 +24,10 @@ from gdcore.data.arrays import Rows
 from gdcore.data.sparse import SparseRows
 from gdcore.engine.locks import planning_lock
 from gdcore.engine.thread_count import ThreadCount
-from gdcore.graph.ir import INT, Value, at_batch, size
-from gdcore.graph.place import ARENA, Place
+from gdcore.graph.dims import at_batch, size
+from gdcore.graph.ir import INT, Value
 from gdcore.graph.plan import Plan
+from gdcore.graph.program import ARENA, Place
 
 PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, INPUTS = range(1, 9)
 BUFFER_NAMES = {

@@ -21,16 +21,16 @@ from gdcore.engine.session import (
 )
 from gdcore.engine.updates import Places, StepNumbers, element_by_element, own_value, updates_of
 from gdcore.graph.differentiate import gradients
-from gdcore.graph.draws import number_streams
-from gdcore.graph.feeds import fold_scales
-from gdcore.graph.instructions import Instruction
-from gdcore.graph.ir import Batch, Value
-from gdcore.graph.phases import specialize
-from gdcore.graph.place import Place
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value
+from gdcore.graph.ops.draws import number_streams
+from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.ops.products import loosened
+from gdcore.graph.ops.rank_one import column_and_row, largest
+from gdcore.graph.passes.feeds import fold_scales
+from gdcore.graph.passes.phases import specialize
 from gdcore.graph.plan import Plan, make_plan
-from gdcore.graph.products import loosened
-from gdcore.graph.rank_one import column_and_row, largest
-from gdcore.graph.registry import input_value
+from gdcore.graph.program import Instruction, Place
 from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import Parameter, fixed_shape
 from gdcore.losses import Loss

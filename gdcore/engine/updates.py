@@ -10,10 +10,11 @@ import numpy as np
 from gdcore import ops
 from gdcore.engine.parameters import GroupSettings, Parameters, Range
 from gdcore.engine.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
-from gdcore.graph.identities import IDENTITY
-from gdcore.graph.ir import Shape, Value, topological
-from gdcore.graph.place import Place
-from gdcore.graph.registry import INPUT, RANGE, apply
+from gdcore.graph.dims import Shape
+from gdcore.graph.ir import Value, topological
+from gdcore.graph.ops.identities import IDENTITY
+from gdcore.graph.ops.leaves import INPUT, RANGE, apply
+from gdcore.graph.program import Place
 from gdcore.layers.base import Parameter
 from gdcore.optimizers import Optimizer
 
@@ -144,7 +145,7 @@ def updates_of(
     Parameters
     ----------
     rank_one : mapping of Parameter to Value
-        Gradients that are computed within the update (see `graph/rank_one.py`). Those of all other
+        Gradients that are computed within the update (see `graph/ops/rank_one.py`). Those of all other
         parameters are read from the buffer GRADS.
 
     Returns

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gdcore import losses, ops
-from gdcore.graph.ir import Batch, Value, topological
-from gdcore.graph.registry import PARAM
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value, topological
+from gdcore.graph.ops.leaves import PARAM
 from gdcore.losses import (
     BinaryCrossEntropy,
     CosineSimilarity,

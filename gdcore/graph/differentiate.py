@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdcore.graph import reductions as rd
-from gdcore.graph.identities import broadcast_to
-from gdcore.graph.ir import Shape, Value, topological
-from gdcore.graph.registry import lift
-from gdcore.graph.shapes import reshape
-from gdcore.graph.training_ops import WHEN, when_training
+from gdcore.graph.dims import Shape
+from gdcore.graph.ir import Value, topological
+from gdcore.graph.ops import reductions as rd
+from gdcore.graph.ops.identities import broadcast_to
+from gdcore.graph.ops.leaves import lift
+from gdcore.graph.ops.shapes import reshape
+from gdcore.graph.ops.training_ops import WHEN, when_training
 
 TRAINING, PREDICTION = 0, 1  # which input of WHEN counts
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gdcore.graph.ir import Value, topological
-from gdcore.graph.registry import OPS
+from gdcore.graph.ir import OPS, Value, topological
 
 Row = tuple[str, tuple[int, ...], dict[str, Any], Any, str, str, Any, Any]
 

@@ -1,157 +1,23 @@
-"""Values: what a traced network is made of.
+"""Values and ops: what a traced network is made of.
 
 A `Value` is one tensor of the graph: the op that makes it, the values it is made from, a shape and
 an element type. There is no other container: a graph is whatever can be reached from its outputs.
 
-The number of samples in a batch is known only when a step runs. A dimension that grows with it is a
-`Batch`: ``Batch(1)`` is the batch itself, ``Batch(28)`` is 28 times as long.
+An `Op` is everything that is known about an operation, in one row of the registry `OPS`. Tests, gradient
+checks and benchmarks run over it; registering an op is all it takes to have it checked on every
+instruction set, in both precisions, and timed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from gdcore.graph.registry import Op
+from gdcore.graph.dims import Batch, Dim, Shape
 
 REAL, INT = "real", "int"
-
-
-class Batch:
-    """A dimension of ``rows`` elements for each sample of the batch.
-
-    Examples
-    --------
-    >>> Batch(1) * 28
-    28B
-    """
-
-    __slots__ = ("rows",)
-
-    def __init__(self, rows: int = 1) -> None:
-        self.rows = rows
-
-    def __mul__(self, other: Dim) -> Batch:
-        if isinstance(other, Batch):
-            raise ValueError(
-                f"a size of {self} * {other} grows with the square of the batch: reshape so "
-                "that the batch is in one dimension only"
-            )
-        return Batch(self.rows * other)
-
-    __rmul__ = __mul__
-
-    def __floordiv__(self, other: int) -> Batch:
-        if self.rows % other:
-            raise ValueError(f"a dimension of {self} cannot be cut into {other} equal parts")
-        return Batch(self.rows // other)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Batch) and other.rows == self.rows
-
-    def __hash__(self) -> int:
-        return hash(("Batch", self.rows))
-
-    def __repr__(self) -> str:
-        return "B" if self.rows == 1 else f"{self.rows}B"
-
-
-Dim = int | Batch
-Shape = tuple[Dim, ...]
-
-
-def size(shape: Iterable[Dim]) -> Dim:
-    """Number of elements of a shape."""
-    total: Dim = 1
-    for dim in shape:
-        total = dim * total if isinstance(dim, Batch) else total * dim
-    return total
-
-
-def at_batch(dim: Dim, batch: int) -> int:
-    """A dimension as a number, for a batch of that many samples."""
-    return dim.rows * batch if isinstance(dim, Batch) else dim
-
-
-def strides(shape: Sequence[Dim]) -> list[Dim]:
-    """Elements between neighbours along each dimension of a contiguous tensor."""
-    out: list[Dim] = []
-    step: Dim = 1
-    for dim in reversed(shape):
-        out.append(step)
-        step = dim * step if isinstance(dim, Batch) else step * dim
-    return out[::-1]
-
-
-def refined(a: Shape, b: Shape) -> Shape | None:
-    """The coarsest shape of which both are reshapes by merging neighbours; None if there is none.
-
-    Examples
-    --------
-    >>> refined((6, 4), (2, 12))
-    (2, 3, 4)
-    """
-    if a == b:
-        return a
-    if size(a) != size(b) or size(a) == 0:
-        return None
-    order = {d: (isinstance(d, Batch), at_batch(d, 1)) for s in (a, b) for d in _ends(s)}
-    out: list[Dim] = []
-    before: Dim = 1
-    for end in sorted(order, key=order.__getitem__):
-        whole, part = at_batch(end, 1), at_batch(before, 1)
-        if whole % part:
-            return None
-        if whole != part or type(end) is not type(before):
-            both = isinstance(end, Batch) == isinstance(before, Batch)
-            out.append(whole // part if both else Batch(whole // part))
-        before = end
-    return tuple(out[::-1])
-
-
-def _ends(shape: Shape) -> set[Dim]:
-    """Elements of the last dimension, of the last two, and so on."""
-    return {size(shape[i:]) for i in range(len(shape))}
-
-
-def over(steps: Sequence[Dim], shape: Shape, fine: Shape) -> list[Dim]:
-    """The strides of a walk over a shape as those of the same walk over a finer one."""
-    if shape == fine:
-        return list(steps)
-    out: list[Dim] = []
-    i = len(fine)
-    for dim, step in zip(shape[::-1], steps[::-1], strict=True):
-        done: Dim = 1
-        while done != dim:
-            i -= 1
-            out.append(step * done)
-            done = fine[i] * done if isinstance(fine[i], Batch) else done * fine[i]
-    return out[::-1]
-
-
-def broadcast(*shapes: Shape) -> Shape:
-    """The shape that NumPy's rules give for these shapes together.
-
-    Raises
-    ------
-    ValueError
-        Where two sizes differ and neither is 1.
-    """
-    rank = max((len(s) for s in shapes), default=0)
-    out: list[Dim] = []
-    for i in range(rank):
-        dims = [s[i - rank + len(s)] for s in shapes if i - rank + len(s) >= 0]
-        wide = [d for d in dims if d != 1]
-        if any(d != wide[0] for d in wide):
-            raise ValueError(
-                f"shapes {' and '.join(map(str, shapes))} do not go together: dimension "
-                f"{i - rank} is {' and '.join(map(str, wide))}"
-            )
-        out.append(wide[0] if wide else 1)
-    return tuple(out)
 
 
 class Value:
@@ -218,7 +84,7 @@ class Value:
     __int__ = __index__ = __float__
     __hash__ = object.__hash__
 
-    # The operators live in graph/elementwise.py and its neighbours, which fill this table.
+    # The operators live in graph/ops/elementwise.py and its neighbours, which fill this table.
     operators: dict[str, Callable[..., Value]] = {}
 
     def __add__(self, other: Any) -> Value:
@@ -283,6 +149,87 @@ class Value:
 
     def __getitem__(self, index: Any) -> Value:
         return self.operators["getitem"](self, index)
+
+
+ShapeRule = Callable[[Sequence[Value], Mapping[str, Any]], Shape]
+GradRule = Callable[[Value, Value], "Sequence[Value | None]"]
+Reference = Callable[..., np.ndarray]
+
+
+class Sample(NamedTuple):
+    """One way to try an op: shapes of its inputs, its attributes, and where inputs come from.
+
+    `low`, `high` bound the random inputs; `ints[i]`, where given, makes input i integers below it;
+    `kink` keeps inputs away from the points where a derivative jumps.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    attrs: Mapping[str, Any] = {}
+    low: float = -2.0
+    high: float = 2.0
+    ints: Mapping[int, int] = {}
+    kink: tuple[float, ...] = ()
+
+
+class Op(NamedTuple):
+    """What is known about an op.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"leaf", "map", "kernel", "alias", "composite", "loop", "part"}
+        A leaf has its numbers from outside. A map works element by element, fuses with its like,
+        and can ride on a product. A kernel is one C routine. An alias is its input's memory under
+        another shape. A composite is replaced by `expand` before planning. A loop is one
+        instruction with a body of its own, its results are parts of it.
+    shape : shape of the result, from the inputs and the attributes
+    grad : gradients of the inputs from (value, gradient of value), in terms of other ops
+    reference : the same in float64 NumPy
+    samples : how the tests try it
+    expand : for composites, the value in terms of other ops
+    emit : for kernels, writes the instructions
+    workspace : for kernels, the elements of memory it needs while it runs
+    flops : floating-point operations for each element of the result, or a function of the value
+    takes_epilogue : for kernels, whether the elementwise pass that follows a value rides on its instruction,
+        and is run on each part of it as soon as it is finished
+    column_sums : for kernels, (input, axes): the sums that the value's instruction can leave, too
+    takes_ints : whether a kernel reads int32 as it is; its result then has its first input's type,
+        unless it is a table that is read by number
+    bounds : bounds of the result from those of other values, see `ranges`; None where there are none
+    """
+
+    name: str
+    kind: str
+    shape: ShapeRule
+    grad: GradRule | None = None
+    reference: Reference | None = None
+    samples: tuple[Sample, ...] = ()
+    expand: Callable[[Value], Value] | None = None
+    emit: Callable[[Value, Any], None] | None = None
+    workspace: Callable[[Value], Dim] | None = None
+    flops: Callable[[Value], Dim] | int = 1
+    takes_epilogue: Callable[[Value], bool] | None = None
+    column_sums: Callable[[Value], tuple[Value, tuple[int, int]] | None] | None = None
+    takes_ints: bool = False
+    bounds: Callable[[Value, Any], Any] | None = None
+
+
+OPS: dict[str, Op] = {}
+
+
+def register(op: Op) -> Op:
+    """Add an op to the registry; its name must be new."""
+    if op.name in OPS:
+        raise ValueError(f"op {op.name!r} is registered already")
+    OPS[op.name] = op
+    return op
+
+
+def base(value: Value) -> Value:
+    """The value whose memory this one is."""
+    while value.op.kind == "alias":
+        value = value.inputs[0]
+    return value
 
 
 def topological(

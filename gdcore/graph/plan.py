@@ -13,15 +13,24 @@ from functools import cache
 import numpy as np
 
 from gdcore import _core
-from gdcore.graph.fuse import base, fuse
-from gdcore.graph.identities import IDENTITY
-from gdcore.graph.instructions import Codes, Constants, Instruction
-from gdcore.graph.ir import Value, at_batch, size, topological
-from gdcore.graph.loop_plan import plan_loop
-from gdcore.graph.lower import lower
-from gdcore.graph.place import ARENA, Place, Placement, element_bytes, place
-from gdcore.graph.registry import apply
-from gdcore.graph.simplify import simplify
+from gdcore.graph.dims import at_batch, size
+from gdcore.graph.ir import Value, base, topological
+from gdcore.graph.ops.identities import IDENTITY
+from gdcore.graph.ops.leaves import apply
+from gdcore.graph.passes.fuse import fuse
+from gdcore.graph.passes.loop_plan import plan_loop
+from gdcore.graph.passes.lower import lower
+from gdcore.graph.passes.place import place
+from gdcore.graph.passes.simplify import simplify
+from gdcore.graph.program import (
+    ARENA,
+    Codes,
+    Constants,
+    Instruction,
+    Place,
+    Placement,
+    element_bytes,
+)
 from gdcore.text import shown
 
 CODES = Codes(

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gdcore.graph.ir import Batch, Dim, Value
+from gdcore.graph.dims import Batch, Dim
+from gdcore.graph.ir import Value
 
 Span = tuple[float, float]  # lower and upper bound
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.ir import Value, topological
-from gdcore.graph.loop_body import Body
-from gdcore.graph.place import Place
+from gdcore.graph.ops.loop_body import Body
 from gdcore.graph.plan import Plan
+from gdcore.graph.program import Place
 
 
 class Plans:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gdcore.engine.engine import engine_of
-from gdcore.graph.ir import Batch, Value, topological
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value, topological
 from gdcore.layers.base import Variable
 from gdcore.model import Model
 

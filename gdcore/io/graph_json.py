@@ -15,11 +15,12 @@ import numpy as np
 from gdcore import initializers
 from gdcore.engine.network import Network
 from gdcore.errors import cut
-from gdcore.graph.identities import COUNT
-from gdcore.graph.ir import INT, REAL, Batch, Value, topological
-from gdcore.graph.loop_body import COTANGENT, LOOP_LEAF, PART, Body, loop_leaf, part
-from gdcore.graph.loops import SCAN
-from gdcore.graph.registry import CONSTANT, INPUT, OPS, PARAM, RANGE, STATE, Op, apply, input_value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, OPS, REAL, Op, Value, topological
+from gdcore.graph.ops.identities import COUNT
+from gdcore.graph.ops.leaves import CONSTANT, INPUT, PARAM, RANGE, STATE, apply, input_value
+from gdcore.graph.ops.loop_body import COTANGENT, LOOP_LEAF, PART, Body, loop_leaf, part
+from gdcore.graph.ops.loops import SCAN
 from gdcore.io.graph_kinds import (
     ARITY,
     ATTRS,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.ir import Batch, Dim
+from gdcore.graph.dims import Batch, Dim
 from gdcore.io.safetensors import FileFormatError
 
 

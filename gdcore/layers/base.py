@@ -10,7 +10,8 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-from gdcore.graph.ir import Batch, Dim, Shape, Value, between
+from gdcore.graph.dims import Batch, Dim, Shape
+from gdcore.graph.ir import Value, between
 from gdcore.layers.variables import ROLES, Parameter, State, Variable
 from gdcore.signatures import Constructed, check_shadows
 

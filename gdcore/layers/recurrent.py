@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from gdcore import initializers, ops
-from gdcore.graph.ir import Batch, Value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import INT, REAL, Batch, Value
-from gdcore.graph.registry import input_value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, REAL, Value
+from gdcore.graph.ops.leaves import input_value
 from gdcore.layers.base import Layer
 
 

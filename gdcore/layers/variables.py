@@ -9,7 +9,7 @@ import numpy as np
 
 from gdcore import initializers
 from gdcore.graph.ir import Value
-from gdcore.graph.registry import PARAM, STATE
+from gdcore.graph.ops.leaves import PARAM, STATE
 
 ROLES = ("kernel", "bias", "norm", "embedding")
 

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import Batch, Value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value
 
 EPSILON = 1e-7  # lower bound of probabilities within a logarithm, as in Keras
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gdcore import ops
-from gdcore.graph.ir import Batch, Value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value
 from gdcore.onnx.nodes_elementwise import ELEMENTWISE
 from gdcore.onnx.reader import Item, Learned, Node
 from gdcore.onnx.samples import apart, batch_axis, in_file, together

@@ -10,8 +10,9 @@ import numpy as np
 
 from gdcore import ops
 from gdcore.engine.engine import engine_of
-from gdcore.graph.ir import INT, REAL, Batch, Value
-from gdcore.graph.registry import input_value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import INT, REAL, Value
+from gdcore.graph.ops.leaves import input_value
 from gdcore.io import FileFormatError
 from gdcore.model import Model
 from gdcore.onnx.kinds import INT32, REALS, TRUTH, Kind, is_int, kind_of_array, whole

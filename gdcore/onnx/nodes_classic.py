@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import Value, size
+from gdcore.graph.dims import size
+from gdcore.graph.ir import Value
 from gdcore.onnx.kinds import REALS, Kind, check_exact, whole
 from gdcore.onnx.nodes_shapes import axis_of, picked
 from gdcore.onnx.reader import Node

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.ir import Batch, Value
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value
 from gdcore.onnx.kinds import cast_array, element_type
 from gdcore.onnx.reader import ROOM, Node
 from gdcore.onnx.samples import in_file

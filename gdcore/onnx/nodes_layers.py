@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import Dim, Value, broadcast, size
-from gdcore.graph.registry import STATE
-from gdcore.graph.training_ops import when_training, with_update
+from gdcore.graph.dims import Dim, broadcast, size
+from gdcore.graph.ir import Value
+from gdcore.graph.ops.leaves import STATE
+from gdcore.graph.ops.training_ops import when_training, with_update
 from gdcore.onnx.nodes_host import room
 from gdcore.onnx.nodes_shapes import axis_of, transposed
 from gdcore.onnx.reader import Node

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gdcore import ops
-from gdcore.graph.ir import INT, Batch, Dim, Value, at_batch, broadcast, size
+from gdcore.graph.dims import Batch, Dim, at_batch, broadcast, size
+from gdcore.graph.ir import INT, Value
 from gdcore.onnx.kinds import is_int, kind_of_array
 from gdcore.onnx.nodes_elementwise import Row
 from gdcore.onnx.nodes_host import room, shape_of

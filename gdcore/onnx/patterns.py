@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.ir import Batch, Value, constant_array
-from gdcore.graph.registry import PARAM, STATE
+from gdcore.graph.dims import Batch
+from gdcore.graph.ir import Value, constant_array
+from gdcore.graph.ops.leaves import PARAM, STATE
 from gdcore.onnx.rows_windows import convolution, window_attrs
 from gdcore.onnx.writer import Writer
 

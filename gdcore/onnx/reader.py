@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.ir import Batch, Value, at_batch, size
-from gdcore.graph.registry import lift
+from gdcore.graph.dims import Batch, at_batch, size
+from gdcore.graph.ir import Value
+from gdcore.graph.ops.leaves import lift
 from gdcore.io import FileFormatError
 from gdcore.layers.base import Layer, Parameter, State, Variable
 from gdcore.layers.variables import ROLES

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdcore.graph.ir import Batch, Dim, Value, size
+from gdcore.graph.dims import Batch, Dim, size
+from gdcore.graph.ir import Value
 from gdcore.onnx.rows_elementwise import ELEMENTWISE, Row
 from gdcore.onnx.rows_windows import WINDOWS, padded
 from gdcore.onnx.writer import FLOATS, INTS, Writer, single

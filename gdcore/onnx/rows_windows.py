@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from gdcore.graph.ir import Value, size
-from gdcore.graph.windows import image_sizes
+from gdcore.graph.dims import size
+from gdcore.graph.ir import Value
+from gdcore.graph.ops.windows import image_sizes
 from gdcore.onnx.rows_elementwise import Row
 from gdcore.onnx.writer import Writer
 

@@ -13,8 +13,9 @@ import math
 from collections.abc import Iterable, Sequence
 
 from gdcore import ops
-from gdcore.graph.ir import Batch, Dim, Shape, Value, at_batch, size
-from gdcore.graph.registry import INPUT, PARAM, STATE
+from gdcore.graph.dims import Batch, Dim, Shape, at_batch, size
+from gdcore.graph.ir import Value
+from gdcore.graph.ops.leaves import INPUT, PARAM, STATE
 
 MIXED = (
     "it mixes the samples of a batch: expected that each is computed by itself; a file that is "

@@ -11,9 +11,9 @@ import numpy as np
 from gdcore.engine.engine import engine_of
 from gdcore.engine.network import Network
 from gdcore.graph.ir import INT, Value, topological
-from gdcore.graph.loop_unroll import unrolled
-from gdcore.graph.phases import specialize
-from gdcore.graph.registry import PARAM, STATE
+from gdcore.graph.ops.leaves import PARAM, STATE
+from gdcore.graph.passes.loop_unroll import unrolled
+from gdcore.graph.passes.phases import specialize
 from gdcore.io import write_atomically
 from gdcore.model import Model
 from gdcore.onnx.library import IR_VERSION, OPSET, require_onnx

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.ir import INT, Batch, Dim, Shape, Value
+from gdcore.graph.dims import Batch, Dim, Shape
+from gdcore.graph.ir import INT, Value
 from gdcore.layers.base import Parameter
 from gdcore.onnx.library import require_onnx
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from gdcore.activations import ACTIVATIONS
 from gdcore.engine.engine import engine_of
-from gdcore.graph.fuse import base
-from gdcore.graph.ir import Value, topological
-from gdcore.graph.phases import specialize
-from gdcore.graph.registry import INPUT
+from gdcore.graph.ir import Value, base, topological
+from gdcore.graph.ops.leaves import INPUT
+from gdcore.graph.passes.phases import specialize
 from gdcore.io import write_atomically
 from gdcore.layers.base import Parameter
 from gdcore.plots.layered import Layout, arrange

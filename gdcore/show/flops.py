@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 
 from gdcore.engine.network import Network
-from gdcore.graph.feeds import fold_scales
-from gdcore.graph.ir import Value, at_batch, topological
-from gdcore.graph.lower import flops
-from gdcore.graph.phases import specialize
-from gdcore.graph.registry import INPUT
-from gdcore.graph.simplify import simplify
+from gdcore.graph.dims import at_batch
+from gdcore.graph.ir import Value, topological
+from gdcore.graph.ops.leaves import INPUT
+from gdcore.graph.passes.feeds import fold_scales
+from gdcore.graph.passes.lower import flops
+from gdcore.graph.passes.phases import specialize
+from gdcore.graph.passes.simplify import simplify
 from gdcore.layers.base import Layer
 
 __all__ = ["by_layer", "by_name", "by_value"]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from gdcore.engine.engine import Engine, engine_of
 from gdcore.engine.network import Network
 from gdcore.engine.steps import Builder
-from gdcore.graph.ir import Shape, topological
+from gdcore.graph.dims import Shape
+from gdcore.graph.ir import topological
 from gdcore.layers.base import Layer, Parameter, Variable
 from gdcore.losses.readings import describe
 from gdcore.show.flops import by_layer, by_name

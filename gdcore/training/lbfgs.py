@@ -17,8 +17,8 @@ import numpy as np
 from gdcore.data.dataset import Data
 from gdcore.engine.engine import Engine, engine_of
 from gdcore.errors import NonFiniteError, missing
-from gdcore.graph.draws import RANDOM
 from gdcore.graph.ir import topological
+from gdcore.graph.ops.draws import RANDOM
 from gdcore.training.evaluate import bad_tensor, training_step
 from gdcore.training.prepare import prepare
 from gdcore.training.sweep import Tally, sweep

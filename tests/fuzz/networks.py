@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import gdcore as gd
-from gdcore.graph.ir import INT, at_batch, size, topological
+from gdcore.graph.dims import at_batch, size
+from gdcore.graph.ir import INT, topological
 from gdcore.io import safetensors
 
 from .mutate import (

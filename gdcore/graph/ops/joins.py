@@ -1,0 +1,138 @@
+"""Ops that join: concatenation and stacking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gdcore.graph.dims import Batch, Shape, strides
+from gdcore.graph.emitter import Emitter
+from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.ops.leaves import apply, lift
+from gdcore.graph.ops.shapes import expand_dims
+from gdcore.graph.ops.slices import getitem
+from gdcore.graph.ranges import of_concatenate
+
+
+def _concat_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    first, axis = values[0].shape, attrs["axis"]
+    if not 0 <= axis < len(first):
+        raise ValueError(f"concatenate along axis {axis} of shape {first}")
+    total: int = 0
+    for v in values:
+        if len(v.shape) != len(first) or any(
+            a != b for i, (a, b) in enumerate(zip(v.shape, first, strict=True)) if i != axis
+        ):
+            raise ValueError(
+                f"concatenate along axis {axis}: "
+                f"shapes {[x.shape for x in values]} differ elsewhere"
+            )
+        dim = v.shape[axis]
+        if isinstance(dim, Batch):
+            raise ValueError(
+                "concatenate along the batch: its length is known only when a step runs"
+            )
+        total += dim
+    return (*first[:axis], total, *first[axis + 1 :])
+
+
+def _grad_concat(y: Value, d: Value) -> list[Value | None]:
+    axis, at, out = y.attrs["axis"], 0, []
+    for x in y.inputs:
+        width = x.shape[axis]
+        assert isinstance(width, int)
+        out.append(getitem(d, (*[slice(None)] * axis, slice(at, at + width))))
+        at += width
+    return list(out)
+
+
+def _emit_concat(y: Value, e: Emitter) -> None:
+    steps, axis, at = strides(y.shape), y.attrs["axis"], 0
+    for x in y.inputs:
+        e.copy(y, x, x.shape, steps, strides(x.shape), y_starts=[(at, steps[axis])])
+        e.out[-1].reads = [x]  # of thousands of inputs, one
+        at += x.shape[axis]
+
+
+CONCAT = register(
+    Op(
+        "concatenate",
+        "kernel",
+        _concat_shape,
+        _grad_concat,
+        lambda *x, axis: np.concatenate(x, axis),
+        (
+            Sample(((5, 3), (5, 4)), {"axis": 1}),
+            Sample(((2, 3), (1, 3), (4, 3)), {"axis": 0}),
+            Sample(((2, 3, 4), (2, 1, 4)), {"axis": 1}),
+        ),
+        emit=_emit_concat,
+        flops=0,
+        takes_ints=True,
+        bounds=of_concatenate,
+    )
+)
+
+
+def concatenate(xs: Sequence[Any], axis: int = -1) -> Value:
+    """Values one after another along an axis.
+
+    Parameters
+    ----------
+    xs : sequence of Value or array
+        Of shapes that are equal but for that axis.
+    axis : int
+        Negative ones count from the end; not the batch.
+
+    Returns
+    -------
+    Value
+
+    Raises
+    ------
+    ValueError
+        If there are none, or their shapes differ elsewhere, or the axis is the batch.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.ops.concatenate([gd.Input(3), gd.Input(2)])
+    <concatenate (B, 5)>
+    """
+    values = [lift(x) for x in xs]
+    if not values:
+        raise ValueError("concatenate of no values: expected at least one")
+    return values[0] if len(values) == 1 else apply(CONCAT, *values, axis=axis % values[0].ndim)
+
+
+def stack(xs: Sequence[Any], axis: int = 0) -> Value:
+    """Values of one shape along a new axis.
+
+    Parameters
+    ----------
+    xs : sequence of Value or array
+        n of them, of one shape.
+    axis : int
+        Where the new dimension stands in the result. Not 0 for values with a batch, whose rows must
+        stay first.
+
+    Returns
+    -------
+    Value
+        With a dimension of n at `axis`.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or their shapes differ.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(3)
+    >>> gd.ops.stack([x, 2 * x], axis=1)
+    <concatenate (B, 2, 3)>
+    """
+    return concatenate([expand_dims(x, axis) for x in xs], axis)

@@ -1,0 +1,189 @@
+"""Lowering: groups become the instructions that C runs.
+
+The result is a `Program`: plain data, with for every instruction what it reads and writes, so that
+it can be printed, checked and compared before it is handed to C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gdcore.graph.dims import Dim, Shape, over, size, strides
+from gdcore.graph.emitter import Emitter
+from gdcore.graph.ir import INT, Value, base
+from gdcore.graph.passes.chains import chain_key
+from gdcore.graph.program import (
+    Codes,
+    Constants,
+    Group,
+    Instruction,
+    Placement,
+    collapse,
+    pair,
+)
+
+DIRECT, SPREAD, SCALAR, COUNT = range(4)  # kinds of input, as in csrc/ops/map.c
+UNIT_BYTES = 16384  # of each output, in one unit of an elementwise pass
+
+
+class Lowering(Emitter):
+    """The instructions of groups, one after another."""
+
+    def map(self, group: Group, alone: bool) -> Instruction:
+        """The elementwise pass of a group."""
+        members = group.pass_members
+        shape = group.shape
+        assert shape is not None
+        inside = {id(v) for v in members}
+        outputs = [v for v in members if v in self.placement.places]
+        inputs: list[Value] = []
+        steps: list[list[Dim]] = []
+        number: dict[tuple[int, Shape, Shape], int] = {}
+        for v in members:
+            for x in v.inputs:
+                if id(base(x)) not in inside and (id(base(x)), x.shape, v.shape) not in number:
+                    number[id(base(x)), x.shape, v.shape] = len(inputs)
+                    inputs.append(x)
+                    steps.append(over(self.steps(x, v.shape), v.shape, shape))
+        flat = strides(shape)
+        short, walked = collapse(shape, [*steps, flat])
+        if len(short) > self.codes.dims:
+            raise ValueError(
+                f"an elementwise pass over {shape} walks {len(short)} dimensions: "
+                f"at most {self.codes.dims} are possible"
+            )
+        kinds, refs = [], []
+        for i, x in enumerate(inputs):
+            if x.op.name == "count":
+                kinds.append(COUNT)
+                walked[i] = [x.attrs["dim"], *[0] * (len(short) - 1)]
+                refs.append((0, 0, 0))
+                continue
+            refs.append(self.ref(x))
+            if size(x.shape) == 1 and base(x) is not group.root:  # that is not there yet
+                kinds.append(SCALAR)
+                walked[i] = [0] * len(short)
+            else:
+                kinds.append(DIRECT if walked[i] == walked[-1] and x.dtype != INT else SPREAD)
+        if not short and COUNT in kinds:  # a count needs a dimension to be written in
+            short = [1]
+            walked = [w or [0] for w in walked]
+        code, pars = self.code(members, inputs, number, outputs)
+        one_for_a_row = [
+            kind in (SCALAR, COUNT) or (kind == SPREAD and walked[i][-1] == 0)
+            for i, kind in enumerate(kinds)
+        ]
+        names = [v.op.name for v in members]
+        chain = self.codes.chains.get(chain_key(one_for_a_row, len(outputs), names, code), -1)
+        dims = [*short, *(d for w in walked[:-1] for d in w)]
+        unit = max(1, UNIT_BYTES // (self.bits // 8)) if alone else 1
+        return Instruction(
+            "map",
+            [self.ref(v) for v in outputs] + refs,
+            [pair(d) for d in dims],
+            [len(short), len(outputs), len(inputs), len(members), unit, chain, *kinds, *code],
+            pars,
+            reads=[b for b in map(base, inputs) if b.op.name not in ("constant", "count")],
+            writes=outputs,
+            text="·".join(v.op.name for v in members),
+        )
+
+    def steps(self, x: Value, shape: Shape) -> list[Dim]:
+        """Strides with which x is walked over a broadcast shape."""
+        own = strides(x.shape)
+        lead = len(shape) - len(x.shape)
+        return [
+            0 if i < lead or x.shape[i - lead] == 1 else own[i - lead] for i in range(len(shape))
+        ]
+
+    def code(
+        self,
+        members: Sequence[Value],
+        inputs: Sequence[Value],
+        number: Mapping[tuple[int, Shape, Shape], int],
+        outputs: Sequence[Value],
+    ) -> tuple[list[int], list[float]]:
+        """The pass as operations on registers: inputs, then outputs, then temporaries."""
+        register: dict[int, int] = {id(v): len(inputs) + k for k, v in enumerate(outputs)}
+        last = {id(base(x)): k for k, v in enumerate(members) for x in v.inputs}
+        free: list[int] = []
+        top = len(inputs) + len(outputs)
+        code: list[int] = []
+        pars: list[float] = []
+        temporaries = {id(v) for v in members} - set(register)
+        for k, v in enumerate(members):
+            args = [
+                register[id(base(x))]
+                if id(base(x)) in register
+                else number[id(base(x)), x.shape, v.shape]
+                for x in v.inputs
+            ]
+            if id(v) in temporaries:
+                if not free:
+                    free.append(top)
+                    top += 1
+                register[id(v)] = free.pop()
+            code += [self.codes.ops[v.op.name], register[id(v)], *args, *[0] * (3 - len(args))]
+            numbers = [float(v.attrs[n]) for n in ("slope", "alpha", "stream") if n in v.attrs]
+            pars += [*numbers, 0.0, 0.0][:2]
+            for x in {id(base(x)) for x in v.inputs}:
+                if x in temporaries and last[x] == k:
+                    free.append(register[x])
+        if top > self.codes.registers:
+            raise ValueError(
+                f"an elementwise pass of {len(members)} operations needs {top} registers: "
+                f"at most {self.codes.registers}"
+            )
+        return code, pars
+
+    def group(self, group: Group) -> list[Instruction]:
+        """All instructions of a group."""
+        self.out = []
+        work = sum((np.array(pair(flops(v))) for v in group.members), np.zeros(2, int))
+        if group.root is None:
+            self.out = [self.map(group, alone=True)]
+        else:
+            root = group.root
+            self.sums = group.sums
+            emit = root.op.emit if group.loop is None else group.loop.emit
+            assert emit is not None
+            emit(root, self)
+            # every instruction of a group reads and writes what the group does, unless it says less
+            for ins in self.out:
+                read = map(base, ins.reads or root.inputs)
+                ins.reads = [x for x in read if x.op.name != "constant"]
+                ins.writes = [root] + ([group.sums] if group.sums is not None else [])
+                ins.text = root.op.name
+                if group.loop is not None:
+                    ins.writes = group.loop.parts
+                    ins.text = group.loop.text
+            if group.pass_members:
+                self.out[-1].then = self.map(group, alone=False)
+        parts = [ins for ins in self.out if ins.kernel == self.out[-1].kernel]  # each does a share
+        for ins in parts:
+            ins.flops = (int(work[0]) // len(parts), int(work[1]) // len(parts))
+        rest = [int(w) % len(parts) for w in work]
+        self.out[-1].flops = (self.out[-1].flops[0] + rest[0], self.out[-1].flops[1] + rest[1])
+        return self.out
+
+
+def flops(v: Value) -> Dim:
+    """Floating-point operations of a value that an instruction computes."""
+    if callable(v.op.flops):
+        return v.op.flops(v)
+    return size(v.shape) * v.op.flops if v.op.flops else 0
+
+
+def lower(
+    groups: Sequence[Group],
+    placement: Placement,
+    batch: int,
+    bits: int,
+    codes: Codes,
+    constants: Constants,
+) -> list[Instruction]:
+    """The instructions of groups that have their places."""
+    lowering = Lowering(placement, batch, bits, codes, constants)
+    return [ins for group in groups for ins in lowering.group(group)]
