@@ -10,6 +10,7 @@ import gdcore as gd
 from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.checkpoints import files
 from gdcore.checkpoints.folder import checkpoints
+from gdcore.engine.engine import engine_of
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,21 @@ def test_another_run_is_refused_and_nothing_changes(saved, case):
         model.fit(**settings, epochs=3, resume_from=saved / "step-000000010.safetensors")
     assert "\n" not in str(caught.value)
     assert bits(model) == before
+
+
+def test_a_thousand_names_in_a_file_stay_one_line(tmp_path, saved):
+    """What a file says is quoted in a few words, however long it is."""
+    tensors, _, state = files.read(saved / "step-000000010.safetensors")
+    assert state["step"], "saved within an epoch, whose metrics go on"
+    row = state["metrics"][0]
+    state["metrics"] = [[f"{row[0]}\n{i}" * 50, row[1]] for i in range(1000)]
+    model = net()
+    train(model, epochs=1)
+    files.save(engine_of(model), tmp_path / "many.safetensors", state)
+    with pytest.raises(ValueError, match="made with the metrics accuracy 0") as caught:
+        train(net(), epochs=3, resume_from=tmp_path / "many.safetensors")
+    assert len(str(caught.value)) < 1500
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_of_another_run_is_not_mixed_up(tmp_path):
