@@ -1,16 +1,17 @@
 """The cases: the networks that every benchmark measures, with their target speeds.
 
-Each is a stack of dense layers, x W + b, with an activation after all but the last. Data and initial
-weights are drawn from a fixed seed, so that every library starts from the same numbers.
+Data and initial weights are drawn from a fixed seed, so that every library starts from the same numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
+
+from bench.networks import CNN, LENET, LSTM, Network, dense
 
 DATA_BYTES = 16 << 20  # of one data set: larger than L2, as real ones are
 BATCHES = (4, 1024)  # least and most batches of a data set
@@ -23,8 +24,7 @@ class Case:
     Attributes
     ----------
     name : str
-    widths : sizes of the input, the hidden layers and the output
-    activation : {"relu", "tanh", "gelu"}
+    network : its layers
     batch : int
     loss : {"mse", "cross_entropy"}, or None for prediction alone
     optimizer : {"adam", "sgd"}, or None for prediction alone
@@ -33,8 +33,7 @@ class Case:
     """
 
     name: str
-    widths: tuple[int, ...]
-    activation: str
+    network: Network
     batch: int
     loss: str | None
     optimizer: str | None
@@ -47,71 +46,48 @@ class Case:
         return self.loss is not None
 
     @property
-    def layers(self) -> list[tuple[int, int]]:
-        """Inputs and outputs of each layer."""
-        return list(pairwise(self.widths))
-
-    @property
     def parameters(self) -> int:
         """Weights and biases."""
-        return sum(i * o + o for i, o in self.layers)
+        return sum(a.size for arrays in self.network.numbers() for a in arrays)
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of the matrix products of one step; others are not counted.
-
-        Forward, and for training the gradients of all weights and of every layer's input but the first's.
-        """
-        each = [2 * self.batch * i * o for i, o in self.layers]
-        return 3 * sum(each) - each[0] if self.trains else sum(each)
+        """Floating-point operations of the matrix products of one step."""
+        return self.batch * self.network.flops(self.trains)
 
     @property
     def batches(self) -> int:
         """Batches of the data set."""
-        row = 4 * (self.widths[0] + (self.widths[-1] if self.loss == "mse" else 1))
+        row = 4 * (prod(self.network.inputs) + (self.outputs if self.loss == "mse" else 1))
         return int(np.clip(DATA_BYTES // (row * self.batch), *BATCHES))
 
-    def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(kernel of shape (inputs, outputs), bias) of each layer, Glorot-uniform and zeros, float32."""
-        rng = np.random.default_rng(1)
-        return [
-            (
-                (rng.uniform(-1, 1, (i, o)) * np.sqrt(6 / (i + o))).astype(np.float32),
-                np.zeros(o, np.float32),
-            )
-            for i, o in self.layers
-        ]
+    @property
+    def outputs(self) -> int:
+        """Numbers that the network puts out for a sample."""
+        return self.network.outputs[-1]
 
     def data(self, batches: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """A data set: inputs in [0, 1), and targets that are a linear function of them plus noise.
 
         Returns
         -------
-        x : float32 (n, inputs)
+        x : float32 (n, *inputs)
         y : float32 (n, outputs) for mse, otherwise int32 (n,) class numbers
         """
         rng = np.random.default_rng(2)
         rows = (self.batches if batches is None else batches) * self.batch
-        x = rng.random((rows, self.widths[0]), np.float32)
-        teacher = rng.standard_normal((self.widths[0], self.widths[-1]), np.float32)
-        teacher /= np.sqrt(np.float32(self.widths[0]))
-        y = x @ teacher + np.float32(0.3) * rng.standard_normal((rows, self.widths[-1]), np.float32)
+        x = rng.random((rows, *self.network.inputs), np.float32)
+        flat = x.reshape(rows, -1)
+        teacher = rng.standard_normal((flat.shape[1], self.outputs), np.float32)
+        teacher /= np.sqrt(np.float32(flat.shape[1]))
+        y = flat @ teacher + np.float32(0.3) * rng.standard_normal((rows, self.outputs), np.float32)
         return x, y if self.loss == "mse" else y.argmax(axis=1).astype(np.int32)
 
     def model(self, same_weights: bool = True) -> Any:
-        """The case as a compiled gdcore model, with the initial weights of `weights`, or gdcore's own."""
+        """The case as a compiled gdcore model, with the network's initial numbers, or gdcore's own."""
         import gdcore as gd
 
-        last = len(self.layers) - 1
-        model = gd.Sequential(
-            [
-                gd.Input(self.widths[0]),
-                *(
-                    gd.Dense(o, activation=None if k == last else self.activation)
-                    for k, (_, o) in enumerate(self.layers)
-                ),
-            ]
-        )
+        model = gd.Sequential([gd.Input(self.network.inputs), *self.network.gdcore()])
         if self.trains:
             adam = self.optimizer == "adam"
             model.compile(
@@ -121,7 +97,9 @@ class Case:
                 loss=self.loss,
             )
         if same_weights:
-            model.set_weights([array for layer in self.weights() for array in layer])
+            ours = [array for part in self.network.numbers() for array in part]
+            names = list(model.state_dict())[: len(ours)]  # running averages come last
+            model.load_state_dict(dict(zip(names, ours, strict=True)), strict=False)
         return model
 
 
@@ -131,17 +109,20 @@ EPSILON = 1e-11  # of Adam: so small that it does not matter where a library add
 CASES = {
     c.name: c
     for c in (
-        Case("tiny", (4, 32, 32, 1), "relu", 32, "mse", "adam", 20, 25),
-        Case("rl", (8, 64, 64, 4), "tanh", 64, "mse", "adam", 5, 6),
-        Case("mnist_s", (784, 128, 10), "relu", 32, "cross_entropy", "adam", 3.5, 4),
-        Case("tab", (54, 256, 256, 7), "relu", 256, "cross_entropy", "adam", 2.2, 3),
-        Case("mnist", (784, 512, 512, 10), "relu", 128, "cross_entropy", "adam", 1.7, 2.1),
-        Case("autoenc", (784, 256, 64, 256, 784), "relu", 128, "mse", "adam", 1.7, 2.4),
-        Case("gelu", (784, 1024, 1024, 10), "gelu", 256, "cross_entropy", "adam", 1.7, 2.2),
-        Case("big", (1024, 4096, 4096, 1024), "relu", 512, "mse", "adam", 1.1, 1.25),
-        Case("online", (784, 128, 10), "relu", 1, "cross_entropy", "sgd", 6, 9),
-        Case("predict 1", (784, 128, 10), "relu", 1, None, None, 1.2, 1.6),
-        Case("predict 256", (784, 128, 10), "relu", 256, None, None, 1.2, 1.5),
+        Case("tiny", dense((4, 32, 32, 1), "relu"), 32, "mse", "adam", 20, 25),
+        Case("rl", dense((8, 64, 64, 4), "tanh"), 64, "mse", "adam", 5, 6),
+        Case("mnist_s", dense((784, 128, 10), "relu"), 32, "cross_entropy", "adam", 3.5, 4),
+        Case("tab", dense((54, 256, 256, 7), "relu"), 256, "cross_entropy", "adam", 2.2, 3),
+        Case("mnist", dense((784, 512, 512, 10), "relu"), 128, "cross_entropy", "adam", 1.7, 2.1),
+        Case("autoenc", dense((784, 256, 64, 256, 784), "relu"), 128, "mse", "adam", 1.7, 2.4),
+        Case("gelu", dense((784, 1024, 1024, 10), "gelu"), 256, "cross_entropy", "adam", 1.7, 2.2),
+        Case("big", dense((1024, 4096, 4096, 1024), "relu"), 512, "mse", "adam", 1.1, 1.25),
+        Case("lenet", LENET, 128, "cross_entropy", "adam", 1.3, 2.8),
+        Case("cnn", CNN, 64, "cross_entropy", "adam", 1.3, 1.6),
+        Case("lstm", LSTM, 32, "cross_entropy", "adam", 1.3, 1.5),
+        Case("online", dense((784, 128, 10), "relu"), 1, "cross_entropy", "sgd", 6, 9),
+        Case("predict 1", dense((784, 128, 10), "relu"), 1, None, None, 1.2, 1.6),
+        Case("predict 256", dense((784, 128, 10), "relu"), 256, None, None, 1.2, 1.5),
     )
 }
 

@@ -18,6 +18,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -40,19 +41,14 @@ def model_for(case: Case, kind: str) -> Any:
     """The case; of bytes it takes a 255th."""
     import gdcore as gd
 
-    last = len(case.layers) - 1
     scaled = [gd.Rescaling(1 / 255)] if kind == "uint8" else []
-    dense = [
-        gd.Dense(o, activation=None if k == last else case.activation)
-        for k, (_, o) in enumerate(case.layers)
-    ]
-    model = gd.Sequential([gd.Input(case.widths[0]), *scaled, *dense])
+    model = gd.Sequential([gd.Input(case.network.inputs), *scaled, *case.network.gdcore()])
     return model.compile("sgd" if case.optimizer == "sgd" else "adam", case.loss)
 
 
 def rows_of(case: Case, kind: str, nbytes: int) -> int:
     """The number of rows of whole batches that take about `nbytes` bytes."""
-    row = case.widths[0] * np.dtype(kind).itemsize
+    row = prod(case.network.inputs) * np.dtype(kind).itemsize
     return max(4, nbytes // (row * case.batch)) * case.batch
 
 
@@ -195,7 +191,7 @@ def named(way: Record) -> str:
 def needs(way: Record) -> float:
     """Bytes of input that undelayed steps read in a second."""
     case = CASES[way["case"]]
-    row = case.widths[0] * np.dtype(way["kind"]).itemsize
+    row = prod(case.network.inputs) * np.dtype(way["kind"]).itemsize
     return float(row * case.batch / spread(way["alone"]).median)
 
 

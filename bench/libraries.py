@@ -80,8 +80,18 @@ class Gdcore(Library):
 
 
 class Torch(Library):
+    """PyTorch, one operation after another.
+
+    Attributes
+    ----------
+    channels_last : whether images lie in memory as (height, width, channels)
+    bfloat16 : whether forward and loss run under autocast to bfloat16
+    """
+
     needs = ("torch",)
     distributions = ("torch",)
+    channels_last: ClassVar[bool] = False
+    bfloat16: ClassVar[bool] = False
 
     def __init__(self, case: Case, threads: int) -> None:
         import torch
@@ -89,15 +99,9 @@ class Torch(Library):
 
         torch.set_num_threads(threads)
         self.torch, self.case = torch, case
-        activation = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}[case.activation]
-        parts: list[Any] = []
-        for kernel, bias in case.weights():
-            linear = nn.Linear(*kernel.shape)
-            with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(kernel.T.copy()))
-                linear.bias.copy_(torch.from_numpy(bias))
-            parts += [linear, activation()]
-        self.network = nn.Sequential(*parts[:-1])
+        self.network = nn.Sequential(*case.network.torch())
+        if self.channels_last:
+            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward = self.compiled(
             torch.inference_mode()(self.network.forward) if not case.trains else self.network
         )
@@ -115,22 +119,30 @@ class Torch(Library):
         return function
 
     def put(self, array: np.ndarray) -> Any:
-        tensor = self.torch.from_numpy(array)
-        return tensor if array.dtype.kind == "f" else tensor.long()
+        if array.dtype.kind != "f":
+            return self.torch.from_numpy(array).long()
+        if array.ndim != 4:
+            return self.torch.from_numpy(array)
+        images = self.torch.from_numpy(array).permute(0, 3, 1, 2)  # as they are, seen otherwise
+        return images if self.channels_last else images.contiguous()
 
     def train(self, x: Any, y: Any) -> Any:
-        loss = self.loss(self.forward(x), y)
+        with self.torch.autocast("cpu", self.torch.bfloat16, enabled=self.bfloat16):
+            loss = self.loss(self.forward(x), y)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         return loss
 
     def predict(self, x: Any) -> Any:
-        with self.torch.inference_mode():
+        with (
+            self.torch.inference_mode(),
+            self.torch.autocast("cpu", self.torch.bfloat16, enabled=self.bfloat16),
+        ):
             return self.forward(x)
 
     def read(self, result: Any) -> np.ndarray:
-        return np.asarray(result.detach())
+        return np.asarray(result.detach().float())
 
     def fit(self, x: np.ndarray, y: np.ndarray, epochs: int, shuffle: bool) -> None:
         from torch.utils.data import DataLoader, TensorDataset
@@ -141,6 +153,31 @@ class Torch(Library):
         for _ in range(epochs):
             for part in loader:
                 self.train(*part)
+
+
+class TorchChannelsLast(Torch):
+    channels_last = True
+
+    @classmethod
+    def can(cls, case: Case, mode: str) -> bool:
+        return super().can(case, mode) and len(case.network.inputs) == 3
+
+
+class TorchBfloat16(Torch):
+    bfloat16 = True
+
+    @classmethod
+    def installed(cls) -> bool:
+        """On a processor without bfloat16 arithmetic it is emulated, or fails: no peer."""
+        if not super().installed():
+            return False
+        import torch
+
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+class TorchChannelsLastBfloat16(TorchBfloat16, TorchChannelsLast):
+    pass
 
 
 class TorchCompiled(Torch):
@@ -157,16 +194,7 @@ class Jax(Library):
         import jax
         import optax
 
-        activation = {
-            "relu": jax.nn.relu,
-            "tanh": jax.numpy.tanh,
-            "gelu": lambda x: jax.nn.gelu(x, approximate=False),
-        }[case.activation]
-
-        def forward(layers: Any, x: Any) -> Any:
-            for kernel, bias in layers[:-1]:
-                x = activation(x @ kernel + bias)
-            return x @ layers[-1][0] + layers[-1][1]
+        forward = case.network.jax
 
         def loss(layers: Any, x: Any, y: Any) -> Any:
             out = forward(layers, x)
@@ -175,7 +203,7 @@ class Jax(Library):
             return optax.softmax_cross_entropy_with_integer_labels(out, y).mean()
 
         self.put = jax.device_put  # type: ignore[method-assign]
-        layers = jax.device_put(case.weights())
+        layers = jax.device_put(case.network.numbers())
         if not case.trains:
             whole = jax.jit(forward)
             self.predict = lambda x: whole(layers, x)  # type: ignore[method-assign]
@@ -210,8 +238,8 @@ class Sklearn(Library):
         )  # its squared loss is halved; Adam does not mind
         kind = MLPRegressor if case.loss == "mse" else MLPClassifier
         self.model = kind(
-            hidden_layer_sizes=case.widths[1:-1],
-            activation=case.activation,
+            hidden_layer_sizes=case.network.widths[1:-1],
+            activation=case.network.activation,
             solver=case.optimizer,
             alpha=0.0,
             epsilon=EPSILON,
@@ -223,9 +251,9 @@ class Sklearn(Library):
             random_state=0,
         )
         x, y = case.data(1)
-        classes = {"classes": np.arange(case.widths[-1])} if kind is MLPClassifier else {}
+        classes = {"classes": np.arange(case.outputs)} if kind is MLPClassifier else {}
         self.model.partial_fit(x, self.put(y), **classes)
-        for k, (kernel, bias) in enumerate(case.weights()):
+        for k, (kernel, bias) in enumerate(case.network.numbers()):
             self.model.coefs_[k][...], self.model.intercepts_[k][...] = kernel, bias
         optimizer = AdamOptimizer if case.optimizer == "adam" else SGDOptimizer
         settings = (
@@ -239,7 +267,8 @@ class Sklearn(Library):
 
     @classmethod
     def can(cls, case: Case, mode: str) -> bool:
-        return super().can(case, mode) and case.trains and case.activation in ("relu", "tanh")
+        known = case.network.dense and case.network.activation in ("relu", "tanh")
+        return super().can(case, mode) and case.trains and known
 
     def put(self, array: np.ndarray) -> Any:
         return array.ravel() if array.ndim == 2 and array.shape[1] == 1 else array
@@ -263,14 +292,14 @@ class Keras(Library):
         os.environ.setdefault("KERAS_BACKEND", "jax" if Jax.installed() else "torch")
         import keras
 
-        last = len(case.layers) - 1
+        last = len(case.network.parts) - 1
         self.case = case
         self.model = keras.Sequential(
             [
-                keras.Input((case.widths[0],)),
+                keras.Input(case.network.inputs),
                 *(
-                    keras.layers.Dense(o, activation=None if k == last else case.activation)
-                    for k, (_, o) in enumerate(case.layers)
+                    keras.layers.Dense(o, activation=None if k == last else case.network.activation)
+                    for k, o in enumerate(case.network.widths[1:])
                 ),
             ]
         )
@@ -283,7 +312,11 @@ class Keras(Library):
             else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         )
         self.model.compile(optimizer=optimizer, loss=loss)
-        self.model.set_weights([array for layer in case.weights() for array in layer])
+        self.model.set_weights([array for part in case.network.numbers() for array in part])
+
+    @classmethod
+    def can(cls, case: Case, mode: str) -> bool:
+        return super().can(case, mode) and case.network.dense
 
     def train(self, x: Any, y: Any) -> Any:
         return self.model.fit(x, y, batch_size=self.case.batch, verbose=0).history["loss"][0]
@@ -302,7 +335,7 @@ class Onnx(Library):
         from onnx import TensorProto, helper, numpy_helper
 
         nodes, numbers, at = [], [], "x"
-        for k, (kernel, bias) in enumerate(case.weights()):
+        for k, (kernel, bias) in enumerate(case.network.numbers()):
             numbers += [
                 numpy_helper.from_array(kernel, f"w{k}"),
                 numpy_helper.from_array(bias, f"b{k}"),
@@ -313,9 +346,9 @@ class Onnx(Library):
             ]
             at = f"a{k}"
         nodes.pop()  # no activation after the last layer
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", case.widths[0]])
+        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *case.network.inputs])
         out = helper.make_tensor_value_info(
-            nodes[-1].output[0], TensorProto.FLOAT, ["n", case.widths[-1]]
+            nodes[-1].output[0], TensorProto.FLOAT, ["n", case.outputs]
         )
         model = helper.make_model(
             helper.make_graph(nodes, case.name, [x], [out], numbers),
@@ -330,7 +363,7 @@ class Onnx(Library):
 
     @classmethod
     def can(cls, case: Case, mode: str) -> bool:
-        return super().can(case, mode) and not case.trains and case.activation == "relu"
+        return super().can(case, mode) and not case.trains and case.network.dense
 
     def predict(self, x: Any) -> Any:
         return self.session.run(None, {"x": x})[0]
@@ -340,6 +373,9 @@ LIBRARIES: dict[str, type[Library]] = {
     "gdcore": Gdcore,
     "torch": Torch,
     "torch.compile": TorchCompiled,
+    "torch channels_last": TorchChannelsLast,
+    "torch bfloat16": TorchBfloat16,
+    "torch channels_last bfloat16": TorchChannelsLastBfloat16,
     "jax": Jax,
     "scikit-learn": Sklearn,
     "keras": Keras,

@@ -84,7 +84,7 @@ def memory(name: str) -> dict[str, float]:
     taken = peak_memory() - before
     step = next(s for k, s in model._engine.steps.items() if k[0] == "train")
     promised = model._engine.parameters().nbytes + step.session.nbytes
-    activations = sum(case.widths[1:]) * case.batch * 4
+    activations = sum(case.network.widths[1:]) * case.batch * 4
     allowed = 1.1 * (4 * 4 * case.parameters + activations + x.nbytes + y.nbytes)
     return {"value": taken / 2**10, "promised": promised / 2**20, "allowed": allowed / 2**20}
 

@@ -18,6 +18,7 @@ import numpy as np
 import gdcore as gd
 from bench.cases import Case
 from bench.measure import clock, progress, spread, table
+from bench.networks import dense
 from bench.study import Record, Study, figure, numbers, run, setting, told
 from gdcore.engine import thread_count
 from gdcore.engine.session import Session
@@ -32,7 +33,7 @@ UNIT = 4  # batches of the data set
 
 def network(width: int, batch: int, depth: int = 2) -> Case:
     """W-W-W, or of another depth."""
-    return Case("threads", (width,) * (depth + 1), "relu", batch, "mse", "adam", 0, 0)
+    return Case("threads", dense((width,) * (depth + 1), "relu"), batch, "mse", "adam", 0, 0)
 
 
 def stepper(case: Case) -> tuple[Any, Any]:

@@ -52,7 +52,7 @@ def test_another_run_is_refused_and_nothing_changes(saved, case):
 
 def test_a_thousand_names_in_a_file_stay_one_line(tmp_path, saved):
     """What a file says is quoted in a few words, however long it is."""
-    tensors, _, state = files.read(saved / "step-000000010.safetensors")
+    _, _, state = files.read(saved / "step-000000010.safetensors")
     assert state["step"], "saved within an epoch, whose metrics go on"
     row = state["metrics"][0]
     state["metrics"] = [[f"{row[0]}\n{i}" * 50, row[1]] for i in range(1000)]
