@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.networks import CNN, LENET, LSTM, Network, dense
+from bench.networks import CNN, LENET, LSTM, PDE, Network, dense
 
 DATA_BYTES = 16 << 20  # of one data set: larger than L2, as real ones are
 BATCHES = (4, 1024)  # least and most batches of a data set
@@ -120,6 +120,7 @@ CASES = {
         Case("lenet", LENET, 128, "cross_entropy", "adam", 1.3, 2.8),
         Case("cnn", CNN, 64, "cross_entropy", "adam", 1.3, 1.6),
         Case("lstm", LSTM, 32, "cross_entropy", "adam", 1.3, 1.5),
+        Case("pde", PDE, 1000, "mse", "adam", 2, 3),
         Case("online", dense((784, 128, 10), "relu"), 1, "cross_entropy", "sgd", 6, 9),
         Case("predict 1", dense((784, 128, 10), "relu"), 1, None, None, 1.2, 1.6),
         Case("predict 256", dense((784, 128, 10), "relu"), 256, None, None, 1.2, 1.5),
