@@ -197,7 +197,9 @@ def test_lines_are_told_on_standard_error(digits, capsys):
     compare(network, *digits[0], {"lr": [1e-3, 1e-2]}, epochs=1, seeds=1)
     out, err = capsys.readouterr()
     assert out == ""
-    assert [line.split(":")[0] for line in err.splitlines()] == ["lr=0.001", "lr=0.01"]
+    count, *lines = err.splitlines()
+    assert count.startswith("2/2 models")
+    assert [line.split(":")[0] for line in lines] == ["lr=0.001", "lr=0.01"]
 
 
 @pytest.mark.parametrize(

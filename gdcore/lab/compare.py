@@ -19,6 +19,7 @@ from gdcore.errors import NonFiniteError, unknown
 from gdcore.lab.networks import mlp
 from gdcore.lab.results import Comparison, Trial
 from gdcore.layers.dense import positive
+from gdcore.many import fit_many
 from gdcore.model import Model
 from gdcore.text import shown
 
@@ -86,7 +87,7 @@ def compare(
         95 % of its way from the first epoch's to its lowest.
     callbacks : function that returns new callbacks for each run, optional
     verbose : {0, 1}
-        A line for each combination, on standard error.
+        How many runs are done, and a line for each combination, on standard error.
 
     Returns
     -------
@@ -100,8 +101,9 @@ def compare(
 
     Notes
     -----
-    A run whose loss becomes infinite is kept, as diverged. Time per epoch is the median of the
-    run's epochs, validation included.
+    A run whose loss becomes infinite is kept, as diverged. The runs are trained by `fit_many`, one on
+    each thread at a time, with the bits of `fit`. Time per epoch is the median of the run's epochs,
+    validation included, on the threads that it had.
 
     Examples
     --------
@@ -123,51 +125,64 @@ def compare(
     if make is None:
         make = _default(x, y, classes)
     own = _parameters(make)
+    combinations = [
+        dict(zip(settings, values, strict=True)) for values in itertools.product(*settings.values())
+    ]
+    parts = [_dealt(combination, own) for combination in combinations]
+    clocks: dict[tuple[int, int], _Clock] = {}
+
+    def new_model(place: int) -> Model:
+        model = make(**parts[place]["model"])
+        if not isinstance(model, Model):
+            raise TypeError(f"model_fn returned {type(model).__name__}: expected a new model")
+        if model.steps_done:
+            raise ValueError("model_fn returned a model that is trained: expected a new one")
+        _compile(model, parts[place]["optimizer"], optimizer, loss, metrics, classes)
+        return model
+
+    def new_callbacks(place: int, seed: int, **_: Any) -> list[Callback]:
+        clocks[place, seed] = _Clock()
+        return [clocks[place, seed], *(callbacks() if callbacks is not None else ())]
+
+    split = validation_split if validation_data is None else 0.0
+    found = fit_many(
+        new_model,
+        [
+            {"place": i, "seed": seed, **part["fit"]}
+            for i, part in enumerate(parts)
+            for seed in chosen
+        ],
+        *(x, y),
+        epochs=epochs,
+        batch_size=batch_size,
+        validation_data=validation_data,
+        validation_split=split,
+        callbacks=new_callbacks,
+        verbose="auto" if verbose else 0,
+    )
     runs: list[Trial] = []
-    names = list(settings)
-    for values in itertools.product(*settings.values()):
-        combination = dict(zip(names, values, strict=True))
-        parts = _dealt(combination, own)
-        for seed in chosen:
-            model = make(**parts["model"])
-            if not isinstance(model, Model):
-                raise TypeError(f"model_fn returned {type(model).__name__}: expected a new model")
-            if model.steps_done:
-                raise ValueError("model_fn returned a model that is trained: expected a new one")
-            _compile(model, parts["optimizer"], optimizer, loss, metrics, classes)
-            fit = {"epochs": epochs, "batch_size": batch_size, **parts["fit"]}
-            held: dict[str, Any] = (
-                {"validation_data": validation_data}
-                if validation_data is not None
-                else {"validation_split": validation_split}
+    for run in found:
+        diverged = isinstance(run.exception, NonFiniteError)
+        if run.exception is not None and not diverged:
+            raise run.exception
+        assert run.history is not None
+        place = run.setting["place"]
+        spent = clocks[place, run.seed].seconds
+        runs.append(
+            Trial(
+                dict(combinations[place]),
+                run.seed,
+                {k: list(v) for k, v in run.history.history.items()},
+                float(np.median(spent)) if spent else float("nan"),
+                diverged,
+                target,
             )
-            more = list(callbacks()) if callbacks is not None else []
-            runs.append(_run(model, x, y, combination, seed, fit | held, more, target))
-        if verbose:
-            line = Comparison(names, runs).line(combination)
-            print(shown(line, sys.stderr), file=sys.stderr, flush=True)
-    return Comparison(names, runs)
-
-
-def _run(
-    model: Model,
-    x: Any,
-    y: Any,
-    settings: dict[str, Any],
-    seed: int,
-    fit: dict[str, Any],
-    callbacks: list[Callback],
-    target: float | None,
-) -> Trial:
-    clock, diverged = _Clock(), False
-    try:
-        model.fit(x, y, seed=seed, verbose=0, callbacks=[clock, *callbacks], **fit)
-    except NonFiniteError:
-        diverged = True
-    assert model.history is not None
-    history = {k: list(v) for k, v in model.history.history.items()}
-    seconds = float(np.median(clock.seconds)) if clock.seconds else float("nan")
-    return Trial(dict(settings), seed, history, seconds, diverged, target)
+        )
+    result = Comparison(list(settings), runs)
+    if verbose:
+        for combination in combinations:
+            print(shown(result.line(combination), sys.stderr), file=sys.stderr, flush=True)
+    return result
 
 
 def _checked(grid: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:

@@ -40,6 +40,8 @@ class Run:
         From making it to the end of its training.
     error : str
         Why it did not get to its end; empty if it did.
+    exception : BaseException or None
+        What was raised then.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Run:
     epoch: int = -1
     seconds: float = 0.0
     error: str = ""
+    exception: BaseException | None = field(default=None, repr=False)
 
     def value(self, name: str) -> float:
         """A number of the epoch whose weights the model has, NaN where there is none.

@@ -11,7 +11,13 @@ import numpy as np
 
 from gdcore.random import Stream
 
-FIT = ("seed", "batch_size", "epochs")  # what `fit` takes; the rest is the model's
+FIT = (
+    "seed",
+    "batch_size",
+    "epochs",
+    "class_weight",
+    "shuffle",
+)  # for `fit`; the rest is the model's
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Job:
     model : dict
         What `model_fn` is called with.
     fit : dict
-        "seed", "batch_size" and "epochs", as `fit` takes them.
+        What it is called with, as `fit` takes it.
     fold : int or None
     """
 
@@ -83,7 +89,7 @@ def make_jobs(settings: Any, fit: Mapping[str, Any], folds: int | None) -> list[
     Parameters
     ----------
     settings : as `expand` takes them
-    fit : "seed", "batch_size" and "epochs" where a setting names none
+    fit : what `fit` is called with where a setting does not name it
     folds : how many, or None without
     """
     rows = expand(settings)
@@ -93,7 +99,7 @@ def make_jobs(settings: Any, fit: Mapping[str, Any], folds: int | None) -> list[
             i * len(which) + j,
             row,
             {k: v for k, v in row.items() if k not in FIT},
-            {k: row.get(k, fit[k]) for k in FIT},
+            {k: row.get(k, v) for k, v in fit.items()},
             fold,
         )
         for i, row in enumerate(rows)

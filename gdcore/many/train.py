@@ -51,11 +51,11 @@ def fit_many(
         Makes and compiles a new model from a setting, all of it anew: layers and optimizer, too.
         It is called in the order of the settings, by one thread at a time.
     settings : dict of name to list of values, or list of dicts
-        Of a dict every combination. "seed", "epochs" and "batch_size" are those of `fit`; the
-        rest are the arguments of `model_fn`.
+        Of a dict every combination. "seed", "epochs", "batch_size", "class_weight" and "shuffle" are
+        those of `fit`; the rest are the arguments of `model_fn`.
     x, y : as `Model.fit` takes them; shared by all models, never copied for one
-    epochs, batch_size, seed : where a setting does not name them
-    validation_data, validation_split, sample_weight, class_weight, shuffle
+    epochs, batch_size, seed, class_weight, shuffle : where a setting does not name them
+    validation_data, validation_split, sample_weight
         As in `Model.fit`.
     cv : int, iterable of (rows to train on, rows to validate on), or a scikit-learn splitter
         Trains every setting on every fold. A number deals shuffled rows out to that many folds,
@@ -110,7 +110,7 @@ def fit_many(
         )
     if cv is not None and (validation_data is not None or validation_split):
         raise ValueError("fit_many got cv and validation data: expected one of them")
-    given = make_jobs(settings, {"seed": 0, "batch_size": None, "epochs": 0}, None)[0]
+    given = make_jobs(settings, {}, None)[0]
     first = made(model_fn, given)
     columns = ColumnNames()
     inputs = as_inputs(x, first.input_names, columns)
@@ -133,14 +133,15 @@ def fit_many(
         folds = make_folds(cv, shared, data.rows, y, labels)
     jobs = make_jobs(
         settings,
-        {"seed": seed, "batch_size": batch_size, "epochs": epochs},
+        {
+            "seed": seed,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "class_weight": class_weight,
+            "shuffle": shuffle,
+        },
         None if folds is None else len(folds),
     )
-    options = {
-        "class_weight": class_weight,
-        "shuffle": shuffle,
-        "verbose": 0,
-    }
     plain = {
         "x": shared,
         "y": y,
@@ -157,8 +158,6 @@ def fit_many(
         Plain(plain) if folds is None else Folded(shared, y, sample_weight, several, folds, jobs)
     )
     places = None if checkpoints is None else folders(checkpoints, jobs)
-    work = Work(
-        model_fn, callbacks, options, source, results, keep, jobs, first, places, data.columns
-    )
+    work = Work(model_fn, callbacks, source, results, keep, jobs, first, places, data.columns)
     work.run(Watch(len(jobs), verbose))
     return results

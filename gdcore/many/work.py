@@ -54,7 +54,6 @@ class Work:
         self,
         model_fn: Callable[..., Model],
         callbacks: Callable[..., Sequence[Callback]] | None,
-        options: dict[str, Any],
         source: Plain | Folded,
         results: Results,
         keep: str,
@@ -63,7 +62,7 @@ class Work:
         folders: Sequence[Path] | None,
         columns: Mapping[str, tuple[str, ...]],
     ) -> None:
-        self.model_fn, self.callbacks, self.options = model_fn, callbacks, options
+        self.model_fn, self.callbacks = model_fn, callbacks
         self.source, self.results, self.keep = source, results, keep
         self.folders, self.columns = folders, columns
         # Fold by fold, so that few copies of the data are there at a time.
@@ -147,7 +146,7 @@ class Work:
                 self.seen[id(model)] = model
             engine_of(model).columns = self.columns  # names that the shared arrays lack
             watchers = [] if self.callbacks is None else list(self.callbacks(**job.setting))
-            arguments = {**self.options, **data, **job.fit, "callbacks": watchers}
+            arguments = {**data, **job.fit, "verbose": 0, "callbacks": watchers}
             if self.folders is not None:
                 more = going_on(self.folders[job.number])
                 arguments |= more | {"callbacks": [*watchers, *more["callbacks"]]}
@@ -180,6 +179,7 @@ class Work:
             run.error = "interrupted"
             return
         run.error = "" if error is None else f"{type(error).__name__}: {error}"
+        run.exception = error
         self.finished.append(run)
         if error is not None and not isinstance(error, ArithmeticError) and job.number == 0:
             self.fatal = error  # the first model fails: most likely all would
