@@ -1,4 +1,8 @@
-"""NumPy's .npz archives, validated before memory is allocated."""
+"""NumPy's .npz archives, validated before memory is allocated.
+
+`np.load` compiles an array's header as Python source and allocates what the header claims; here the header of
+an untrusted file is matched, and its claims compared with the size of the file, first.
+"""
 
 from __future__ import annotations
 
