@@ -23,25 +23,7 @@ from gdcore.callbacks import (
     ModelCheckpoint,
 )
 from gdcore.errors import NonFiniteError
-from gdcore.layers import (
-    LSTM,
-    Activation,
-    Add,
-    BatchNorm,
-    Concatenate,
-    Conv2D,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GaussianNoise,
-    Input,
-    Layer,
-    LayerNorm,
-    MaxPool2D,
-    Rescaling,
-    Reshape,
-)
+from gdcore.layers import *
 from gdcore.lazy import lazy_names
 from gdcore.model import Model
 from gdcore.optimizers import Optimizer
@@ -61,44 +43,27 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "LSTM",
     "SGD",
     "AMSGrad",
-    "Activation",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
-    "Add",
-    "BatchNorm",
     "CSVLogger",
     "Callback",
     "Checkpoint",
-    "Concatenate",
-    "Conv2D",
-    "Dense",
-    "Dropout",
     "EarlyStopping",
-    "Embedding",
-    "Flatten",
-    "GaussianNoise",
     "History",
-    "Input",
     "JSONLinesLogger",
     "LambdaCallback",
-    "Layer",
-    "LayerNorm",
     "LearningRateScheduler",
     "MLflowLogger",
-    "MaxPool2D",
     "Model",
     "ModelCheckpoint",
     "Nadam",
     "NonFiniteError",
     "Optimizer",
     "RMSprop",
-    "Rescaling",
-    "Reshape",
     "Sequential",
     "TensorBoardLogger",
     "activations",
@@ -123,6 +88,7 @@ __all__ = [
     "set_num_threads",
     "tabular",
 ]
+__all__ += layers.__all__
 
 # What not every program needs is imported when it is first asked for.
 __getattr__, __dir__ = lazy_names(

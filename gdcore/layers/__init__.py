@@ -1,35 +1,38 @@
-"""Layers: each emits ops while it is traced."""
+"""Layers: each emits ops while it is traced.
 
+A module's `__all__` names its layers; they are names of this package and of `gdcore`.
+"""
+
+from gdcore.layers import (
+    convolution,
+    dense,
+    embedding,
+    normalization,
+    recurrent,
+    regularization,
+    scaling,
+    shape,
+)
 from gdcore.layers.base import Layer
-from gdcore.layers.convolution import Conv2D, MaxPool2D
-from gdcore.layers.dense import Activation, Dense
-from gdcore.layers.embedding import Embedding
-from gdcore.layers.normalization import BatchNorm, LayerNorm
-from gdcore.layers.recurrent import LSTM
-from gdcore.layers.regularization import Dropout, GaussianNoise
-from gdcore.layers.scaling import Rescaling
-from gdcore.layers.shape import Add, Concatenate, Flatten, Input, Reshape
+from gdcore.layers.convolution import *
+from gdcore.layers.dense import *
+from gdcore.layers.embedding import *
+from gdcore.layers.normalization import *
+from gdcore.layers.recurrent import *
+from gdcore.layers.regularization import *
+from gdcore.layers.scaling import *
+from gdcore.layers.shape import *
 from gdcore.lazy import lazy_names
 
-__all__ = [
-    "LSTM",
-    "Activation",
-    "Add",
-    "BatchNorm",
-    "Concatenate",
-    "Conv2D",
-    "Dense",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GaussianNoise",
-    "Input",
-    "Layer",
-    "LayerNorm",
-    "MaxPool2D",
-    "Rescaling",
-    "Reshape",
-]
+__all__ = ["Layer"]
+__all__ += convolution.__all__
+__all__ += dense.__all__
+__all__ += embedding.__all__
+__all__ += normalization.__all__
+__all__ += recurrent.__all__
+__all__ += regularization.__all__
+__all__ += scaling.__all__
+__all__ += shape.__all__
 
 # A missing name raises an error that says what to use instead.
 __getattr__, __dir__ = lazy_names(__name__, __all__, {})

@@ -10,6 +10,8 @@ from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
 
+__all__ = ["Conv2D", "MaxPool2D"]
+
 
 def pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
     """A size as (vertical, horizontal), from one number or a pair."""

@@ -9,6 +9,8 @@ from gdcore import activations, initializers
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 
+__all__ = ["Activation", "Dense"]
+
 
 def positive(what: str, value: Any) -> int:
     """The value as an int of at least 1; raises ValueError otherwise."""

@@ -9,6 +9,8 @@ from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Layer):
     """y[..., :] = table[x[...], :]: integer ids (B, ...) become vectors (B, ..., output_dim).

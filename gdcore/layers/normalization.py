@@ -7,6 +7,8 @@ from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import nonnegative
 
+__all__ = ["BatchNorm", "LayerNorm"]
+
 
 class BatchNorm(Layer):
     """Normalizes each feature over the batch and all other dimensions; the shape (B, ..., n) is kept.

@@ -10,6 +10,8 @@ from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
 
+__all__ = ["LSTM"]
+
 
 class LSTM(Layer):
     """Long short-term memory, with a forget gate.

@@ -8,6 +8,8 @@ from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 
+__all__ = ["Dropout", "GaussianNoise"]
+
 
 class Dropout(Layer):
     """In training, sets elements to 0 with probability `rate` and scales the rest by 1/(1 - rate).

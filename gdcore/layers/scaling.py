@@ -7,6 +7,8 @@ import math
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 
+__all__ = ["Rescaling"]
+
 
 class Rescaling(Layer):
     """x · scale + offset, with two numbers.

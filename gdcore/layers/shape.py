@@ -13,6 +13,8 @@ from gdcore.graph.ir import INT, REAL, Value
 from gdcore.graph.ops.leaves import input_value
 from gdcore.layers.base import Layer
 
+__all__ = ["Add", "Concatenate", "Flatten", "Input", "Reshape"]
+
 
 def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Value:
     """A named input of a graph: one array of this shape for each sample.
