@@ -100,9 +100,10 @@ def put(op, key, value):
 
 def deeper(data):
     """Loops within loops without end."""
+    loop = scan(data)
+    plain = loop["body"]["nodes"]
     for _ in range(12):
-        body = scan(data)["body"]
-        body["nodes"] = [*copy.deepcopy(body["nodes"]), copy.deepcopy(scan(data))]
+        loop["body"]["nodes"] = [*plain, copy.deepcopy(loop)]
 
 
 def swap_leaf(data):

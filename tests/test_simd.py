@@ -79,7 +79,7 @@ def run(isa, bits, tmp_path, *args):
 
 
 @pytest.mark.parametrize("bits", [32, 64])
-@pytest.mark.parametrize("isa", [*X86, "neon"])
+@pytest.mark.parametrize("isa", [*X86, pytest.param("neon", marks=pytest.mark.slow)])  # emulated
 def test_simd(isa, bits, tmp_path):
     run(isa, bits, tmp_path)
 
