@@ -10,7 +10,7 @@ static const int64_t source_bytes[] = {GD_SOURCES(BYTES)};
 
 enum {
   LINE = 64,
-  PAGE = 4096, /* where the hardware stops to read ahead by itself */
+  PAGE = 4096, /* hardware prefetching does not cross its end */
   SPARSE_BLOCK = 256,
 };
 

@@ -1,7 +1,7 @@
 /* fpstate.h: subnormals flushed to zero in one thread, for the length of a call.
  *
- * An over-fitted network drowns in subnormal gradients, each some hundred cycles slow. The processor's
- * word is put back before the call returns: nothing outside of it sees another arithmetic.
+ * The gradients of an over-fitted network become subnormal, and an operation on a subnormal takes some
+ * hundred cycles. The control word is restored before the call returns, so that callers keep their mode.
  */
 #ifndef GD_FPSTATE_H
 #define GD_FPSTATE_H

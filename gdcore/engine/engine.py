@@ -247,7 +247,7 @@ class Engine:
             if self._parameters is not None:  # another thread has bound the parameters meanwhile
                 return
             self._network = None
-            for _, layer in self.definition.layer.walk():  # a graph keeps those it was made of
+            for _, layer in self.definition.layer.walk():  # numbers stay, variables without them go
                 for name in [n for n, v in layer.variables.items() if v.data is None]:
                     del layer.variables[name]
 

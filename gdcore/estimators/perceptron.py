@@ -108,7 +108,7 @@ def draw(
 
 
 def first_numbers(given: Any, shape: tuple[int, int], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    """What `_init_coef` gave, checked, as the model's own.
+    """The initial kernel and bias that `_init_coef` returned, validated, in the model's dtype.
 
     Raises
     ------
