@@ -244,19 +244,7 @@ static int64_t gemm(const scan *s) {
   return product(s, OUTER, 4);
 }
 
-static int64_t window(const scan *s) { /* unfold, and back: the image is operand 1, or 0 */
-  enum { H, W, C, OH, OW, KH, KW, STRIDE_H, STRIDE_W, TOP, LEFT, DILATION_H, DILATION_W, ALL };
-  const int back = strcmp(s->ins->op->name, "fold") == 0;
-  if (!has(s, 2, 1, ALL, back ? 0 : 1)) return 0;
-  const int64_t *a = s->ins->attr;
-  for (int i = 0; i < ALL; ++i)
-    if (a[i] < 0 || a[i] > MOST) return fail(s, -1, "has a negative size"), 0;
-  const int64_t image = times(times(a[H], a[W]), a[C]);
-  const int64_t windows = times(times(times(a[OH], a[OW]), times(a[KH], a[KW])), a[C]);
-  holds(s, !back, GD_REAL, times(size(s, 0), image));
-  holds(s, back, GD_REAL, times(size(s, 0), windows));
-  return 0;
-}
+#include "check_windows.h"
 
 /* Sizes and distances of convolution's windows, of which there are elements in the images; -1: they cannot be. */
 enum { H, W, C, OH, OW, SH, SW, TOP, LEFT, KH, KW, DH, DW, CHANNELS };
@@ -369,6 +357,8 @@ static const struct {
     {"map", map, 0}, {"gemm", gemm, 1}, {"conv", conv, 1}, {"conv_dw", conv_dw, 0}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
     {"sum_partial", sum_partial, 0}, {"sum_final", sum_final, 0}, {"copy", copy, 0}, {"fill", fill, 0},
     {"gather", gather, 0}, {"scatter_add", gather, 0}, {"unfold", window, 0}, {"fold", window, 0},
+    {"max_pool", pool, 0}, {"max_pool_dx", pool, 0}, {"max_pool_take", pool, 0}, {"avg_pool", pool, 0}, {"avg_pool_dx", pool, 0},
+    {"resample", resample, 0},
     {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0}, {"scan", loop, 0},
 };
 

@@ -10,7 +10,8 @@
 #define GD_OPS(X) X(map) GD_WITH_SCRATCH(X) GD_KERNELS(X)
 #define GD_KERNELS(X) \
   X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) \
-  X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak)
+  X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak) \
+  X(max_pool) X(max_pool_dx) X(max_pool_take) X(avg_pool) X(avg_pool_dx) X(resample)
 
 #ifdef GD_PRECISION
 #define GD_DECLARE(name)                                       \

@@ -57,10 +57,12 @@ from gdcore.graph.ops.nonlinearities import (
     softsign,
     tanh,
 )
+from gdcore.graph.ops.pools import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
 from gdcore.graph.ops.products import matmul
 from gdcore.graph.ops.reductions import logsumexp, max, mean, min, sum, var
+from gdcore.graph.ops.resampling import pad, resample, resize
 from gdcore.graph.ops.shapes import expand_dims, flatten, reshape, squeeze, transpose
-from gdcore.graph.ops.slices import getitem, pad
+from gdcore.graph.ops.slices import getitem
 from gdcore.graph.ops.softmax import log_softmax, softmax
 from gdcore.graph.ops.training_ops import when_training, with_update
 from gdcore.graph.ops.trigonometry import (
@@ -82,6 +84,8 @@ swish = silu
 
 __all__ = [
     "abs",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "add",
     "arccos",
     "arccosh",
@@ -90,6 +94,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "avg_pool",
     "broadcast_to",
     "clip",
     "concatenate",
@@ -122,6 +127,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",
@@ -138,7 +144,9 @@ __all__ = [
     "reciprocal",
     "relu",
     "relu6",
+    "resample",
     "reshape",
+    "resize",
     "round",
     "scan",
     "selu",

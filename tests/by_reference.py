@@ -21,14 +21,16 @@ Arrays = dict[Value, np.ndarray]
 EXACT = {
     *("floor", "round", "sign", "equal", "not_equal", "less", "less_equal", "where", "maximum"),
     *("minimum", "neg", "abs", "relu", "identity", "reshape", "transpose", "slice", "embed"),
-    *("concatenate", "take", "max", "unfold", "stop_gradient"),
+    *("concatenate", "take", "max", "max_pool", "max_pool_take", "unfold", "stop_gradient"),
 }
 
 # x times a share that goes to 0: their error is small beside x, not beside the result.
 CANCELLING = {"gelu", "gelu_tanh", "mish", "silu", "hard_swish"}
 
 # Their error is small beside the sum of what they add up without its signs.
-SUMS = {"sum", "mean", "matmul", "scatter_add", "fold", "conv2d", "conv2d_dx", "conv2d_dw"}
+SUMS = {"sum", "mean", "matmul", "scatter_add", "fold", "conv2d", "conv2d_dx", "conv2d_dw"} | {
+    *("avg_pool", "avg_pool_dx", "max_pool_dx", "resample")
+}
 
 
 def concrete(x: Any, rows: int) -> Any:

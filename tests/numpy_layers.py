@@ -1,6 +1,7 @@
 """Layers in float64 NumPy, written as loops and sums from their definitions, with the weights in gdcore's order."""
 
 import math
+from functools import partial
 
 import numpy as np
 from by_reference import numpy_of
@@ -84,23 +85,69 @@ def conv2d(x, kernel, bias=0.0, strides=(1, 1), padding="valid", dilation=(1, 1)
     return y + bias
 
 
-def max_pool2d(x, pool=(2, 2), strides=None, padding="valid"):
-    strides = strides or pool
-    n, height, width, channels = x.shape
-    top, left = (
-        around(height, pool[0], strides[0], padding),
-        around(width, pool[1], strides[1], padding),
-    )
-    padded = np.pad(x, ((0, 0), top, left, (0, 0)), constant_values=-np.inf)
-    high = (padded.shape[1] - pool[0]) // strides[0] + 1
-    wide = (padded.shape[2] - pool[1]) // strides[1] + 1
-    y = np.zeros((n, high, wide, channels))
-    for r in range(high):
-        for c in range(wide):
-            at = r * strides[0], c * strides[1]
-            y[:, r, c] = padded[:, at[0] : at[0] + pool[0], at[1] : at[1] + pool[1]].max(
-                axis=(1, 2)
-            )
+def pooled(x, of, pool=2, strides=None, padding="valid", ceil=False, count_padding=False):
+    """`of` (max or mean) of each window of (batch, ..., channels), which are cut out of the padded input.
+
+    Places of `ceil` beyond the padding, and the padding where it does not count, are NaN.
+    """
+    rank = x.ndim - 2
+    pool = tuple(np.broadcast_to(pool, rank))
+    strides = pool if strides is None else tuple(np.broadcast_to(strides, rank))
+    if isinstance(padding, str):
+        pads = [around(*a, padding) for a in zip(x.shape[1:-1], pool, strides, strict=True)]
+    else:
+        each = (padding,) * rank if isinstance(padding, int) else padding
+        pads = [(p, p) if isinstance(p, int) else p for p in each]
+    inside = np.pad(np.ones(x.shape), ((0, 0), *pads, (0, 0)), constant_values=count_padding)
+    padded = np.where(inside > 0, np.pad(x, ((0, 0), *pads, (0, 0))), np.nan)
+    spare = [n - k for n, k in zip(padded.shape[1:-1], pool, strict=True)]
+    counts = [(-(-r // s) if ceil else r // s) + 1 for r, s in zip(spare, strides, strict=True)]
+    counts = [
+        n - 1 if ceil and (n - 1) * s >= length + p[0] else n
+        for n, s, p, length in zip(counts, strides, pads, x.shape[1:-1], strict=True)
+    ]
+    y = np.zeros((len(x), *counts, x.shape[-1]))
+    for at in np.ndindex(*counts):
+        cut = tuple(slice(i * s, i * s + k) for i, s, k in zip(at, strides, pool, strict=True))
+        window = padded[(slice(None), *cut)].reshape(len(x), -1, x.shape[-1])
+        y[(slice(None), *at)] = of(window, axis=1)
+    return y
+
+
+max_pool = partial(pooled, of=np.nanmax)
+avg_pool = partial(pooled, of=np.nanmean)
+
+
+def adaptive_pool(x, of, windows):
+    sizes = x.shape[1:-1]
+    windows = tuple(np.broadcast_to(windows, len(sizes)))
+    y = np.zeros((len(x), *windows, x.shape[-1]))
+    for at in np.ndindex(*windows):
+        cut = tuple(
+            slice(math.floor(i * n / m), math.ceil((i + 1) * n / m))
+            for i, m, n in zip(at, windows, sizes, strict=True)
+        )
+        y[(slice(None), *at)] = of(x[(slice(None), *cut)], axis=tuple(range(1, x.ndim - 1)))
+    return y
+
+
+def bilinear(x, down, across):
+    """Images enlarged by factors, between the centres of pixels."""
+    for axis, factor in ((1, down), (2, across)):
+        n = x.shape[axis]
+        at = np.clip((np.arange(n * factor) + 0.5) / factor - 0.5, 0, n - 1)
+        low = np.floor(at).astype(int)
+        share = (at - low).reshape([-1 if i == axis else 1 for i in range(4)])
+        high = np.minimum(low + 1, n - 1)
+        x = x.take(low, axis) * (1 - share) + x.take(high, axis) * share
+    return x
+
+
+def pixel_shuffle(x, r):
+    n, high, wide, channels = x.shape
+    y = np.zeros((n, high * r, wide * r, channels // r**2))
+    for i, j in np.ndindex(r, r):
+        y[:, i::r, j::r] = x[..., i * r + j :: r**2]
     return y
 
 
@@ -131,3 +178,19 @@ def batch_norm(x, gamma=1.0, beta=0.0, mean=None, var=None, epsilon=1e-3):
     mean = x.mean(axis=axes) if mean is None else mean
     var = x.var(axis=axes) if var is None else var
     return gamma * (x - mean) / np.sqrt(var + epsilon) + beta
+
+
+def group_norm(x, gamma=1.0, beta=0.0, groups=1, epsilon=1e-3):
+    cut = x.reshape(len(x), -1, groups, x.shape[-1] // groups)
+    mean, var = cut.mean(axis=(1, 3), keepdims=True), cut.var(axis=(1, 3), keepdims=True)
+    return gamma * ((cut - mean) / np.sqrt(var + epsilon)).reshape(x.shape) + beta
+
+
+def instance_norm(x, gamma=1.0, beta=0.0, epsilon=1e-3):
+    axes = tuple(range(1, x.ndim - 1))
+    mean, var = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    return gamma * (x - mean) / np.sqrt(var + epsilon) + beta
+
+
+def rms_norm(x, gamma=1.0, epsilon=1e-6):
+    return gamma * x / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + epsilon)

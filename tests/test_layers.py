@@ -1,10 +1,8 @@
 """Every layer: forward against NumPy, gradients of parameters and inputs against central differences."""
 
 import inspect
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy_layers as reference
@@ -12,25 +10,10 @@ import pytest
 from by_reference import layer_formula
 from differences import assert_gradient, central_differences
 from harness import TOLERANCE, close
+from layer_cases import IMAGE_CASES, Case, plain
 
 import gdcore as gd
 from gdcore import layers
-
-
-@dataclass
-class Case:
-    """A layer, the shapes of its inputs without the batch, and what it computes from them and its weights."""
-
-    make: Any
-    shapes: tuple
-    formula: Any
-    training: Any = None  # where the formula of training is another
-    numbers: int = 0  # inputs are whole numbers below it
-
-
-def plain(function):
-    """A formula of inputs alone, or of one input and all weights in their order."""
-    return lambda xs, ws: function(*xs, *ws)
 
 
 def trained_bn(xs, ws):
@@ -48,16 +31,6 @@ def conv(filters, size, channels=3, image=(7, 6), **options):
     }
     formula = plain(partial(reference.conv2d, **spread))
     return Case(lambda: gd.Conv2D(filters, size, **options), ((*image, channels),), formula)
-
-
-def pool(size, image=(7, 6), channels=3, **options):
-    both = tuple(np.broadcast_to(size, 2).tolist())
-    spread = {
-        k: v if isinstance(v, str) else tuple(np.broadcast_to(v, 2).tolist())
-        for k, v in options.items()
-    }
-    formula = plain(partial(reference.max_pool2d, pool=both, **spread))
-    return Case(lambda: gd.MaxPool2D(size, **options), ((*image, channels),), formula)
 
 
 CASES = {
@@ -111,10 +84,7 @@ CASES = {
     "Conv2D-no-bias": Case(
         lambda: gd.Conv2D(3, 2, use_bias=False), ((4, 4, 2),), plain(reference.conv2d)
     ),
-    "MaxPool2D": pool(2),
-    "MaxPool2D-same": pool((3, 2), padding="same"),
-    "MaxPool2D-overlap": pool(3, strides=(1, 2)),
-    "MaxPool2D-same-overlap": pool(3, strides=2, padding="same", channels=17),
+    **IMAGE_CASES,
     "LSTM": Case(lambda: gd.LSTM(4), ((5, 3),), plain(reference.lstm)),
     "LSTM-sequences": Case(
         lambda: gd.LSTM(3, return_sequences=True),
@@ -144,7 +114,12 @@ for kind, function in reference.ACTIVATION.items():
     CASES[f"Dense-{kind}"] = Case(
         partial(gd.Dense, 9, kind), ((5,),), lambda xs, ws, f=function: f(reference.dense(*xs, *ws))
     )
-RANDOM = {"Dropout", "GaussianNoise"}  # their training is looked at in test_noise_and_norms
+RANDOM = {
+    "Dropout",
+    "DropPath",
+    "GaussianNoise",
+    "SpatialDropout",
+}  # their training is looked at in test_noise_and_norms
 
 
 def network(case, dtype="float64"):

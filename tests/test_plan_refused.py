@@ -27,6 +27,8 @@ CODE = {name: i for i, name in enumerate(_core.map_op_names())}
 CHAIN = _core.chain_keys().index("vv>1:add 2 0 1")
 
 # kernel: refs, dims, attrs, pars
+# Of a pool: length, windows, elements of one, stride, padding before and after, dilation, three times.
+AXES = [2, 2, 1, 1, 0, 0, 1, 5, 3, 3, 2, 1, 1, 1, 4, 3, 0, 1, 0, 0, 1]
 SOUND = {
     "map": (
         refs("o", "i", "i"), fixed(8, (0, 8), 8, 1, 0, 0),
@@ -52,6 +54,12 @@ SOUND = {
     "scatter_add": (refs("o", "i", "n"), fixed(6, 6, 3), [], []),
     "unfold": (refs("o", "i"), fixed((0, 1)), [4, 4, 2, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1], [0.0]),
     "fold": (refs("o", "i"), fixed((0, 1)), [4, 4, 2, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1], []),
+    "max_pool": (refs("o", "i"), fixed((0, 1)), [3, 0, *AXES], []),
+    "max_pool_dx": (refs("o", "i", "i"), fixed((0, 1)), [3, 0, *AXES], []),
+    "max_pool_take": (refs("o", "i", "i"), fixed((0, 1)), [3, 0, *AXES], []),
+    "avg_pool": (refs("o", "i"), fixed((0, 1)), [3, 1, *AXES], []),
+    "avg_pool_dx": (refs("o", "i"), fixed((0, 1)), [3, 1, *AXES], []),
+    "resample": (refs("o", "i"), fixed((0, 2), 3), [3, 4, 0, 1, 3, 3, 4, 2, 0, 1, 2], [1.0, 0.5, 0.5, 2.0]),
     "all_finite": (refs("f", "i"), fixed(100), [0], []),
     "outer_peak": (refs("o", "i", "i"), fixed(10, 20), [], []),
 }  # fmt: skip

@@ -113,8 +113,20 @@ def stream(x: Any) -> int:
     return whole(x, "a stream", 0, 2**40)
 
 
+def many(element: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """A decoder of lists that name elements of an axis, which may be long."""
+
+    def read(x: Any) -> tuple[Any, ...]:
+        if not isinstance(x, list) or len(x) > 2**20:
+            raise bad("an attribute", x, "a list of at most 1048576 numbers")
+        return tuple(element(i) for i in x)
+
+    return read
+
+
 _STEPS = {"strides": pair, "padding": four, "dilation": pair}
 _WINDOW = {"kernel": pair, **_STEPS, "outside": real}
+_POOL = dict.fromkeys(("kernel", "strides", "before", "after", "dilation", "windows"), wholes)
 _FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
 ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "leaky_relu": {"slope": real},
@@ -139,6 +151,17 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "conv2d_dw": {**_STEPS, "kernel": pair},
     "unfold": _WINDOW,
     "fold": {**_WINDOW, "image": wholes},
+    "max_pool": _POOL,
+    "max_pool_dx": _POOL,
+    "max_pool_take": _POOL,
+    "avg_pool": {**_POOL, "counted": truth},
+    "avg_pool_dx": {**_POOL, "counted": truth, "image": wholes},
+    "resample": {
+        "axis": whole,
+        "starts": many(whole),
+        "index": many(whole),
+        "weights": many(finite),
+    },
 }
 ARITY = {"when_training": 2, "with_update": 3, "stop_gradient": 1, "random_uniform": 0}
 

@@ -8,8 +8,10 @@ from gdcore.layers import (
     dense,
     embedding,
     normalization,
+    pooling,
     recurrent,
     regularization,
+    resizing,
     scaling,
     shape,
 )
@@ -18,8 +20,10 @@ from gdcore.layers.convolution import *
 from gdcore.layers.dense import *
 from gdcore.layers.embedding import *
 from gdcore.layers.normalization import *
+from gdcore.layers.pooling import *
 from gdcore.layers.recurrent import *
 from gdcore.layers.regularization import *
+from gdcore.layers.resizing import *
 from gdcore.layers.scaling import *
 from gdcore.layers.shape import *
 from gdcore.lazy import lazy_names
@@ -29,8 +33,10 @@ __all__ += convolution.__all__
 __all__ += dense.__all__
 __all__ += embedding.__all__
 __all__ += normalization.__all__
+__all__ += pooling.__all__
 __all__ += recurrent.__all__
 __all__ += regularization.__all__
+__all__ += resizing.__all__
 __all__ += scaling.__all__
 __all__ += shape.__all__
 

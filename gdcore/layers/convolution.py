@@ -1,4 +1,4 @@
-"""Convolution and pooling of images (batch, height, width, channels)."""
+"""Convolution of images (batch, height, width, channels)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
 
-__all__ = ["Conv2D", "MaxPool2D"]
+__all__ = ["Conv2D"]
 
 
 def pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
@@ -126,50 +126,3 @@ class Conv2D(Layer):
         if self.use_bias:
             y = y + self.param("bias", (self.filters,), self.bias_initializer, "bias")
         return self.activation(y)
-
-
-class MaxPool2D(Layer):
-    """The largest element of each window, channel by channel.
-
-    (B, height, width, channels) becomes (B, out height, out width, channels). Equal maxima share
-    the gradient.
-
-    Parameters
-    ----------
-    pool_size : int or (int, int)
-    strides : int or (int, int), optional
-        The pool's size if None.
-    padding : {"valid", "same"}
-    name : str, optional
-
-    Raises
-    ------
-    ValueError
-        If a size is not a whole number of at least 1, `padding` is unknown, or, when it is called,
-        the input is not (B, height, width, channels) or no window fits into it.
-
-    Examples
-    --------
-    >>> import gdcore as gd
-    >>> gd.MaxPool2D(2)(gd.Input((28, 28, 8))).shape
-    (B, 14, 14, 8)
-    """
-
-    def __init__(
-        self,
-        pool_size: int | Sequence[int] = 2,
-        strides: int | Sequence[int] | None = None,
-        padding: str = "valid",
-        name: str | None = None,
-    ) -> None:
-        self.pool_size = pair("MaxPool2D pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else pair("MaxPool2D strides", strides)
-        self.padding = padding
-        self.name = name
-
-    def forward(self, x: Value) -> Value:  # type: ignore[override]
-        _image(x, "MaxPool2D")
-        around = padding(self.padding, x.shape[1:3], self.pool_size, self.strides)
-        return ops.max(
-            ops.unfold(x, self.pool_size, self.strides, around, outside=float("-inf")), axis=3
-        )

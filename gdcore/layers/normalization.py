@@ -1,13 +1,16 @@
-"""Normalization over the batch and over the features."""
+"""Normalization over the batch, over the features, and over pixels and groups of channels."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from gdcore import ops
+from gdcore.graph.dims import size
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import nonnegative
+from gdcore.layers.dense import nonnegative, positive
 
-__all__ = ["BatchNorm", "LayerNorm"]
+__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
 
 
 class BatchNorm(Layer):
@@ -130,3 +133,176 @@ class LayerNorm(Layer):
         if self.center:
             y = y + self.param("beta", width, "zeros", "norm")
         return y
+
+
+class RMSNorm(Layer):
+    """Divides each sample by the root of its mean square over the last dimension: (B, ..., n) is kept.
+
+    y = gamma x / √(mean x² + epsilon).
+
+    Parameters
+    ----------
+    epsilon : float
+    scale : bool
+        Whether there is a gamma, of shape (n,).
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If epsilon is not a number of at least 0.
+
+    References
+    ----------
+    Zhang and Sennrich 2019, Root mean square layer normalization.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.Sequential([gd.Input(2), gd.RMSNorm(epsilon=0.0)]).predict([[1.0, 7.0]])
+    array([[0.2, 1.4]], dtype=float32)
+    """
+
+    def __init__(self, epsilon: float = 1e-6, scale: bool = True, name: str | None = None) -> None:
+        self.epsilon = nonnegative("RMSNorm epsilon", epsilon)
+        self.scale = scale
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        y = x * (1.0 / ops.sqrt(ops.mean(ops.square(x), -1, keepdims=True) + self.epsilon))
+        return y * self.param("gamma", x.shape[-1:], "ones", "norm") if self.scale else y
+
+
+class GroupNorm(Layer):
+    """Normalizes each sample over all pixels and the channels of a group; the shape (B, ..., n) is kept.
+
+    y = gamma (x - mean) / √(var + epsilon) + beta. Neighbouring channels are a group.
+
+    Parameters
+    ----------
+    groups : int
+        It divides the number of channels; 1 is a norm over the whole sample.
+    epsilon : float
+        torch has 1e-5 if nothing is said.
+    center, scale : bool
+        Whether there is a beta, and a gamma, of shape (n,).
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or, when it is called, the groups do not divide the channels.
+
+    References
+    ----------
+    Wu and He 2018, Group normalization.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.GroupNorm(4)(gd.Input((28, 28, 8))).shape
+    (B, 28, 28, 8)
+    """
+
+    def __init__(
+        self,
+        groups: int = 32,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        name: str | None = None,
+    ) -> None:
+        self.groups = positive("GroupNorm groups", groups)
+        self.epsilon = nonnegative("GroupNorm epsilon", epsilon)
+        self.center = center
+        self.scale = scale
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        return _of_groups(self, x, self.groups, self.epsilon, self.center, self.scale)
+
+
+class InstanceNorm(Layer):
+    """Normalizes each channel of each sample over its pixels; the shape (B, ..., n) is kept.
+
+    y = gamma (x - mean) / √(var + epsilon) + beta.
+
+    Parameters
+    ----------
+    epsilon : float
+        torch has 1e-5 if nothing is said.
+    center, scale : bool
+        Whether there is a beta, and a gamma, of shape (n,); torch has neither if nothing is said.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If epsilon is not a number of at least 0, or, when it is called, there is nothing between batch and
+        channels.
+
+    References
+    ----------
+    Ulyanov et al. 2016, Instance normalization: the missing ingredient for fast stylization.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> model = gd.Sequential([gd.Input((2, 1)), gd.InstanceNorm(epsilon=0.0)])
+    >>> model.predict([[[3.0], [5.0]]]).ravel()
+    array([-1.,  1.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        name: str | None = None,
+    ) -> None:
+        self.epsilon = nonnegative("InstanceNorm epsilon", epsilon)
+        self.center = center
+        self.scale = scale
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        if x.ndim < 3:
+            raise ValueError(
+                f"InstanceNorm got an input of shape {x.shape}: expected (batch, ..., channels)"
+            )
+        return _of_groups(self, x, x.shape[-1], self.epsilon, self.center, self.scale)
+
+
+def _of_groups(
+    layer: Layer, x: Value, groups: Any, epsilon: float, center: bool, scale: bool
+) -> Value:
+    """The norm over pixels and the channels of a group.
+
+    Statistics are spread to one number for each channel before they meet the pixels: the passes over pixels
+    then walk whole rows of channels, however small the groups are.
+    """
+    batch, channels = x.shape[0], x.shape[-1]
+    if x.ndim < 2 or not isinstance(channels, int) or channels % groups:
+        raise ValueError(
+            f"{type(layer).__name__} of {groups} groups over shape {x.shape}: "
+            "expected (batch, ..., channels), channels a multiple of the groups"
+        )
+    pixels = ops.reshape(x, (batch, size(x.shape[1:-1]), channels))
+
+    def spread(y: Value) -> Value:
+        """The mean over pixels and groups, once for each channel: (batch, 1, channels)."""
+        each = ops.mean(y, 1)
+        if groups == channels:
+            return ops.reshape(each, (batch, 1, channels))
+        parts = ops.reshape(each, (batch, groups, channels // groups))
+        whole = ops.broadcast_to(ops.mean(parts, 2, keepdims=True), parts.shape)
+        return ops.reshape(whole, (batch, 1, channels))
+
+    apart = pixels - spread(pixels)
+    factor = 1.0 / ops.sqrt(spread(ops.square(apart)) + epsilon)
+    if scale:
+        factor = factor * layer.param("gamma", (channels,), "ones", "norm")
+    y = apart * factor
+    if center:
+        y = y + layer.param("beta", (channels,), "zeros", "norm")
+    return ops.reshape(y, x.shape)

@@ -5,10 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from gdcore import ops
+from gdcore.graph.dims import Shape
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 
-__all__ = ["Dropout", "GaussianNoise"]
+__all__ = ["DropPath", "Dropout", "GaussianNoise", "SpatialDropout"]
+
+
+def _rate(who: str, rate: float) -> float:
+    if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
+        raise ValueError(f"{who} rate={rate!r}: expected at least 0 and below 1")
+    return float(rate)
+
+
+def _dropped(x: Value, shape: Shape, rate: float) -> Value:
+    """In training x times 0 or 1/(1 - rate), drawn for each element of a shape that broadcasts to x's."""
+    if rate == 0:
+        return x
+    kept = ops.less_equal(rate, ops.random_uniform(shape))
+    return ops.when_training(x * (kept * (1.0 / (1.0 - rate))), x)
 
 
 class Dropout(Layer):
@@ -39,16 +54,84 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float, name: str | None = None) -> None:
-        if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
-            raise ValueError(f"Dropout rate={rate!r}: expected at least 0 and below 1")
-        self.rate = float(rate)
+        self.rate = _rate("Dropout", rate)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        if self.rate == 0:
-            return x
-        kept = ops.less_equal(self.rate, ops.random_uniform(x.shape))
-        return ops.when_training(x * (kept * (1.0 / (1.0 - self.rate))), x)
+        return _dropped(x, x.shape, self.rate)
+
+
+class SpatialDropout(Layer):
+    """In training, sets whole channels of a sample to 0 with probability `rate` and scales the rest by 1/(1 - rate).
+
+    Neighbouring pixels hold much the same, so that dropping single ones drops little. Prediction leaves x
+    (B, ..., channels) as it is.
+
+    Parameters
+    ----------
+    rate : float
+        At least 0 and below 1.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If the rate is anything else.
+
+    References
+    ----------
+    Tompson et al. 2015, Efficient object localization using convolutional networks.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.SpatialDropout(0.2)(gd.Input((28, 28, 8))).shape
+    (B, 28, 28, 8)
+    """
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        self.rate = _rate("SpatialDropout", rate)
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        return _dropped(x, (x.shape[0], *[1] * (x.ndim - 2), *x.shape[1:][-1:]), self.rate)
+
+
+class DropPath(Layer):
+    """In training, sets whole samples to 0 with probability `rate` and scales the rest by 1/(1 - rate).
+
+    At the end of the branch of a residual block it leaves the block out for some samples (stochastic depth).
+    Prediction leaves x (B, ...) as it is.
+
+    Parameters
+    ----------
+    rate : float
+        At least 0 and below 1.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If the rate is anything else.
+
+    References
+    ----------
+    Huang et al. 2016, Deep networks with stochastic depth.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input(4)
+    >>> gd.Add()([x, gd.DropPath(0.1)(gd.Dense(4)(x))]).shape
+    (B, 4)
+    """
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        self.rate = _rate("DropPath", rate)
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        return _dropped(x, (x.shape[0], *[1] * (x.ndim - 1)), self.rate)
 
 
 class GaussianNoise(Layer):

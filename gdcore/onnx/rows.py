@@ -9,6 +9,7 @@ import numpy as np
 from gdcore.graph.dims import Batch, Dim, size
 from gdcore.graph.ir import Value
 from gdcore.onnx.rows_elementwise import ELEMENTWISE, Row
+from gdcore.onnx.rows_pools import POOLS
 from gdcore.onnx.rows_windows import WINDOWS, padded
 from gdcore.onnx.writer import FLOATS, INTS, Writer, single
 
@@ -119,6 +120,7 @@ ROWS: dict[str, Row] = {
     "softmax": lambda w, v, xs: w.node("Softmax", xs[0], axis=v.attrs["axis"]),
     "log_softmax": lambda w, v, xs: w.node("LogSoftmax", xs[0], axis=v.attrs["axis"]),
     **WINDOWS,
+    **POOLS,
 }
 # What never stands in a prediction graph: leaves that have their name already, the two phases,
 # which `specialize` resolves, and the ranges of an optimizer's vectors.

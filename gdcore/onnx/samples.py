@@ -22,7 +22,10 @@ MIXED = (
     "exported with a fixed batch is computed in groups of that size"
 )
 _ALONG = ("sum", "mean", "max", "logsumexp")
-_KEPT = ("transpose", "slice", "embed", "concatenate", "unfold", "conv2d")
+_KEPT = (
+    *("transpose", "slice", "embed", "concatenate", "unfold", "conv2d"),
+    *("max_pool", "avg_pool", "resample"),
+)
 
 
 def batch_axis(shape: Shape) -> int | None:

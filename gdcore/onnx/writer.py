@@ -70,11 +70,18 @@ class Writer:
         self._taken.add(found)
         return found
 
-    def node(self, kind: str, *inputs: str, output: str | None = None, **attrs: Any) -> str:
-        """One node of one output; returns the output's name."""
+    def node(
+        self,
+        kind: str,
+        *inputs: str,
+        output: str | None = None,
+        more: Sequence[str] = (),
+        **attrs: Any,
+    ) -> str:
+        """One node of one output, and of `more` that are named; returns the first output's name."""
         name = output or self.unique(kind.lower())
         node = self.onnx.helper.make_node(
-            kind, list(inputs), [name], name=f"{name}:{kind}", **attrs
+            kind, list(inputs), [name, *more], name=f"{name}:{kind}", **attrs
         )
         self.nodes.append(node)
         return name
@@ -170,7 +177,7 @@ class Writer:
                     row[i] = renamed.get(name, name)
         used, kept = set(names), []
         for node in reversed(self.nodes):
-            if node.output[0] in used:
+            if used.intersection(node.output):
                 used.update(node.input)
                 kept.append(node)
         self.nodes = kept[::-1]

@@ -127,7 +127,7 @@ def _work(given):
     most, rows = 0, min(given["batch"], 64)
     for ins in given["instructions"]:
         sizes = [max(1, fixed + per_row * rows) for fixed, per_row in ins[2][:4]]
-        if ins[0] in ("unfold", "fold"):
+        if ins[0] in ("unfold", "fold") or "pool" in ins[0]:
             sizes += [max(1, abs(a)) for a in ins[3]]
         work = 1
         for s in sizes:
