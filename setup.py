@@ -24,7 +24,7 @@ PER_ISA = [
     "csrc/product.c",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/ops").glob("*.c")),
 ]
-COMMON = ["csrc/exec.c", "csrc/batch.c", "csrc/check.c", "csrc/dispatch.c"]
+COMMON = ["csrc/exec.c", "csrc/augment.c", "csrc/batch.c", "csrc/check.c", "csrc/dispatch.c"]
 HEADERS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.h"))
 
 # -ffp-contract=off: a fused multiply-add happens where the source says so, and nowhere else.

@@ -25,7 +25,7 @@ static int same_type(const gd_feed *f, int bits) {
 
 int gd_in_place(const gd_feed *f, const int64_t *order, int bits) {
   const int64_t bytes = own_bytes(f, bits);
-  return !order && !f->columns && same_type(f, bits) && f->pitch == f->row * bytes &&
+  return !order && !f->columns && !f->augment.height && same_type(f, bits) && f->pitch == f->row * bytes &&
          (uintptr_t)f->data % (uintptr_t)bytes == 0;
 }
 
@@ -74,7 +74,8 @@ void gd_stage(const gd_feed *f, const int64_t *order, int64_t first, int64_t lo,
     }
     const char *x = f->data + sample * f->pitch;
     if (order && at + ahead < f->rows) fetch(f->data + order[at + ahead] * f->pitch, from_bytes);
-    if (plain) memcpy(y, x, (size_t)to_bytes);
+    if (f->augment.height) gd_augment_row(f, f->augment.samples ? f->augment.samples[sample] : sample, x, y, bytes);
+    else if (plain) memcpy(y, x, (size_t)to_bytes);
     else f->convert(y, x, f->row, f->scale);
   }
 }

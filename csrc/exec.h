@@ -16,6 +16,17 @@ typedef struct {
   int64_t scratch; /* bytes that each thread needs */
 } gd_plan;
 
+/* What is done to the images of a feed while they are gathered; height 0: nothing. See augment.c. */
+enum { GD_FLIP_NONE = 0, GD_FLIP_RANDOM = 1, GD_FLIP_ALTERNATING = 2 };
+typedef struct {
+  int64_t height, width, channels;
+  int64_t shift_y, shift_x;  /* most pixels by which an image is shifted, up or down, left or right */
+  int32_t flip, reflect;     /* reflect: at the outermost pixels; or zeros */
+  int64_t hole;              /* side of the square that is set to 0 */
+  uint64_t seed, epoch;
+  const int64_t *samples;    /* the number of each row, where rows are not numbered as they lie; or NULL */
+} gd_augment;
+
 /* One array of the data set, and the buffer that holds a batch of it. A compressed sparse matrix gives
  * the numbers of row r as data[starts[r]] ... data[starts[r + 1] - 1], each with its column. */
 typedef struct {
@@ -30,6 +41,7 @@ typedef struct {
   int32_t wide;                 /* whether columns and starts are int64, not int32 */
   int32_t buffer;               /* its base is set to the staged batch, or straight into the data */
   char *stage;
+  gd_augment augment;
 } gd_feed;
 
 /* One output of which every row is kept. */
@@ -78,6 +90,8 @@ int gd_openmp_threads(void);
 
 /* Stages rows [lo, hi) of one batch of a feed, whose first sample is number `first` of the order. */
 void gd_stage(const gd_feed *feed, const int64_t *order, int64_t first, int64_t lo, int64_t hi, int bits);
+/* One row of a feed of images, in `bytes` for each element, changed as its `augment` says. */
+void gd_augment_row(const gd_feed *feed, int64_t sample, const char *x, char *y, int64_t bytes);
 /* Whether a feed can be read where it lies. */
 int gd_in_place(const gd_feed *feed, const int64_t *order, int bits);
 /* Whether whole numbers are all in 0 ... limit - 1 (if limit is not 0), and reals all finite (if that is asked). */

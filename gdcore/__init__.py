@@ -31,7 +31,7 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import datasets, diagnostics, interop, lab, onnx, plots, tabular
+    from gdcore import data, datasets, diagnostics, interop, lab, onnx, plots, tabular
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.loading import load
@@ -67,6 +67,7 @@ __all__ = [
     "Sequential",
     "TensorBoardLogger",
     "activations",
+    "data",
     "datasets",
     "diagnostics",
     "fit_many",
@@ -101,6 +102,7 @@ __getattr__, __dir__ = lazy_names(
         "JSONLinesLogger": "gdcore.loggers",
         "MLflowLogger": "gdcore.loggers",
         "TensorBoardLogger": "gdcore.loggers",
+        "data": "gdcore.data",
         "datasets": "gdcore.datasets",
         "diagnostics": "gdcore.diagnostics",
         "estimators": "gdcore.estimators",

@@ -43,6 +43,12 @@ cdef extern from "exec.h" nogil:
         int32_t n_ins, n_gradients, n_compute, bits, flag_buffer
         int64_t flag_offset, scratch
     ctypedef void (*gd_convert_fn)(void *, const void *, int64_t, double)
+    ctypedef struct gd_augment:
+        int64_t height, width, channels, shift_y, shift_x
+        int32_t flip, reflect
+        int64_t hole
+        uint64_t seed, epoch
+        const int64_t *samples
     ctypedef struct gd_feed:
         const char *data
         const void *columns
@@ -52,6 +58,7 @@ cdef extern from "exec.h" nogil:
         gd_convert_fn convert
         int32_t source, type, wide, buffer
         char *stage
+        gd_augment augment
     ctypedef struct gd_tap:
         gd_ref from_ "from"
         char *to

@@ -125,7 +125,7 @@ cdef class Runner:
         """Copy the job, because several threads may run one plan at the same time."""
         cdef size_t bases = self.job.n_buffers * sizeof(char *), feeds = self.job.n_feeds * sizeof(gd_feed)
         cdef size_t taps = self.job.n_taps * sizeof(gd_tap)
-        cdef size_t views = (3 * self.job.n_feeds + self.job.n_taps + 5) * sizeof(Py_buffer)
+        cdef size_t views = (4 * self.job.n_feeds + self.job.n_taps + 5) * sizeof(Py_buffer)
         cdef char *memory = <char *>malloc(bases + feeds + taps + views)
         c.job, c.n_views = self.job, 0
         c.job.base = <char **>memory
@@ -245,9 +245,12 @@ cdef class Runner:
             feed.rows = rows
             feed.convert = converter(self.plan.isa, self.plan.plan.bits, feed.source, feed.type)
             feed.columns = NULL
-            if isinstance(array, tuple):
+            if isinstance(array, tuple) and len(<tuple>array) == 3:
                 self.take_sparse(c, feed, array)
                 continue
+            if isinstance(array, tuple):
+                array, recipe = array
+                self.take_recipe(c, feed, recipe, rows)
             view = take(c, array, PyBUF_STRIDES)
             if not rows_fit(feed, view, rows):
                 raise ValueError(
@@ -255,6 +258,22 @@ cdef class Runner:
                     "leave arrays as they are while they are used"
                 )
             feed.data, feed.pitch = <const char *>view.buf, view.strides[0]
+        return 0
+
+    cdef int take_recipe(self, call *c, gd_feed *feed, tuple recipe, int64_t rows) except -1:
+        """What is done to the images of a feed: see `gdcore.data.augmentation.AugmentedImages.parts`."""
+        cdef gd_augment *a = &feed.augment
+        (a.height, a.width, a.channels), (a.shift_y, a.shift_x), a.flip, a.reflect, a.hole, a.seed, a.epoch, samples = recipe
+        if (
+            min(a.height, a.width, a.channels) < 1
+            or product(product(a.height, a.width), a.channels) != feed.row
+            or not 0 <= a.shift_y < 1 << 30 or not 0 <= a.shift_x < 1 << 30
+            or not 0 <= a.hole < 1 << 30 or not 0 <= a.flip <= 2
+        ):
+            raise ValueError(f"images of {a.height} x {a.width} x {a.channels} for an input of {feed.row} elements")
+        a.samples = NULL
+        if samples is not None:
+            a.samples = <const int64_t *>take_room(c, samples, False, rows * 8, "sample numbers").buf
         return 0
 
     cdef int take_sparse(self, call *c, gd_feed *feed, tuple parts) except -1:
@@ -285,7 +304,7 @@ cdef class Runner:
 
         data : one (array, source type code, scale) for each feed, at least `rows` samples each. Each row of
             an array is contiguous; the stride between rows is arbitrary. A tuple (data, column indices, row
-            pointers) of contiguous arrays is a CSR matrix.
+            pointers) of contiguous arrays is a CSR matrix, a tuple (array, recipe) images that are augmented.
         order : int64 array of sample numbers below `rows`, which no other thread changes, or None
         hyper : array (steps, n) of the plan's real type, or None
         losses : float64 array of at least `steps` elements, or None if the plan has no loss

@@ -1,1 +1,11 @@
-"""Data sets: arrays, frames and sparse rows, validated; the order of samples; reading ahead from disk."""
+"""Data sets: images that training changes as it gathers them; arrays, frames and sparse rows as `fit` takes them."""
+
+from gdcore.lazy import lazy_names
+
+__all__ = ["AugmentedImages", "augmented"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    __all__,
+    {"AugmentedImages": "gdcore.data.image_rows", "augmented": "gdcore.data.augmentation"},
+)

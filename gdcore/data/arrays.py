@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.frames import ColumnNames, Frame, frame_of
+from gdcore.data.image_rows import AugmentedImages
 from gdcore.data.sparse import SparseRows, is_sparse
 from gdcore.errors import cut
 
@@ -22,7 +23,7 @@ LARGE = 1 << 28  # bytes from which on a copy is worth a warning
 ABSENT = {"NAType", "NaTType"}  # types of pandas' missing values
 
 
-Rows = np.ndarray | SparseRows
+Rows = np.ndarray | SparseRows | AugmentedImages
 
 
 def is_masked_array(data: Any) -> bool:
@@ -243,7 +244,7 @@ def in_rows(array: np.ndarray) -> bool:
 
 def mapping_of(array: Rows) -> mmap.mmap | None:
     """The memory map that an array is a view of, or None."""
-    base: Any = array
+    base: Any = array.images if isinstance(array, AugmentedImages) else array
     while isinstance(base, np.ndarray):
         base = base.base
     return base if isinstance(base, mmap.mmap) else None
@@ -257,6 +258,8 @@ def as_rows(data: Any, what: str, columns: ColumnNames | None = None) -> Rows:
     TypeError, ValueError
         As `as_array`, and if the indices of a sparse matrix are not within it.
     """
+    if isinstance(data, AugmentedImages):
+        return data
     if not is_sparse(data):
         return as_array(data, what, True, columns)
     if len(data.shape) != 2:
@@ -279,6 +282,8 @@ def check_finite(array: Rows, what: str) -> None:
             at = array.place(int(np.flatnonzero(~np.isfinite(array.data))[0]))
             raise not_finite(what, array.data[~np.isfinite(array.data)][0], at)
         return
+    if isinstance(array, AugmentedImages):
+        array = array.images
     # A mapped file may not fit into memory: it is not read here, each step checks its own batch.
     if array.dtype.kind != "f" or mapping_of(array) is not None:
         return

@@ -14,6 +14,7 @@ from contextlib import suppress
 import numpy as np
 
 from gdcore.data.arrays import Rows, mapping_of
+from gdcore.data.image_rows import AugmentedImages
 
 try:
     import resource
@@ -40,6 +41,7 @@ class ReadAhead:
             return
         for array in arrays:
             file = mapping_of(array)
+            array = array.images if isinstance(array, AugmentedImages) else array
             if file is not None and isinstance(array, np.ndarray) and array.strides[0] > 0:
                 first = np.frombuffer(file, np.uint8, 1).__array_interface__["data"][0]
                 self.files.append((array, file, array.__array_interface__["data"][0] - first))

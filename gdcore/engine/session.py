@@ -21,7 +21,6 @@ import numpy as np
 
 from gdcore import _core, runtime
 from gdcore.data.arrays import Rows
-from gdcore.data.sparse import SparseRows
 from gdcore.engine.locks import planning_lock
 from gdcore.engine.thread_count import ThreadCount
 from gdcore.graph.dims import at_batch, size
@@ -292,7 +291,7 @@ class Session:
             raise ValueError(f"a batch of {batch} for a plan of at most {self.plan.batch}")
         given = self.thread_count.pick() if threads is None else threads
         feeds: tuple[Any, ...] = tuple(
-            (a.parts if isinstance(a, SparseRows) else a, SOURCES[a.dtype.name], scale * own)
+            (a if isinstance(a, np.ndarray) else a.parts, SOURCES[a.dtype.name], scale * own)
             for (a, scale), own in zip(data, self.scales, strict=True)
         )
         if losses is None and self.has_loss:

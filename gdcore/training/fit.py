@@ -162,6 +162,7 @@ class Fit(resume.FitState):
             self.tally,
             order=order,
             seed=engine.seed,
+            epoch=engine.epochs_done,
             clock=lambda: engine.steps_done,
             one_by_one=self.one_by_one,
             after=after,

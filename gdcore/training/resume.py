@@ -15,6 +15,7 @@ import numpy as np
 
 from gdcore.callbacks import Callback, Saver
 from gdcore.data.dataset import Data
+from gdcore.data.image_rows import AugmentedImages
 from gdcore.data.sparse import SparseRows
 from gdcore.engine.engine import Engine
 from gdcore.errors import cut, listed
@@ -79,9 +80,12 @@ def fingerprint(data: Data) -> list[str]:
     for array, _ in data.feeds():
         some = array[:: max(1, len(array) // SAMPLES)][: SAMPLES + 1]
         check = 0
-        for part in some.parts if isinstance(some, SparseRows) else (some,):
+        for part in some.parts if isinstance(some, SparseRows) else (np.asarray(some),):
             check = checksum(part, check)
-        out.append(f"{array.shape} {array.dtype} {check:08x}")
+        shown = (
+            repr(array) if isinstance(array, AugmentedImages) else f"{array.shape} {array.dtype}"
+        )
+        out.append(f"{shown} {check:08x}")
     return out
 
 

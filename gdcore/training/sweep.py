@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore._core import DONE, NOT_FINITE
 from gdcore.data.dataset import Data
+from gdcore.data.image_rows import AugmentedImages
 from gdcore.data.read_ahead import ReadAhead
 from gdcore.engine.steps import Step
 from gdcore.metrics import Metric
@@ -74,6 +75,7 @@ def sweep(
     first: int = 0,
     held: Sequence[np.ndarray] = (),
     exchange: Callable[[], None] | None = None,
+    epoch: int | None = None,
 ) -> tuple[int, int]:
     """One pass over the data.
 
@@ -83,6 +85,10 @@ def sweep(
     data : Data
     batch, order, seed, counter, exchange
         As for `Session.run`.
+    epoch : int, optional
+        Of training: images are augmented as this epoch has them; None leaves them as they are.
+    epoch : int, optional
+        Of training: images are augmented as this epoch has them; None leaves them as they are.
     tally : Tally
         What loss and metrics are added to.
     clock : callable, optional
@@ -112,6 +118,10 @@ def sweep(
     steps = -(-rows // batch)
     feeds = data.feeds()
     ahead = None if order is None else ReadAhead([a for a, _ in feeds], order)
+    if epoch is not None:
+        feeds = [
+            (a.drawn(seed, epoch) if isinstance(a, AugmentedImages) else a, s) for a, s in feeds
+        ]
     row_bytes = sum(session.tap_rows) * session.real.itemsize
     room = max(1, KEPT_BYTES // (batch * row_bytes)) if row_bytes else steps
 

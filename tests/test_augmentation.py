@@ -1,0 +1,195 @@
+"""Images that are changed while they are gathered: beside NumPy, by (seed, epoch, sample), and resumed."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import gdcore as gd
+
+N, H, W = 64, 6, 5
+
+
+def pictures(dtype=np.uint8, channels=2):
+    """Every pixel of every image is another number, as far as there are so many."""
+    numbers = np.arange(1, N * H * W * channels + 1).reshape(N, H, W, channels)
+    return (numbers % 251 + 1).astype(dtype)
+
+
+class Scaled(gd.Layer):
+    """So that there is something to train."""
+
+    def forward(self, x):
+        return gd.ops.flatten(x) * self.param("one", (), "ones")
+
+
+def seen(x, epochs=1, batch=16, seed=0, dtype="float32", shuffle=False):
+    """What `fit` gathers, epoch by epoch, in the order of the samples: a metric is shown the images as outputs."""
+    kept = []
+
+    class Keep(gd.metrics.Metric):
+        def clear(self):
+            kept.append([])
+
+        def update(self, y, pred, weight=None):
+            kept[-1].append((np.array(y[:, 0]), np.array(pred)))
+
+        def result(self):
+            return 0.0
+
+    shape = np.asarray(x).shape[1:]
+    model = gd.Sequential([gd.Input(shape), Scaled()])
+    model.compile(optimizer=gd.SGD(0.0), loss="mse", metrics=[Keep("keep")], dtype=dtype)
+    y = np.repeat(np.arange(float(len(x)))[:, None], np.prod(shape), axis=1)
+    model.fit(x, y, batch, epochs, seed=seed, shuffle=shuffle, verbose=0)
+    out = []
+    for epoch in [e for e in kept if e][-epochs:]:  # before, `fit` tries the metric
+        numbers = np.concatenate([y for y, _ in epoch])
+        out.append(np.concatenate([p for _, p in epoch]).reshape(-1, *shape)[np.argsort(numbers)])
+    return out
+
+
+def moved(image, dy, dx, border):
+    """The image whose pixel (r, c) is (r + dy, c + dx)."""
+    far = 3 * max(H, W)
+    mode = {"zeros": "constant", "reflect": "reflect"}[border]
+    wide = np.pad(image, ((far, far), (far, far), (0, 0)), mode)
+    return wide[far + dy : far + dy + H, far + dx : far + dx + W]
+
+
+@pytest.mark.parametrize("border", ["zeros", "reflect"])
+@pytest.mark.parametrize("shift", [1, (0, 2), (7, 3)])
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 3), (np.float32, 1), (np.float64, 4)])
+def test_every_image_is_a_shift_of_itself(border, shift, dtype, channels):
+    x = pictures(dtype, channels)
+    (got,) = seen(gd.data.augmented(x, shift=shift, border=border), dtype="float64")
+    down, across = (shift, shift) if isinstance(shift, int) else shift
+    used = set()
+    for image, result in zip(x.astype(float), got, strict=True):
+        fits = [
+            (dy, dx)
+            for dy in range(-down, down + 1)
+            for dx in range(-across, across + 1)
+            if np.array_equal(moved(image, dy, dx, border), result)
+        ]
+        assert fits
+        used.update(fits[:1])
+    assert len(used) > 1
+
+
+def test_shifts_are_equally_likely():
+    x = np.zeros((4000, 5, 5, 1), np.uint8)
+    x[:, 2, 2] = 1
+    (got,) = seen(gd.data.augmented(x, shift=2, border="zeros"), batch=4000)
+    share = got[..., 0].mean(axis=0)
+    assert np.abs(share - 1 / 25).max() < 5 * np.sqrt(1 / 25 / 4000)
+
+
+def test_flips():
+    x = pictures()
+    mirrored = x[:, :, ::-1]
+    epochs = seen(gd.data.augmented(x, flip="random"), epochs=4)
+    turned = np.array(
+        [[np.array_equal(a, b) for a, b in zip(e, mirrored, strict=True)] for e in epochs]
+    )
+    plain = np.array([[np.array_equal(a, b) for a, b in zip(e, x, strict=True)] for e in epochs])
+    assert (turned ^ plain).all() and 0.3 < turned.mean() < 0.7
+    assert 0.2 < (turned[0] != turned[1]).mean() < 0.8
+    epochs = seen(gd.data.augmented(x, flip="alternating"), epochs=4)
+    turned = np.array(
+        [[np.array_equal(a, b) for a, b in zip(e, mirrored, strict=True)] for e in epochs]
+    )
+    assert (turned[0] != turned[1]).all() and (turned[0] == turned[2]).all()
+    assert 0.3 < turned[0].mean() < 0.7
+
+
+def test_cutout():
+    x = np.ones((500, 6, 7, 2), np.uint8)
+    (got,) = seen(gd.data.augmented(x, cutout=3))
+    for image in got:
+        assert np.array_equal(image[..., 0], image[..., 1])
+        rows, columns = np.nonzero(image[..., 0] == 0)
+        assert set(np.unique(image)) <= {0.0, 1.0} and len(rows)
+        high, wide = np.ptp(rows) + 1, np.ptp(columns) + 1
+        assert high <= 3 and wide <= 3 and high * wide == len(rows)
+    assert (got[:, 2:4, 2:5] == 0).mean() == pytest.approx(9 / 42, abs=0.03)
+
+
+def test_a_function_of_seed_epoch_and_sample():
+    """Not of the batch, of the order or of threads; another one for another epoch or seed."""
+    x = gd.data.augmented(pictures(), shift=2, flip="random", cutout=2)
+    one, two = seen(x, 2, batch=64, shuffle=True)
+    threads = gd.get_num_threads()
+    try:
+        gd.set_num_threads(3)
+        again, more = seen(x, 2, batch=7, shuffle=False)
+    finally:
+        gd.set_num_threads(threads)
+    assert np.array_equal(one, again) and np.array_equal(two, more)
+    assert not np.array_equal(one, two)
+    assert not np.array_equal(one, seen(x, seed=1)[0])
+
+
+def test_only_fit_changes_images():
+    x = pictures(np.float32) / 256
+    told = gd.data.augmented(x, shift=2, flip="random")
+    model = gd.Sequential([gd.Input(x.shape[1:]), gd.Flatten(), gd.Dense(3)])
+    model.compile(loss="cross_entropy", metrics=["accuracy"])
+    y = np.arange(N) % 3
+    assert np.array_equal(model.predict(told), model.predict(x))
+    assert model.evaluate(told, y) == model.evaluate(x, y)
+    assert np.array_equal(np.asarray(told), x)
+    history = model.fit(told, y, epochs=2, validation_split=0.25, batch_size=8, seed=0, verbose=0)
+    held = model.evaluate(x[48:], y[48:])
+    assert history.history["val_loss"][-1] == pytest.approx(held["loss"], rel=1e-6)
+
+
+def test_resumed_within_an_epoch(tmp_path):
+    """The same bits as without a break."""
+    x, y = gd.data.augmented(pictures(), shift=2, flip="alternating", cutout=2), np.arange(N) % 3
+
+    def fitted(**options):
+        model = gd.Sequential(
+            [gd.Input((H, W, 2)), gd.Rescaling(1 / 256), gd.Flatten(), gd.Dense(3)]
+        )
+        model.compile(optimizer=gd.Adam(1e-2), loss="cross_entropy")
+        with contextlib.suppress(KeyboardInterrupt):
+            model.fit(x, y, 8, 3, seed=5, verbose=0, **options)
+        return model
+
+    class Stop(gd.Callback):
+        def __init__(self):
+            self.steps = 0
+
+        def on_batch_end(self, batch, logs):
+            self.steps += 1
+            if self.steps == 13:
+                raise KeyboardInterrupt
+
+    whole = fitted()
+    fitted(callbacks=[gd.Checkpoint(tmp_path / "c", every_steps=3), Stop()])
+    resumed = fitted(
+        callbacks=[gd.Checkpoint(tmp_path / "c", every_steps=3)], resume_from=tmp_path / "c"
+    )
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+REFUSED = {
+    "rows": (np.zeros((4, 5)), {}, "expected .n, height, width, channels"),
+    "no channels": (np.zeros((4, 5, 5)), {}, "add the channel"),
+    "channels first": (np.zeros((4, 3, 32, 32)), {}, "channels first"),
+    "a negative shift": (pictures(), {"shift": -1}, "shift=-1: expected a whole number from 0"),
+    "three shifts": (pictures(), {"shift": (1, 2, 3)}, "expected one number or two"),
+    "half a pixel": (pictures(), {"cutout": 0.5}, "cutout=0.5: expected a whole number"),
+    "an unknown flip": (pictures(), {"flip": "vertical"}, "expected None, 'random' or 'alt"),
+    "an unknown border": (pictures(), {"border": "wrap"}, "expected 'reflect' or 'zeros'"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_in_one_line(name):
+    x, options, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message) as caught:
+        gd.data.augmented(x, **options)
+    assert "\n" not in str(caught.value)
