@@ -46,6 +46,7 @@ ENTRIES = {
     "gd.MLflowLogger()": "mlflow",
     "gd.interop.to_torch(model)": "torch",
     "gd.many.Results().to_pandas()": "pandas",
+    "gd.data.images('classes')": "image",
     "gd.onnx.save(model, 'm.onnx')": "onnx",
     "gd.onnx.load('m.onnx')": "onnx",
 }
@@ -113,6 +114,9 @@ open("t.feather", "wb").write(b"ARROW1")
 open("t.xlsx", "wb").write(b"PK")
 open("t.parquet", "wb").write(b"PAR1PAR1")
 open("m.onnx", "wb").write(b"")
+for name in "ab":
+    os.makedirs(f"classes/{name}")
+    open(f"classes/{name}/1.png", "wb").write(b"")
 told = {}
 for entry in json.loads(sys.argv[2]):
     try:
@@ -125,7 +129,7 @@ print(json.dumps(told))
 """
 LIBRARIES = [
     *("IPython", "keras", "matplotlib", "ml_dtypes", "mlflow", "narwhals", "onnx", "onnxruntime"),
-    "openpyxl",
+    *("openpyxl", "PIL"),
     *("pandas", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "tensorboard"),
     *("tensorboardX", "threadpoolctl", "torch", "tqdm"),
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.frames import ColumnNames, Frame, frame_of
+from gdcore.data.image_files import ImageFiles
 from gdcore.data.image_rows import AugmentedImages
 from gdcore.data.sparse import SparseRows, is_sparse
 from gdcore.errors import cut
@@ -23,7 +24,7 @@ LARGE = 1 << 28  # bytes from which on a copy is worth a warning
 ABSENT = {"NAType", "NaTType"}  # types of pandas' missing values
 
 
-Rows = np.ndarray | SparseRows | AugmentedImages
+Rows = np.ndarray | SparseRows | AugmentedImages | ImageFiles
 
 
 def is_masked_array(data: Any) -> bool:
@@ -258,7 +259,7 @@ def as_rows(data: Any, what: str, columns: ColumnNames | None = None) -> Rows:
     TypeError, ValueError
         As `as_array`, and if the indices of a sparse matrix are not within it.
     """
-    if isinstance(data, AugmentedImages):
+    if isinstance(data, AugmentedImages | ImageFiles):
         return data
     if not is_sparse(data):
         return as_array(data, what, True, columns)
@@ -284,6 +285,8 @@ def check_finite(array: Rows, what: str) -> None:
         return
     if isinstance(array, AugmentedImages):
         array = array.images
+    if isinstance(array, ImageFiles):  # whole numbers
+        return
     # A mapped file may not fit into memory: it is not read here, each step checks its own batch.
     if array.dtype.kind != "f" or mapping_of(array) is not None:
         return

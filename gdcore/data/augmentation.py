@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from gdcore.data.arrays import as_array
+from gdcore.data.arrays import as_rows
 from gdcore.data.image_rows import BORDERS, FLIPS, AugmentedImages
 
 MOST = 1 << 20  # pixels of a shift or a hole
@@ -38,7 +38,7 @@ def augmented(
 
     Parameters
     ----------
-    images : array (n, height, width, channels)
+    images : array (n, height, width, channels), or ImageFiles
         Of any type that `fit` takes; uint8 with `Rescaling(1 / 255)` at the head of the model is the least memory.
     shift : int or (int, int)
         Most pixels up or down, and left or right, each whole number as likely as the others: the same as a random
@@ -74,7 +74,9 @@ def augmented(
     >>> model = gd.Sequential([gd.Rescaling(1 / 255), gd.Flatten(), gd.Dense(2)])
     >>> history = model.compile(loss="cross_entropy").fit(x, np.arange(8) % 2, verbose=0)
     """
-    array = as_array(images, "images", by_rows=True)
+    array = as_rows(images, "images")
+    if isinstance(array, AugmentedImages):
+        raise ValueError("augmented of augmented images: give all settings in one call")
     if array.ndim != 4 or 0 in array.shape[1:]:
         raise ValueError(
             f"images of shape {array.shape}: expected (n, height, width, channels)"

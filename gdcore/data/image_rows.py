@@ -17,7 +17,7 @@ class AugmentedImages:
 
     Attributes
     ----------
-    images : ndarray
+    images : ndarray or ImageFiles
         The images themselves.
     shift : (int, int)
     flip : {None, "random", "alternating"}
@@ -29,7 +29,7 @@ class AugmentedImages:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Any,
         shift: tuple[int, int],
         flip: str | None,
         border: str,
@@ -43,25 +43,27 @@ class AugmentedImages:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of the array of images."""
-        return self.images.shape
+        return tuple(self.images.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the array of images."""
-        return self.images.dtype
+        found: np.dtype[Any] = self.images.dtype
+        return found
 
     @property
     def size(self) -> int:
         """The number of elements of all images."""
-        return self.images.size
+        return int(self.images.size)
 
     @property
     def parts(self) -> Any:
         """The array; where images are changed, (array, recipe), as the C core takes them."""
+        images = self.images if isinstance(self.images, np.ndarray) else np.asarray(self.images)
         if self._drawn is None:
-            return self.images
+            return images
         seed, epoch, samples = self._drawn
-        return self.images, (
+        return images, (
             *(self.shape[1:], self.shift, FLIPS[self.flip], int(self.border == "reflect")),
             *(self.cutout, seed, epoch, samples),
         )
@@ -82,14 +84,24 @@ class AugmentedImages:
         """
         return self._with(self.images, (seed, epoch, samples))
 
-    def _with(self, images: np.ndarray, drawn: Any = None) -> AugmentedImages:
+    def of(self, images: Any, samples: np.ndarray) -> AugmentedImages:
+        """Other images, of samples with these numbers, changed in the same way."""
+        known = self._drawn
+        return self._with(images, None if known is None else (*known[:2], samples))
+
+    def _with(self, images: Any, drawn: Any = None) -> AugmentedImages:
         return AugmentedImages(images, self.shift, self.flip, self.border, self.cutout, drawn)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, rows: Any) -> AugmentedImages:
-        return self._with(self.images[rows])
+        drawn = self._drawn
+        if drawn is not None:
+            seed, epoch, samples = drawn
+            numbers = np.arange(len(self)) if samples is None else samples
+            drawn = seed, epoch, np.ascontiguousarray(numbers[rows])
+        return self._with(self.images[rows], drawn)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.images, dtype=dtype, copy=copy)

@@ -4,8 +4,9 @@ Nothing is downloaded. A reader trusts nothing in a file: sizes are checked agai
 before memory is taken, and nothing is ever unpickled.
 """
 
+from gdcore.datasets.cifar_files import cifar10, cifar100
 from gdcore.datasets.handwritten import digits
 from gdcore.datasets.idx_files import idx, idx_folder, mnist
 from gdcore.datasets.npz_files import npz
 
-__all__ = ["digits", "idx", "idx_folder", "mnist", "npz"]
+__all__ = ["cifar10", "cifar100", "digits", "idx", "idx_folder", "mnist", "npz"]

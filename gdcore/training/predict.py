@@ -8,6 +8,7 @@ import numpy as np
 
 from gdcore.data.arrays import as_inputs
 from gdcore.data.frames import ColumnNames
+from gdcore.data.stream import Stream, streams
 from gdcore.engine.engine import Engine
 from gdcore.engine.fast_path import FastPath, plain
 from gdcore.engine.network import check_indices
@@ -52,13 +53,18 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
     made = [np.empty((rows, *s), step.session.real) for s in step.output_shapes]
     done, steps = 0, -(-rows // batch)
     feeds = [(a, 1.0) for a in inputs]
+    stream = Stream(feeds, None, rows, batch) if any(map(streams, inputs)) else None
     while done < steps:
+        fed, samples, begun, count = feeds, rows, done, steps - done
+        if stream is not None:  # arrays of these steps alone
+            fed, count, samples = stream.steps(done, count)
+            begun = 0
         got, _ = step.session.run(
-            feeds,
-            rows,
+            fed,
+            samples,
             batch,
-            first=done,
-            steps=steps - done,
+            first=begun,
+            steps=count,
             outputs=[m[done * batch :] for m in made],
         )
         done += got

@@ -12,6 +12,7 @@ from gdcore._core import DONE, NOT_FINITE
 from gdcore.data.dataset import Data
 from gdcore.data.image_rows import AugmentedImages
 from gdcore.data.read_ahead import ReadAhead
+from gdcore.data.stream import Stream, streams
 from gdcore.engine.steps import Step
 from gdcore.metrics import Metric
 from gdcore.runtime import check_stop
@@ -122,6 +123,7 @@ def sweep(
         feeds = [
             (a.drawn(seed, epoch) if isinstance(a, AugmentedImages) else a, s) for a, s in feeds
         ]
+    stream = Stream(feeds, order, rows, batch) if any(streams(a) for a, _ in feeds) else None
     row_bytes = sum(session.tap_rows) * session.real.itemsize
     room = max(1, KEPT_BYTES // (batch * row_bytes)) if row_bytes else steps
 
@@ -166,13 +168,17 @@ def sweep(
                 # At first, and after a callback has set a learning rate or trained a step.
                 if settings != known:
                     known, hyper = settings, step.numbers.rows(now - at, end - begin)
+            fed, samples, begun, drawn = feeds, rows, first, order
+            if stream is not None:  # arrays of these steps alone
+                fed, count, samples = stream.steps(first, count)
+                begun, drawn = 0, None
             done, status = session.run(
-                feeds,
-                rows,
+                fed,
+                samples,
                 batch,
-                first=first,
+                first=begun,
                 steps=count,
-                order=order,
+                order=drawn,
                 seed=seed,
                 counter=now,
                 hyper=None if hyper is None else hyper[at : at + count],
