@@ -193,3 +193,18 @@ def test_refused_in_one_line(name):
     with pytest.raises(ValueError, match=message) as caught:
         gd.data.augmented(x, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_picture_of_what_training_sees():
+    pytest.importorskip("matplotlib")
+    x = gd.data.augmented(pictures(channels=3), shift=2, flip="random", cutout=2)
+    (want,) = seen(x, seed=7)
+    axes = gd.plots.batch(x, np.arange(N), seed=7, classes=[f"c{i}" for i in range(N)])
+    sheet = axes.images[0].get_array()
+    np.testing.assert_allclose(sheet[:H, :W], want[0] / 255, atol=1e-6)
+    np.testing.assert_allclose(sheet[:H, W + 2 : 2 * W + 2], want[1] / 255, atol=1e-6)
+    assert [t.get_text() for t in axes.texts[:2]] == ["c0", "c1"]
+    with pytest.raises(ValueError, match=r"expected \(n, height, width, channels\)"):
+        gd.plots.batch(np.zeros((4, 5)))
+    with pytest.raises(ValueError, match=r"64 images and y the shape \(3,\)"):
+        gd.plots.batch(x, [1, 2, 3])

@@ -20,6 +20,7 @@ ENTRIES = {
     "gd.plots.curves(history)": "plot",
     "gd.plots.weights(model)": "plot",
     "gd.plots.confusion_matrix([0, 1], [0, 1])": "plot",
+    "gd.plots.batch(np.zeros((2, 4, 4, 3)))": "plot",
     "gd.plots.residuals([0.0, 1.0], [0.0, 1.0])": "plot",
     "gd.lr_find(model, x, x, steps=10, batch_size=4, seed=0).plot()": "plot",
     "watch.plot()": "plot",

@@ -2,14 +2,12 @@
 
 from gdcore.lazy import lazy_names
 
-__all__ = ["AugmentedImages", "ImageFiles", "augmented", "images"]
+__all__ = ["augmented", "images"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     __all__,
     {
-        "AugmentedImages": "gdcore.data.image_rows",
-        "ImageFiles": "gdcore.data.image_files",
         "augmented": "gdcore.data.augmentation",
         "images": "gdcore.data.image_folder",
     },

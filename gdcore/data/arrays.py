@@ -285,7 +285,7 @@ def check_finite(array: Rows, what: str) -> None:
         return
     if isinstance(array, AugmentedImages):
         array = array.images
-    if isinstance(array, ImageFiles):  # whole numbers
+    if not isinstance(array, np.ndarray):  # files, of whole numbers
         return
     # A mapped file may not fit into memory: it is not read here, each step checks its own batch.
     if array.dtype.kind != "f" or mapping_of(array) is not None:

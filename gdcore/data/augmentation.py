@@ -38,7 +38,7 @@ def augmented(
 
     Parameters
     ----------
-    images : array (n, height, width, channels), or ImageFiles
+    images : array (n, height, width, channels), or the files of `images`
         Of any type that `fit` takes; uint8 with `Rescaling(1 / 255)` at the head of the model is the least memory.
     shift : int or (int, int)
         Most pixels up or down, and left or right, each whole number as likely as the others: the same as a random

@@ -124,6 +124,14 @@ class ImageFiles:
         """The number of elements of all images."""
         return math.prod(self.shape)
 
+    def min(self) -> int:
+        """What no element is below; files are not read for it."""
+        return 0
+
+    def max(self) -> int:
+        """What no element is above."""
+        return 255
+
     def __len__(self) -> int:
         return len(self.paths)
 

@@ -92,6 +92,14 @@ class AugmentedImages:
     def _with(self, images: Any, drawn: Any = None) -> AugmentedImages:
         return AugmentedImages(images, self.shift, self.flip, self.border, self.cutout, drawn)
 
+    def min(self) -> Any:
+        """The least element of the images as they are."""
+        return self.images.min()
+
+    def max(self) -> Any:
+        """The largest element of the images as they are."""
+        return self.images.max()
+
     def __len__(self) -> int:
         return len(self.images)
 

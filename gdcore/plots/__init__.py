@@ -10,12 +10,14 @@ from gdcore.plots.comparison import comparison, learning_curves
 from gdcore.plots.evaluation import attribution, confusion_matrix, importance, residuals, weights
 from gdcore.plots.flow import gradient_flow, landscape, loss_line, over_steps, range_test
 from gdcore.plots.graph import Drawing, graph
+from gdcore.plots.images import batch
 from gdcore.plots.style import check_path, require_matplotlib
 from gdcore.plots.training_curves import curve, curves
 
 __all__ = [
     "Drawing",
     "attribution",
+    "batch",
     "check_path",
     "comparison",
     "confusion_matrix",
