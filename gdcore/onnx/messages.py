@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.io import FileFormatError
-from gdcore.onnx.library import OPSET_KNOWN, require_onnx
+from gdcore.onnx.library import KNOWN_LATER, OPSET_KNOWN, require_onnx
 
 MOST_BYTES = 2**31 - 1  # of a protobuf message
 SPARE_MESSAGES = 200_000  # allowed in any file,
@@ -88,7 +88,7 @@ def check_known(kind: str, opset: int) -> None:
     """Raises ValueError if a later opset has changed an operator since those that gdcore knows."""
     if opset > OPSET_KNOWN:
         since = require_onnx().defs.get_schema(kind, opset, "").since_version
-        if since > OPSET_KNOWN:
+        if since > KNOWN_LATER.get(kind, OPSET_KNOWN):
             raise ValueError(
                 f"as opset {since} has it: expected one of up to {OPSET_KNOWN}; "
                 "convert the file with onnx.version_converter.convert_version"

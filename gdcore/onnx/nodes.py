@@ -16,11 +16,12 @@ from gdcore.onnx.nodes_classic import CHOICES, CLASSIC
 from gdcore.onnx.nodes_elementwise import ELEMENTWISE
 from gdcore.onnx.nodes_host import FOLDS
 from gdcore.onnx.nodes_layers import LAYERS
+from gdcore.onnx.nodes_pools import POOLS
 from gdcore.onnx.nodes_shapes import SHAPES
 from gdcore.onnx.reader import Item, Node, Reader, checked
 from gdcore.onnx.samples import check_apart, in_front
 
-NODES = {**ELEMENTWISE, **SHAPES, **LAYERS, **CHOICES}
+NODES = {**ELEMENTWISE, **SHAPES, **LAYERS, **POOLS, **CHOICES}
 # Errors that mean an invalid or unsupported node; any other exception is a bug of gdcore.
 REFUSALS = (
     ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError,

@@ -1,4 +1,4 @@
-"""Nodes that are layers: products, convolution, pooling, normalization, as traced values.
+"""Nodes that are layers: products, convolution, normalization, as traced values.
 
 ONNX has the channels of an image first and gdcore last: an image is transposed at each of these
 nodes, and adjacent transposes cancel.
@@ -9,26 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from gdcore import ops
 from gdcore.graph.dims import Dim, broadcast, size
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.leaves import STATE
 from gdcore.graph.ops.training_ops import when_training, with_update
-from gdcore.onnx.nodes_host import room
+from gdcore.onnx.nodes_pools import channels_first, channels_last
 from gdcore.onnx.nodes_shapes import axis_of, transposed
 from gdcore.onnx.reader import Node
-
-
-def channels_last(x: Value) -> Value:
-    """(B, channels, ...) as (B, ..., channels)."""
-    return transposed(x, [0, *range(2, x.ndim), 1])
-
-
-def channels_first(x: Value) -> Value:
-    """(B, ..., channels) as (B, channels, ...)."""
-    return transposed(x, [0, x.ndim - 1, *range(1, x.ndim - 1)])
 
 
 def _gemm(n: Node) -> Value:
@@ -77,9 +65,6 @@ class Window:
         if len(self.sizes) != rank or min(*self.sizes, *self.kernel, *self.strides) < 1:
             raise ValueError(f"a window of {kernel} over {tuple(image)}: expected sizes from 1")
         self.before, self.after = self._pads(n, rank)
-        self.inside = list(self.after)  # padding that counts for means; ceil_mode may pad beyond it
-        if n.attr("ceil_mode", 0):
-            self._round_up()
 
     def _each(self, n: Node, name: str, rank: int) -> list[int]:
         found = n.attr(name, [1] * rank)
@@ -109,14 +94,6 @@ class Window:
             raise ValueError(f"pads {pads[:8]}: expected {2 * rank} numbers from 0")
         return list(pads[:rank]), list(pads[rank:])
 
-    def _round_up(self) -> None:
-        for i, length in enumerate(self.sizes):
-            whole = length + self.before[i] + self.after[i] - self._reach(i)
-            count = -(-whole // self.strides[i]) + 1
-            if (count - 1) * self.strides[i] >= length + self.before[i]:  # starts in padding
-                count -= 1
-            self.after[i] += max(0, (count - 1) * self.strides[i] - whole)
-
     def over(self, x: Value, outside: float = 0.0) -> Value:
         """The windows of (B, channels, ...): (B, rows, columns, places, channels)."""
         kernel = self._two(self.kernel, 1)
@@ -140,22 +117,6 @@ class Window:
     def back(self, y: Value) -> Value:
         """(B, rows, columns, channels) as (B, channels, ...)."""
         return channels_first(ops.squeeze(y, 1) if len(self.kernel) == 1 else y)
-
-    def counts(self, padding_counts: bool) -> np.ndarray:
-        """How many places of each window count for a mean: (rows, columns, 1)."""
-        each = []
-        for i, length in enumerate(self.sizes):
-            low, high = (
-                (-self.before[i], length + self.inside[i]) if padding_counts else (0, length)
-            )
-            whole = length + self.before[i] + self.after[i] - self._reach(i)
-            places = room((whole // self.strides[i] + 1, self.kernel[i]))
-            at = np.arange(places[0])[:, None] * self.strides[i] - self.before[i]
-            at = at + np.arange(places[1]) * self.dilation[i]
-            each.append(((at >= low) & (at < high)).sum(1))
-        rows, columns = self._two(each, np.ones(1))
-        room((len(rows), len(columns)))
-        return np.asarray(np.maximum(1, rows[:, None] * columns)[:, :, None], np.float64)
 
     @staticmethod
     def _two(found: Sequence[Any], other: Any) -> tuple[Any, Any]:
@@ -195,31 +156,6 @@ def _grouped(windows: Value, kernel: Value, groups: int) -> Value:
     cut = ops.reshape(ops.transpose(cut, (2, 0, 1, 3)), (groups, size((places, depth)), each))
     y = ops.transpose(ops.matmul(parts, cut), (1, 0, 2))
     return ops.reshape(y, (batch, high, wide, filters))
-
-
-def _pooling(n: Node, x: Value) -> Window:
-    if n.outputs > 1:
-        raise ValueError("a second output, of indices, which gdcore does not support")
-    kernel = n.attr("kernel_shape")
-    if not isinstance(kernel, list):
-        raise ValueError("kernel_shape is not a list of numbers")
-    return Window(n, x.shape[2:], kernel)
-
-
-def _max_pool(n: Node) -> Value:
-    x = n.value(0)
-    window = _pooling(n, x)
-    return window.back(ops.max(window.over(x, float("-inf")), 3))
-
-
-def _average_pool(n: Node) -> Value:
-    x = n.value(0)
-    window = _pooling(n, x)
-    windows = window.over(x)
-    counts = window.counts(bool(n.attr("count_include_pad", 0)))
-    if (counts == windows.shape[3]).all():
-        return window.back(ops.mean(windows, 3))
-    return window.back(ops.sum(windows, 3) * (1.0 / counts))
 
 
 # --- normalization -------------------------------------------------------------------
@@ -292,7 +228,6 @@ def _group_norm(n: Node) -> Value:
 
 
 LAYERS: dict[str, Callable[[Node], Any]] = {
-    "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
     "Conv": _conv,
     "Gemm": _gemm,
@@ -300,5 +235,4 @@ LAYERS: dict[str, Callable[[Node], Any]] = {
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "MatMul": _matmul,
-    "MaxPool": _max_pool,
 }

@@ -14,7 +14,7 @@ from gdcore.graph.dims import Batch, Dim, at_batch, broadcast, size
 from gdcore.graph.ir import INT, Value
 from gdcore.onnx.kinds import is_int, kind_of_array
 from gdcore.onnx.nodes_elementwise import Row
-from gdcore.onnx.nodes_host import room, shape_of
+from gdcore.onnx.nodes_host import shape_of
 from gdcore.onnx.reader import Node
 from gdcore.onnx.samples import MIXED, apart, batch_axis, place_batch, together
 
@@ -101,7 +101,7 @@ def _concat(n: Node) -> Value:
     return ops.concatenate(values, n.attr("axis", 1))
 
 
-def _index(x: Value, axis: int, item: Any) -> Value:
+def index_of(x: Value, axis: int, item: Any) -> Value:
     return x[(*[slice(None)] * axis, item)]
 
 
@@ -118,7 +118,7 @@ def _slice(n: Node) -> Value:
             stop == x.shape[at] or (not isinstance(stop, Batch) and stop >= 2**31 - 1)
         )
         if not (whole and step == 1):
-            x = _index(x, at, slice(start, stop, step))
+            x = index_of(x, at, slice(start, stop, step))
     return x
 
 
@@ -138,7 +138,7 @@ def _split(n: Node) -> list[Value]:
     if sum(parts) != dim or len(parts) != n.outputs or min(parts) < 0:
         raise ValueError(f"a split of {dim} into {parts[:16]}: expected parts that add up to it")
     ends = np.cumsum(parts).tolist()
-    return [_index(x, axis, slice(e - p, e)) for e, p in zip(ends, parts, strict=True)]
+    return [index_of(x, axis, slice(e - p, e)) for e, p in zip(ends, parts, strict=True)]
 
 
 def _gather(n: Node) -> Value:
@@ -164,35 +164,10 @@ def picked(data: Value, axis: int, at: np.ndarray) -> Value:
     if not all(-dim <= i < dim for i in chosen):
         raise ValueError(f"an index is out of range for a dimension of {dim}")
     if at.ndim == 0:
-        return _index(data, axis, int(at))
-    parts = [_index(data, axis, slice(i % dim, i % dim + 1)) for i in chosen]
+        return index_of(data, axis, int(at))
+    parts = [index_of(data, axis, slice(i % dim, i % dim + 1)) for i in chosen]
     rows = ops.concatenate(parts, axis)
     return ops.reshape(rows, (*data.shape[:axis], *at.shape, *data.shape[axis + 1 :]))
-
-
-def _pad(n: Node) -> Value:
-    x, widths = n.value(0), n.setting("paddings" if n.opset < 2 else "pads", 1)
-    if n.attr("mode", b"constant") != b"constant":
-        raise ValueError(f"mode {n.attr('mode')!r}: expected 'constant'")
-    axes = n.ints(3) if n.has(3) else list(range(x.ndim))
-    if widths is None or len(widths) != 2 * len(axes):
-        raise ValueError("pads: expected two for each dimension")
-    pairs = [(0, 0)] * x.ndim
-    for i, axis in enumerate(axes):
-        pairs[axis_of(axis, x.ndim)] = (widths[i], widths[i + len(axes)])
-    fill = n.attr("value", 0.0) if "value" in n.attrs else n.number(2, 0.0)
-    for axis, (before, after) in enumerate(pairs):
-        if before < 0 or after < 0:
-            dim = x.shape[axis]
-            assert isinstance(dim, int)
-            x = _index(x, axis, slice(max(0, -before), dim - max(0, -after)))
-    grown = [(max(0, a), max(0, b)) for a, b in pairs]
-    padded = ops.pad(x, grown)
-    if fill == 0.0 or padded is x:
-        return padded
-    room(padded.shape[1:])
-    around = np.pad(np.ones(room(x.shape[1:])), grown[1:], constant_values=0.0)
-    return ops.where(around, padded, fill)
 
 
 def _expand(n: Node) -> Value:
@@ -254,7 +229,7 @@ def _product(x: Value, axes: Sequence[int] | None, keep: bool) -> Value:
         dim = x.shape[axis]
         if not isinstance(dim, int) or not 0 < dim <= MOST_PARTS:
             raise ValueError(f"a product of {dim} numbers: expected 1 to {MOST_PARTS} of a sample")
-        cut = [_index(x, axis, slice(i, i + 1)) for i in range(dim)]
+        cut = [index_of(x, axis, slice(i, i + 1)) for i in range(dim)]
         x = functools.reduce(ops.mul, cut)
     return x if keep else ops.reshape(x, [d for i, d in enumerate(x.shape) if i not in gone])
 
@@ -286,7 +261,6 @@ SHAPES: dict[str, Callable[[Node], Any]] = {
     "GlobalAveragePool": _global(ops.mean),
     "GlobalMaxPool": _global(ops.max),
     "LogSoftmax": _soft(ops.log_softmax),
-    "Pad": _pad,
     "ReduceL1": _folds(_norm1),
     "ReduceL2": _folds(lambda x, axes, keep: ops.sqrt(_squares(x, axes, keep))),
     "ReduceLogSum": _folds(lambda x, axes, keep: ops.log(ops.sum(x, axes, keep))),
