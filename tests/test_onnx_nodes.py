@@ -139,7 +139,7 @@ CASES = {
     "DepthToSpace": one("DepthToSpace", (8, 2, 3), blocksize=2),
     "DepthToSpace-crd": one("DepthToSpace", (8, 2, 3), blocksize=2, mode="CRD"),
     "SpaceToDepth": one("SpaceToDepth", (2, 4, 6), blocksize=2),
-    "LRN": one("LRN", (6, 3, 2), size=4, alpha=0.1, beta=0.5, bias=2.0),
+    "LRN": one("LRN", (6, 3, 2), size=5, alpha=0.1, beta=0.5, bias=2.0),
     "AveragePool-3d": one("AveragePool", (2, 5, 4, 4), kernel_shape=[2, 3, 2], strides=[2, 1, 2]),
     "Expand": one("Expand", (1, 4), (i(1, 3, 1),)),
     "Tile": one("Tile", (2, 3), (i(1, 2, 1),)),

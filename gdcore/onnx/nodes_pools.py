@@ -117,7 +117,7 @@ def _pad(n: Node) -> Value:
 def _places(n: Node, length: int, out: int, scale: float, kind: bytes) -> list[float]:
     """Where the elements of an axis of `out` lie in one of `length`."""
     whole = length * scale
-    places = {
+    places: dict[bytes, Callable[[int], float]] = {
         b"half_pixel": lambda i: (i + 0.5) / scale - 0.5,
         b"half_pixel_symmetric": lambda i: length / 2 * (1 - out / whole) + (i + 0.5) / scale - 0.5,
         b"pytorch_half_pixel": lambda i: (i + 0.5) / scale - 0.5 if out > 1 else 0.0,
