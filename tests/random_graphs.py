@@ -396,7 +396,7 @@ def of_samples(op: Op) -> Callable[[Builder], Value]:
 
 
 # Ops of gradients and of training steps alone: nothing but differentiation and fusion writes them.
-WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_uniform"}
+WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_uniform", "scan"}
 SAMPLED = [
     (op.name, of_samples(op))
     for op in OPS.values()

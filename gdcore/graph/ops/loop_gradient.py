@@ -1,7 +1,7 @@
 """The gradient of a loop: another loop over the same steps, the other way round.
 
 Its body is the derivative of the body. What it needs of the steps is kept by the loop, stacked, and
-comes as sequences. The gradient of a weight is a sum over all rows and steps: the loop puts out the
+comes as sequences; with `remat` only the carries are, and the rest is computed again from them. The gradient of a weight is a sum over all rows and steps: the loop puts out the
 operands of that sum, and outside one large product, or one sum, takes all of them at once.
 """
 
@@ -91,10 +91,11 @@ class _Backward:
         substitute(within.values(), self.new)
         within = {leaf: self.new[v] for leaf, v in within.items()}
         after = [within[leaf] for leaf in body.carries if leaf in within]
-        # what has rows of its own is summed over the steps in a carry of its own
+        # what has rows of its own, or where nothing has any, is summed over the steps in a carry
+        alone = not any(map(has_batch, self.loop.inputs))
         self.sums: dict[Value, int] = {}
         for leaf in body.outside:
-            if leaf in within and has_batch(leaf):
+            if leaf in within and (alone or has_batch(leaf)):
                 self.sums[leaf] = len(carries)
                 carries.append(loop_leaf(leaf.shape, leaf.dtype, f"d {leaf.name}"))
                 starts.append(broadcast_to(0.0, leaf.shape))
@@ -109,7 +110,9 @@ class _Backward:
         inputs = [*starts, *(x for _, x in self.sequences), *(x for _, x in self.outside)]
         self.within, self.back_body = within, back
         self.outer = dict(self.sequences)
-        self.back = make_loop(loop.op, back, inputs, not loop.attrs["reverse"])
+        self.back = make_loop(
+            loop.op, back, inputs, not loop.attrs["reverse"], loop.attrs["remat"]
+        )
         self.changing = back.depending(within.values())
 
     def sequence(self, x: Value, like: Value, name: str) -> Value:
@@ -131,6 +134,10 @@ class _Backward:
             self.new[x] = self.sequence(inputs[number], x, x.name)
         elif x.op.kind == "alias":
             self.provide(x.inputs[0])
+        elif number is None and self.loop.attrs["remat"]:
+            for leaf in topological([x]):  # `substitute` rebuilds x from these
+                if leaf in self.number:
+                    self.provide(leaf)
         else:
             self.new[x] = self.sequence(stacked(self.loop, x), x, x.name or x.op.name)
 
