@@ -7,11 +7,12 @@ operands of that sum, and outside one large product, or one sum, takes all of th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.dims import size
-from gdcore.graph.ir import INT, Value, topological
+from gdcore.graph.ir import INT, REAL, Value, topological
 from gdcore.graph.ops import reductions as rd
 from gdcore.graph.ops.identities import IDENTITY, broadcast_to
 from gdcore.graph.ops.indexing import SCATTER
@@ -88,6 +89,7 @@ class _Backward:
         for v in topological(within.values()):
             for x in v.inputs if v not in self.forward else ():
                 self.provide(x)
+        self.turn_weights(within.values())
         substitute(within.values(), self.new)
         within = {leaf: self.new[v] for leaf, v in within.items()}
         after = [within[leaf] for leaf in body.carries if leaf in within]
@@ -140,6 +142,23 @@ class _Backward:
                     self.provide(leaf)
         else:
             self.new[x] = self.sequence(stacked(self.loop, x), x, x.name or x.op.name)
+
+    def turn_weights(self, roots: Iterable[Value]) -> None:
+        """Products with the transpose of a weight take one that is transposed outside, once for all steps."""
+        turned: dict[Value, Value] = {}
+        for v in topological(roots):
+            if v.op is not MATMUL or not v.attrs["tb"] or v in self.new:
+                continue
+            weight = self.new.get(v.inputs[1])
+            outer = dict(self.outside).get(weight) if weight is not None else None
+            if weight is None or outer is None or has_batch(outer) or weight.ndim != 2:
+                continue
+            if weight not in turned:
+                across = transpose(outer, (1, 0))
+                turned[weight] = loop_leaf(across.shape, REAL, weight.name)
+                self.outside.append((turned[weight], across))
+            rows = substitute([v.inputs[0]], self.new)[v.inputs[0]]
+            self.new[v] = apply(MATMUL, rows, turned[weight], **{**v.attrs, "tb": False})
 
     def inputs(self) -> list[Value | None]:
         """The gradient of each of the loop's inputs."""
