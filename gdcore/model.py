@@ -89,6 +89,7 @@ class Model(Layer):
     (1, 4)
     """
 
+    masks = "use"  # by the layers within
     history: History | None = None
     _engine: Engine
 

@@ -34,6 +34,7 @@ from gdcore.graph.program import Instruction, Place
 from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import Parameter, fixed_shape
 from gdcore.losses import Loss
+from gdcore.losses.masked import loss_of
 from gdcore.optimizers import Optimizer
 
 
@@ -87,7 +88,7 @@ def total_loss(
     for loss, factor, output, target in zip(
         losses, loss_weights, network.traced, targets, strict=True
     ):
-        part = loss.total(output, target, weights)
+        part = loss_of(loss, output, target, weights)
         part = part if factor == 1.0 else part * factor
         total = part if total is None else total + part
     assert total is not None

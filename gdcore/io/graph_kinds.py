@@ -134,6 +134,7 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "concatenate": {"axis": whole},
     "matmul": {"ta": truth, "tb": truth},
     "scatter_add": {"rows": whole},
+    "step_mask": {"steps": whole},
     "conv2d": _STEPS,
     "conv2d_dx": {**_STEPS, "image": pair},
     "conv2d_dw": {**_STEPS, "kernel": pair},

@@ -10,7 +10,9 @@ from gdcore.layers import (
     normalization,
     recurrent,
     regularization,
+    rnn,
     scaling,
+    sequences,
     shape,
 )
 from gdcore.layers.base import Layer
@@ -20,7 +22,9 @@ from gdcore.layers.embedding import *
 from gdcore.layers.normalization import *
 from gdcore.layers.recurrent import *
 from gdcore.layers.regularization import *
+from gdcore.layers.rnn import *
 from gdcore.layers.scaling import *
+from gdcore.layers.sequences import *
 from gdcore.layers.shape import *
 from gdcore.lazy import lazy_names
 
@@ -31,7 +35,9 @@ __all__ += embedding.__all__
 __all__ += normalization.__all__
 __all__ += recurrent.__all__
 __all__ += regularization.__all__
+__all__ += rnn.__all__
 __all__ += scaling.__all__
+__all__ += sequences.__all__
 __all__ += shape.__all__
 
 # A missing name raises an error that says what to use instead.

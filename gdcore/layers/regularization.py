@@ -11,6 +11,13 @@ from gdcore.layers.base import Layer
 __all__ = ["Dropout", "GaussianNoise"]
 
 
+def share(what: str, rate: object) -> float:
+    """A rate of dropout as a float in [0, 1); raises ValueError otherwise."""
+    if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
+        raise ValueError(f"{what}={rate!r}: expected at least 0 and below 1")
+    return float(rate)
+
+
 class Dropout(Layer):
     """In training, sets elements to 0 with probability `rate` and scales the rest by 1/(1 - rate).
 
@@ -38,10 +45,10 @@ class Dropout(Layer):
     array([[1., 2.]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(self, rate: float, name: str | None = None) -> None:
-        if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
-            raise ValueError(f"Dropout rate={rate!r}: expected at least 0 and below 1")
-        self.rate = float(rate)
+        self.rate = share("Dropout rate", rate)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
@@ -75,6 +82,8 @@ class GaussianNoise(Layer):
     >>> gd.Sequential([gd.Input(2), gd.GaussianNoise(0.1)]).predict([[1.0, 2.0]])
     array([[1., 2.]], dtype=float32)
     """
+
+    masks = "keep"
 
     def __init__(self, std: float, name: str | None = None) -> None:
         if not isinstance(std, int | float | np.number) or not std >= 0:

@@ -1,8 +1,9 @@
 """The gradient of a loop: another loop over the same steps, the other way round.
 
 Its body is the derivative of the body. What it needs of the steps is kept by the loop, stacked, and
-comes as sequences; with `remat` only the carries are, and the rest is computed again from them. The gradient of a weight is a sum over all rows and steps: the loop puts out the
-operands of that sum, and outside one large product, or one sum, takes all of them at once.
+comes as sequences; with `remat` only the carries are, and the rest is computed again from them. The
+gradient of a weight is a sum over all rows and steps: the loop puts out the operands of that sum, and
+outside one large product, or one sum, takes all of them at once.
 """
 
 from __future__ import annotations
@@ -112,9 +113,7 @@ class _Backward:
         inputs = [*starts, *(x for _, x in self.sequences), *(x for _, x in self.outside)]
         self.within, self.back_body = within, back
         self.outer = dict(self.sequences)
-        self.back = make_loop(
-            loop.op, back, inputs, not loop.attrs["reverse"], loop.attrs["remat"]
-        )
+        self.back = make_loop(loop.op, back, inputs, not loop.attrs["reverse"], loop.attrs["remat"])
         self.changing = back.depending(within.values())
 
     def sequence(self, x: Value, like: Value, name: str) -> Value:
