@@ -395,8 +395,17 @@ def of_samples(op: Op) -> Callable[[Builder], Value]:
     return make
 
 
+MASKS = ("masked", "step_mask")  # see test_masks.py
 # Ops of gradients and of training steps alone: nothing but differentiation and fusion writes them.
-WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_uniform", "scan"}
+WRITTEN_BY_PASSES = {
+    "scatter_add",
+    "fold",
+    "single",
+    "outer_peak",
+    "random_uniform",
+    "scan",
+    *MASKS,
+}
 SAMPLED = [
     (op.name, of_samples(op))
     for op in OPS.values()

@@ -3,6 +3,7 @@
 `python tests/test_bits.py` prints a digest for each number of threads, on every instruction set in a test.
 """
 
+import copy
 import hashlib
 import os
 import subprocess
@@ -62,6 +63,21 @@ class Scale(gd.Layer):
         return gd.ops.where(x > 0, x * scale, x / (1 + scale * scale))
 
 
+class Recall(gd.Layer):
+    state_size = 8
+
+    def forward(self, x, h):
+        h = gd.ops.tanh(x @ self.param("w", (x.shape[-1], 8)) + 0.9 * h)
+        return h, h
+
+
+def sequence(*layers):
+    make = copy.deepcopy
+    return lambda: gd.Sequential(
+        [gd.Input(64), gd.Reshape((4, 16)), *map(make, layers), gd.Dense(CLASSES)]
+    )
+
+
 LAYERS = {
     "Input": stack(),
     "Dense": stack(lambda: gd.Dense(161, activation="gelu", kernel_l1=1e-4, bias_l2=1e-3)),
@@ -85,6 +101,14 @@ LAYERS = {
             gd.Dense(CLASSES),
         ]
     ),
+    "GRU": sequence(gd.GRU(12)),
+    "SimpleRNN": sequence(gd.SimpleRNN(12, recurrent_dropout=0.2)),
+    "RNN": sequence(gd.RNN(Recall())),
+    "Bidirectional": sequence(gd.Masking(), gd.Bidirectional(gd.GRU(8, reset_after=False))),
+    "Masking": sequence(gd.Masking(0.5), gd.LSTM(8, peepholes=True)),
+    "TimeDistributed": sequence(gd.TimeDistributed(gd.Dense(5)), gd.Flatten()),
+    "GlobalAveragePooling1D": sequence(gd.GlobalAveragePooling1D()),
+    "GlobalMaxPooling1D": sequence(gd.Masking(), gd.GlobalMaxPooling1D()),
     "Add": branches(gd.Add),
     "Concatenate": branches(gd.Concatenate),
     "Embedding": lambda: gd.Sequential(

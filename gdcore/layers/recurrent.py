@@ -66,7 +66,7 @@ class _Gates(RNN):
     def _cut(self, z: Value) -> list[Value]:
         """The gates, which lie side by side."""
         n = self.units
-        return [z[:, k * n : (k + 1) * n] for k in range(z.shape[-1] // n)]  # type: ignore[operator]
+        return [z[:, k * n : (k + 1) * n] for k in range(int(z.shape[-1]) // n)]  # type: ignore[arg-type]
 
 
 def _dropped(rate: float, shape: Shape) -> Callable[[Value], Value]:

@@ -56,7 +56,8 @@ def _reference(*arrays: np.ndarray, body: Body, reverse: bool, **_: Any) -> np.n
     """What `joined` gives: the steps one by one, each op of the body by its own reference."""
     n, m = len(body.carries), len(body.carries) + len(body.sequences)
     roots = body.expanded()
-    carries, every = list(arrays[:n]), [[np.empty(0)] * body.steps for _ in body.stacked]
+    carries = list(arrays[:n])
+    every: list[list[np.ndarray]] = [[np.empty(0)] * body.steps for _ in body.stacked]
     for t in range(body.steps)[:: -1 if reverse else 1]:
         elements = [a[t] for a in arrays[n:m]]
         found = dict(zip(body.leaves, [*carries, *elements, *arrays[m:]], strict=True))
@@ -68,7 +69,8 @@ def _reference(*arrays: np.ndarray, body: Body, reverse: bool, **_: Any) -> np.n
         carries = [found[v] for v in roots[:n]]
         for steps, v in zip(every, roots[n:], strict=True):
             steps[t] = found[v]
-    return np.concatenate([np.ravel(a) for a in (*carries, *every)])
+    results = [*carries, *(np.stack(steps) for steps in every)]
+    return np.concatenate([np.ravel(a) for a in results])
 
 
 def joined(loop: Value) -> Value:

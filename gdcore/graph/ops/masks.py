@@ -15,7 +15,7 @@ from gdcore.graph.dims import Shape
 from gdcore.graph.ir import Op, Sample, Value, register
 from gdcore.graph.ops.elementwise import less, mul
 from gdcore.graph.ops.leaves import apply, lift
-from gdcore.graph.ops.shapes import reshape
+from gdcore.graph.ops.shapes import RESHAPE, reshape
 from gdcore.graph.ranges import same_elements, within
 
 
@@ -206,4 +206,4 @@ def drop_mask(x: Value) -> Value:
     """
     while x.op is MASKED:
         x = x.inputs[0]
-    return x if mask_of(x) is None else reshape(x, x.shape)
+    return x if mask_of(x) is None else apply(RESHAPE, x, shape=x.shape)
