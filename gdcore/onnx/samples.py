@@ -22,7 +22,7 @@ MIXED = (
     "exported with a fixed batch is computed in groups of that size"
 )
 _ALONG = ("sum", "mean", "max", "logsumexp")
-_KEPT = ("transpose", "slice", "embed", "concatenate", "unfold", "conv2d")
+_KEPT = ("transpose", "slice", "embed", "concatenate", "unfold", "conv2d", "masked", "step_mask")
 
 
 def batch_axis(shape: Shape) -> int | None:
@@ -60,6 +60,8 @@ def _mixes(v: Value) -> bool:
             a is not None and (out is None or x.ndim - a != v.ndim - out)
             for a, x in zip(at, v.inputs, strict=True)
         )
+    if v.op.kind in ("loop", "part"):  # whose body was checked: its samples are apart
+        return False
     if v.op.kind == "alias":
         return out is None or first is None or _before(v.inputs[0].shape) != _before(v.shape)
     if name in _ALONG:
