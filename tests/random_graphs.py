@@ -395,21 +395,12 @@ def of_samples(op: Op) -> Callable[[Builder], Value]:
     return make
 
 
-MASKS = ("masked", "step_mask")  # see test_masks.py
 # Ops of gradients and of training steps alone: nothing but differentiation and fusion writes them.
-WRITTEN_BY_PASSES = {
-    "scatter_add",
-    "fold",
-    "single",
-    "outer_peak",
-    "random_uniform",
-    "scan",
-    *MASKS,
-}
+WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_uniform"}
 SAMPLED = [
     (op.name, of_samples(op))
     for op in OPS.values()
-    if op.kind != "map" and op.reference and op.samples
+    if op.kind not in ("map", "loop") and op.reference and op.samples and "mask" not in op.name
     if not {op.name} & {*OTHERS, *WRITTEN_BY_PASSES} and not any(s.ints for s in op.samples)
 ]
 MAKERS = [*MAPS, *SAMPLED, *OTHERS.items(), *[("matmul", Builder.product)] * 4]

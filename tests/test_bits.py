@@ -3,7 +3,6 @@
 `python tests/test_bits.py` prints a digest for each number of threads, on every instruction set in a test.
 """
 
-import copy
 import hashlib
 import os
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sequence_stacks import STACKS
 
 import gdcore as gd
 from gdcore import runtime
@@ -63,21 +63,6 @@ class Scale(gd.Layer):
         return gd.ops.where(x > 0, x * scale, x / (1 + scale * scale))
 
 
-class Recall(gd.Layer):
-    state_size = 8
-
-    def forward(self, x, h):
-        h = gd.ops.tanh(x @ self.param("w", (x.shape[-1], 8)) + 0.9 * h)
-        return h, h
-
-
-def sequence(*layers):
-    make = copy.deepcopy
-    return lambda: gd.Sequential(
-        [gd.Input(64), gd.Reshape((4, 16)), *map(make, layers), gd.Dense(CLASSES)]
-    )
-
-
 LAYERS = {
     "Input": stack(),
     "Dense": stack(lambda: gd.Dense(161, activation="gelu", kernel_l1=1e-4, bias_l2=1e-3)),
@@ -92,23 +77,7 @@ LAYERS = {
     "Reshape": stack(lambda: gd.Reshape((4, 40)), lambda: gd.Dense(12), gd.Flatten),
     "Conv2D": image(lambda: gd.Conv2D(6, 3, padding="same", activation="relu")),
     "MaxPool2D": image(lambda: gd.Conv2D(6, 3), lambda: gd.MaxPool2D(2)),
-    "LSTM": lambda: gd.Sequential(
-        [
-            gd.Input(64),
-            gd.Reshape((4, 16)),
-            gd.LSTM(32, return_sequences=True),
-            gd.LSTM(24),
-            gd.Dense(CLASSES),
-        ]
-    ),
-    "GRU": sequence(gd.GRU(12)),
-    "SimpleRNN": sequence(gd.SimpleRNN(12, recurrent_dropout=0.2)),
-    "RNN": sequence(gd.RNN(Recall())),
-    "Bidirectional": sequence(gd.Masking(), gd.Bidirectional(gd.GRU(8, reset_after=False))),
-    "Masking": sequence(gd.Masking(0.5), gd.LSTM(8, peepholes=True)),
-    "TimeDistributed": sequence(gd.TimeDistributed(gd.Dense(5)), gd.Flatten()),
-    "GlobalAveragePooling1D": sequence(gd.GlobalAveragePooling1D()),
-    "GlobalMaxPooling1D": sequence(gd.Masking(), gd.GlobalMaxPooling1D()),
+    **STACKS,
     "Add": branches(gd.Add),
     "Concatenate": branches(gd.Concatenate),
     "Embedding": lambda: gd.Sequential(

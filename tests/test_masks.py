@@ -3,6 +3,7 @@
 import numpy as np
 import numpy_layers as reference
 import pytest
+from differences import assert_gradient, central_differences
 from test_layers import set_random_weights
 
 import gdcore as gd
@@ -178,6 +179,33 @@ def test_a_loss_that_is_no_number_for_each_step():
     with pytest.raises(ValueError, match="expected one number for each") as caught:
         model.evaluate((X, LENGTHS), np.zeros((ROWS, STEPS, 3)))
     assert "\n" not in str(caught.value)
+
+
+def test_metrics_do_not_count_what_does_not():
+    model = tagger().compile("sgd", "cross_entropy", metrics=["accuracy"])
+    with pytest.raises(ValueError, match="metrics of an output with a mask") as caught:
+        model.fit((X, LENGTHS), np.zeros((ROWS, STEPS), int), epochs=1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_what_counts(kind, backwards):
+    """Of every weight, against differences of the formula."""
+    make, formula = KINDS[kind]
+    x, n = inputs()
+    layer = make(return_sequences=True, go_backwards=backwards)
+    y = ops.drop_mask(layer(x, lengths=n))
+    model = gd.Model([x, n], y).compile("sgd", lambda p, t: ops.sum(p * t), dtype="float64")
+    weights = set_random_weights(model)
+    factor = RNG.normal(size=(ROWS, STEPS, 4))
+    way = {"return_sequences": True, "mask": before(LENGTHS), "backwards": backwards}
+    got = model.gradients((X, LENGTHS), factor)
+    want = central_differences(
+        lambda: (formula(X, *weights, **way) * factor).sum(), weights, at_most=30
+    )
+    for (name, g), w in zip(got.items(), want, strict=True):
+        assert_gradient(g, w, floor=1e-2, what=name)
 
 
 MISTAKES = {

@@ -10,6 +10,7 @@ from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
+from gdcore.graph.ops.masks import mask_of
 from gdcore.losses.readings import tell_assumptions
 from gdcore.metrics import Metric
 from gdcore.metrics.fitting import bind_all, check_targets
@@ -78,4 +79,9 @@ def bound_metrics(engine: Engine) -> list[Metric]:
     if not engine.settings.metrics:
         return []
     loss, output = engine.settings.losses[0], engine.network().outputs[0]
+    if mask_of(output) is not None:
+        raise ValueError(
+            f"metrics of an output with a mask, shape {output.shape}: they would count the steps that do "
+            "not. Drop the mask with gd.ops.drop_mask, or compute them from what predict returns"
+        )
     return bind_all(engine.settings.metrics, loss.link(output), loss.config()["name"])
