@@ -181,9 +181,25 @@ def test_a_loss_that_is_no_number_for_each_step():
     assert "\n" not in str(caught.value)
 
 
-def test_metrics_do_not_count_what_does_not():
-    model = tagger().compile("sgd", "cross_entropy", metrics=["accuracy"])
-    with pytest.raises(ValueError, match="metrics of an output with a mask") as caught:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_metrics_of_what_counts(weighted):
+    """After training, over batches of several sizes, and in evaluation."""
+    classes = RNG.integers(0, 3, (ROWS, STEPS))
+    weight = RNG.uniform(0.5, 2, ROWS) if weighted else np.ones(ROWS)
+    model = tagger().compile(gd.SGD(0.0), "cross_entropy", metrics=["accuracy"], dtype="float64")
+    set_random_weights(model)
+    right = model.predict((X, LENGTHS)).argmax(-1) == classes
+    share = before(LENGTHS) * weight[:, None]
+    want = pytest.approx((right * share).sum() / share.sum(), rel=1e-10)
+    how = {"sample_weight": weight if weighted else None, "batch_size": 7}
+    assert model.evaluate((X, LENGTHS), classes, **how)["accuracy"] == want
+    history = model.fit((X, LENGTHS), classes, epochs=1, seed=0, **how)
+    assert history["accuracy"][0] == want
+
+
+def test_a_metric_without_weights_refuses_a_mask():
+    model = tagger().compile("sgd", "cross_entropy", metrics=[lambda true, pred: 0.0])
+    with pytest.raises(ValueError, match="a function, of an output with a mask") as caught:
         model.fit((X, LENGTHS), np.zeros((ROWS, STEPS), int), epochs=1)
     assert "\n" not in str(caught.value)
 
