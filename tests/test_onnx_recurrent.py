@@ -146,3 +146,81 @@ def test_what_is_refused_in_one_line(tmp_path):
         with pytest.raises(ValueError, match=match) as caught:
             gd.onnx.load(tmp_path / "m.onnx")
         assert "\n" not in str(caught.value)
+
+
+WRITTEN = {
+    "LSTM": lambda: gd.LSTM(4),
+    "LSTM peepholes": lambda: gd.LSTM(4, True, peepholes=True, go_backwards=True),
+    "GRU": lambda: gd.GRU(4, True),
+    "GRU before": lambda: gd.GRU(4, reset_after=False, use_bias=False),
+    "RNN": lambda: gd.SimpleRNN(4, True, activation="relu", go_backwards=True),
+    "both ways": lambda: gd.Bidirectional(gd.LSTM(4, True), merge_mode="sum"),
+}
+
+
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_layers_are_written_as_nodes(name, counted, tmp_path):
+    x, n = gd.Input((STEPS, FEATURES)), gd.Input((), name="n", dtype="int")
+    layer = WRITTEN[name]()
+    y = gd.Dense(2)(layer(gd.Activation("tanh")(x), lengths=n) if counted else layer(x))
+    model = gd.Model([x, n] if counted else x, gd.ops.drop_mask(y) if counted else y)
+    data = (drawn(ROWS, STEPS, FEATURES), LENGTHS) if counted else drawn(ROWS, STEPS, FEATURES)
+    want = model.predict(data)
+    path = tmp_path / "m.onnx"
+    gd.onnx.save(model, path)
+    proto = onnx.load(path)
+    written = [node.op_type for node in proto.graph.node if node.op_type in GATES]
+    assert len(written) == (2 if name == "both ways" else 1)
+    assert {t.name for t in proto.graph.initializer} == set(model.state_dict())
+    fed = [np.asarray(a, np.int64 if a.ndim == 1 else np.float32) for a in
+           (data if counted else (data,))]  # fmt: skip
+    close(answers(proto, fed)[0], want, 2e-6)
+    loaded = gd.onnx.load(path)
+    close(loaded.predict(data), want, 2e-6)
+    assert set(loaded.state_dict()) == set(model.state_dict())
+
+
+def test_states_go_into_the_node(tmp_path):
+    x, h = gd.Input((STEPS, FEATURES)), gd.Input(4, name="h")
+    y, *states = gd.LSTM(4, return_state=True)(x, initial_state=[h, 2.0 * h])
+    model = gd.Model([x, h], [y, *states])
+    data = (drawn(ROWS, STEPS, FEATURES), drawn(ROWS, 4))
+    gd.onnx.save(model, tmp_path / "m.onnx")
+    proto = onnx.load(tmp_path / "m.onnx")
+    assert [node.op_type for node in proto.graph.node].count("LSTM") == 1
+    for a, b in zip(answers(proto, list(data)), model.predict(data), strict=True):
+        close(a, b, 2e-6)
+
+
+def test_what_onnx_has_no_node_for_is_written_step_by_step(tmp_path):
+    x = drawn(ROWS, STEPS, FEATURES)
+    for layer in (gd.LSTM(3, layer_norm=True), gd.GRU(3, activation="gelu")):
+        model = gd.Sequential([gd.Input((STEPS, FEATURES)), layer])
+        want = model.predict(x)
+        gd.onnx.save(model, tmp_path / "m.onnx")
+        proto = onnx.load(tmp_path / "m.onnx")
+        assert not {node.op_type for node in proto.graph.node} & set(GATES)
+        close(answers(proto, [x])[0], want, 2e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_modules_of_torch(tmp_path):
+    """Of two layers in both directions, exported for one sample and read for any number."""
+    torch = pytest.importorskip("torch")
+
+    class Theirs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = torch.nn.GRU(FEATURES, 4, 2, batch_first=True, bidirectional=True)
+            self.out = torch.nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.out(self.gru(x)[0])
+
+    module, path = Theirs().eval(), str(tmp_path / "m.onnx")
+    torch.onnx.export(module, (torch.zeros(1, STEPS, FEATURES),), path, dynamo=False)
+    x = drawn(ROWS, STEPS, FEATURES)
+    with torch.no_grad():
+        want = module(torch.from_numpy(x)).numpy()
+    close(gd.onnx.load(path).predict(x).reshape(want.shape), want, 2e-6)
