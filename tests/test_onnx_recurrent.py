@@ -204,6 +204,7 @@ def test_what_onnx_has_no_node_for_is_written_step_by_step(tmp_path):
         close(answers(proto, [x])[0], want, 2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_modules_of_torch(tmp_path):
     """Of two layers in both directions, exported for one sample and read for any number."""
