@@ -145,6 +145,14 @@ def test_every_layer_keeps_uses_or_refuses():
     assert ops.mask_of(gd.LSTM(2)(masked)) is None
 
 
+def test_no_mask_is_looked_for_where_none_can_be():
+    """A sum over many layers would be walked at each of them."""
+    x, n = inputs()
+    y = x + gd.Dense(FEATURES)(x)
+    assert not y.masked and (y + ops.with_mask(x, ops.step_mask(n, STEPS))).masked
+    assert not gd.LSTM(2)(ops.with_mask(x, ops.step_mask(n, STEPS))).masked
+
+
 def tagger(steps=STEPS):
     x, n = gd.Input((steps, FEATURES)), gd.Input((), name="n", dtype="int")
     y = gd.SimpleRNN(4, return_sequences=True)(x, lengths=n)

@@ -160,6 +160,8 @@ def mask_of(x: Value) -> Value | None:
     >>> gd.ops.mask_of(2.0 * words).shape, gd.ops.mask_of(gd.ops.sum(words, axis=1))
     ((B, 5), None)
     """
+    if not x.masked:
+        return None
     found: dict[int, Value] = {}
     seen, waiting = {x}, [x]
     while waiting:
@@ -170,7 +172,7 @@ def mask_of(x: Value) -> Value | None:
                 found[id(mask)] = mask
         elif v.op.kind == "map" or v.op.name in ("when_training", "with_update", "stop_gradient"):
             inputs = v.inputs[:1] if v.op.name == "with_update" else v.inputs
-            new = [u for u in inputs if u not in seen]
+            new = [u for u in inputs if u.masked and u not in seen]
             seen.update(new)
             waiting.extend(new)
     return together(list(found.values()))
