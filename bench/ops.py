@@ -10,6 +10,7 @@ from bench.measure import drawn
 from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, PARAMS, Session, aligned
 from gdcore.graph.ir import INT, OPS, REAL, Op, Sample, Value
 from gdcore.graph.ops.leaves import RANGE, apply
+from gdcore.graph.ops.loops import joined, sample_cell
 from gdcore.graph.plan import make_plan
 from gdcore.graph.program import ARENA, Place
 
@@ -27,6 +28,7 @@ LARGE: dict[str, Sample] = {
     "softmax": Sample(((1024, 1024),), {"axis": 1}),
     "log_softmax": Sample(((1024, 1024),), {"axis": 1}),
     "transpose": Sample(((1024, 1024),), {"axes": (1, 0)}),
+    "scan": sample_cell(512, 256),
     "slice": Sample(((1024, 1024),), {"cuts": ((0, None, 1), (256, 768, 1))}),
     "embed": Sample(((1024, 512),), {"cuts": ((0, None, 1), (256, 768, 1)), "shape": (1024, 1024)}),
     "concatenate": Sample(((1024, 512), (1024, 512)), {"axis": 1}),
@@ -117,7 +119,8 @@ class Alone:
             start = places[leaf].offset
             memory[start : start + array.nbytes] = array.reshape(-1).view(np.uint8)
         self.inputs: Sequence[np.ndarray] = arrays
-        self.result = apply(op, *leaves, **sample.attrs)
+        value = apply(op, *leaves, **sample.attrs)
+        self.result = joined(value) if op.kind == "loop" else value
         plan = make_plan([self.result], [], {}, places.get, 1, bits, CONSTANTS, BUFFER_NAMES)
         self.session = Session(plan, [], [], None, {PARAMS: memory})
         self.flops = plan.flops(1)

@@ -88,6 +88,15 @@ static void listen(team *t, int instruction, int64_t work) {
   if (t->job->heard(t->job->listener)) __atomic_store_n(&t->leave, instruction + 1, __ATOMIC_RELAXED);
 }
 
+/* What a kernel asks within a long unit: a team, and which of its threads at which instruction. */
+typedef struct { team *team; int instruction, id; } poller;
+
+static int poll_within(void *at, int64_t work) {
+  const poller *p = at;
+  if (p->id == 0) listen(p->team, p->instruction, work);
+  return __atomic_load_n(&p->team->leave, __ATOMIC_RELAXED) != 0;
+}
+
 /* One thread's units of an instruction. A long one that may be left is run in pieces, which cost some packing
  * anew: the first is small, and its time says how many units a piece should have. */
 static void take_share(team *t, const gd_run *run, int instruction, int may_leave, int id, int threads) {
@@ -121,6 +130,7 @@ static int run_instructions(team *t, const gd_run *run, int from, int to, int ma
   double *spent = id == 0 ? t->job->spent : NULL;
   double last = spent ? now() : 0;
   for (int i = from; i < to; ++i) {
+    ((poller *)run->poller)->instruction = i;
     take_share(t, run, i, may_leave, id, threads);
     gd_barrier(&t->barrier, threads);
     if (spent) {
@@ -186,7 +196,8 @@ static void run_thread(team *t, int id, int threads) {
     const int64_t batch = gd_min(job->batch, job->rows - first);
     if (id == 0) open_step(job, s, first);
     gd_barrier(&t->barrier, threads);
-    const gd_run run = {job->base, job->scratch + (int64_t)id * plan->scratch, batch, job->seed, job->counter + (uint64_t)s};
+    poller asked = {t, 0, id};
+    gd_run run = {job->base, job->scratch + (int64_t)id * plan->scratch, batch, job->seed, job->counter + (uint64_t)s, poll_within, &asked};
     stage_share(job, first, batch, id, threads);
     gd_barrier(&t->barrier, threads);
     int left = run_instructions(t, &run, 0, plan->n_gradients, 1, id, threads);
@@ -206,6 +217,7 @@ static void run_thread(team *t, int id, int threads) {
     gd_barrier(&t->barrier, threads);
     if (t->status == GD_NOT_FINITE) break;
     const int pause = t->status == GD_PAUSED;
+    run.poll = NULL; /* what has begun to update is finished */
     run_instructions(t, &run, plan->n_compute, plan->n_ins, 0, id, threads);
     if (id == 0) t->done = s + 1;
     if (pause) break;

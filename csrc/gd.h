@@ -30,6 +30,10 @@ typedef struct {
   int64_t batch;      /* B of this step */
   uint64_t seed;      /* random numbers are a function of (seed, stream, step, element) */
   uint64_t step;
+  /* Asked by kernels whose units may take long, after so much work; not 0: return early, nobody reads what was
+   * computed. NULL: the step is not to be left now. */
+  int (*poll)(void *poller, int64_t work);
+  void *poller;
 } gd_run;
 
 #define GD_LOOP_BUFFERS 64 /* of a loop's body */

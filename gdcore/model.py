@@ -89,6 +89,7 @@ class Model(Layer):
     (1, 4)
     """
 
+    masks = "use"  # by the layers within
     history: History | None = None
     _engine: Engine
 
@@ -114,8 +115,7 @@ class Model(Layer):
         if inputs is None or outputs is None:
             raise TypeError(
                 "gd.Model needs inputs and outputs, as in gd.Model(x, y) with x = gd.Input(...); "
-                "or write a "
-                "subclass with a forward(self, x)"
+                "or write a subclass with a forward(self, x)"
             )
         self._engine.definition.inputs = [inputs] if isinstance(inputs, Value) else list(inputs)
         self._engine.definition.outputs = outputs

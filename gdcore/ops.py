@@ -40,6 +40,7 @@ from gdcore.graph.ops.identities import broadcast_to, count, stop_gradient
 from gdcore.graph.ops.indexing import one_hot, take
 from gdcore.graph.ops.joins import concatenate, stack
 from gdcore.graph.ops.loops import scan
+from gdcore.graph.ops.masks import drop_mask, mask_of, step_mask, with_mask
 from gdcore.graph.ops.nonlinearities import (
     elu,
     gelu,
@@ -103,6 +104,7 @@ __all__ = [
     "cosh",
     "count",
     "div",
+    "drop_mask",
     "elu",
     "equal",
     "erf",
@@ -125,6 +127,7 @@ __all__ = [
     "log1p",
     "log_softmax",
     "logsumexp",
+    "mask_of",
     "matmul",
     "max",
     "max_pool",
@@ -162,6 +165,7 @@ __all__ = [
     "square",
     "squeeze",
     "stack",
+    "step_mask",
     "stop_gradient",
     "sub",
     "sum",
@@ -174,5 +178,6 @@ __all__ = [
     "var",
     "when_training",
     "where",
+    "with_mask",
     "with_update",
 ]

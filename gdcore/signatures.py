@@ -55,8 +55,10 @@ _ABSENT_ARGUMENTS = {
     "recurrent_regularizer": "there is none: write the layer with self.param(..., l2=...)",
     "save_freq": "it saves once an epoch; gd.Checkpoint has every_steps=",
     "save_weights_only": "the file holds weights, architecture and optimizer; gd.load reads it",
+    "stateful": "pass initial_state= in the call, and return_state=True: the states are values of the model",
     "start_from_epoch": "there is none: a gd.LambdaCallback may set model.stop_training",
     "trainable": "set layer.trainable = False",
+    "unroll": "a loop is one instruction of the plan, with nothing to unroll",
     "use_ema": "there is no averaging of weights",
 }
 

@@ -13,6 +13,7 @@ import numpy as np
 from gdcore.graph.dims import Batch, at_batch
 from gdcore.graph.ir import INT, REAL, Value, topological
 from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.passes.loop_unroll import unrolled
 from gdcore.graph.passes.phases import specialize
 
 Arrays = dict[Value, np.ndarray]
@@ -65,7 +66,8 @@ def evaluate(
     """
     real = np.float32 if bits == 32 else np.float64
     found: Arrays = dict(leaves)
-    for v in topological(outputs):
+    written = unrolled(outputs)
+    for v in topological(written):
         if v in found:
             continue
         name, attrs = v.op.name, {k: concrete(a, rows) for k, a in v.attrs.items()}
@@ -90,7 +92,7 @@ def evaluate(
                 off = scale * noise[1] * noise[0].standard_normal(y.shape)
                 y = np.where(np.abs(y) < np.abs(off), 0.0, y + off)  # `where` takes 0 for false
         found[v] = y
-    return found
+    return found | {v: found[w] for v, w in zip(outputs, written, strict=True)}
 
 
 def numpy_of(function):

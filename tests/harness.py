@@ -11,7 +11,9 @@ from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, INPUTS, Session
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import INT, OPS, REAL, Op, Sample, Value
-from gdcore.graph.ops.leaves import apply, input_value
+from gdcore.graph.ops import leaves as leaf_ops
+from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.ops.loops import joined
 from gdcore.graph.plan import make_plan
 from gdcore.graph.program import Place
 
@@ -64,6 +66,12 @@ def run_graph(
 ) -> list[np.ndarray]:
     """The outputs of a graph with given inputs; an output without a batch dimension is one row."""
     return graph_runner(leaves, outputs, bits, isa, threads, rows)(arrays)
+
+
+def apply(op: Op, *inputs: Value, **attrs: object) -> Value:
+    """The value of an op; of a loop, all that it gives in a row."""
+    value = leaf_ops.apply(op, *inputs, **attrs)
+    return joined(value) if op.kind == "loop" else value
 
 
 def leaves_of(op: Op, sample: Sample) -> list[Value]:

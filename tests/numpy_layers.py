@@ -151,16 +151,73 @@ def pixel_shuffle(x, r):
     return y
 
 
-def lstm(x, kernel, recurrent, bias, return_sequences=False):
-    n = recurrent.shape[0]
-    h = c = np.zeros((len(x), n))
-    every = []
-    for t in range(x.shape[1]):
-        i, f, g, o = np.split(x[:, t] @ kernel + h @ recurrent + bias, 4, axis=1)
+def recurrent(x, starts, step, return_sequences=False, mask=None, backwards=False):
+    """States go by steps that do not count; outputs are the first state, and 0 there."""
+    states, every = starts, [None] * x.shape[1]
+    for t in reversed(range(x.shape[1])) if backwards else range(x.shape[1]):
+        counts = np.ones(len(x), bool) if mask is None else np.asarray(mask)[:, t] != 0
+        after = step(x[:, t], *states)
+        states = [np.where(counts[:, None], a, b) for a, b in zip(after, states, strict=True)]
+        every[t] = np.where(counts[:, None], after[0], 0.0)
+    return np.stack(every, axis=1) if return_sequences else states[0]
+
+
+def lstm(x, kernel, recurrent_kernel, bias=0.0, peepholes=None, starts=None, **way):
+    n = recurrent_kernel.shape[0]
+    p = np.zeros((3, n)) if peepholes is None else peepholes
+
+    def step(x, h, c):
+        i, f, g, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
+        c = sigmoid(f + p[1] * c) * c + sigmoid(i + p[0] * c) * np.tanh(g)
+        return sigmoid(o + p[2] * c) * np.tanh(c), c
+
+    return recurrent(x, starts or [np.zeros((len(x), n))] * 2, step, **way)
+
+
+def normed_lstm(x, kernel, recurrent_kernel, gamma_x, bias, gamma_h, gamma_c, beta_c):
+    n = recurrent_kernel.shape[0]
+
+    def step(x, h, c):
+        z = layer_norm(x @ kernel, gamma_x, 0.0, 1e-5)
+        z = z + layer_norm(h @ recurrent_kernel, gamma_h, 0.0, 1e-5) + bias
+        i, f, g, o = np.split(z, 4, axis=1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
-        every.append(h)
-    return np.stack(every, axis=1) if return_sequences else h
+        return sigmoid(o) * np.tanh(layer_norm(c, gamma_c, beta_c, 1e-5)), c
+
+    return recurrent(x, [np.zeros((len(x), n))] * 2, step)
+
+
+def gru(x, kernel, recurrent_kernel, bias=0.0, reset_after=True, starts=None, **way):
+    n = recurrent_kernel.shape[0]
+    first, second = bias if np.ndim(bias) == 2 else (bias, 0.0)
+
+    def step(x, h):
+        z, r, g = np.split(x @ kernel + first, 3, axis=1)
+        u, v, w = np.split(h @ recurrent_kernel + second, 3, axis=1)
+        z, r = sigmoid(z + u), sigmoid(r + v)
+        g = np.tanh(g + (r * w if reset_after else (r * h) @ recurrent_kernel[:, 2 * n :]))
+        return (z * h + (1 - z) * g,)
+
+    return recurrent(x, starts or [np.zeros((len(x), n))], step, **way)
+
+
+def simple_rnn(x, kernel, recurrent_kernel, bias=0.0, starts=None, **way):
+    def step(x, h):
+        return (np.tanh(x @ kernel + h @ recurrent_kernel + bias),)
+
+    return recurrent(x, starts or [np.zeros((len(x), len(recurrent_kernel)))], step, **way)
+
+
+def both_ways(layer):
+    """Forwards with the first half of the weights, backwards with the second."""
+
+    def run(x, *weights, merge=lambda a, b: np.concatenate([a, b], -1), **way):
+        half = len(weights) // 2
+        return merge(
+            layer(x, *weights[:half], **way), layer(x, *weights[half:], backwards=True, **way)
+        )
+
+    return run
 
 
 def layer_norm(x, gamma=1.0, beta=0.0, epsilon=1e-3):

@@ -400,7 +400,11 @@ WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_unif
 SAMPLED = [
     (op.name, of_samples(op))
     for op in OPS.values()
-    if op.kind != "map" and op.reference and op.samples and "pool_dx" not in op.name
+    if op.kind not in ("map", "loop")
+    and op.reference
+    and op.samples
+    and "pool_dx" not in op.name
+    and "mask" not in op.name
     if not {op.name} & {*OTHERS, *WRITTEN_BY_PASSES} and not any(s.ints for s in op.samples)
 ]
 MAKERS = [*MAPS, *SAMPLED, *OTHERS.items(), *[("matmul", Builder.product)] * 4]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sequence_stacks import STACKS
 
 import gdcore as gd
 from gdcore import runtime
@@ -76,15 +77,7 @@ LAYERS = {
     "Reshape": stack(lambda: gd.Reshape((4, 40)), lambda: gd.Dense(12), gd.Flatten),
     "Conv2D": image(lambda: gd.Conv2D(6, 3, padding="same", activation="relu")),
     "MaxPool2D": image(lambda: gd.Conv2D(6, 3), lambda: gd.MaxPool2D(2)),
-    "LSTM": lambda: gd.Sequential(
-        [
-            gd.Input(64),
-            gd.Reshape((4, 16)),
-            gd.LSTM(32, return_sequences=True),
-            gd.LSTM(24),
-            gd.Dense(CLASSES),
-        ]
-    ),
+    **STACKS,
     "Add": branches(gd.Add),
     "Concatenate": branches(gd.Concatenate),
     "Embedding": lambda: gd.Sequential(

@@ -62,6 +62,12 @@ PHASES = {
         "m = net(1024, 1024); m._engine.network(); m.resume(1, 0, 0); before = state(m)\n"
         "work = lambda: m.fit(x, y, batch_size=None, epochs=1)"
     ),
+    "a loop of many steps": (
+        "x, y = rng.normal(size=(33, 3000, 8)).astype('f'), rng.integers(0, 4, 33)\n"
+        "m = gd.Sequential([gd.Input((3000, 8)), gd.LSTM(256), gd.Dense(4)])\n"
+        "m.compile('adam', 'cross_entropy'); m._engine.network(); m.resume(1, 0, 0); before = state(m)\n"
+        "work = lambda: m.fit(x[:16], y[:16], epochs=1)"
+    ),
     "validation": (
         "m = net(256, 256); work = lambda: "
         "m.fit(x[:32], y[:32], validation_data=(x, y), epochs=1, seed=0)"

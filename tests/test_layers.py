@@ -33,6 +33,39 @@ def conv(filters, size, channels=3, image=(7, 6), **options):
     return Case(lambda: gd.Conv2D(filters, size, **options), ((*image, channels),), formula)
 
 
+class Counting(gd.Layer):
+    """A cell with two states, whose output is neither."""
+
+    state_size = (2, 1)
+
+    def forward(self, x, h, n):
+        w, u = self.param("w", (x.shape[-1], 2)), self.param("u", (2, 2))
+        h, n = gd.ops.tanh(x @ w + h @ u), n + 1.0
+        return gd.ops.concatenate([h * n, n], axis=1), (h, n)
+
+
+def counted(x, w, u):
+    h, steps = np.zeros((len(x), 2)), x.shape[1]
+    for t in range(steps):
+        h = np.tanh(x[:, t] @ w + h @ u)
+    return np.concatenate([h * steps, np.full((len(x), 1), float(steps))], axis=1)
+
+
+class Unmasked(gd.Layer):
+    """Masking, for a loss that gives one number."""
+
+    def __init__(self):
+        self.masking = gd.Masking()
+
+    def forward(self, x):
+        return gd.ops.drop_mask(self.masking(x))
+
+
+def peeping(xs, ws):
+    kernel, recurrent, bias, peepholes = ws
+    return reference.lstm(xs[0], kernel, recurrent, bias, peepholes)
+
+
 CASES = {
     "Dense": Case(lambda: gd.Dense(5), ((3,),), plain(reference.dense)),
     "Dense-one": Case(lambda: gd.Dense(1), ((1,),), plain(reference.dense)),
@@ -92,6 +125,38 @@ CASES = {
         plain(partial(reference.lstm, return_sequences=True)),
     ),
     "LSTM-one-step": Case(lambda: gd.LSTM(17), ((1, 2),), plain(reference.lstm)),
+    "LSTM-peepholes": Case(lambda: gd.LSTM(3, peepholes=True), ((4, 2),), peeping),
+    "LSTM-layer-norm": Case(
+        lambda: gd.LSTM(3, layer_norm=True), ((2, 2),), plain(reference.normed_lstm)
+    ),
+    "LSTM-backwards": Case(
+        lambda: gd.LSTM(3, return_sequences=True, go_backwards=True, use_bias=False),
+        ((4, 2),),
+        plain(partial(reference.lstm, return_sequences=True, backwards=True)),
+    ),
+    "GRU": Case(lambda: gd.GRU(4), ((5, 3),), plain(reference.gru)),
+    "GRU-before": Case(
+        lambda: gd.GRU(3, return_sequences=True, reset_after=False),
+        ((4, 5),),
+        plain(partial(reference.gru, reset_after=False, return_sequences=True)),
+    ),
+    "SimpleRNN": Case(lambda: gd.SimpleRNN(4), ((5, 3),), plain(reference.simple_rnn)),
+    "RNN": Case(lambda: gd.RNN(Counting()), ((4, 3),), lambda xs, ws: counted(xs[0], *ws)),
+    "Bidirectional": Case(
+        lambda: gd.Bidirectional(gd.LSTM(3, return_sequences=True)),
+        ((4, 2),),
+        plain(partial(reference.both_ways(reference.lstm), return_sequences=True)),
+    ),
+    "TimeDistributed": Case(
+        lambda: gd.TimeDistributed(gd.Dense(3)), ((4, 2),), plain(reference.dense)
+    ),
+    "Masking": Case(Unmasked, ((4, 2),), lambda xs, ws: xs[0]),
+    "GlobalAveragePooling1D": Case(
+        lambda: gd.GlobalAveragePooling1D(), ((4, 2),), lambda xs, ws: xs[0].mean(1)
+    ),
+    "GlobalMaxPooling1D": Case(
+        lambda: gd.GlobalMaxPooling1D(), ((4, 2),), lambda xs, ws: xs[0].max(1)
+    ),
     "Flatten": Case(
         lambda: gd.Flatten(), ((3, 2, 2),), lambda xs, ws: xs[0].reshape(len(xs[0]), -1)
     ),
@@ -194,6 +259,7 @@ def test_every_layer_is_public():
         if inspect.ismodule(part) and part.__name__.startswith("gdcore.layers.")
         for name, item in vars(part).items()
         if inspect.isclass(item) and issubclass(item, gd.Layer) and item.__module__ == part.__name__
+        if not name.startswith("_")
     }
     assert written | {"Input"} == set(layers.__all__) <= set(gd.__all__)
 

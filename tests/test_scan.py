@@ -3,7 +3,20 @@
 import numpy as np
 import pytest
 from harness import ISAS
-from loops import LOOPS, ROWS, WRITTEN, B, Weights, lifted, loss_of, lstm, many, simple, unrolled
+from loops import (
+    LOOPS,
+    ROWS,
+    WRITTEN,
+    B,
+    Weights,
+    lifted,
+    loss_of,
+    lstm,
+    many,
+    positions,
+    simple,
+    unrolled,
+)
 from plan_checker import assert_valid
 
 import gdcore as gd
@@ -321,3 +334,36 @@ def test_derivatives_as_ops_go_through_loops():
     models[0].compile("sgd", "mse").train_on_batch(x, np.zeros((5, 3, 3), np.float32))
     models[1].load_state_dict(models[0].state_dict())
     np.testing.assert_allclose(models[0].predict(x), models[1].predict(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_is_computed_again_is_the_same(loop, reverse):
+    """`remat=True`: the same bits, and nothing but carries and sequences is kept."""
+    results, kept = [], []
+    for remat in (False, True):
+        g = Weights()
+        body, carries, sequences = loop(g)
+        last, outputs = ops.scan(body, carries, lifted(sequences), reverse, remat=remat)
+        values = many(last) + many(outputs)
+        results.append(g.run(values + gradients(loss_of(values), g.real)))
+        alone = g.plan([ops.sum(many(last)[0]), *gradients(ops.sum(many(last)[0]), g.real)])
+        kept.append(alone.placement.arena_bytes)
+        assert_valid(alone)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+    if loop in (lstm, positions):  # those that keep more than their carries
+        assert kept[1] < kept[0]
+
+
+def test_second_derivatives_of_what_is_computed_again():
+    results = []
+    for remat in (False, True):
+        g = Weights()
+        body, carries, sequences = lstm(g)
+        _, (outputs, _) = ops.scan(body, carries, sequences, remat=remat)
+        first = gradients(ops.sum(outputs * outputs), g.real)
+        penalty = loss_of(first)
+        results.append(g.run([penalty, *gradients(penalty, g.real)]))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)

@@ -122,6 +122,7 @@ def torch_functions(torch):
 
     return {
         "identity": lambda x, shape=None: x + 0 if shape is None else x.expand(shape),
+        "masked": lambda x, mask: x,
         "where": lambda c, a, b: torch.where(c != 0, a, b),
         "leaky_relu": lambda x, slope: f.leaky_relu(x, slope),
         "elu": lambda x, alpha: f.elu(x, alpha),

@@ -18,6 +18,7 @@ GUIDES = {
     "custom-layers-and-losses": "Custom layers and losses",
     "diagnostics": "Diagnostics",
     "saving-and-resuming": "Saving and resuming",
+    "sequences": "Sequences",
     "onnx": "ONNX files",
     "many-models": "Many models at once",
     "data-larger-than-memory": "Data larger than memory",

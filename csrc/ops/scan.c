@@ -55,6 +55,13 @@ static void move(const gd_ins *ins, const gd_run *run, char *const *own, int whe
   }
 }
 
+/* Operations of one step. */
+static int64_t work_of(const gd_ins *ins, int64_t samples) {
+  int64_t work = 0;
+  for (int32_t i = 0; i < ins->n_body; ++i) work += gd_size(ins->body[i].work, samples);
+  return work;
+}
+
 void GD_NAME(gd_scan)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const int64_t *attr = ins->attr, batch = gd_size(ins->dim[0], run->batch);
   const int64_t outside = attr[BUFFERS] - 2, from = ins->n_ref - 1 - outside;
@@ -64,7 +71,7 @@ void GD_NAME(gd_scan)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
     const int64_t first = u * attr[SAMPLES], samples = gd_min(attr[SAMPLES], batch - first);
     own[0] = gd_at(run, ins, ins->n_ref - 1) + u * attr[BLOCK_BYTES];
     own[1] = own[0] + attr[SLOTS];
-    const gd_run inner = {own, run->scratch, samples, run->seed, run->step};
+    const gd_run inner = {own, run->scratch, samples, run->seed, run->step, run->poll, run->poller};
     move(ins, run, own, FIRST, first, samples, 0);
     for (int64_t s = 0; s < attr[STEPS]; ++s) {
       const int64_t t = attr[BACKWARDS] ? attr[STEPS] - 1 - s : s;
@@ -76,6 +83,7 @@ void GD_NAME(gd_scan)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
       }
       move(ins, run, own, AFTER, first, samples, t);
       move(ins, run, own, CARRY, first, samples, t);
+      if (run->poll && run->poll(run->poller, work_of(ins, samples))) return;
     }
     move(ins, run, own, LAST, first, samples, 0);
   }

@@ -17,6 +17,7 @@ from gdcore.graph.ops.draws import number_streams
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.indexing import SCATTER, TAKE
 from gdcore.graph.ops.leaves import INPUT, PARAM, STATE, apply
+from gdcore.graph.ops.masks import STEP_MASK
 from gdcore.layers.base import Layer, Parameter, State, Variable
 
 INT32 = np.iinfo(np.int32)
@@ -59,6 +60,21 @@ class Network:
                 assert isinstance(rows, int)
                 limits[index.name] = min(rows, limits.get(index.name, rows))
         return limits
+
+    @cached_property
+    def length_limits(self) -> dict[str, int]:
+        """For each input that holds the lengths of sequences, the number of their steps."""
+        limits: dict[str, int] = {}
+        for v in topological(self.outputs):
+            if v.op is STEP_MASK and base(v.inputs[0]).op is INPUT:
+                name, steps = base(v.inputs[0]).name, v.attrs["steps"]
+                limits[name] = min(steps, limits.get(name, steps))
+        return limits
+
+    @property
+    def limited(self) -> bool:
+        """Whether inputs have to be looked at before a step: see `check_indices`."""
+        return bool(self.index_limits or self.length_limits)
 
     @property
     def input_names(self) -> list[str]:
@@ -156,14 +172,20 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
 
 
 def check_indices(arrays: Sequence[Rows], network: Network) -> None:
-    """Raises ValueError if an input that indexes the rows of a table is out of range."""
-    limits = network.index_limits
+    """Raises ValueError if an input that indexes a table, or holds lengths of sequences, is out of range."""
+    limits, lengths = network.index_limits, network.length_limits
     for array, name in zip(arrays, network.input_names, strict=True):
         if name in limits and array.size and not 0 <= array.min() <= array.max() < limits[name]:
             bad = array.min() if array.min() < 0 else array.max()
             raise ValueError(
                 f"input {name!r} holds the index {bad}, and the embedding has {limits[name]} rows: "
                 f"expected 0 to {limits[name] - 1}"
+            )
+        if name in lengths and array.size and not 0 <= array.min() <= array.max() <= lengths[name]:
+            bad = array.min() if array.min() < 0 else array.max()
+            raise ValueError(
+                f"input {name!r} holds the length {bad}, and the sequences have {lengths[name]} steps: "
+                f"expected 0 to {lengths[name]}; cut what is longer"
             )
 
 

@@ -25,6 +25,7 @@ from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.draws import number_streams
 from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.ops.masks import mask_of
 from gdcore.graph.ops.products import loosened
 from gdcore.graph.ops.rank_one import column_and_row, largest
 from gdcore.graph.passes.feeds import fold_scales
@@ -34,6 +35,7 @@ from gdcore.graph.program import Instruction, Place
 from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import Parameter, fixed_shape
 from gdcore.losses import Loss
+from gdcore.losses.masked import loss_of
 from gdcore.optimizers import Optimizer
 
 
@@ -48,11 +50,14 @@ class Step:
         What the session is bound to.
     numbers : StepNumbers or None
         The numbers that change from step to step; None for a step without an update.
+    masked : bool
+        Whether the first output's mask is tapped behind it, for metrics.
     """
 
     session: Session
     memory: Parameters
     numbers: StepNumbers | None = None
+    masked: bool = False
 
     @property
     def output_shapes(self) -> list[tuple[int, ...]]:
@@ -87,7 +92,7 @@ def total_loss(
     for loss, factor, output, target in zip(
         losses, loss_weights, network.traced, targets, strict=True
     ):
-        part = loss.total(output, target, weights)
+        part = loss_of(loss, output, target, weights)
         part = part if factor == 1.0 else part * factor
         total = part if total is None else total + part
     assert total is not None
@@ -192,7 +197,7 @@ class Builder:
 
     def evaluate(self, batch: int, targets: Sequence[TargetSpec], weighted: bool) -> Step:
         """A step that computes the loss and the outputs in prediction mode."""
-        inputs, values = self._graph(targets, weighted)
+        inputs, values = self._graph(targets, weighted, masks=True)
         folded, scales = fold_scales(values, inputs)
         (loss, *outputs), _ = specialize(folded, training=False)
         places = Places(self.memory, inputs)
@@ -201,6 +206,7 @@ class Builder:
         return Step(
             Session(plan, inputs, outputs, loss, memory.buffers, scales=scales, lock=memory.lock),
             memory,
+            masked=self._mask() is not None,
         )
 
     def train(
@@ -217,7 +223,7 @@ class Builder:
         For a batch of one, a gradient that is the product of a column and a row may be folded into the
         update and never written, unless `gradients_kept`.
         """
-        inputs, values = self._graph(targets, weighted)
+        inputs, values = self._graph(targets, weighted, masks=outputs_kept)
         folded, scales = fold_scales(values, inputs)
         (loss, *outputs), updates = specialize(folded, training=True)
         places = Places(self.memory, inputs)
@@ -277,7 +283,7 @@ class Builder:
             writes=True,
             count=None if optimizer is None else self.count,
         )
-        return Step(session, self.memory, numbers)
+        return Step(session, self.memory, numbers, outputs_kept and self._mask() is not None)
 
     def traced(
         self, targets: Sequence[TargetSpec], weighted: bool, training: bool
@@ -292,14 +298,23 @@ class Builder:
         plan = self._plan(values, [], {}, Places(self.memory, inputs), batch)
         return Session(plan, inputs, [], None, self.memory.buffers, lock=self.memory.lock)
 
+    def _mask(self) -> Value | None:
+        """The mask of the first output."""
+        return mask_of(self.network.traced[0])
+
     def _graph(
-        self, targets: Sequence[TargetSpec], weighted: bool
+        self, targets: Sequence[TargetSpec], weighted: bool, masks: bool = False
     ) -> tuple[list[Value], list[Value]]:
-        """The input leaves, and [loss, *outputs], before training or prediction mode is chosen."""
+        """The input leaves, and [loss, *outputs], before training or prediction mode is chosen.
+
+        With `masks`, that of the first output comes behind it.
+        """
         leaves = target_leaves(targets)
         weights = input_value((Batch(1),), "weight") if weighted else None
         trained = self.memory.trainable()
         loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights, trained)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
-        values = [loss, *self.network.traced]
+        mask = self._mask() if masks else None
+        first, *more = self.network.traced
+        values = [loss, first, *([] if mask is None else [mask]), *more]
         return inputs, number_streams(values, dict(self.network.streams))

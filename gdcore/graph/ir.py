@@ -29,10 +29,12 @@ class Value:
         Its first dimension is the batch where the value holds one row for each sample.
     dtype : {"real", "int"}
         Reals are float32 or float64, as the model is compiled; ints are int32.
+    masked : bool
+        Whether it may have a mask, which `ops.masks.mask_of` finds.
     """
 
     __array_ufunc__ = None  # so that ndarray + Value comes to Value.__radd__
-    __slots__ = ("attrs", "dtype", "inputs", "layer", "name", "op", "shape", "within")
+    __slots__ = ("attrs", "dtype", "inputs", "layer", "masked", "name", "op", "shape", "within")
 
     def __init__(
         self,
@@ -51,6 +53,9 @@ class Value:
         self.name = name
         self.layer: Any = None  # the layer that put it out, for `summary`
         self.within: Any = None  # the innermost layer that computes it
+        self.masked: bool = op.name == "masked" or (
+            op.kind in ("map", "composite") and any(x.masked for x in inputs)
+        )
 
     @property
     def ndim(self) -> int:

@@ -14,6 +14,8 @@ from gdcore.graph.ir import Value, topological
 from gdcore.layers.base import Variable
 from gdcore.model import Model
 
+RECURRENT = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}  # by the number of gates
+
 
 @dataclass
 class Group:
@@ -44,8 +46,9 @@ class Group:
             return "LayerNorm"
         if names == {"table"}:
             return "Embedding"
-        if names == {"kernel", "recurrent", "bias"}:
-            return "LSTM"
+        if {"kernel", "recurrent"} <= names <= {"kernel", "recurrent", "bias"}:
+            rows, columns = self.variables["recurrent"].shape
+            return RECURRENT.get(columns // rows, "")
         if "kernel" in names and names <= {"kernel", "bias"}:
             return {2: "Dense", 4: "Conv2D"}.get(len(self.variables["kernel"].shape), "")
         return ""

@@ -49,6 +49,26 @@ LSTM = (
     Part("bias", ("bias_ih_l0", "bias_hh_l0"), lambda a, b: a + b, lambda a: (a, np.zeros_like(a))),
 )
 
+
+def swapped(a: np.ndarray) -> np.ndarray:
+    """The first two of three gates in the other's place: r, z, g in PyTorch and z, r, g in gdcore."""
+    r, z, g = np.split(a, 3)
+    return np.concatenate([z, r, g])
+
+
+GRU = (
+    *(
+        Part(ours, (theirs,), lambda a: swapped(a).T, lambda a: (swapped(a.T),))
+        for ours, theirs in (("kernel", "weight_ih_l0"), ("recurrent", "weight_hh_l0"))
+    ),
+    Part(
+        "bias",
+        ("bias_ih_l0", "bias_hh_l0"),
+        lambda a, b: np.stack([swapped(a), swapped(b)]),
+        lambda a: tuple(map(swapped, a)),
+    ),
+)
+
 LAYOUTS: dict[str, tuple[Part, ...]] = {
     "Dense": (transposed("kernel", "weight"), same("bias", "bias")),
     "Conv2D": (
@@ -68,7 +88,9 @@ LAYOUTS: dict[str, tuple[Part, ...]] = {
     ),
     "LayerNorm": (same("gamma", "weight"), same("beta", "bias")),
     "Embedding": (same("table", "weight"),),
+    "GRU": GRU,
     "LSTM": LSTM,
+    "SimpleRNN": LSTM,
 }
 
 # What PyTorch keeps and gdcore has no use for.

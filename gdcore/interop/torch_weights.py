@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,6 +33,9 @@ from gdcore.io import safetensors
 from gdcore.layers.base import Variable
 from gdcore.model import Model
 
+# Names of PyTorch's recurrent modules: what, and of which layer and direction.
+RECURRENT = re.compile(r"((?:weight|bias)_(?:ih|hh))_(l\d+(?:_reverse)?)")
+
 
 def from_torch(
     source: Any,
@@ -43,9 +47,9 @@ def from_torch(
 ) -> Model:
     """Set a model's weights to those of a PyTorch model of the same layers.
 
-    Linear, Conv2d, BatchNorm, LayerNorm, Embedding and LSTM (of one layer and direction) are
-    brought into gdcore's layout; layers of your own are matched by the names and shapes of their
-    parameters.
+    Linear, Conv2d, BatchNorm, LayerNorm, Embedding, LSTM, GRU and RNN are brought into gdcore's
+    layout, a recurrent module of several layers or directions as one of gdcore's for each; layers of
+    your own are matched by the names and shapes of their parameters.
 
     Parameters
     ----------
@@ -166,8 +170,7 @@ def to_torch(
             if {k: a.shape for k, a in arrays.items()} != want:
                 wrong.append(f"{group} for {_described(path, theirs[path])}")
         for name, array in arrays.items():
-            key = f"{path}.{name}" if path else name
-            out[key] = torch.from_numpy(np.ascontiguousarray(array).copy())
+            out[_key(path, name)] = torch.from_numpy(np.ascontiguousarray(array).copy())
     if wrong:
         raise ValueError(f"to_torch: what does not fit: {'; '.join(wrong)}")
     if module is None:
@@ -197,13 +200,25 @@ def _widened(tensor: Any) -> Any:
 
 
 def _modules(arrays: Arrays) -> dict[str, Arrays]:
-    """By the path of the module that has them."""
+    """By the path of the module that has them; each layer and direction of a recurrent one by itself."""
     out: dict[str, Arrays] = {}
     for key, array in arrays.items():
         path, _, name = key.rpartition(".")
-        if name not in LEFT_OUT:
-            out.setdefault(path, {})[name] = array
+        if name in LEFT_OUT:
+            continue
+        found = RECURRENT.fullmatch(name)
+        if found and found[2] != "l0":
+            path, name = f"{path}#{found[2]}", f"{found[1]}_l0"
+        out.setdefault(path, {})[name] = array
     return out
+
+
+def _key(path: str, name: str) -> str:
+    """The name in the whole module of an array of one of `_modules`."""
+    path, _, layer = path.partition("#")
+    if layer:
+        name = name.removesuffix("l0") + layer
+    return f"{path}.{name}" if path else name
 
 
 def _described(path: str, arrays: Arrays) -> str:

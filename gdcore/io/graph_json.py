@@ -79,7 +79,7 @@ def _nodes(
             body: Body = v.attrs["body"]
             inner = [*body.leaves, *body.after, *body.stacked[: parts.get(v, 0)]]
             own, within = _nodes(inner, names, tensors)
-            node["reverse"] = v.attrs["reverse"]
+            node |= {k: v.attrs[k] for k in ("reverse", "remat")}
             node["body"] = {
                 "nodes": within,
                 "steps": body.steps,
@@ -265,7 +265,8 @@ def _node(
     ]
     if op is SCAN:
         body = _body(_get(node, "body", dict), tensors, depth + 1)
-        return apply(SCAN, *inputs, body=body, reverse=truth(node.get("reverse")))
+        way = {"reverse": truth(node.get("reverse")), "remat": truth(node.get("remat", False))}
+        return apply(SCAN, *inputs, body=body, **way)
     if op is LOOP_LEAF:
         size = shape(_get(node, "shape", list))
         return loop_leaf(size, _dtype(node), _get(node, "name", str))

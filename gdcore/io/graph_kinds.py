@@ -146,6 +146,7 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "concatenate": {"axis": whole},
     "matmul": {"ta": truth, "tb": truth},
     "scatter_add": {"rows": whole},
+    "step_mask": {"steps": lambda x: whole(x, "a number of steps", 1, 1 << 24)},
     "conv2d": _STEPS,
     "conv2d_dx": {**_STEPS, "image": pair},
     "conv2d_dw": {**_STEPS, "kernel": pair},

@@ -12,7 +12,9 @@ from gdcore.layers import (
     recurrent,
     regularization,
     resizing,
+    rnn,
     scaling,
+    sequences,
     shape,
 )
 from gdcore.layers.base import Layer
@@ -24,7 +26,9 @@ from gdcore.layers.pooling import *
 from gdcore.layers.recurrent import *
 from gdcore.layers.regularization import *
 from gdcore.layers.resizing import *
+from gdcore.layers.rnn import *
 from gdcore.layers.scaling import *
+from gdcore.layers.sequences import *
 from gdcore.layers.shape import *
 from gdcore.lazy import lazy_names
 
@@ -37,7 +41,9 @@ __all__ += pooling.__all__
 __all__ += recurrent.__all__
 __all__ += regularization.__all__
 __all__ += resizing.__all__
+__all__ += rnn.__all__
 __all__ += scaling.__all__
+__all__ += sequences.__all__
 __all__ += shape.__all__
 
 # A missing name raises an error that says what to use instead.

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from gdcore.graph.dims import Batch, Dim, Shape
 from gdcore.graph.ir import Value, between
+from gdcore.graph.ops.masks import mask_of, together, with_mask
 from gdcore.layers.variables import ROLES, Parameter, State, Variable
 from gdcore.signatures import Constructed, check_shadows
 
@@ -26,6 +27,10 @@ class Layer(metaclass=Constructed):
     trainable : bool
         Set it to False to freeze the layer and all layers in it.
     name : str or None
+    masks : {"refuse", "keep", "use"}
+        What a class does with the mask of an input, which says which steps of a sequence count
+        (`gd.ops.mask_of`): it refuses one; its results keep it, as each step's comes of that step alone;
+        or `forward` reads it, or leaves that to layers within.
 
     Examples
     --------
@@ -38,6 +43,7 @@ class Layer(metaclass=Constructed):
     """
 
     name: str | None = None
+    masks: str = "refuse"
     snapshots: weakref.WeakSet[Any]  # of `trainable`: see `gdcore.engine.freezing`
     _trainable: bool = True
     _variables: dict[str, Variable]
@@ -107,10 +113,24 @@ class Layer(metaclass=Constructed):
                     "To compute with data, put it into a model and call predict"
                 )
             given.extend(parts)
+        mask = self._mask(given)
         result = self.forward(*inputs, **named)
         check_shadows(self)
+        if mask is not None and self.masks == "keep":
+            result = with_mask(result, mask)
         self._note(result, given)
         return result
+
+    def _mask(self, given: Sequence[Value]) -> Value | None:
+        """What counts in all of the inputs; raises ValueError if this layer is not made for masks."""
+        masks = [m for v in given if (m := mask_of(v)) is not None]
+        if masks and self.masks not in ("keep", "use"):
+            raise ValueError(
+                f"{type(self).__name__} got a sequence with a mask and would lose it: put the layer before "
+                "what makes the mask, drop the mask with gd.ops.drop_mask(x), or let the layer's class say "
+                'masks = "keep" (each step by itself) or "use" (forward reads gd.ops.mask_of(x))'
+            )
+        return together(masks)
 
     def _note(self, result: Any, given: Sequence[Value]) -> None:
         """Mark this layer as the owner of its outputs and of the values they were computed from, for `summary`."""

@@ -64,6 +64,8 @@ class Dense(Layer):
     [(4, 3), (3,), (3, 2), (2,)]
     """
 
+    masks = "keep"
+
     def __init__(
         self,
         units: int,
@@ -128,6 +130,8 @@ class Activation(Layer):
     >>> gd.Sequential([gd.Input(3), gd.Activation("relu")]).predict([[-1.0, 0.0, 2.0]])
     array([[0., 0., 2.]], dtype=float32)
     """
+
+    masks = "keep"
 
     def __init__(self, activation: Any, name: str | None = None) -> None:
         self.activation = activations.get(activation)

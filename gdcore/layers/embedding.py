@@ -23,6 +23,8 @@ class Embedding(Layer):
         Size of the vectors.
     initializer : Initializer, name, number or callable
     name : str, optional
+    mask_zero : bool
+        Whether id 0 stands for steps that do not count: the result has a mask.
 
     Raises
     ------
@@ -39,14 +41,21 @@ class Embedding(Layer):
     """
 
     def __init__(
-        self, input_dim: int, output_dim: int, initializer: Any = "uniform", name: str | None = None
+        self,
+        input_dim: int,
+        output_dim: int,
+        initializer: Any = "uniform",
+        name: str | None = None,
+        *,
+        mask_zero: bool = False,
     ) -> None:
         self.input_dim = positive("Embedding input_dim", input_dim)
         self.output_dim = positive("Embedding output_dim", output_dim)
         self.initializer = initializers.get(initializer)
+        self.mask_zero = bool(mask_zero)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return ops.take(
-            self.param("table", (self.input_dim, self.output_dim), self.initializer, "embedding"), x
-        )
+        shape = (self.input_dim, self.output_dim)
+        vectors = ops.take(self.param("table", shape, self.initializer, "embedding"), x)
+        return ops.with_mask(vectors, ops.not_equal(x, 0)) if self.mask_zero else vectors

@@ -112,6 +112,8 @@ class LayerNorm(Layer):
     array([[-1.,  1.]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(
         self,
         epsilon: float = 1e-3,

@@ -12,18 +12,19 @@ from gdcore.layers.base import Layer
 __all__ = ["DropPath", "Dropout", "GaussianNoise", "SpatialDropout"]
 
 
-def _rate(who: str, rate: float) -> float:
-    if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
-        raise ValueError(f"{who} rate={rate!r}: expected at least 0 and below 1")
-    return float(rate)
-
-
 def _dropped(x: Value, shape: Shape, rate: float) -> Value:
     """In training x times 0 or 1/(1 - rate), drawn for each element of a shape that broadcasts to x's."""
     if rate == 0:
         return x
     kept = ops.less_equal(rate, ops.random_uniform(shape))
     return ops.when_training(x * (kept * (1.0 / (1.0 - rate))), x)
+
+
+def share(what: str, rate: object) -> float:
+    """A rate of dropout as a float in [0, 1); raises ValueError otherwise."""
+    if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
+        raise ValueError(f"{what}={rate!r}: expected at least 0 and below 1")
+    return float(rate)
 
 
 class Dropout(Layer):
@@ -53,8 +54,10 @@ class Dropout(Layer):
     array([[1., 2.]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(self, rate: float, name: str | None = None) -> None:
-        self.rate = _rate("Dropout", rate)
+        self.rate = share("Dropout rate", rate)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
@@ -89,8 +92,10 @@ class SpatialDropout(Layer):
     (B, 28, 28, 8)
     """
 
+    masks = "keep"
+
     def __init__(self, rate: float, name: str | None = None) -> None:
-        self.rate = _rate("SpatialDropout", rate)
+        self.rate = share("SpatialDropout rate", rate)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
@@ -126,8 +131,10 @@ class DropPath(Layer):
     (B, 4)
     """
 
+    masks = "keep"
+
     def __init__(self, rate: float, name: str | None = None) -> None:
-        self.rate = _rate("DropPath", rate)
+        self.rate = share("DropPath rate", rate)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
@@ -158,6 +165,8 @@ class GaussianNoise(Layer):
     >>> gd.Sequential([gd.Input(2), gd.GaussianNoise(0.1)]).predict([[1.0, 2.0]])
     array([[1., 2.]], dtype=float32)
     """
+
+    masks = "keep"
 
     def __init__(self, std: float, name: str | None = None) -> None:
         if not isinstance(std, int | float | np.number) or not std >= 0:

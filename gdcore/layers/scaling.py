@@ -36,6 +36,8 @@ class Rescaling(Layer):
     array([[0. , 0.2]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         for key, number in (("scale", scale), ("offset", offset)):
             if not isinstance(number, int | float) or not math.isfinite(number):

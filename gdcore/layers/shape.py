@@ -11,6 +11,7 @@ from gdcore import ops
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.graph.ops.leaves import input_value
+from gdcore.graph.ops.masks import together
 from gdcore.layers.base import Layer
 
 __all__ = ["Add", "Concatenate", "Flatten", "Input", "Reshape"]
@@ -131,12 +132,28 @@ class Concatenate(Layer):
     (B, 5)
     """
 
+    masks = "use"
+
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         self.axis = axis
         self.name = name
 
     def forward(self, *xs: Any) -> Value:
-        return ops.concatenate(_parts(xs), self.axis)
+        parts = _parts(xs)
+        y = ops.concatenate(parts, self.axis)
+        masks = [m for x in parts if (m := ops.mask_of(x)) is not None]
+        if not masks:
+            return y
+        if self.axis % y.ndim >= masks[0].ndim:  # the same steps
+            both = together(masks)
+            return y if both is None else ops.with_mask(y, both)
+        lead = masks[0].ndim  # more steps; those without a mask all count
+        each = [ops.mask_of(x) for x in parts]
+        whole = [
+            ops.broadcast_to(1.0, x.shape[:lead]) if m is None else m
+            for x, m in zip(parts, each, strict=True)
+        ]
+        return ops.with_mask(y, ops.concatenate(whole, self.axis))
 
 
 class Add(Layer):
@@ -158,6 +175,8 @@ class Add(Layer):
     >>> gd.Add()([x, gd.Dense(4)(x)]).shape
     (B, 4)
     """
+
+    masks = "keep"
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name

@@ -10,6 +10,7 @@ import numpy as np
 from gdcore import ops
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
+from gdcore.graph.ops.masks import MASKED
 
 EPSILON = 1e-7  # lower bound of probabilities within a logarithm, as in Keras
 
@@ -21,7 +22,7 @@ def rows(x: Value) -> Value:
 
 def before(output: Value, op: str) -> Value | None:
     """The first input of the op that computed an output, if that op is `op`; otherwise None."""
-    while output.op.kind == "alias":
+    while output.op.kind == "alias" or output.op is MASKED:
         output = output.inputs[0]
     return output.inputs[0] if output.op.name == op else None
 

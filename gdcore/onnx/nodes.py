@@ -17,11 +17,12 @@ from gdcore.onnx.nodes_elementwise import ELEMENTWISE
 from gdcore.onnx.nodes_host import FOLDS
 from gdcore.onnx.nodes_layers import LAYERS
 from gdcore.onnx.nodes_pools import POOLS
+from gdcore.onnx.nodes_recurrent import RECURRENT
 from gdcore.onnx.nodes_shapes import SHAPES
 from gdcore.onnx.reader import Item, Node, Reader, checked
 from gdcore.onnx.samples import check_apart, in_front
 
-NODES = {**ELEMENTWISE, **SHAPES, **LAYERS, **POOLS, **CHOICES}
+NODES = {**ELEMENTWISE, **SHAPES, **LAYERS, **POOLS, **RECURRENT, **CHOICES}
 # Errors that mean an invalid or unsupported node; any other exception is a bug of gdcore.
 REFUSALS = (
     ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError,
@@ -64,7 +65,9 @@ def read_node(reader: Reader, proto: Any, i: int) -> None:
         ignored = node.unread()
         if ignored:
             raise ValueError(f"{ignored}, which gdcore does not support in opset {reader.opset}")
-        for j, (name, item) in enumerate(zip(outputs, made, strict=False)):
+        for j, (name, item) in enumerate(zip(proto.output, made, strict=False)):
+            if not name:
+                continue
             if name in reader.items:
                 raise ValueError(f"it makes {name[:80]!r}, which is there already")
             reader.put(name, checked(item), kinds[min(j, len(kinds) - 1)])

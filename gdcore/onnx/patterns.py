@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value, constant_array
 from gdcore.graph.ops.leaves import PARAM, STATE
+from gdcore.onnx.rows_recurrent import part_of, result_of
 from gdcore.onnx.rows_windows import convolution, window_attrs
 from gdcore.onnx.writer import Writer
 
@@ -48,6 +50,12 @@ def _number(v: Value) -> float | None:
 def _vector(v: Value, width: object) -> bool:
     """Whether a value is a variable or a constant of shape (width,)."""
     return v.shape == (width,) and (v.op in (PARAM, STATE) or constant_array(v) is not None)
+
+
+def _recurrent(v: Value) -> Match | None:
+    """A result of a recurrent layer's loop."""
+    found = part_of(v)
+    return None if found is None else Match(found.inputs, partial(result_of, v, found))
 
 
 # --- Dense ---------------------------------------------------------------------------
@@ -218,5 +226,5 @@ def _clip(v: Value) -> Match | None:
 
 
 PATTERNS: tuple[Callable[[Value], Match | None], ...] = (
-    _gemm, _conv, _rows_times, _pool, _batch_norm, _layer_norm, _clip,
+    _recurrent, _gemm, _conv, _rows_times, _pool, _batch_norm, _layer_norm, _clip,
 )  # fmt: skip

@@ -50,7 +50,9 @@ def _called(function: Any, args: Any, options: Any) -> Any:
 
 
 def formula_of(v: Value) -> Value | None:
-    """The value of an elementwise op in terms of other ops; None if its reference gives none."""
+    """The value of an op in terms of others, from its expansion, or its reference if it is elementwise."""
+    if v.op.expand is not None:
+        return v.op.expand(v)
     if v.op.kind != "map" or v.op.reference is None:
         return None
     try:

@@ -24,7 +24,7 @@ MIXED = (
 _ALONG = ("sum", "mean", "max", "logsumexp")
 _KEPT = (
     *("transpose", "slice", "embed", "concatenate", "unfold", "conv2d"),
-    *("max_pool", "avg_pool", "resample"),
+    *("max_pool", "avg_pool", "resample", "masked", "step_mask"),
 )
 
 
@@ -63,6 +63,8 @@ def _mixes(v: Value) -> bool:
             a is not None and (out is None or x.ndim - a != v.ndim - out)
             for a, x in zip(at, v.inputs, strict=True)
         )
+    if v.op.kind in ("loop", "part"):  # whose body was checked: its samples are apart
+        return False
     if v.op.kind == "alias":
         return out is None or first is None or _before(v.inputs[0].shape) != _before(v.shape)
     if name in _ALONG:

@@ -20,6 +20,7 @@ from gdcore.onnx.library import IR_VERSION, OPSET, require_onnx
 from gdcore.onnx.patterns import Match, recognise
 from gdcore.onnx.references import formula_of
 from gdcore.onnx.rows import ROWS
+from gdcore.onnx.rows_recurrent import written_as_node
 from gdcore.onnx.writer import FLOATS, INTS, Writer
 
 MOST_BYTES = 2**31 - 1  # of a protobuf message
@@ -82,7 +83,7 @@ def to_onnx(model: Model) -> Any:
     network = engine_of(model).network()
     names = _output_names(network)
     writer = Writer(network.inputs, names)
-    outputs = unrolled(specialize(network.outputs, training=False)[0])
+    outputs = unrolled(specialize(network.outputs, training=False)[0], written_as_node)
     write_graph(writer, network, outputs, model.state_dict())
     writer.finish(outputs, names)
     graph = onnx.helper.make_graph(

@@ -55,6 +55,7 @@ class Writer:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.of: dict[Value, str] = {v: v.name for v in inputs}
+        self.loops: dict[Value, list[str]] = {}  # the outputs of recurrent nodes
         self.inputs = list(inputs)
         self._taken = {*self.of.values(), *names}
         self._constants: dict[tuple[Any, ...], str] = {}
@@ -161,7 +162,7 @@ class Writer:
 
     def finish(self, outputs: Sequence[Value], names: Sequence[str]) -> None:
         """Rename the nodes that compute outputs, or add copies under those names; drop unused nodes."""
-        made = {node.output[0] for node in self.nodes if node.op_type != "Constant"}
+        made = {o for node in self.nodes if node.op_type != "Constant" for o in node.output}
         renamed: dict[str, str] = {}
         for v, name in zip(outputs, names, strict=True):
             old = self.of[v]

@@ -53,7 +53,7 @@ def train_on_batch(engine: Engine, x: Any, y: Any, sample_weight: Any = None) ->
 def _repeatable(engine: Engine, x: Any, y: Any, data: Data) -> bool:
     """Whether C can validate arrays of these types, so that the fast path may take them."""
     network = engine.network()
-    if not (plain(x) and plain(y)) or network.index_limits or len(data.targets) != 1:
+    if not (plain(x) and plain(y)) or network.limited or len(data.targets) != 1:
         return False
     if data.spec[0].dtype == INT:
         return y.shape == data.targets[0].shape and class_limit(network.outputs[0]) > 0

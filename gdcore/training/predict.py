@@ -45,7 +45,7 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
     builder = engine.builder(inputs)
     step = engine.step(("predict", batch), lambda: builder.predict(batch))
     one = len(step.output_shapes) == 1 and network.output_names is None
-    if one and plain(x) and rows <= batch <= PREDICT_BATCH and not network.index_limits:
+    if one and plain(x) and rows <= batch <= PREDICT_BATCH and not network.limited:
         least = batch // 2 + 1
         engine.predicted = FastPath(
             engine.steps, step.memory, step, (least, batch), (x,), (0,), finite=False

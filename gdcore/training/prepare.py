@@ -10,8 +10,10 @@ from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
+from gdcore.graph.ops.masks import mask_of
 from gdcore.losses.readings import tell_assumptions
 from gdcore.metrics import Metric
+from gdcore.metrics.base import FunctionMetric
 from gdcore.metrics.fitting import bind_all, check_targets
 from gdcore.training.targets import as_targets, weights_of
 
@@ -78,4 +80,11 @@ def bound_metrics(engine: Engine) -> list[Metric]:
     if not engine.settings.metrics:
         return []
     loss, output = engine.settings.losses[0], engine.network().outputs[0]
+    own = [m.name for m in engine.settings.metrics if isinstance(m, FunctionMetric)]
+    if own and mask_of(output) is not None:
+        raise ValueError(
+            f"the metric {own[0]!r}, a function, of an output with a mask, shape {output.shape}: it would count "
+            "the steps that do not. Write it as a gd.metrics.Metric, whose `add` gets weights, or drop the mask "
+            "with gd.ops.drop_mask"
+        )
     return bind_all(engine.settings.metrics, loss.link(output), loss.config()["name"])

@@ -127,17 +127,26 @@ def sweep(
     row_bytes = sum(session.tap_rows) * session.real.itemsize
     room = max(1, KEPT_BYTES // (batch * row_bytes)) if row_bytes else steps
 
+    def seen(kept: list[np.ndarray]) -> list[np.ndarray]:
+        """What metrics look at: the first output, and its mask."""
+        return kept[: 1 + step.masked]
+
     def show(outputs: list[np.ndarray], start: int) -> None:
         """Update the metrics with the first output, for the rows from `start` on."""
-        for values in outputs:
-            here = slice(start, start + len(values))
-            which = here if order is None else order[here]
-            for m in tally.metrics:
-                m.update(
-                    data.targets[0][which],
-                    values.reshape(len(values), *step.output_shapes[0]),
-                    None if data.weights is None else data.weights[which],
-                )
+        if not outputs:
+            return
+        values, *masks = outputs
+        here = slice(start, start + len(values))
+        which = here if order is None else order[here]
+        weights = None if data.weights is None else data.weights[which]
+        for mask in masks:  # a weight for each step
+            weights = (mask if weights is None else mask * weights[:, None]).reshape(-1)
+        for m in tally.metrics:
+            m.update(
+                data.targets[0][which],
+                values.reshape(len(values), *step.output_shapes[0]),
+                weights,
+            )
 
     while first < steps:
         begin = first - first % room
@@ -189,7 +198,7 @@ def sweep(
             first += done
             check_stop()
             tally.add(losses[at : at + done], batch, rows)
-            unseen = [k[: min(rows, first * batch) - span.start] for k in kept[:1]]
+            unseen = [k[: min(rows, first * batch) - span.start] for k in seen(kept)]
             if first == end:
                 show(unseen, span.start)
                 unseen = []

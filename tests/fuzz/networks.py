@@ -38,6 +38,7 @@ def _models():
         gd.Model(x, gd.Dense(2, "softmax")(image)),
         gd.Model([a, i], {"p": gd.Dense(1)(joined), "q": gd.Activation("relu6")(joined)}),
         gd.Sequential([gd.Input((2, 2)), gd.LSTM(2), gd.Dense(1)]),
+        gd.Model(i, gd.Bidirectional(gd.GRU(2))(gd.Embedding(5, 2, mask_zero=True)(i))),
     ]
 
 

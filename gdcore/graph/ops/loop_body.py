@@ -59,6 +59,9 @@ class Body:
         self.after = tuple(after)
         self.stacked = list(stacked)
 
+    def __repr__(self) -> str:
+        return f"a body of {self.steps} steps"
+
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.carries, self.sequences, self.outside, self.after, self.stacked)
         counts = [len(p) for p in parts]
@@ -209,9 +212,11 @@ def stacked(loop: Value, value: Value) -> Value:
     return part(loop, False, loop.attrs["body"].keep(value))
 
 
-def make_loop(op: Op, body: Body, inputs: Iterable[Value], reverse: bool) -> Value:
+def make_loop(
+    op: Op, body: Body, inputs: Iterable[Value], reverse: bool, remat: bool = False
+) -> Value:
     """The loop of a body over its inputs."""
-    return apply(op, *inputs, body=body, reverse=reverse)
+    return apply(op, *inputs, body=body, reverse=reverse, remat=remat)
 
 
 def cotangents(dy: Value) -> list[Value]:

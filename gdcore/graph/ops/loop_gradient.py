@@ -1,17 +1,19 @@
 """The gradient of a loop: another loop over the same steps, the other way round.
 
 Its body is the derivative of the body. What it needs of the steps is kept by the loop, stacked, and
-comes as sequences. The gradient of a weight is a sum over all rows and steps: the loop puts out the
-operands of that sum, and outside one large product, or one sum, takes all of them at once.
+comes as sequences; with `remat` only the carries are, and the rest is computed again from them. The
+gradient of a weight is a sum over all rows and steps: the loop puts out the operands of that sum, and
+outside one large product, or one sum, takes all of them at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.dims import size
-from gdcore.graph.ir import INT, Value, topological
+from gdcore.graph.ir import INT, REAL, Value, topological
 from gdcore.graph.ops import reductions as rd
 from gdcore.graph.ops.identities import IDENTITY, broadcast_to
 from gdcore.graph.ops.indexing import SCATTER
@@ -88,13 +90,15 @@ class _Backward:
         for v in topological(within.values()):
             for x in v.inputs if v not in self.forward else ():
                 self.provide(x)
+        self.turn_weights(within.values())
         substitute(within.values(), self.new)
         within = {leaf: self.new[v] for leaf, v in within.items()}
         after = [within[leaf] for leaf in body.carries if leaf in within]
-        # what has rows of its own is summed over the steps in a carry of its own
+        # what has rows of its own, or where nothing has any, is summed over the steps in a carry
+        alone = not any(map(has_batch, self.loop.inputs))
         self.sums: dict[Value, int] = {}
         for leaf in body.outside:
-            if leaf in within and has_batch(leaf):
+            if leaf in within and (alone or has_batch(leaf)):
                 self.sums[leaf] = len(carries)
                 carries.append(loop_leaf(leaf.shape, leaf.dtype, f"d {leaf.name}"))
                 starts.append(broadcast_to(0.0, leaf.shape))
@@ -109,7 +113,7 @@ class _Backward:
         inputs = [*starts, *(x for _, x in self.sequences), *(x for _, x in self.outside)]
         self.within, self.back_body = within, back
         self.outer = dict(self.sequences)
-        self.back = make_loop(loop.op, back, inputs, not loop.attrs["reverse"])
+        self.back = make_loop(loop.op, back, inputs, not loop.attrs["reverse"], loop.attrs["remat"])
         self.changing = back.depending(within.values())
 
     def sequence(self, x: Value, like: Value, name: str) -> Value:
@@ -131,8 +135,29 @@ class _Backward:
             self.new[x] = self.sequence(inputs[number], x, x.name)
         elif x.op.kind == "alias":
             self.provide(x.inputs[0])
+        elif number is None and self.loop.attrs["remat"]:
+            for leaf in topological([x]):  # `substitute` rebuilds x from these
+                if leaf in self.number:
+                    self.provide(leaf)
         else:
             self.new[x] = self.sequence(stacked(self.loop, x), x, x.name or x.op.name)
+
+    def turn_weights(self, roots: Iterable[Value]) -> None:
+        """Products with the transpose of a weight take one that is transposed outside, once for all steps."""
+        turned: dict[Value, Value] = {}
+        for v in topological(roots):
+            if v.op is not MATMUL or not v.attrs["tb"] or v in self.new:
+                continue
+            weight = self.new.get(v.inputs[1])
+            outer = dict(self.outside).get(weight) if weight is not None else None
+            if weight is None or outer is None or has_batch(outer) or weight.ndim != 2:
+                continue
+            if weight not in turned:
+                across = transpose(outer, (1, 0))
+                turned[weight] = loop_leaf(across.shape, REAL, weight.name)
+                self.outside.append((turned[weight], across))
+            rows = substitute([v.inputs[0]], self.new)[v.inputs[0]]
+            self.new[v] = apply(MATMUL, rows, turned[weight], **{**v.attrs, "tb": False})
 
     def inputs(self) -> list[Value | None]:
         """The gradient of each of the loop's inputs."""

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.dims import Batch, Dim, Shape, size
-from gdcore.graph.ir import REAL, Op, Value, register, topological
+from gdcore.graph.ir import REAL, Op, Sample, Value, register, topological
+from gdcore.graph.ops import nonlinearities
 from gdcore.graph.ops.draws import drawing
 from gdcore.graph.ops.elementwise import less, where
 from gdcore.graph.ops.identities import COUNT, broadcast_to
+from gdcore.graph.ops.joins import concatenate
 from gdcore.graph.ops.leaves import CONSTANT, apply, lift
 from gdcore.graph.ops.loop_body import (
     Body,
@@ -50,7 +52,57 @@ def _flops(loop: Value) -> Dim:
     )
 
 
-SCAN = register(Op("scan", "loop", _shape, loop_gradient, flops=_flops))
+def _reference(*arrays: np.ndarray, body: Body, reverse: bool, **_: Any) -> np.ndarray:
+    """What `joined` gives: the steps one by one, each op of the body by its own reference."""
+    n, m = len(body.carries), len(body.carries) + len(body.sequences)
+    roots = body.expanded()
+    carries = list(arrays[:n])
+    every: list[list[np.ndarray]] = [[np.empty(0)] * body.steps for _ in body.stacked]
+    for t in range(body.steps)[:: -1 if reverse else 1]:
+        elements = [a[t] for a in arrays[n:m]]
+        found = dict(zip(body.leaves, [*carries, *elements, *arrays[m:]], strict=True))
+        for v in topological(roots):
+            if v.op is CONSTANT:
+                found[v] = v.attrs["array"]
+            elif v not in found and v.op.reference is not None:
+                found[v] = v.op.reference(*(found[x] for x in v.inputs), **v.attrs)
+        carries = [found[v] for v in roots[:n]]
+        for steps, v in zip(every, roots[n:], strict=True):
+            steps[t] = found[v]
+    results = [*carries, *(np.stack(steps) for steps in every)]
+    return np.concatenate([np.ravel(a) for a in results])
+
+
+def joined(loop: Value) -> Value:
+    """All that a loop without samples gives, in a row: last carries, then what is stacked."""
+    body: Body = loop.attrs["body"]
+    parts = [last(loop, i) for i in range(len(body.carries))]
+    parts += [part(loop, False, i) for i in range(len(body.stacked))]
+    return concatenate([reshape(v, (-1,)) for v in parts], axis=0)
+
+
+def sample_cell(steps: int, units: int, reverse: bool = False, remat: bool = False) -> Sample:
+    """A simple recurrent cell over (steps, 1, units), with the weight and the bias from outside."""
+    row = (1, units)
+    leaves = [loop_leaf(s, REAL, n) for s, n in ((row, "h"), (row, "x"), ((units, units), "u"))]
+    h, x, u = leaves
+    after = nonlinearities.tanh(x + apply(MATMUL, h, u, ta=False, tb=False))
+    body = Body(steps, [h], [x], [u], [after], [after * x])
+    attrs = {"body": body, "reverse": reverse, "remat": remat}
+    return Sample((row, (steps, *row), (units, units)), attrs)
+
+
+SCAN = register(
+    Op(
+        "scan",
+        "loop",
+        _shape,
+        loop_gradient,
+        _reference,
+        (sample_cell(5, 3), sample_cell(4, 2, True, True), sample_cell(1, 17)),
+        flops=_flops,
+    )
+)
 
 
 def _several(x: Any) -> list[Any]:
@@ -70,6 +122,7 @@ def scan(
     sequences: Any,
     reverse: bool = False,
     lengths: Any = None,
+    remat: bool = False,
 ) -> tuple[Any, Any]:
     """Go through the steps of sequences with carries, as one instruction of the plan.
 
@@ -91,6 +144,9 @@ def scan(
         From the last step to the first. Outputs stay where their elements are.
     lengths : Value, optional
         (B,), how many steps of each sample count. Carries pass by those after, outputs there are 0.
+    remat : bool
+        Keep only the carries of each step for the gradient, whose loop computes the rest again:
+        less memory, about a third more work.
 
     Returns
     -------
@@ -128,7 +184,7 @@ def scan(
     starts, given = [lift(x) for x in _several(carries)], [lift(x) for x in _several(sequences)]
     steps = _steps(given)
     if lengths is not None:
-        return _counted(body, carries, sequences, reverse, lift(lengths), steps)
+        return _counted(body, carries, sequences, reverse, lift(lengths), steps, remat)
     before = [loop_leaf(v.shape, v.dtype, v.name or f"carry {i}") for i, v in enumerate(starts)]
     elements = [
         loop_leaf(element_shape(v), v.dtype, v.name or f"x {i}") for i, v in enumerate(given)
@@ -164,7 +220,7 @@ def scan(
     traced = Body(
         steps, before, list(rows), leaves, [found[v] for v in new], [found[v] for v in out]
     )
-    loop = make_loop(SCAN, traced, [*starts, *rows.values(), *outer], reverse)
+    loop = make_loop(SCAN, traced, [*starts, *rows.values(), *outer], reverse, remat)
     return (
         _like(carries, [last(loop, i) for i in range(len(starts))]),
         _like(result[1], [part(loop, False, i) for i in range(len(out))]),
@@ -195,6 +251,7 @@ def _counted(
     reverse: bool,
     lengths: Value,
     steps: int,
+    remat: bool,
 ) -> tuple[Any, Any]:
     """A scan in which carries pass by the steps that do not count."""
     if lengths.ndim != 1 or not has_batch(lengths):
@@ -215,7 +272,11 @@ def _counted(
     several = isinstance(sequences, list | tuple)
     numbers = np.arange(steps, dtype=np.float64)
     return scan(
-        lambda c, e: step(c, (e[:-1], e[-1])), carries, (*_several(sequences), numbers), reverse
+        lambda c, e: step(c, (e[:-1], e[-1])),
+        carries,
+        (*_several(sequences), numbers),
+        reverse,
+        remat=remat,
     )
 
 

@@ -23,7 +23,9 @@ def _in_phase(v: Value, training: bool) -> Value:
     if v.op.kind != "loop":
         return v
     body = v.attrs["body"].rewritten(lambda x: _in_phase(x, training))
-    return Value(v.op, v.inputs, {**v.attrs, "body": body}, v.shape)
+    chosen = Value(v.op, v.inputs, {**v.attrs, "body": body}, v.shape)
+    chosen.within = v.within
+    return chosen
 
 
 def specialize(
