@@ -165,6 +165,8 @@ class RMSNorm(Layer):
     array([[0.2, 1.4]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(self, epsilon: float = 1e-6, scale: bool = True, name: str | None = None) -> None:
         self.epsilon = nonnegative("RMSNorm epsilon", epsilon)
         self.scale = scale
