@@ -9,8 +9,7 @@
 #include "exec.h"
 #include "map_ops.h"
 
-enum { MOST = (1 << 30) }; /* instructions, operands, sizes of one instruction */
-enum { ANY = -1 };
+enum { ANY = -1, MOST = (1 << 30) }; /* MOST: instructions, operands, sizes of one instruction */
 #define TOO_LARGE INT64_MAX /* of a size: sticks in sums and products */
 
 typedef struct {
@@ -348,6 +347,7 @@ static int64_t loop(const scan *s) {
   return 0;
 }
 
+#include "check_attention.h"
 /* For each kernel what looks at its instructions: it gives the number of outputs where a pass may ride on them. */
 static const struct {
   const char *name;
@@ -359,7 +359,7 @@ static const struct {
     {"gather", gather, 0}, {"scatter_add", gather, 0}, {"unfold", window, 0}, {"fold", window, 0},
     {"max_pool", pool, 0}, {"max_pool_dx", pool, 0}, {"max_pool_take", pool, 0}, {"avg_pool", pool, 0}, {"avg_pool_dx", pool, 0},
     {"resample", resample, 0},
-    {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0}, {"scan", loop, 0},
+    {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0}, {"scan", loop, 0}, {"attention", attention, 0}, {"attention_gradient", attention, 0},
 };
 
 static int64_t look_at(scan *s, const gd_ins *ins, int *carries) {

@@ -4,7 +4,8 @@
  *
  * An operand lies in memory with any strides, or a packer of the caller's reads it: the windows of an image,
  * say, which lie nowhere as a matrix. Register tiles, panels, the loop over windows of C and the epilogue are in
- * product.c; no other file has tiles of its own. Callers: ops/gemm.c, ops/conv.c.
+ * product.c; no other file has tiles of its own. Callers: ops/gemm.c,
+ * ops/conv.c, ops/attention.c.
  *
  * Every element of C is summed over k = 0 ... K-1 in that order (behind what C holds, if it is added to), in
  * blocks of KC, whatever tile it falls in, but for a single column, which is made of dot products: so the bits

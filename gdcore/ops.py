@@ -3,6 +3,7 @@
 All of them take values, arrays and numbers, and broadcast as NumPy does.
 """
 
+from gdcore.graph.ops.attention import attention
 from gdcore.graph.ops.convolutions import conv2d
 from gdcore.graph.ops.derivatives import gradient, jvp
 from gdcore.graph.ops.draws import random_uniform
@@ -95,6 +96,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "attention",
     "avg_pool",
     "broadcast_to",
     "clip",

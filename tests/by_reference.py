@@ -30,7 +30,7 @@ CANCELLING = {"gelu", "gelu_tanh", "mish", "silu", "hard_swish"}
 
 # Their error is small beside the sum of what they add up without its signs.
 SUMS = {"sum", "mean", "matmul", "scatter_add", "fold", "conv2d", "conv2d_dx", "conv2d_dw"} | {
-    *("avg_pool", "avg_pool_dx", "max_pool_dx", "resample")
+    *("avg_pool", "avg_pool_dx", "max_pool_dx", "resample", "attention")
 }
 
 

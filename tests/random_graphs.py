@@ -403,8 +403,7 @@ SAMPLED = [
     if op.kind not in ("map", "loop")
     and op.reference
     and op.samples
-    and "pool_dx" not in op.name
-    and "mask" not in op.name
+    and not any(part in op.name for part in ("pool_dx", "mask", "attention"))
     if not {op.name} & {*OTHERS, *WRITTEN_BY_PASSES} and not any(s.ints for s in op.samples)
 ]
 MAKERS = [*MAPS, *SAMPLED, *OTHERS.items(), *[("matmul", Builder.product)] * 4]

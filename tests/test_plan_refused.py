@@ -43,6 +43,15 @@ SOUND = {
         refs("o", "i", "i", "o"), fixed((0, 1)),
         [4, 4, 2, 3, 3, 1, 1, 0, 0, 2, 2, 1, 1, 5, 1], [],
     ),
+    "attention": (  # samples, queries, keys, heads, groups, features, values; strides of q, k, v, y, bias, mask
+        refs("o", "i", "i", "i", "i", "i", "o"),
+        fixed((0, 1), 3, 4, 4, 2, 3, 2, 36, 12, 3, 24, 6, 3, 16, 4, 2, 24, 8, 2, 48, 12, 4, 4), [1, 1, 1, 1], [0.5],
+    ),
+    "attention_gradient": (
+        refs("o", "i", "i", "i", "i", "i", "i", "i", "i", "o", "o", "o"),
+        fixed((0, 1), 3, 4, 4, 2, 3, 2, 36, 12, 3, 24, 6, 3, 16, 4, 2, 24, 8, 2, 48, 12, 4, 4,
+              24, 8, 2, 36, 12, 3, 24, 6, 3, 16, 4, 2), [1, 1, 1, 1, 1, 1], [0.5],
+    ),
     "sum": (refs("o", "i"), fixed(3, 4, 5), [], [0.0]),
     "max": (refs("o", "i"), fixed(3, 4, (0, 5)), [], [0.0]),
     "logsumexp": (refs("o", "i"), fixed(3, 4, 1), [], [0.0]),

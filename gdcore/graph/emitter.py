@@ -28,6 +28,8 @@ class Emitter:
         The largest batch of the plan.
     sums : Value or None
         Column sums that the product at hand is to leave too.
+    parts : list of Value
+        Further results of the value at hand that are wanted, each a value of its own.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Emitter:
         self.constants = constants
         self.out: list[Instruction] = []
         self.sums: Value | None = None
+        self.parts: list[Value] = []
 
     def place(self, value: Value) -> Place:
         v = base(value)

@@ -186,7 +186,8 @@ class Op(NamedTuple):
         A leaf has its numbers from outside. A map works element by element, fuses with its like,
         and can ride on a product. A kernel is one C routine. An alias is its input's memory under
         another shape. A composite is replaced by `expand` before planning. A loop is one
-        instruction with a body of its own, its results are parts of it.
+        instruction with a body of its own, its results are parts of it. A part is one more result of its
+        first input's instruction.
     shape : shape of the result, from the inputs and the attributes
     grad : gradients of the inputs from (value, gradient of value), in terms of other ops
     reference : the same in float64 NumPy

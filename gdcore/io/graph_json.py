@@ -24,6 +24,7 @@ from gdcore.graph.ops.loops import SCAN
 from gdcore.io.graph_kinds import (
     ARITY,
     ATTRS,
+    OPTIONAL_INPUTS,
     bad,
     dim,
     encoded,
@@ -298,6 +299,7 @@ def _node(
     if set(attrs) != set(kinds):
         raise bad(f"the attributes of {name!r}", sorted(attrs), str(sorted(kinds)))
     arity = ARITY.get(name, len(op.samples[0].shapes) if op.samples else 0)
+    arity += sum(attrs.get(k) is True for k in OPTIONAL_INPUTS)
     if len(inputs) != arity and not (name == "concatenate" and inputs):
         raise bad(f"the number of inputs of {name!r}", len(inputs), str(arity))
     return apply(op, *inputs, **{k: kinds[k](x) for k, x in attrs.items()})

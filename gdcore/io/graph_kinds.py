@@ -127,6 +127,7 @@ def many(element: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
 _STEPS = {"strides": pair, "padding": four, "dilation": pair}
 _WINDOW = {"kernel": pair, **_STEPS, "outside": real}
 _POOL = dict.fromkeys(("kernel", "strides", "before", "after", "dilation", "windows"), wholes)
+_ATTENTION = {"scale": finite, "causal": truth, "bias": truth, "mask": truth}
 _FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
 ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "leaky_relu": {"slope": real},
@@ -150,6 +151,10 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "conv2d": _STEPS,
     "conv2d_dx": {**_STEPS, "image": pair},
     "conv2d_dw": {**_STEPS, "kernel": pair},
+    "attention": _ATTENTION,
+    "attention_lse": _ATTENTION,
+    "attention_gradient": _ATTENTION,
+    "attention_gradient_part": {**_ATTENTION, "part": whole},
     "unfold": _WINDOW,
     "fold": {**_WINDOW, "image": wholes},
     "max_pool": _POOL,
@@ -164,7 +169,17 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
         "weights": many(finite),
     },
 }
-ARITY = {"when_training": 2, "with_update": 3, "stop_gradient": 1, "random_uniform": 0}
+ARITY = {
+    "when_training": 2,
+    "with_update": 3,
+    "stop_gradient": 1,
+    "random_uniform": 0,
+    "attention": 3,
+    "attention_lse": 4,
+    "attention_gradient": 6,
+    "attention_gradient_part": 7,
+}
+OPTIONAL_INPUTS = ("bias", "mask")  # attributes that say whether there is one more
 
 
 def encoded(x: Any) -> Any:

@@ -136,7 +136,7 @@ class Fusion:
                         self.merge(target, own)
                     continue
             self.group[v] = own
-            for part in self.users[v] if v.op.kind == "loop" else ():
+            for part in [u for u in self.users[v] if u.op.kind == "part" and u.inputs[0] is v]:
                 self.group[part].root = None
                 self.merge(own, self.group[part])
 

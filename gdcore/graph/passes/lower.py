@@ -147,6 +147,7 @@ class Lowering(Emitter):
         else:
             root = group.root
             self.sums = group.sums
+            self.parts = [v for v in group.members if v.op.kind == "part"]
             emit = root.op.emit if group.loop is None else group.loop.emit
             assert emit is not None
             emit(root, self)
@@ -154,7 +155,7 @@ class Lowering(Emitter):
             for ins in self.out:
                 read = map(base, ins.reads or root.inputs)
                 ins.reads = [x for x in read if x.op.name != "constant"]
-                ins.writes = [root] + ([group.sums] if group.sums is not None else [])
+                ins.writes = [root, *self.parts, *([] if group.sums is None else [group.sums])]
                 ins.text = root.op.name
                 if group.loop is not None:
                     ins.writes = group.loop.parts

@@ -1,0 +1,320 @@
+/* attention.c: attention of queries to keys, and its gradient, in blocks: no matrix of all scores is in memory.
+ *
+ *   s[i, j] = scale q[i] . k[j] + bias[i, j]        j seen by i: mask[j] > 0, and j <= i if it is causal
+ *   p[i, j] = exp(s[i, j] - lse[i]),  lse[i] = log sum over j of exp(s[i, j])
+ *   y[i]    = sum over j of p[i, j] v[j]            a row that sees nothing: 0, and lse = +inf
+ *
+ * Forward, a unit is a block of rows of one head of one sample: it goes through the keys with the running maximum
+ * and sum of each row (Milakov and Gimelshein 2018; Dao et al. 2022). Backward, a unit is a head of the keys with
+ * all queries that share it, of one sample, or of all samples where the gradient of a bias that they share is
+ * wanted: scores are computed anew from lse, and every sum is taken in the order of the blocks.
+ *
+ *   dp = dy v',  ds = p (dp - sum over the features of y dy),  dq = scale ds k,  dk = scale ds' q,  dv = p' dy,  dbias = ds
+ *
+ * The products are those of gemm.h. Called by the executor.
+ *
+ *   ref   attention: y, q, k, v [, bias] [, mask] [, lse];
+ *         attention_gradient: dq, q, k, v [, bias] [, mask], y, lse, dy [, dk] [, dv] [, dbias]
+ *   dim   samples B, queries, keys, heads, heads of the keys, features of a key and of a value;
+ *         strides by sample, row and head of q, k, v, y; of bias by sample, head and row; of the mask by sample;
+ *         attention_gradient: those of dy, dq, dk, dv, too. lse[B, heads, queries] and dbias lie as bias does.
+ *   attr  causal; whether there is a bias, and a mask; attention: whether lse is wanted;
+ *         attention_gradient: whether dk, dv and dbias are wanted
+ *   par   scale
+ */
+#include <string.h>
+
+#include "../gemm.h"
+#include "../ops.h"
+
+/* Rows and columns of a block of scores: it stays in L2 beside the packed operands. */
+enum { ROWS = 64, COLS = 128, PITCH = COLS + VL, BLOCK = ROWS * PITCH };
+enum { SIZES = 7, BIAS_STRIDES = SIZES + 12, GRADIENT_STRIDES = BIAS_STRIDES + 4 };
+
+/* A tensor of heads: where it begins, and the elements from one sample, row and head to the next. */
+typedef struct { real *at; int64_t sample, row, head; } heads;
+
+typedef struct {
+  int64_t samples, queries, keys, heads, groups, features, values; /* groups: heads of k and v */
+  heads q, k, v, y;
+  const real *bias, *mask; /* or NULL */
+  int64_t bias_sample, bias_head, bias_row, mask_sample;
+  real *lse; /* or NULL */
+  real scale;
+  int causal;
+} attention;
+
+static heads heads_at(const gd_ins *ins, const gd_run *run, int ref, int strides) {
+  const gd_dim *d = ins->dim + strides;
+  return (heads){(real *)gd_at(run, ins, ref), gd_size(d[0], run->batch), gd_size(d[1], run->batch), gd_size(d[2], run->batch)};
+}
+
+/* Everything but y and lse; *ref is the number of q, and then of what comes behind the mask. */
+static attention attention_open(const gd_ins *ins, const gd_run *run, int *ref) {
+  const gd_dim *d = ins->dim;
+  const int64_t n = run->batch;
+  attention a = {gd_size(d[0], n), gd_size(d[1], n), gd_size(d[2], n), gd_size(d[3], n), gd_size(d[4], n),
+                 gd_size(d[5], n), gd_size(d[6], n), .scale = (real)ins->par[0], .causal = (int)ins->attr[0]};
+  a.q = heads_at(ins, run, (*ref)++, SIZES);
+  a.k = heads_at(ins, run, (*ref)++, SIZES + 3);
+  a.v = heads_at(ins, run, (*ref)++, SIZES + 6);
+  if (ins->attr[1]) a.bias = (const real *)gd_at(run, ins, (*ref)++);
+  if (ins->attr[2]) a.mask = (const real *)gd_at(run, ins, (*ref)++);
+  a.bias_sample = gd_size(d[BIAS_STRIDES], n), a.bias_head = gd_size(d[BIAS_STRIDES + 1], n);
+  a.bias_row = gd_size(d[BIAS_STRIDES + 2], n), a.mask_sample = gd_size(d[BIAS_STRIDES + 3], n);
+  return a;
+}
+
+static inline real *head_of(const heads *t, int64_t sample, int64_t head) {
+  return t->at + sample * t->sample + head * t->head;
+}
+
+/* Keys of a sample up to the last one that is not masked. */
+static int64_t keys_of(const attention *a, int64_t sample) {
+  int64_t n = a->keys;
+  if (a->mask)
+    while (n && !(a->mask[sample * a->mask_sample + n - 1] > 0)) --n;
+  return n;
+}
+
+/* C[m, n] = A B, or C + A B. */
+static void multiply(const gd_run *run, real *c, int64_t c_row, gemm_operand a, gemm_operand b, int64_t m, int64_t n, int64_t k, int add) {
+  const gemm_product p = {.outer = 1, .inner = 1, .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .a = a, .b = b, .accumulate = add};
+  GD_NAME(gd_product)(&p, run, 0, gemm_units(1, m, n));
+}
+static inline gemm_operand by_rows(const real *x, int64_t row) { return (gemm_operand){.at = x, .row = row, .col = 1}; }
+static inline gemm_operand by_columns(const real *x, int64_t row) { return (gemm_operand){.at = x, .row = 1, .col = row}; }
+
+static void zero_rows(real *x, int64_t row, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r) memset(x + r * row, 0, (size_t)n * sizeof(real));
+}
+
+static inline vec load(const real *x, int64_t n) { return n >= VL ? v_load(x) : v_load_n(x, n); }
+static inline void store(real *x, vec v, int64_t n) {
+  if (n >= VL) v_store(x, v);
+  else v_store_n(x, v, n);
+}
+static inline real lane(vec v) {
+  real all[VL];
+  v_store(all, v);
+  return all[0];
+}
+
+/* One row of scores, of which queries see the first `n`: scaled, biased, -inf where they are masked. */
+typedef struct { const real *bias, *mask; real scale; } score_row;
+
+static inline vec score(const score_row *r, const real *s, int64_t j, int64_t n) {
+  vec x = v_mul(load(s + j, n - j), v_set1(r->scale));
+  if (r->bias) x = v_add(x, load(r->bias + j, n - j));
+  if (r->mask) x = v_select(v_gt(load(r->mask + j, n - j), v_zero()), x, v_set1(-R_INF));
+  return x;
+}
+
+static score_row row_of(const attention *a, int64_t sample, int64_t head, int64_t i, int64_t j) {
+  return (score_row){a->bias ? a->bias + sample * a->bias_sample + head * a->bias_head + i * a->bias_row + j : NULL,
+                     a->mask ? a->mask + sample * a->mask_sample + j : NULL, a->scale};
+}
+
+/* How many of the n keys from j on query i sees. */
+static inline int64_t seen(const attention *a, int64_t i, int64_t j, int64_t n) {
+  return a->causal ? gd_max(0, gd_min(n, i + 1 - j)) : n;
+}
+
+/* The largest of n scores, which are written over s; NaN is passed over, and shows in the sum. */
+static real score_all(const score_row *r, real *s, int64_t n) {
+  vec most = v_set1(-R_INF);
+  int64_t j = 0;
+  for (; j + VL <= n; j += VL) {
+    const vec x = score(r, s, j, n);
+    v_store(s + j, x);
+    most = v_max(x, most);
+  }
+  real best = v_hmax(most);
+  if (j < n) {
+    const vec x = score(r, s, j, n);
+    v_store_n(s + j, x, n - j);
+    for (int64_t t = j; t < n; ++t) best = s[t] > best ? s[t] : best;
+  }
+  return best;
+}
+
+/* s becomes exp(s - shift) for the first n, and 0 up to `all`; their sum. */
+static real exponentials(real *s, int64_t n, int64_t all, real shift) {
+  vec sum = v_zero();
+  int64_t j = 0;
+  for (; j + VL <= n; j += VL) {
+    const vec e = v_exp(v_sub(v_load(s + j), v_set1(shift)));
+    v_store(s + j, e);
+    sum = v_add(sum, e);
+  }
+  if (j < n) {
+    v_store_n(s + j, v_exp(v_sub(v_load_n(s + j, n - j), v_set1(shift))), n - j);
+    sum = v_add(sum, v_load_n(s + j, n - j));
+  }
+  for (j = n; j < all; ++j) s[j] = 0;
+  return v_hsum(sum);
+}
+
+static void scale_row(real *x, int64_t n, real by) {
+  for (int64_t j = 0; j < n; j += VL) store(x + j, v_mul(load(x + j, n - j), v_set1(by)), n - j);
+}
+
+/* --- forward ---------------------------------------------------------------------------- */
+
+int64_t GD_NAME(gd_attention_units)(const gd_ins *ins, int64_t batch) {
+  const gd_dim *d = ins->dim;
+  return gd_size(d[0], batch) * gd_size(d[3], batch) * gd_ceil_div(gd_size(d[1], batch), ROWS);
+}
+
+static int64_t product_scratch(const gd_ins *ins) {
+  const gd_dim widest = {gd_max(gd_max(COLS, ROWS), gd_max(ins->dim[5].fixed, ins->dim[6].fixed)), 0};
+  return GD_NAME(gd_product_scratch)(widest, widest, NULL);
+}
+
+int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) { return BLOCK * sizeof(real) + product_scratch(ins); }
+
+/* Rows [i, i + m) of a head of a sample. */
+static void attend(const attention *a, const gd_run *run, real *s, int64_t sample, int64_t head, int64_t i, int64_t m) {
+  const int64_t group = head / (a->heads / a->groups), keys = keys_of(a, sample);
+  const real *q = head_of(&a->q, sample, head) + i * a->q.row;
+  const real *k = head_of(&a->k, sample, group), *v = head_of(&a->v, sample, group);
+  real *y = head_of(&a->y, sample, head) + i * a->y.row;
+  real most[ROWS], sum[ROWS];
+  for (int64_t r = 0; r < m; ++r) most[r] = -R_INF, sum[r] = 0;
+  const int64_t end = a->causal ? gd_min(keys, i + ROWS) : keys; /* whatever m is: then a row's bits are, too */
+  if (end == 0) zero_rows(y, a->y.row, m, a->values);
+  for (int64_t j = 0; j < end; j += COLS) {
+    const int64_t n = gd_min(COLS, end - j);
+    multiply(run, s, PITCH, by_rows(q, a->q.row), by_columns(k + j * a->k.row, a->k.row), m, n, a->features, 0);
+    for (int64_t r = 0; r < m; ++r) {
+      const int64_t some = seen(a, i + r, j, n);
+      const score_row row = row_of(a, sample, head, i + r, j);
+      const real best = score_all(&row, s + r * PITCH, some), now = best > most[r] ? best : most[r];
+      const real part = exponentials(s + r * PITCH, some, n, now == -R_INF ? 0 : now);
+      if (now != most[r]) {
+        const real factor = lane(v_exp(v_set1(most[r] - now)));
+        if (j) scale_row(y + r * a->y.row, a->values, factor);
+        sum[r] *= factor;
+      }
+      most[r] = now, sum[r] += part;
+    }
+    multiply(run, y, a->y.row, by_rows(s, PITCH), by_rows(v + j * a->v.row, a->v.row), m, a->values, n, j > 0);
+  }
+  for (int64_t r = 0; r < m; ++r) {
+    if (sum[r] != 0) scale_row(y + r * a->y.row, a->values, 1 / sum[r]);
+    if (a->lse)
+      a->lse[(sample * a->heads + head) * a->queries + i + r] = sum[r] == 0 ? R_INF : most[r] + lane(v_log(v_set1(sum[r])));
+  }
+}
+
+void GD_NAME(gd_attention)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
+  int ref = 1;
+  attention a = attention_open(ins, run, &ref);
+  a.y = heads_at(ins, run, 0, SIZES + 9);
+  if (ins->attr[3]) a.lse = (real *)gd_at(run, ins, ref);
+  gd_run inner = *run;
+  real *s = (real *)run->scratch;
+  inner.scratch += BLOCK * sizeof(real);
+  const int64_t blocks = gd_ceil_div(a.queries, ROWS);
+  for (int64_t u = lo; u < hi; ++u) {
+    const int64_t head = u / blocks, i = u % blocks * ROWS;
+    attend(&a, &inner, s, head / a.heads, head % a.heads, i, gd_min(ROWS, a.queries - i));
+  }
+}
+
+/* --- backward --------------------------------------------------------------------------- */
+
+enum { WANT_DK = 3, WANT_DV, WANT_DBIAS };
+
+/* Whether all samples share a bias whose gradient is wanted. */
+static int shares_bias(const gd_ins *ins) {
+  const gd_dim d = ins->dim[BIAS_STRIDES];
+  return ins->attr[WANT_DBIAS] && !d.fixed && !d.per_row;
+}
+
+int64_t GD_NAME(gd_attention_gradient_units)(const gd_ins *ins, int64_t batch) {
+  return (shares_bias(ins) ? 1 : gd_size(ins->dim[0], batch)) * gd_size(ins->dim[4], batch);
+}
+
+int64_t GD_NAME(gd_attention_gradient_scratch)(const gd_ins *ins) {
+  return 2 * BLOCK * sizeof(real) + product_scratch(ins);
+}
+
+typedef struct { heads dy, dq, dk, dv; real *dbias; } attention_gradients; /* dk.at, dv.at, dbias: or NULL */
+
+static real dot(const real *x, const real *y, int64_t n) {
+  vec sum = v_zero();
+  for (int64_t j = 0; j < n; j += VL) sum = v_fma(load(x + j, n - j), load(y + j, n - j), sum);
+  return v_hsum(sum);
+}
+
+/* A row: s becomes p, and dp becomes scale ds; ds is added to dbias, if that is not NULL. */
+static void softmax_gradient(const score_row *row, real *s, real *dp, int64_t n, int64_t all, real lse, real delta, real *dbias) {
+  for (int64_t j = 0; j < n; j += VL) {
+    const vec p = v_exp(v_sub(score(row, s, j, n), v_set1(lse)));
+    const vec ds = v_mul(p, v_sub(load(dp + j, n - j), v_set1(delta)));
+    if (dbias) store(dbias + j, v_add(load(dbias + j, n - j), ds), n - j);
+    store(s + j, p, n - j);
+    store(dp + j, v_mul(ds, v_set1(row->scale)), n - j);
+  }
+  for (int64_t j = n; j < all; ++j) s[j] = dp[j] = 0;
+}
+
+/* Of one head of one sample, beside its head of the keys, whose gradients are added to. */
+static void attend_back(const attention *a, const attention_gradients *g, const gd_run *run, real *s, int64_t sample, int64_t head) {
+  const int64_t group = head / (a->heads / a->groups), keys = keys_of(a, sample);
+  const real *q = head_of(&a->q, sample, head), *k = head_of(&a->k, sample, group), *v = head_of(&a->v, sample, group);
+  const real *y = head_of(&a->y, sample, head), *dy = head_of(&g->dy, sample, head);
+  const real *lse = a->lse + (sample * a->heads + head) * a->queries;
+  real *dq = head_of(&g->dq, sample, head), *dp = s + BLOCK;
+  zero_rows(dq, g->dq.row, a->queries, a->features);
+  for (int64_t j = 0; j < keys; j += COLS) {
+    const int64_t n = gd_min(COLS, keys - j);
+    for (int64_t i = a->causal ? j / ROWS * ROWS : 0; i < a->queries; i += ROWS) {
+      const int64_t m = gd_min(ROWS, a->queries - i);
+      const gemm_operand q_rows = by_rows(q + i * a->q.row, a->q.row), dy_rows = by_rows(dy + i * g->dy.row, g->dy.row);
+      multiply(run, s, PITCH, q_rows, by_columns(k + j * a->k.row, a->k.row), m, n, a->features, 0);
+      multiply(run, dp, PITCH, dy_rows, by_columns(v + j * a->v.row, a->v.row), m, n, a->values, 0);
+      for (int64_t r = 0; r < m; ++r) {
+        const score_row row = row_of(a, sample, head, i + r, j);
+        const real delta = dot(y + (i + r) * a->y.row, dy + (i + r) * g->dy.row, a->values);
+        real *dbias = g->dbias ? g->dbias + (row.bias - a->bias) : NULL;
+        softmax_gradient(&row, s + r * PITCH, dp + r * PITCH, seen(a, i + r, j, n), n, lse[i + r], delta, dbias);
+      }
+      multiply(run, dq + i * g->dq.row, g->dq.row, by_rows(dp, PITCH), by_rows(k + j * a->k.row, a->k.row), m, a->features, n, 1);
+      if (g->dk.at)
+        multiply(run, head_of(&g->dk, sample, group) + j * g->dk.row, g->dk.row, by_columns(dp, PITCH), q_rows, n, a->features, m, 1);
+      if (g->dv.at)
+        multiply(run, head_of(&g->dv, sample, group) + j * g->dv.row, g->dv.row, by_columns(s, PITCH), dy_rows, n, a->values, m, 1);
+    }
+  }
+}
+
+void GD_NAME(gd_attention_gradient)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
+  int ref = 1;
+  attention a = attention_open(ins, run, &ref);
+  attention_gradients g = {.dq = heads_at(ins, run, 0, GRADIENT_STRIDES + 3)};
+  a.y = heads_at(ins, run, ref++, SIZES + 9);
+  a.lse = (real *)gd_at(run, ins, ref++);
+  g.dy = heads_at(ins, run, ref++, GRADIENT_STRIDES);
+  if (ins->attr[WANT_DK]) g.dk = heads_at(ins, run, ref++, GRADIENT_STRIDES + 6);
+  if (ins->attr[WANT_DV]) g.dv = heads_at(ins, run, ref++, GRADIENT_STRIDES + 9);
+  if (ins->attr[WANT_DBIAS]) g.dbias = (real *)gd_at(run, ins, ref++);
+  gd_run inner = *run;
+  real *s = (real *)run->scratch;
+  inner.scratch += 2 * BLOCK * sizeof(real);
+  const int all = shares_bias(ins);
+  const int64_t per_group = a.heads / a.groups;
+  for (int64_t u = lo; u < hi; ++u) {
+    const int64_t first = all ? 0 : u / a.groups, last = all ? a.samples : first + 1, group = u % a.groups;
+    if (g.dbias)
+      for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head)
+        zero_rows(g.dbias + first * a.bias_sample + head * a.bias_head, a.bias_row, a.queries, a.keys);
+    for (int64_t sample = first; sample < last; ++sample) {
+      if (g.dk.at) zero_rows(head_of(&g.dk, sample, group), g.dk.row, a.keys, a.features);
+      if (g.dv.at) zero_rows(head_of(&g.dv, sample, group), g.dv.row, a.keys, a.values);
+      for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head)
+        attend_back(&a, &g, &inner, s, sample, head);
+    }
+  }
+}
