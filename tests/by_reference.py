@@ -6,6 +6,7 @@ the example in the docstring shows to be the right one.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -139,14 +140,19 @@ def loop_of(make):
 def layer_formula(model_of, training):
     """What a model of one layer computes, of its inputs and its weights in their order."""
 
-    def run(xs, ws):
+    @cache
+    def network():
         model = model_of()
         network = model._engine.network()
         (output,), _ = specialize(network.outputs, training=training)
         leaves = {v.name: v for v in network.inputs}
-        known = {leaves[f"x{i}"]: x for i, x in enumerate(xs)}
         by_name = {name: variable.leaf for variable, name in network.names.items()}
-        known |= {by_name[n]: w for n, w in zip(model.state_dict(), ws, strict=True)}
+        return output, leaves, [by_name[n] for n in model.state_dict()]
+
+    def run(xs, ws):
+        output, leaves, weights = network()
+        known = {leaves[f"x{i}"]: x for i, x in enumerate(xs)}
+        known |= dict(zip(weights, ws, strict=True))
         return evaluate([output], known, len(xs[0]))[output]
 
     return run

@@ -66,6 +66,28 @@ def peeping(xs, ws):
     return reference.lstm(xs[0], kernel, recurrent, bias, peepholes)
 
 
+def traced(make, shapes, numbers=0):
+    """A case whose formula is that of the ops' references."""
+    case = Case(make, shapes, None, numbers=numbers)
+    case.formula = lambda *a: layer_formula(partial(network, case), training=False)(*a)
+    return case
+
+
+def several(layer):
+    """A layer that takes its inputs one by one, of a list."""
+    return lambda inputs: layer(*inputs)
+
+
+def alone(layer):
+    """A layer whose variables are named by kind: in the order in which the graph reads them."""
+    return lambda x: layer(x)
+
+
+def tied():
+    table = gd.Embedding(7, 4)
+    return lambda x: gd.TiedDense(table, use_bias=True)(table(x))
+
+
 CASES = {
     "Dense": Case(lambda: gd.Dense(5), ((3,),), plain(reference.dense)),
     "Dense-one": Case(lambda: gd.Dense(1), ((1,),), plain(reference.dense)),
@@ -157,6 +179,25 @@ CASES = {
     "GlobalMaxPooling1D": Case(
         lambda: gd.GlobalMaxPooling1D(), ((4, 2),), lambda xs, ws: xs[0].max(1)
     ),
+    "MultiHeadAttention-grouped": traced(
+        lambda: gd.MultiHeadAttention(2, 2, kv_heads=1, causal=True, rotary=True, relative=2),
+        ((4, 2),),
+    ),
+    "MultiHeadAttention-cross": traced(
+        lambda: several(gd.MultiHeadAttention(1, relative=1)), ((2, 2), (3, 1))
+    ),
+    "TransformerEncoder": traced(
+        lambda: alone(gd.TransformerEncoder(1, 1, norm_first=True, use_bias=False)), ((2, 2),)
+    ),
+    "TransformerDecoder": traced(
+        lambda: alone(gd.TransformerDecoder(1, 1, use_bias=False)), ((2, 2),)
+    ),
+    "PositionalEncoding-learned": traced(
+        lambda: gd.PositionalEncoding("learned", steps=5), ((4, 3),)
+    ),
+    "AdditiveAttention": traced(lambda: several(gd.AdditiveAttention(3)), ((4,), (5, 3))),
+    "AdditiveAttention-steps": traced(lambda: several(gd.AdditiveAttention(3)), ((2, 4), (5, 3))),
+    "TiedDense": traced(tied, ((5,),), numbers=7),
     "Flatten": Case(
         lambda: gd.Flatten(), ((3, 2, 2),), lambda xs, ws: xs[0].reshape(len(xs[0]), -1)
     ),

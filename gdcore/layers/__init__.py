@@ -4,6 +4,7 @@ A module's `__all__` names its layers; they are names of this package and of `gd
 """
 
 from gdcore.layers import (
+    attention,
     convolution,
     dense,
     embedding,
@@ -16,7 +17,9 @@ from gdcore.layers import (
     scaling,
     sequences,
     shape,
+    transformer,
 )
+from gdcore.layers.attention import *
 from gdcore.layers.base import Layer
 from gdcore.layers.convolution import *
 from gdcore.layers.dense import *
@@ -30,9 +33,11 @@ from gdcore.layers.rnn import *
 from gdcore.layers.scaling import *
 from gdcore.layers.sequences import *
 from gdcore.layers.shape import *
+from gdcore.layers.transformer import *
 from gdcore.lazy import lazy_names
 
 __all__ = ["Layer"]
+__all__ += attention.__all__
 __all__ += convolution.__all__
 __all__ += dense.__all__
 __all__ += embedding.__all__
@@ -45,6 +50,7 @@ __all__ += rnn.__all__
 __all__ += scaling.__all__
 __all__ += sequences.__all__
 __all__ += shape.__all__
+__all__ += transformer.__all__
 
 # A missing name raises an error that says what to use instead.
 __getattr__, __dir__ = lazy_names(__name__, __all__, {})

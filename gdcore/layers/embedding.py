@@ -55,7 +55,21 @@ class Embedding(Layer):
         self.mask_zero = bool(mask_zero)
         self.name = name
 
+    def table(self) -> Value:
+        """The vectors, (input_dim, output_dim), as a traced value.
+
+        Returns
+        -------
+        Value
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.Embedding(1000, 16).table().shape
+        (1000, 16)
+        """
+        return self.param("table", (self.input_dim, self.output_dim), self.initializer, "embedding")
+
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        shape = (self.input_dim, self.output_dim)
-        vectors = ops.take(self.param("table", shape, self.initializer, "embedding"), x)
+        vectors = ops.take(self.table(), x)
         return ops.with_mask(vectors, ops.not_equal(x, 0)) if self.mask_zero else vectors
