@@ -46,6 +46,8 @@ class Group:
             return "LayerNorm"
         if names == {"table"}:
             return "Embedding"
+        if "query_kernel" in names and "output_kernel" in names:
+            return "MultiHeadAttention"
         if {"kernel", "recurrent"} <= names <= {"kernel", "recurrent", "bias"}:
             rows, columns = self.variables["recurrent"].shape
             return RECURRENT.get(columns // rows, "")

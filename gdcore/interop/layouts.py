@@ -90,6 +90,11 @@ LAYOUTS: dict[str, tuple[Part, ...]] = {
     "Embedding": (same("table", "weight"),),
     "GRU": GRU,
     "LSTM": LSTM,
+    "MultiHeadAttention": tuple(
+        part
+        for n in ("query", "key", "value", "output")
+        for part in (transposed(f"{n}_kernel", f"{n}_weight"), same(f"{n}_bias", f"{n}_bias"))
+    ),
     "SimpleRNN": LSTM,
 }
 

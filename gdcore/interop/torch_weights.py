@@ -29,6 +29,7 @@ from gdcore.interop.layouts import (
     rows_to_channels_first,
     same,
 )
+from gdcore.interop.torch_attention import by_kind, is_attention, joined, split
 from gdcore.io import safetensors
 from gdcore.layers.base import Variable
 from gdcore.model import Model
@@ -47,8 +48,8 @@ def from_torch(
 ) -> Model:
     """Set a model's weights to those of a PyTorch model of the same layers.
 
-    Linear, Conv2d, BatchNorm, LayerNorm, Embedding, LSTM, GRU and RNN are brought into gdcore's
-    layout, a recurrent module of several layers or directions as one of gdcore's for each; layers of
+    Linear, Conv2d, BatchNorm, LayerNorm, Embedding, MultiheadAttention, LSTM, GRU and RNN are brought
+    into gdcore's layout, a recurrent module of several layers or directions as one of gdcore's for each; layers of
     your own are matched by the names and shapes of their parameters.
 
     Parameters
@@ -169,7 +170,8 @@ def to_torch(
             want = {k: a.shape for k, a in theirs[path].items()}
             if {k: a.shape for k, a in arrays.items()} != want:
                 wrong.append(f"{group} for {_described(path, theirs[path])}")
-        for name, array in arrays.items():
+        apart = f"{path}.q_proj_weight".lstrip(".") in state
+        for name, array in joined(arrays, apart).items():
             out[_key(path, name)] = torch.from_numpy(np.ascontiguousarray(array).copy())
     if wrong:
         raise ValueError(f"to_torch: what does not fit: {'; '.join(wrong)}")
@@ -210,7 +212,7 @@ def _modules(arrays: Arrays) -> dict[str, Arrays]:
         if found and found[2] != "l0":
             path, name = f"{path}#{found[2]}", f"{found[1]}_l0"
         out.setdefault(path, {})[name] = array
-    return out
+    return split(out)
 
 
 def _key(path: str, name: str) -> str:
@@ -245,7 +247,22 @@ def _pairs(
             f"{'; '.join(_described(p, a) for p, a in theirs.items())} for "
             f"{'; '.join(map(str, ours))}"
         )
-    return list(zip(theirs, ours, strict=True))
+    if not any(map(is_attention, theirs.values())):
+        return list(zip(theirs, ours, strict=True))
+    # a block's attention, norms and dense layers stand in another order, those of one kind in the same
+    paths = by_kind(theirs)
+    kinds = [g.kind if g.kind in paths else "" for g in ours]
+    if any(kinds.count(kind) != len(found) for kind, found in paths.items()):
+
+        def counted(numbers: Iterable[int]) -> str:
+            return "{} attentions, {} norms and {} others".format(*numbers)
+
+        raise ValueError(
+            f"PyTorch has {counted(map(len, paths.values()))} with weights, and the model "
+            f"{counted(map(kinds.count, paths))}: expected as many of each"
+        )
+    orders = {kind: iter(found) for kind, found in paths.items()}
+    return [(next(orders[kind]), g) for kind, g in zip(kinds, ours, strict=True)]
 
 
 def _parts(group: Group, theirs: Iterable[str] = ()) -> list[Part]:

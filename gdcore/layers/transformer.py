@@ -104,12 +104,18 @@ class _Block(Layer):
     ) -> None:
         self.attention = MultiHeadAttention(heads, use_bias=use_bias, **attention)
         self.norm1 = LayerNorm(epsilon, center=use_bias)
+        self._open_context(heads, epsilon, use_bias, attention)
         self.hidden = Dense(hidden, activation, use_bias=use_bias)
         self.use_bias = bool(use_bias)
         self.norm2 = LayerNorm(epsilon, center=use_bias)
         self.dropout = Dropout(dropout)
         self.norm_first = bool(norm_first)
         self.name = name
+
+    def _open_context(
+        self, heads: int, epsilon: float, use_bias: bool, attention: dict[str, Any]
+    ) -> None:
+        """Make what attends to a context, if the block does."""
 
     def _with(self, x: Value, norm: LayerNorm, function: Any) -> Value:
         """x + f(x), normalized before or after."""
@@ -210,22 +216,12 @@ class TransformerDecoder(_Block):
     ((B, 20, 32), (B, 20, 32))
     """
 
-    def __init__(
-        self,
-        heads: int,
-        hidden: int,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        norm_first: bool = False,
-        epsilon: float = 1e-5,
-        use_bias: bool = True,
-        name: str | None = None,
-        **attention: Any,
+    def __init__(self, heads: int, hidden: int, *settings: Any, **more: Any) -> None:
+        super().__init__(heads, hidden, *settings, **{"causal": True, **more})
+
+    def _open_context(
+        self, heads: int, epsilon: float, use_bias: bool, attention: dict[str, Any]
     ) -> None:
-        super().__init__(
-            heads, hidden, activation, dropout, norm_first, epsilon, use_bias, name,
-            **{"causal": True, **attention},
-        )  # fmt: skip
         plain = {k: v for k, v in attention.items() if k not in ("causal", "rotary", "relative")}
         self.context_attention = MultiHeadAttention(heads, use_bias=use_bias, **plain)
         self.norm_context = LayerNorm(epsilon, center=use_bias)
