@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gdcore import data, datasets, diagnostics, interop, lab, onnx, plots, tabular
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
+    from gdcore.generation import generate
     from gdcore.loading import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
@@ -71,6 +72,7 @@ __all__ = [
     "datasets",
     "diagnostics",
     "fit_many",
+    "generate",
     "get_num_threads",
     "initializers",
     "interop",
@@ -107,6 +109,7 @@ __getattr__, __dir__ = lazy_names(
         "diagnostics": "gdcore.diagnostics",
         "estimators": "gdcore.estimators",
         "fit_many": "gdcore.many",
+        "generate": "gdcore.generation",
         "interop": "gdcore.interop",
         "lab": "gdcore.lab",
         "lbfgs": "gdcore.training.lbfgs",

@@ -68,6 +68,7 @@ EDGE = (
     "datasets",
     "diagnostics",
     "estimators",
+    "generation",
     "interop",
     "lab",
     "loading",

@@ -216,8 +216,20 @@ class TransformerDecoder(_Block):
     ((B, 20, 32), (B, 20, 32))
     """
 
-    def __init__(self, heads: int, hidden: int, *settings: Any, **more: Any) -> None:
-        super().__init__(heads, hidden, *settings, **{"causal": True, **more})
+    def __init__(
+        self,
+        heads: int,
+        hidden: int,
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        norm_first: bool = False,
+        epsilon: float = 1e-5,
+        use_bias: bool = True,
+        name: str | None = None,
+        **attention: Any,
+    ) -> None:
+        plain = (heads, hidden, activation, dropout, norm_first, epsilon, use_bias, name)
+        super().__init__(*plain, **{"causal": True, **attention})
 
     def _open_context(
         self, heads: int, epsilon: float, use_bias: bool, attention: dict[str, Any]
