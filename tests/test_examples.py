@@ -1,8 +1,10 @@
 """The scripts in examples/, smaller: each solves what it says it solves."""
 
 import importlib.util
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -21,9 +23,9 @@ def example(name):
 
 def test_every_script_is_tried_and_shows_its_result():
     scripts = {p.stem: p.read_text(encoding="utf-8") for p in EXAMPLES.glob("*.py")}
-    assert set(scripts) == {"poisson", "spring"}, "give it a test below"
+    assert set(scripts) == {"char_transformer", "poisson", "spring"}, "give it a test below"
     for name, text in scripts.items():
-        assert f"$ python examples/{name}.py\n" in text.split('"""')[1]
+        assert re.search(rf"\$ python examples/{name}\.py( TEXT)?\n", text.split('"""')[1])
 
 
 def test_poisson():
@@ -37,3 +39,18 @@ def test_spring():
     both, alone = (errors(width=16, epochs=600, force_weight=w) for w in (0.1, 0.0))
     assert both["force"] < 0.6 and both["energy"] < 0.1
     assert both["energy"] < alone["energy"] and both["force"] < alone["force"] / 2
+
+
+def test_char_transformer(tmp_path):
+    """It learns a small text, and writes words of it."""
+    example_of = example("char_transformer")
+    words = ["to be", "or not", "that is", "the question"]
+    text = "\n".join(words[i] for i in np.random.default_rng(0).integers(0, 4, 2000))
+    (tmp_path / "text").write_text(text, encoding="utf-8")
+    ids, characters = example_of.read(tmp_path / "text")
+    model, loss = example_of.train(
+        ids, len(characters), context=16, blocks=1, heads=2, width=32, batch=16, steps=400
+    )
+    assert loss < 0.5  # of a text without rule 2.7
+    written = example_of.write(model, characters)
+    assert len(written) == 200 and sum(word in written for word in words) >= 3

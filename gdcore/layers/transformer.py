@@ -99,22 +99,26 @@ class _Block(Layer):
         norm_first: bool = False,
         epsilon: float = 1e-5,
         use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
         name: str | None = None,
         **attention: Any,
     ) -> None:
-        self.attention = MultiHeadAttention(heads, use_bias=use_bias, **attention)
-        self.norm1 = LayerNorm(epsilon, center=use_bias)
-        self._open_context(heads, epsilon, use_bias, attention)
-        self.hidden = Dense(hidden, activation, use_bias=use_bias)
         self.use_bias = bool(use_bias)
+        attention = {"use_bias": use_bias, "kernel_initializer": kernel_initializer, **attention}
+        self.attention = MultiHeadAttention(heads, **attention)
+        self.norm1 = LayerNorm(epsilon, center=use_bias)
+        self._open_context(heads, epsilon, attention)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.hidden = self._dense(hidden, activation)
         self.norm2 = LayerNorm(epsilon, center=use_bias)
         self.dropout = Dropout(dropout)
         self.norm_first = bool(norm_first)
         self.name = name
 
-    def _open_context(
-        self, heads: int, epsilon: float, use_bias: bool, attention: dict[str, Any]
-    ) -> None:
+    def _dense(self, units: int, activation: Any = None) -> Dense:
+        return Dense(units, activation, self.use_bias, self.kernel_initializer)
+
+    def _open_context(self, heads: int, epsilon: float, attention: dict[str, Any]) -> None:
         """Make what attends to a context, if the block does."""
 
     def _with(self, x: Value, norm: LayerNorm, function: Any) -> Value:
@@ -127,7 +131,7 @@ class _Block(Layer):
 
     def _fed_forward(self, x: Value) -> Value:
         if not hasattr(self, "output"):
-            self.output = Dense(int(x.shape[-1]), use_bias=self.use_bias)  # type: ignore[arg-type]
+            self.output = self._dense(int(x.shape[-1]))  # type: ignore[arg-type]
         fed: Value = self.output(self.dropout(self.hidden(x)))
         return fed
 
@@ -157,6 +161,8 @@ class TransformerEncoder(_Block):
         Of the norms.
     use_bias : bool
         Of the dense layers, the attention and the norms.
+    kernel_initializer : Initializer, name, number or callable
+        Of the dense layers and the attention.
     name : str, optional
     **attention
         Further settings of `MultiHeadAttention`, such as ``causal=True``.
@@ -195,7 +201,7 @@ class TransformerDecoder(_Block):
 
     Parameters
     ----------
-    heads, hidden, activation, dropout, norm_first, epsilon, use_bias, name, **attention
+    heads, hidden, activation, dropout, norm_first, epsilon, use_bias, kernel_initializer, name, **attention
         As for `TransformerEncoder`; the further settings are of both attentions, but for rotary and
         relative positions, which the attention to the context has not.
 
@@ -225,18 +231,18 @@ class TransformerDecoder(_Block):
         norm_first: bool = False,
         epsilon: float = 1e-5,
         use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
         name: str | None = None,
         **attention: Any,
     ) -> None:
-        plain = (heads, hidden, activation, dropout, norm_first, epsilon, use_bias, name)
-        super().__init__(*plain, **{"causal": True, **attention})
+        plain = (heads, hidden, activation, dropout, norm_first, epsilon, use_bias)
+        attention = {"causal": True, **attention}
+        super().__init__(*plain, kernel_initializer, name, **attention)
 
-    def _open_context(
-        self, heads: int, epsilon: float, use_bias: bool, attention: dict[str, Any]
-    ) -> None:
+    def _open_context(self, heads: int, epsilon: float, attention: dict[str, Any]) -> None:
         plain = {k: v for k, v in attention.items() if k not in ("causal", "rotary", "relative")}
-        self.context_attention = MultiHeadAttention(heads, use_bias=use_bias, **plain)
-        self.norm_context = LayerNorm(epsilon, center=use_bias)
+        self.context_attention = MultiHeadAttention(heads, **plain)
+        self.norm_context = LayerNorm(epsilon, center=self.use_bias)
 
     def forward(  # type: ignore[override]
         self,
