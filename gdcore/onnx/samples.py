@@ -77,6 +77,8 @@ def _mixes(v: Value) -> bool:
         return isinstance(a[-2] if v.attrs["ta"] else a[-1], Batch)
     if name == "take":
         return first is not None
+    if name == "attention":
+        return any(a not in (0, None) for a in at)
     return name not in _KEPT
 
 
