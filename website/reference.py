@@ -20,6 +20,7 @@ GUIDES = {
     "saving-and-resuming": "Saving and resuming",
     "sequences": "Sequences",
     "onnx": "ONNX files",
+    "attention": "Attention and transformers",
     "many-models": "Many models at once",
     "data-larger-than-memory": "Data larger than memory",
     "from-scikit-learn": "From scikit-learn",
