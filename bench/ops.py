@@ -17,6 +17,7 @@ from gdcore.graph.program import ARENA, Place
 LARGE_SIDE = 1024
 _STEPS = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
 _WINDOW = {"kernel": (3, 3), **_STEPS, "outside": 0.0}
+_ATTENTION = {"scale": 0.125, "causal": True, "bias": False, "mask": False}
 
 # One sample larger than the caches for each kernel that is not elementwise.
 LARGE: dict[str, Sample] = {
@@ -40,6 +41,10 @@ LARGE: dict[str, Sample] = {
     "conv2d": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), _STEPS),
     "conv2d_dx": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), {**_STEPS, "image": (28, 28)}),
     "conv2d_dw": Sample(((16, 28, 28, 64), (16, 28, 28, 64)), {**_STEPS, "kernel": (3, 3)}),
+    "attention": Sample(((8, 256, 4, 64),) * 3, _ATTENTION),
+    "attention_gradient": Sample(
+        (*((8, 256, 4, 64),) * 4, (8, 4, 256), (8, 256, 4, 64)), _ATTENTION
+    ),
     "unfold": Sample(((16, 28, 28, 16),), _WINDOW),
     "fold": Sample(((16, 28, 28, 9, 16),), {**_WINDOW, "image": (28, 28, 16)}),
 }

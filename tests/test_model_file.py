@@ -296,3 +296,11 @@ def test_a_failed_save_leaves_the_file_as_it_was(good):
     with pytest.raises(ValueError, match="info cannot be written as JSON"):
         model.save(good)
     assert good.read_bytes() == before
+
+
+def test_a_constant_that_is_infinite(tmp_path):
+    x = gd.Input(3)
+    model = gd.Model(x, gd.ops.where(x > 0, x, -np.inf))
+    model.save(tmp_path / "m.safetensors")
+    loaded = gd.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(loaded.predict([[1.0, -1.0, 2.0]]), [[1.0, -np.inf, 2.0]])

@@ -95,7 +95,7 @@ def _nodes(
         elif v.op is CONSTANT:
             array = v.attrs["array"]
             if array.size <= 16:
-                node["value"] = array.reshape(-1).tolist()
+                node["value"] = encoded(array.reshape(-1).tolist())
             else:
                 node["tensor"] = f"constant:{len(tensors)}"
                 tensors[node["tensor"]] = array
