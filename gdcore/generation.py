@@ -49,8 +49,8 @@ def generate(
     seed : int
         The same seed draws the same ids.
     cache : bool
-        Whether keys and values of earlier steps are kept, so that each id costs one step. Once the
-        context is full its positions move with every id, and all of it is computed anew.
+        Whether keys and values of earlier steps, and carries of loops, are kept, so that each id costs one
+        step. Once the context is full its positions move with every id, and all of it is computed anew.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def generate(
     ------
     ValueError
         If the prompt is empty or longer than the context, an id or a setting is out of range, the model is none of
-        sequences of ids, or, with a cache, its steps need one another in another way than by causal attention.
+        sequences of ids, or, with a cache, its steps need one another in another way than by causal attention or loops.
     TypeError
         If the prompt holds something else than whole numbers.
 
@@ -182,7 +182,10 @@ class _Cached(_Whole):
             found = self.step.predict_on_batch([now, at, *self.caches])
             y, *rows = found if isinstance(found, list | tuple) else [found]
             for cache, row in zip(self.caches, rows, strict=True):
-                cache[:, self.done] = row[:, 0]
+                if cache.shape == row.shape:  # a carry, or a context of one step
+                    cache[...] = row
+                else:
+                    cache[:, self.done] = row[:, 0]
             self.done += 1
         return self.read(y[:, 0])
 

@@ -1,5 +1,5 @@
 """A causal network over sequences, for one step at a time: its attention reads keys and values of earlier steps
-from caches, instead of computing them again.
+from caches, and its loops their carries, instead of computing them again.
 
 Every value that depends on the sequence has one dimension in which its steps lie; it becomes one step long.
 What does not depend on the sequence, such as learned positions, gives the row of the step at hand.
@@ -19,6 +19,8 @@ from gdcore.graph.ops.attention import ATTENTION
 from gdcore.graph.ops.elementwise import equal, less_equal, where
 from gdcore.graph.ops.indexing import TAKE, take
 from gdcore.graph.ops.leaves import apply, input_value
+from gdcore.graph.ops.loop_body import PART, has_batch, substitute
+from gdcore.graph.ops.loops import SCAN
 from gdcore.graph.ops.products import MATMUL
 from gdcore.graph.ops.shapes import reshape, transpose
 
@@ -38,8 +40,10 @@ class OneStep:
 
     Attributes
     ----------
-    inputs : ids (B, 1), the number of the step (B,), and the caches, (B, steps, heads, features) each
-    outputs : those of the network, and what is to be written into each cache, (B, 1, heads, features)
+    inputs : ids (B, 1), the number of the step (B,), and the caches: of attention (B, steps, heads, features), of
+        loops as their carries
+    outputs : those of the network, and what is to be written into each cache: the step's row, (B, 1, heads,
+        features), or the carry
     """
 
     inputs: list[Value]
@@ -68,6 +72,7 @@ class _Rewriting:
     ids: Value
     steps: dict[Value, _Steps] = field(default_factory=dict)
     new: dict[Value, Value] = field(default_factory=dict)
+    loops: dict[Value, list[Value]] = field(default_factory=dict)
     caches: list[Value] = field(default_factory=list)
     rows: list[Value] = field(default_factory=list)
 
@@ -96,6 +101,12 @@ class _Rewriting:
         at = self.steps[x]
         if v.op.kind == "map":
             self.map(v)
+        elif v.op is SCAN:
+            self.loop(v)
+        elif v.op is PART and not v.attrs["last"] and has_batch(v):
+            value = self.loops[x][v.attrs["index"]]
+            self.new[v] = reshape(value, (Batch(1), 1, *v.shape[2:]))
+            self.steps[v] = _Steps(1, 1)
         elif v.op is ATTENTION:
             self.attend(v)
         elif v.op.name == "reshape":
@@ -127,7 +138,7 @@ class _Rewriting:
         layer = type(v.within or v.layer).__name__ if v.within or v.layer else "the network"
         return ValueError(
             f"a step of {layer} needs other steps by {v.op.name!r}, {v.shape}: expected attention with "
-            "causal=True and no mask, and else what computes each step by itself"
+            "causal=True and no mask, loops forwards, and else what computes each step by itself"
         )
 
     def is_row(self, v: Value, at: _Steps) -> bool:
@@ -217,6 +228,31 @@ class _Rewriting:
         attrs = {**v.attrs, "causal": False, "mask": True}
         self.new[v] = apply(ATTENTION, self.new[q], *whole, *rows, seen, **attrs)
         self.steps[v] = _Steps(1, 1)
+
+    def loop(self, v: Value) -> None:
+        """One step of a loop, from the carries after the last one."""
+        body = v.attrs["body"]
+        n, m = len(body.carries), len(body.carries) + len(body.sequences)
+        sequences = v.inputs[n:m]
+        if (
+            v.attrs["reverse"]
+            or any(self.steps.get(x) != _Steps(1, 1) for x in sequences)
+            or any(x in self.steps for x in (*v.inputs[:n], *v.inputs[m:]))
+            or not all(map(has_batch, body.carries))
+        ):
+            raise self.refused(v)
+        known: dict[Value, Value] = dict(zip(body.outside, v.inputs[m:], strict=True))
+        for leaf, x in zip(body.sequences, sequences, strict=True):
+            known[leaf] = reshape(self.new[x], leaf.shape)
+        for leaf, start in zip(body.carries, v.inputs[:n], strict=True):
+            cache = input_value(leaf.shape, f"cache {len(self.caches)}")
+            self.caches.append(cache)
+            first = equal(reshape(self.position, (Batch(1), *[1] * (leaf.ndim - 1))), 0.0)
+            known[leaf] = where(first, start, cache)
+        found = substitute([*body.after, *body.stacked], known)
+        self.rows += [found[x] for x in body.after]
+        self.loops[v] = [found[x] for x in body.stacked]
+        self.new[v], self.steps[v] = v, _Steps(1, 1)
 
     def bias_row(self, v: Value, bias: Value) -> Value:
         """The step's row of (heads, queries, keys)."""
