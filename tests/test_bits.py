@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import attention_model
 import numpy as np
 import pytest
 from sequence_stacks import STACKS
@@ -78,6 +79,7 @@ LAYERS = {
     "Conv2D": image(lambda: gd.Conv2D(6, 3, padding="same", activation="relu")),
     "MaxPool2D": image(lambda: gd.Conv2D(6, 3), lambda: gd.MaxPool2D(2)),
     **STACKS,
+    "attention": lambda: attention_model.attending(CLASSES),
     "Add": branches(gd.Add),
     "Concatenate": branches(gd.Concatenate),
     "Embedding": lambda: gd.Sequential(
@@ -180,7 +182,7 @@ def same(got, want):
 
 def test_tables_are_complete():
     assert set(CASES) > FEW
-    assert set(LAYERS) == set(gd.layers.__all__)
+    assert set(LAYERS) - {"attention"} | attention_model.LAYERS == set(gd.layers.__all__)
 
 
 @pytest.mark.parametrize("name", CASES)
