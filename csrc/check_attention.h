@@ -1,8 +1,14 @@
 /* check_attention.h: the operands of attention and of its gradient; a part of check.c, which includes it. */
 
-/* Operand `ref` holds the heads of each sample's rows, `features` wide, whose strides begin at number `strides`. */
+/* Operand `ref` holds the heads of each sample's rows, whose strides begin at number `strides`. */
 static void head_rows(const scan *s, int32_t ref, const int64_t sizes[4], int strides) {
   strided(s, ref, 0, sizes, (int64_t[]){size(s, strides), size(s, strides + 1), size(s, strides + 2), 1}, 4);
+}
+
+/* A result, whose rows do not lie over one another either. */
+static void head_results(const scan *s, int32_t ref, const int64_t sizes[4], int strides) {
+  head_rows(s, ref, sizes, strides);
+  holds(s, ref, GD_REAL, times(times(sizes[0], sizes[1]), times(sizes[2], sizes[3])));
 }
 
 static int64_t attention(const scan *s) {
@@ -30,7 +36,7 @@ static int64_t attention(const scan *s) {
   const int64_t biases[] = {n[SAMPLES], n[HEADS], n[QUERIES], n[KEYS]};
   const int64_t rows = times(times(n[SAMPLES], n[HEADS]), n[QUERIES]);
   int32_t ref = 1;
-  head_rows(s, 0, back ? queries : results, back ? DQ : Y);
+  head_results(s, 0, back ? queries : results, back ? DQ : Y);
   head_rows(s, ref++, queries, Q);
   head_rows(s, ref++, keys, K);
   head_rows(s, ref++, values, V);
@@ -43,8 +49,8 @@ static int64_t attention(const scan *s) {
   head_rows(s, ref++, results, Y);
   holds(s, ref++, GD_REAL, rows);
   head_rows(s, ref++, results, DY);
-  if (a[3]) head_rows(s, ref++, keys, DK);
-  if (a[4]) head_rows(s, ref++, values, DV);
+  if (a[3]) head_results(s, ref++, keys, DK);
+  if (a[4]) head_results(s, ref++, values, DV);
   if (a[5]) head_rows(s, ref++, biases, BIAS);
   return 0;
 }

@@ -23,7 +23,10 @@ def _models():
     x, image, i = gd.Input(3), gd.Input((5, 5, 1)), gd.Input((2,), dtype="int")
     folded = gd.Flatten()(gd.MaxPool2D(2)(gd.Conv2D(2, 2, activation="mish")(image)))
     turned = gd.ops.transpose(gd.ops.reshape(gd.Dense(8)(x), (-1, 2, 2, 2)), (0, 3, 2, 1))
+    steps = gd.ops.reshape(gd.Dense(12)(x), (-1, 3, 4))
+    attending = gd.MultiHeadAttention(2, kv_heads=1, causal=True, relative=1)(steps, mask=x)
     return [
+        (gd.Model(x, gd.Dense(2)(gd.Flatten()(attending))), 3),
         (gd.Model(x, gd.Dense(2)(gd.Dropout(0.5)(gd.LayerNorm()(gd.Dense(4, "gelu")(x))))), 3),
         (gd.Model(image, gd.Dense(2)(folded)), (5, 5, 1)),
         (gd.Model(i, gd.Dense(2)(gd.Flatten()(gd.Embedding(5, 2)(i)))), 2),
