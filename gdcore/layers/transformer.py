@@ -87,8 +87,53 @@ def sinusoids(steps: int, features: int) -> np.ndarray:
     return np.where(np.arange(features) % 2, np.cos(angles), np.sin(angles))
 
 
-class _Block(Layer):
-    """What both blocks are made of: sublayers with residual connections and norms."""
+def _given(**masks: Value | None) -> dict[str, Value]:
+    return {k: v for k, v in masks.items() if v is not None}
+
+
+class TransformerEncoder(Layer):
+    """A block of attention to all steps and of two dense layers, with residual connections: (B, steps, n) is kept.
+
+    Call it with ``layer(x)``, and ``mask``, (B, steps), or ``lengths``, (B,), as `MultiHeadAttention`.
+
+    Parameters
+    ----------
+    heads, hidden : int
+        Of the attention; and the units between the dense layers.
+    activation : str, function of a traced value, or None
+        Of the first dense layer.
+    dropout : float
+        Share of what each half adds, and of the hidden units, that is dropped in training. The weights
+        of the attention are kept.
+    norm_first : bool
+        Whether what goes into each half is normalized, instead of what comes out of the addition. After
+        the last block stands a norm then.
+    epsilon : float
+        Of the norms.
+    use_bias : bool
+        Of the dense layers, the attention and the norms.
+    kernel_initializer : Initializer, name, number or callable
+        Of the dense layers and the attention.
+    name : str, optional
+    **attention
+        Further settings of `MultiHeadAttention`, such as ``causal=True``.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or, when it is called, the input is not (B, steps, features).
+
+    References
+    ----------
+    Vaswani et al. 2017, Attention is all you need. Xiong et al. 2020, On layer normalization in the
+    transformer architecture, for `norm_first`.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> gd.TransformerEncoder(4, 64, norm_first=True)(gd.Input((20, 32))).shape
+    (B, 20, 32)
+    """
 
     def __init__(
         self,
@@ -135,55 +180,6 @@ class _Block(Layer):
         fed: Value = self.output(self.dropout(self.hidden(x)))
         return fed
 
-
-def _given(**masks: Value | None) -> dict[str, Value]:
-    return {k: v for k, v in masks.items() if v is not None}
-
-
-class TransformerEncoder(_Block):
-    """A block of attention to all steps and of two dense layers, with residual connections: (B, steps, n) is kept.
-
-    Call it with ``layer(x)``, and ``mask``, (B, steps), or ``lengths``, (B,), as `MultiHeadAttention`.
-
-    Parameters
-    ----------
-    heads, hidden : int
-        Of the attention; and the units between the dense layers.
-    activation : str, function of a traced value, or None
-        Of the first dense layer.
-    dropout : float
-        Share of what each half adds, and of the hidden units, that is dropped in training. The weights
-        of the attention are kept.
-    norm_first : bool
-        Whether what goes into each half is normalized, instead of what comes out of the addition. After
-        the last block stands a norm then.
-    epsilon : float
-        Of the norms.
-    use_bias : bool
-        Of the dense layers, the attention and the norms.
-    kernel_initializer : Initializer, name, number or callable
-        Of the dense layers and the attention.
-    name : str, optional
-    **attention
-        Further settings of `MultiHeadAttention`, such as ``causal=True``.
-
-    Raises
-    ------
-    ValueError
-        If a setting is out of range, or, when it is called, the input is not (B, steps, features).
-
-    References
-    ----------
-    Vaswani et al. 2017, Attention is all you need. Xiong et al. 2020, On layer normalization in the
-    transformer architecture, for `norm_first`.
-
-    Examples
-    --------
-    >>> import gdcore as gd
-    >>> gd.TransformerEncoder(4, 64, norm_first=True)(gd.Input((20, 32))).shape
-    (B, 20, 32)
-    """
-
     def forward(  # type: ignore[override]
         self, x: Value, mask: Value | None = None, lengths: Value | None = None
     ) -> Value:
@@ -192,7 +188,7 @@ class TransformerEncoder(_Block):
         return self._with(x, self.norm2, self._fed_forward)
 
 
-class TransformerDecoder(_Block):
+class TransformerDecoder(TransformerEncoder):
     """A block of causal attention, of attention to a context, if there is one, and of two dense layers.
 
     Call it with ``layer(x)`` or ``layer(x, context)``, and ``mask`` or ``lengths`` for the steps of x,
