@@ -69,7 +69,7 @@ def peeping(xs, ws):
 def traced(make, shapes, numbers=0):
     """A case whose formula is that of the ops' references."""
     case = Case(make, shapes, None, numbers=numbers)
-    case.formula = lambda *a: layer_formula(partial(network, case), training=False)(*a)
+    case.formula = layer_formula(lambda: network(case), training=False)
     return case
 
 
@@ -94,7 +94,7 @@ def alone(layer):
 
 
 def tied():
-    table = gd.Embedding(7, 4)
+    table = gd.Embedding(4, 2)
     return Called(gd.TiedDense(table, use_bias=True), lambda layer, x: layer(table(x)))
 
 
@@ -191,7 +191,7 @@ CASES = {
     ),
     "MultiHeadAttention-grouped": traced(
         lambda: gd.MultiHeadAttention(2, 2, kv_heads=1, causal=True, rotary=True, relative=2),
-        ((4, 2),),
+        ((3, 2),),
     ),
     "MultiHeadAttention-cross": traced(
         lambda: several(gd.MultiHeadAttention(1, relative=1)), ((2, 2), (3, 1))
@@ -203,11 +203,10 @@ CASES = {
         lambda: alone(gd.TransformerDecoder(1, 1, use_bias=False)), ((2, 2),)
     ),
     "PositionalEncoding-learned": traced(
-        lambda: gd.PositionalEncoding("learned", steps=5), ((4, 3),)
+        lambda: gd.PositionalEncoding("learned", steps=3), ((2, 3),)
     ),
-    "AdditiveAttention": traced(lambda: several(gd.AdditiveAttention(3)), ((4,), (5, 3))),
-    "AdditiveAttention-steps": traced(lambda: several(gd.AdditiveAttention(3)), ((2, 4), (5, 3))),
-    "TiedDense": traced(tied, ((5,),), numbers=7),
+    "AdditiveAttention": traced(lambda: several(gd.AdditiveAttention(2)), ((2,), (3, 1))),
+    "TiedDense": traced(tied, ((3,),), numbers=4),
     "Flatten": Case(
         lambda: gd.Flatten(), ((3, 2, 2),), lambda xs, ws: xs[0].reshape(len(xs[0]), -1)
     ),
