@@ -220,3 +220,20 @@ def test_numbers_drawn_behind_a_product_are_those_drawn_alone(isa, columns):
     for threads in (1, 2):
         (got,) = run_graph([a, b], arrays, [behind], 32, isa, threads=threads)
         np.testing.assert_array_equal(got, alone)
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5])
+def test_whole_channels_and_whole_samples_are_dropped(rate):
+    """`SpatialDropout` by (sample, channel), `DropPath` by sample: the rest is scaled by 1/(1 - rate)."""
+    for make, axes in ((gd.SpatialDropout, (1,)), (gd.DropPath, (1, 2))):
+        layer = make(rate)
+
+        def folded(x, layer=layer):
+            wide = gd.ops.reshape(x[:, :256], (x.shape[0], 4, 64))
+            return gd.ops.reshape(layer(wide), (x.shape[0], 256))
+
+        mask = read(reader(folded, [layer]))[:, :256].reshape(ROWS, 4, 64)
+        np.testing.assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-6)
+        assert (mask == mask.max(axis=axes, keepdims=True)).all()
+        drawn = mask.max(axis=axes) == 0
+        assert abs(drawn.mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / drawn.size)

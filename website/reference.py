@@ -14,6 +14,7 @@ from website.docstrings import Links, markdown, signature
 # Guides in the order in which a newcomer meets the questions; those not named here follow by name.
 GUIDES = {
     "tables": "Tables",
+    "images": "Images",
     "training-loops": "Training loops",
     "custom-layers-and-losses": "Custom layers and losses",
     "diagnostics": "Diagnostics",
