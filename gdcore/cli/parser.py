@@ -254,8 +254,7 @@ def _train(parser: Parser) -> None:
         default="cosine",
         metavar="NAME",
         help="of the learning rate: constant, step, exponential, polynomial, cosine (default), "
-        "one_cycle, "
-        "warmup_cosine",
+        "flat_cosine, coslog4 (four humps), one_cycle, warmup_cosine",
     )
     loop.add_argument(
         "--epochs", metavar="N", type=whole(1), help="default: 10 to 400, by the number of rows"

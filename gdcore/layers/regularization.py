@@ -7,6 +7,7 @@ import numpy as np
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
+from gdcore.schedules import Schedule
 
 __all__ = ["Dropout", "GaussianNoise"]
 
@@ -18,14 +19,18 @@ class Dropout(Layer):
 
     Parameters
     ----------
-    rate : float
-        At least 0 and below 1.
+    rate : float or Schedule
+        At least 0 and below 1. A schedule that has a formula, such as
+        ``gd.schedules.FlatCosine(0.15, steps)``, changes it with the training steps, which the layer
+        counts in a state of its own.
     name : str, optional
 
     Raises
     ------
     ValueError
         If the rate is anything else.
+    TypeError
+        When it is called, if the schedule has no formula.
 
     References
     ----------
@@ -38,15 +43,21 @@ class Dropout(Layer):
     array([[1., 2.]], dtype=float32)
     """
 
-    def __init__(self, rate: float, name: str | None = None) -> None:
-        if not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
+    def __init__(self, rate: float | Schedule, name: str | None = None) -> None:
+        first = rate(0) if isinstance(rate, Schedule) else rate
+        if not isinstance(first, int | float | np.number) or not 0 <= first < 1:
             raise ValueError(f"Dropout rate={rate!r}: expected at least 0 and below 1")
-        self.rate = float(rate)
+        self.rate = rate if isinstance(rate, Schedule) else float(rate)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
         if self.rate == 0:
             return x
+        if isinstance(self.rate, Schedule):
+            steps = self.state("steps", ())
+            rate = ops.clip(self.rate.traced(steps), 0.0, 1.0 - 1e-6)
+            kept = ops.less_equal(rate, ops.random_uniform(x.shape)) / (1.0 - rate)
+            return ops.with_update(ops.when_training(x * kept, x), steps, steps + 1.0)
         kept = ops.less_equal(self.rate, ops.random_uniform(x.shape))
         return ops.when_training(x * (kept * (1.0 / (1.0 - self.rate))), x)
 
