@@ -7,7 +7,9 @@ from gdcore.layers import (
     convolution,
     dense,
     embedding,
+    members,
     normalization,
+    number_embeddings,
     recurrent,
     regularization,
     scaling,
@@ -17,7 +19,9 @@ from gdcore.layers.base import Layer
 from gdcore.layers.convolution import *
 from gdcore.layers.dense import *
 from gdcore.layers.embedding import *
+from gdcore.layers.members import *
 from gdcore.layers.normalization import *
+from gdcore.layers.number_embeddings import *
 from gdcore.layers.recurrent import *
 from gdcore.layers.regularization import *
 from gdcore.layers.scaling import *
@@ -28,7 +32,9 @@ __all__ = ["Layer"]
 __all__ += convolution.__all__
 __all__ += dense.__all__
 __all__ += embedding.__all__
+__all__ += members.__all__
 __all__ += normalization.__all__
+__all__ += number_embeddings.__all__
 __all__ += recurrent.__all__
 __all__ += regularization.__all__
 __all__ += scaling.__all__
