@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore.graph import elementwise as ew
 from gdcore.graph.ir import Value
+from gdcore.graph.ops import elementwise as ew
 from gdcore.schedules.base import Constant, Schedule, Steps, require
 
 __all__ = ["Cosine", "CosineRestarts", "FlatCosine", "LogCosine", "OneCycle", "Warmup"]
