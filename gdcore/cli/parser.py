@@ -13,6 +13,7 @@ from gdcore.cli.usage import Parser, fraction, listed, name_in, positive_number,
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
+from gdcore.tabular.presets import MODELS
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.splits import SPLITS
 
@@ -116,9 +117,9 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--numbers",
         type=name_in("way to scale numbers", KINDS["number"]),
-        default="standardize",
         metavar="WAY",
-        help="of a table: standardize (default), quantile (to a normal distribution) or raw",
+        help="of a table: standardize (default of mlp), robust (by median and quartiles: default of "
+        "realmlp), quantile (to a normal distribution: default of tabm) or raw",
     )
     data.add_argument(
         "--missing",
@@ -180,24 +181,31 @@ def _train(parser: Parser) -> None:
     data.add_argument("--no-standardize", action="store_true", help="take the numbers as they are")
     net = parser.add_argument_group("network")
     net.add_argument(
+        "--model",
+        type=name_in("model", MODELS),
+        metavar="NAME",
+        help="of a table: mlp (default), realmlp (a pre-tuned network that trains longer) or tabm (many "
+        "members that share their weights)",
+    )
+    net.add_argument("--members", metavar="N", type=whole(1), help="of --model tabm (default: 32)")
+    net.add_argument(
         "--hidden",
         metavar="N,N",
         type=widths,
-        default=[128, 64],
-        help="sizes of the hidden layers, or none (default: 128,64)",
+        help="sizes of the hidden layers, or none (default: 128,64; 256,256,256 of realmlp, 512,512 of "
+        "tabm)",
     )
     net.add_argument(
         "--activation",
         type=name_in("activation", ACTIVATIONS),
-        default="relu",
         metavar="NAME",
-        help="of the hidden layers (default: relu)",
+        help="of the hidden layers (default: relu; selu or mish of realmlp)",
     )
     net.add_argument(
         "--dropout",
         metavar="RATE",
         type=fraction,
-        help="after each hidden layer (default: 0.1 for tables, otherwise 0)",
+        help="after each hidden layer (default: 0.1 for tables, 0.15 of realmlp, otherwise 0)",
     )
     net.add_argument(
         "--dtype",
@@ -238,23 +246,21 @@ def _train(parser: Parser) -> None:
     loop.add_argument(
         "--optimizer",
         type=name_in("optimizer", OPTIMIZERS),
-        default="adam",
         metavar="NAME",
-        help=f"{', '.join(OPTIMIZERS)} (default: adam)",
+        help=f"{', '.join(OPTIMIZERS)} (default: adam; adamw of tabm)",
     )
     loop.add_argument(
         "--lr",
         metavar="RATE",
         type=positive_number,
-        help="highest learning rate (default: the optimizer's own)",
+        help="highest learning rate (default: the model's or the optimizer's own)",
     )
     loop.add_argument(
         "--schedule",
         type=_schedule,
-        default="cosine",
         metavar="NAME",
-        help="of the learning rate: constant, step, exponential, polynomial, cosine (default), "
-        "flat_cosine, coslog4 (four humps), one_cycle, warmup_cosine",
+        help="of the learning rate: constant, step, exponential, polynomial, cosine (default; constant of tabm), "
+        "flat_cosine, coslog4 (four humps, default of realmlp), one_cycle, warmup_cosine",
     )
     loop.add_argument(
         "--epochs", metavar="N", type=whole(1), help="default: 10 to 400, by the number of rows"
@@ -264,7 +270,7 @@ def _train(parser: Parser) -> None:
         metavar="N",
         type=whole(0),
         help="of a table: stop after so many epochs without a better loss on a part of the training "
-        "rows (default: 20; 0: never)",
+        "rows (default: 20, 16 of tabm, never of realmlp, whose best epoch is kept; 0: never)",
     )
     loop.add_argument(
         "--no-refit",

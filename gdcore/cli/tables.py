@@ -23,9 +23,9 @@ from gdcore.engine.engine import engine_of
 from gdcore.errors import did_you_mean, listed
 from gdcore.plots import curves
 from gdcore.tabular import Table, TableModel, TableWarning, read
+from gdcore.tabular.presets import budget
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
-from gdcore.tabular.settings import budget
 from gdcore.tabular.table import Raw, SettingError
 from gdcore.tabular.training import apart, score
 from gdcore.text import shown
@@ -33,7 +33,6 @@ from gdcore.text import shown
 __all__ = ["evaluate_table", "predict_table", "train_table"]
 
 DEFAULT_HELD = 0.2
-DEFAULT_PATIENCE = 20
 
 # What Python calls a keyword is an option here.
 OPTIONS = [
@@ -98,24 +97,33 @@ class Head(Callback):
         self.notes: list[str] = []
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
-        table, args, settings = self.table, self.args, self.table.settings
+        table, args = self.table, self.args
+        settings = table.settings.of_task(table.target.task)
         trained = sum(p.size for p in engine_of(self.model).network().parameters)
         sizes = " → ".join(
             map(str, [*settings.hidden, engine_of(self.model).network().outputs[0].shape[-1]])
         )
-        batch, epochs = budget(self.table.rows, settings.batch_size, settings.epochs)
+        batch, epochs = budget(
+            self.table.rows, settings.batch_size, settings.epochs, settings.model
+        )
         shares = (
             (self.table.rows, "training"),
             (self.table.watched, "validation"),
             (self.held, "held-out"),
         )
+        kind = {"mlp": "", "tabm": f"tabm of {settings.members} members, "}.get(
+            settings.model, f"{settings.model}, "
+        )
         parts = " + ".join(f"{count:,} {part}" for count, part in shares if count)
-        stop = f", early stopping ({settings.patience})" if self.table.watched else ""
+        stop = ""
+        if self.table.watched:
+            stops = settings.patience is not None and settings.patience < epochs
+            stop = f", early stopping ({settings.patience})" if stops else ", the best epoch kept"
         self.notes = list(table.notes)
         lines = [
             f"data      {args.source}: {parts} rows",
             *(f"          {note}" for note in self.notes),
-            f"network   {len(table.encoder.columns)} columns → {sizes}, "
+            f"network   {kind}{len(table.encoder.columns)} columns → {sizes}, "
             f"{settings.activation if settings.hidden else 'linear'}, {trained:,} parameters, "
             f"{settings.dtype}",
             f"training  {epochs} epochs in batches of {batch}, {settings.optimizer}, learning rate "
@@ -194,7 +202,7 @@ def _fit(args: argparse.Namespace) -> Outcome:
         if model.report is not None:
             model.report.save(path, f"{Path(args.source).name}: {model.target.name}")
 
-    batch, _ = budget(model.rows, args.batch_size, args.epochs)
+    batch, _ = budget(model.rows, args.batch_size, args.epochs, model.settings.model)
     return Outcome(
         model, network, history, model.rows, batch, network.steps_done, seconds, stopped, results,
         draw, report, model.notes[len(head.notes) :],
@@ -261,11 +269,11 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
     numbers = "raw" if args.no_standardize else args.numbers
     try:
         return TableModel(
-            args.hidden, activation=args.activation, kinds=kinds, numbers=numbers,
-            dropout=0.1 if args.dropout is None else args.dropout, missing=args.missing,
+            args.hidden, model=args.model or "mlp", activation=args.activation, kinds=kinds,
+            numbers=numbers, dropout=args.dropout, missing=args.missing, members=args.members or 32,
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
             schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
-            patience=DEFAULT_PATIENCE if args.patience is None else args.patience or None,
+            patience="auto" if args.patience is None else args.patience or None,
             metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
             threshold=args.threshold, target_scale=args.target_scale,

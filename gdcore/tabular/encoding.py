@@ -121,7 +121,7 @@ class Encoder:
         target : Target
         kinds : dict of str to str, optional
             What columns are, where the inferred kind is wrong.
-        numbers : {"standardize", "quantile", "raw"}
+        numbers : {"standardize", "robust", "quantile", "raw"}
         chosen : pair of dicts, optional
             What columns are, and why others are left out, if that was decided by more rows.
 

@@ -28,7 +28,7 @@ __all__ = [
 
 #: Kinds, with what may stand behind a colon.
 KINDS: dict[str, tuple[str, ...]] = {
-    "number": ("standardize", "quantile", "raw"),
+    "number": ("standardize", "robust", "quantile", "raw"),
     "category": (),
     "boolean": (),
     "date": ("a format such as %d/%m/%Y",),

@@ -10,23 +10,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore import optimizers
-from gdcore.callbacks import Callback, EarlyStopping
+from gdcore.callbacks import Callback, EarlyStopping, History
 from gdcore.errors import unknown
 from gdcore.model import Model
 from gdcore.tabular.decision import Decision, Threshold, temperature
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.heads import head_for
 from gdcore.tabular.kinds import Chosen, choose
-from gdcore.tabular.network import average_unseen, build
+from gdcore.tabular.learner import Job, Learner
+from gdcore.tabular.network import average_unseen
+from gdcore.tabular.network import build as build_mlp
+from gdcore.tabular.presets import budget
+from gdcore.tabular.realmlp import build as build_realmlp
 from gdcore.tabular.scoring import Scorer
-from gdcore.tabular.settings import Settings, budget
+from gdcore.tabular.settings import Settings
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.table import SettingError, Table
+from gdcore.tabular.tabm import build as build_tabm
 from gdcore.tabular.target import Target
 from gdcore.tabular.weighting import row_weights
 
 __all__ = ["Training", "begun", "set_apart", "settled"]
+
+BUILD = {"mlp": build_mlp, "realmlp": build_realmlp, "tabm": build_tabm}
 
 FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
 MANY = 2000  # rows, from which on a tenth of them does
@@ -68,7 +74,7 @@ def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Setting
 
 def begun(
     table: Table, name: str, chosen: Chosen, settings: Settings
-) -> tuple[Encoder, Model, Decision]:
+) -> tuple[Encoder, Learner, Decision]:
     """The transformation, learned from training rows, and a compiled network that takes it.
 
     Parameters
@@ -80,7 +86,7 @@ def begun(
 
     Returns
     -------
-    (encoder, network, decision)
+    (encoder, learner, decision)
 
     Raises
     ------
@@ -105,15 +111,12 @@ def begun(
     ignored = ignored | dict.fromkeys(empty, "no values")
     encoder = Encoder.learn(table, target, None, settings.numbers, (found, ignored))
     row_weights(table, target, settings.weights, settings.class_weight)  # what is wrong is told now
-    width = sum(c.width for c in encoder.numeric)
-    batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
-    rate = settings.rate(epochs, math.ceil(len(table) / batch))
-    more = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
-    network = build(encoder, width, head, settings)
-    network.compile(
-        optimizers.get(settings.optimizer, lr=rate, **more), head.loss, head.metrics, settings.dtype
-    )
-    scorer = Scorer.of(network, target, settings.metrics, decision)
+    settings = settings.of_task(target.task)
+    batch, epochs = budget(len(table), settings.batch_size, settings.epochs, settings.model)
+    steps = epochs * math.ceil(len(table) / batch)
+    job = Job(encoder, encoder.encode(table), target.scaled(y), head, settings, steps)
+    learner = BUILD[settings.model](job)
+    scorer = Scorer.of(learner.network, target, settings.metrics, decision)
     for metric in scorer.wanted:  # a mismatch is told before the training
         scorer.bound(metric)
     if settings.threshold is not None and not scorer.likely:
@@ -121,7 +124,7 @@ def begun(
             f"threshold={settings.threshold!r} needs probabilities, and loss {head.loss} gives "
             "none: use cross_entropy"
         )
-    return encoder, network, decision
+    return encoder, learner, decision
 
 
 def _decision(target: Target, settings: Settings) -> Decision:
@@ -149,17 +152,27 @@ class Training:
 
     Attributes
     ----------
-    encoder, network, decision : as `begun` gives them
+    encoder, learner, decision : as `begun` gives them
     settings : Settings
     epochs : int
         Completed by the weights that were kept.
     """
 
     encoder: Encoder
-    network: Model
+    learner: Learner
     decision: Decision
     settings: Settings
     epochs: int = field(default=0, init=False)
+
+    @property
+    def network(self) -> Model:
+        """What predicts."""
+        return self.learner.network
+
+    @property
+    def history(self) -> History | None:
+        """Of the training."""
+        return self.learner.trainer.history
 
     def run(
         self,
@@ -184,7 +197,7 @@ class Training:
         KeyboardInterrupt
             On Ctrl-C; what was learned by then can be used.
         """
-        network, settings = self.network, self.settings
+        network, trainer, settings = self.network, self.learner.trainer, self.settings
         x, y, weights = self._rows(table)
         validation = None if watched is None else tuple(
             part for part in self._rows(watched) if part is not None
@@ -192,14 +205,18 @@ class Training:
         stop = None
         if settings.patience is not None and watched is not None:
             stop = EarlyStopping(patience=settings.patience)
-        batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
+        batch, epochs = budget(len(table), settings.batch_size, settings.epochs, settings.model)
+        if self.learner.start is not None:
+            self.learner.start()
         try:
-            network.fit(
+            trainer.fit(
                 x, y, batch_size=batch, epochs=last or epochs, validation_data=validation,
                 sample_weight=weights, callbacks=[*([stop] if stop else []), *callbacks],
                 seed=settings.seed, verbose=verbose,
             )  # fmt: skip
         finally:
+            if trainer is not network:
+                network.resume(trainer.seed, trainer.steps_done, trainer.epochs_done)
             if network.steps_done:
                 average_unseen(network, self.encoder, self.encoder.encode(table).codes)
         self.epochs = stop.best_epoch + 1 if stop else network.epochs_done

@@ -11,6 +11,7 @@ from gdcore.model import Model
 from gdcore.tabular.asking import Asking
 from gdcore.tabular.decision import Decision, Threshold
 from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_apart, settled
+from gdcore.tabular.presets import filled
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.settings import Settings
@@ -42,30 +43,42 @@ class TableModel(Asking):
 
     Parameters
     ----------
-    hidden : sequence of int
-        Sizes of the hidden layers.
-    activation : str
-    dropout : float
+    hidden : sequence of int, optional
+        Sizes of the hidden layers; this and what follows is the model's own by default: (128, 64) of
+        "mlp", (256, 256, 256) of "realmlp", (512, 512) of "tabm".
+    model : {"mlp", "realmlp", "tabm"}
+        "mlp" is a plain network, trained in tenths of a second. "realmlp" (Holzmüller et al. 2024)
+        embeds numbers by cosines, learns a factor for each input, and trains for 256 epochs at a
+        rate of four humps, of which the best one is kept. "tabm" (Gorishniy et al. 2024) is 32
+        members that share their weights, each trained by itself; their mean predicts.
+    activation : str, optional
+    dropout : float, optional
         After each hidden layer.
     kinds : dict of str to str, optional
         What columns are, where the inferred kind is wrong: "number" ("number:quantile",
         "number:standardize", "number:raw"), "category", "boolean", "date" ("date:%d/%m/%Y"), or
         "ignore".
-    numbers : {"standardize", "quantile", "raw"}
-        What becomes of numbers; "quantile" maps them to a normal distribution.
+    numbers : {"standardize", "robust", "quantile", "raw"}, optional
+        What becomes of numbers; "robust" scales them by median and quartiles and bends what lies far
+        out, "quantile" maps them to a normal distribution.
     missing : {"impute", "drop", "error"}
         Missing values are filled in and flagged, cost their row in training, or are an error.
     task : {"classification", "regression"}, optional
         By default text, booleans, declared categories and at most 20 whole numbers are classes.
     loss, optimizer, schedule : str, optional
     lr, weight_decay : float, optional
-        The optimizer's own by default.
+        By default the model's own, or else the optimizer's.
+    label_smoothing : float, optional
+        Share of each target that is spread over all classes while training.
+    members : int
+        Of "tabm".
     epochs, batch_size : int, optional
         By default by the number of rows.
-    patience : int, optional
+    patience : int, "auto" or None
         Early stopping: training ends after so many epochs without a better loss on a fifth of the
         training rows (a tenth of 2,000 and more), and the best epoch's weights are kept. None, and
-        with fewer than 50 rows: all epochs.
+        with fewer than 50 rows: all epochs. "auto" is the model's own: 20 of "mlp", 16 of "tabm", and
+        so many of "realmlp" that it never stops, but keeps the best epoch.
     metrics : sequence of str, optional
         What `evaluate` measures: by default accuracy (and ROC-AUC for two classes), or R², MAE and
         RMSE. Importance is measured in the first.
@@ -132,22 +145,25 @@ class TableModel(Asking):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (128, 64),
+        hidden: Sequence[int] | None = None,
         *,
-        activation: str = "relu",
-        dropout: float = 0.1,
+        model: str = "mlp",
+        activation: str | None = None,
+        dropout: float | None = None,
         kinds: Mapping[str, str] | None = None,
-        numbers: str = "standardize",
+        numbers: str | None = None,
         missing: str = "impute",
         task: str | None = None,
         loss: str | None = None,
-        optimizer: str = "adam",
+        optimizer: str | None = None,
         lr: float | None = None,
         weight_decay: float | None = None,
-        schedule: str = "cosine",
+        schedule: str | None = None,
+        label_smoothing: float | None = None,
+        members: int = 32,
         epochs: int | None = None,
         batch_size: int | None = None,
-        patience: int | None = 20,
+        patience: int | str | None = "auto",
         metrics: Sequence[str] | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
         weights: str | None = None,
@@ -157,11 +173,15 @@ class TableModel(Asking):
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
+        told = {
+            "hidden": None if hidden is None else tuple(hidden), "activation": activation,
+            "dropout": dropout, "numbers": numbers, "optimizer": optimizer, "lr": lr,
+            "weight_decay": weight_decay, "schedule": schedule, "patience": patience,
+            "label_smoothing": label_smoothing,
+        }  # fmt: skip
         self.settings = Settings(
-            hidden=tuple(hidden), activation=activation, dropout=dropout, numbers=numbers,
-            missing=missing, task=task, loss=loss, optimizer=optimizer, lr=lr,
-            weight_decay=weight_decay, schedule=schedule, epochs=epochs, batch_size=batch_size,
-            patience=patience,
+            **filled(model, told), model=model, members=members,
+            missing=missing, task=task, loss=loss, epochs=epochs, batch_size=batch_size,
             metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
             class_weight=class_weight if not isinstance(class_weight, Mapping)
             else {str(k): w for k, w in class_weight.items()},
@@ -259,7 +279,7 @@ class TableModel(Asking):
             self.decision = training.decide(watched)
             self._describe()
         finally:
-            self.history = self.network.history
+            self.history = training.history
 
     def refit(self, data: Any, *, verbose: int | str = "auto") -> Self:
         """Train anew on other rows, for as many epochs as were found to be the best.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gdcore import metrics
@@ -14,29 +14,12 @@ from gdcore.schedules import Schedule, from_name
 from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
+from gdcore.tabular.presets import MODELS, of_task
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.target import TASKS
 from gdcore.tabular.weighting import check_class_weight
 
-__all__ = ["Settings", "budget"]
-
-LARGE = 20_000  # rows from which on fewer passes and larger batches do
-FEWEST_STEPS = 1500
-
-
-def budget(rows: int, batch_size: int | None, epochs: int | None) -> tuple[int, int]:
-    """Batch size and epochs, where they are not given by the number of rows.
-
-    Examples
-    --------
-    >>> budget(1000, None, None), budget(100_000, None, 3)
-    ((32, 50), (128, 3))
-    """
-    batch = min(batch_size or (32 if rows < LARGE else 128), rows)
-    if epochs is None:
-        steps = math.ceil(rows / batch)  # a small set still wants its steps
-        epochs = min(400, max(10, min(50, 600_000 // rows), FEWEST_STEPS // steps))
-    return batch, epochs
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +27,7 @@ class Settings:
     """Everything but the table: as `TableModel` takes it."""
 
     hidden: tuple[int, ...]
-    activation: str
+    activation: str | None
     dropout: float
     numbers: str
     missing: str
@@ -65,6 +48,9 @@ class Settings:
     positive: str | None = None
     threshold: str | None = None
     target_scale: str | None = None
+    model: str = "mlp"
+    members: int = 32
+    label_smoothing: float = 0.0
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -75,7 +61,8 @@ class Settings:
             For an unknown name or a number out of range.
         """
         for what, got, known in (
-            ("activation", self.activation, ACTIVATIONS),
+            ("model", self.model, MODELS),
+            ("activation", self.activation, (*ACTIVATIONS, None)),
             ("way to scale numbers", self.numbers, KINDS["number"]),
             ("way with missing values", self.missing, MISSING_WAYS),
             ("task", self.task, (*TASKS, None)),
@@ -86,7 +73,13 @@ class Settings:
         ):
             if got not in known:
                 raise unknown(what, got, [k for k in known if k is not None])
-        for name, least in (("epochs", 1), ("batch_size", 1), ("patience", 1), ("seed", 0)):
+        for name, least in (
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("patience", 1),
+            ("members", 1),
+            ("seed", 0),
+        ):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise TypeError(f"{name}={value!r}: expected a whole number")
@@ -98,6 +91,10 @@ class Settings:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout!r}: expected at least 0 and below 1")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
+            )
         for name in ("lr", "weight_decay"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < math.inf:
@@ -109,6 +106,11 @@ class Settings:
         if self.class_weight is not None:
             check_class_weight(self.class_weight)
         self.rate(1, 1)
+
+    def of_task(self, task: str) -> Settings:
+        """With what the model sets by the task, where it was not told."""
+        own = of_task(self.model, task)
+        return replace(self, **{k: v for k, v in own.items() if getattr(self, k) is None})
 
     @property
     def top_rate(self) -> float:
