@@ -273,6 +273,13 @@ def _train(parser: Parser) -> None:
         "rows (default: 20, 16 of tabm, never of realmlp, whose best epoch is kept; 0: never)",
     )
     loop.add_argument(
+        "--folds",
+        metavar="N",
+        type=whole(2),
+        help="of a table: train so many networks, each on all training rows but a fold that stops it "
+        "early, and average them; prints the score of the rows that each was not trained on",
+    )
+    loop.add_argument(
         "--no-refit",
         action="store_true",
         default=None,

@@ -115,7 +115,7 @@ class Head(Callback):
             settings.model, f"{settings.model}, "
         )
         parts = " + ".join(f"{count:,} {part}" for count, part in shares if count)
-        stop = ""
+        stop = f", {settings.folds} folds" if settings.folds > 1 else ""
         if self.table.watched:
             stops = settings.patience is not None and settings.patience < epochs
             stop = f", early stopping ({settings.patience})" if stops else ", the best epoch kept"
@@ -206,14 +206,20 @@ def _fit(args: argparse.Namespace) -> Outcome:
     return Outcome(
         model, network, history, model.rows, batch, network.steps_done, seconds, stopped, results,
         draw, report, model.notes[len(head.notes) :],
+        alone=model.settings.folds == 1 and model.settings.model != "tabm",
     )  # fmt: skip
 
 
 def _refit(args: argparse.Namespace, model: TableModel, whole: Table) -> bool:
     """Train anew on all rows; False if Ctrl-C ended it, and the model is as it was."""
+    how = f", for {model.epochs} epochs"
+    if model.settings.folds > 1:
+        how = f", in {model.settings.folds} folds"
+    elif model.settings.finds_best:
+        how = ", a part of which said which epoch is best"
     model.notes.append(
-        f"the model that is kept was trained anew on all {len(whole):,} rows, for {model.epochs} "
-        "epochs; the report is of the one before"
+        f"the model that is kept was trained anew on all {len(whole):,} rows{how}; the report is of "
+        "the one before"
     )
     try:
         model.refit(whole, verbose="auto" if args.verbose == "all" else 0)
@@ -271,6 +277,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
         return TableModel(
             args.hidden, model=args.model or "mlp", activation=args.activation, kinds=kinds,
             numbers=numbers, dropout=args.dropout, missing=args.missing, members=args.members or 32,
+            folds=args.folds or 1,
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
             schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
             patience="auto" if args.patience is None else args.patience or None,

@@ -16,6 +16,7 @@ from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.target import Target
+from gdcore.text import shown
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
@@ -223,3 +224,13 @@ class Asking:
     def info(self) -> dict[str, Any]:
         """What you want to keep with the model: numbers, text, lists, dicts; saved in its file."""
         return self.network.info
+
+    def __repr__(self) -> str:
+        if "encoder" not in self.__dict__:
+            return "<TableModel, not fitted>"
+        target = self.target
+        columns = len(self.encoder.columns)
+        return shown(f"<TableModel of {target.name!r} ({target.task}) from {columns} columns>")
+
+    def __str__(self) -> str:
+        return self.encoder.described() if "encoder" in self.__dict__ else repr(self)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gdcore.tabular.decision import calibration_error, probabilities
 from gdcore.tabular.encoding import Features
-from gdcore.tabular.findings import about_columns, about_rows, about_scores
+from gdcore.tabular.findings import about_columns, about_folds, about_rows, about_scores
 from gdcore.tabular.importance import importance, judged_by
 from gdcore.tabular.intervals import intervals
 from gdcore.tabular.part import Part
@@ -44,6 +44,8 @@ def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
     if train is not None and judged != "training":
         findings += about_rows(model, train, features["training"], tables[judged], features[judged])
     findings += about_scores(scorer, parts, judged)
+    if train is not None:
+        findings += about_folds(model, scorer)
     confusion = error = None
     curve: list[tuple[float, float, int]] = []
     note = "always the mean"
@@ -68,7 +70,7 @@ def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
         positive=None if confusion is None or len(confusion) != 2 else scorer.decision.positive,
         importance=importance(model, features[judged], held.truth, repeats) if repeats else [],
         judged_by=judge, history=dict(model.history.history) if model.history else {},
-        notes=list(model.notes), columns=model.encoder.described(),
+        notes=[*model.notes, f"network: {model.settings.model}"], columns=model.encoder.described(),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from gdcore.tabular.rows import rows as rows_of
 from gdcore.tabular.scoring import Scorer, average_precision, higher_is_better
 from gdcore.tabular.table import Table, quoted
 
-__all__ = ["Finding", "about_columns", "about_rows", "about_scores"]
+__all__ = ["Finding", "about_columns", "about_folds", "about_rows", "about_scores"]
 
 RARE = 0.2  # of an even share of the classes
 MOST_TOLD = 5
@@ -36,7 +36,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"ignored", "rare", "giveaway", "twice", "time", "guessing", "overfit"}
+    kind : {"ignored", "rare", "giveaway", "twice", "time", "guessing", "overfit", "folds"}
     text : str
 
     Examples
@@ -70,6 +70,21 @@ def about_columns(model: Any, table: Table) -> list[Finding]:
             )
         )
     return found
+
+
+def about_folds(model: Any, scorer: Scorer) -> list[Finding]:
+    """What networks on folds scored on the rows that they were not trained on."""
+    scores = getattr(model, "out_of_fold", {})
+    if not scores:
+        return []
+    told = ", ".join(f"{scorer.label(n)} {m:.4f} ± {d:.4f}" for n, (m, d) in scores.items())
+    stopped = "" if model.settings.patience is None else ", but stopped by"
+    return [
+        Finding(
+            "folds",
+            f"{model.settings.folds} networks, each on the rows it was not trained on{stopped}: {told}",
+        )
+    ]
 
 
 def about_rows(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gdcore import ops, optimizers
 from gdcore.graph.ir import Value
+from gdcore.layers import MemberAverage
 from gdcore.losses import LOSSES, Loss
 from gdcore.model import Model
 from gdcore.schedules import Schedule
@@ -19,8 +20,19 @@ from gdcore.tabular.heads import Head
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.table import SettingError
 
-__all__ = ["Job", "Learner", "columns_of", "loss_of", "many_valued", "optimizer_of"]
+__all__ = [
+    "Job",
+    "Learner",
+    "averaged",
+    "columns_of",
+    "loss_of",
+    "loss_of_mean",
+    "many_valued",
+    "optimizer_of",
+]
 
+#: What outputs are logits of, by the loss.
+AVERAGE = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 BETAS = ("adam", "adamw", "amsgrad", "nadam")  # optimizers that have them
 
 
@@ -56,17 +68,47 @@ class Learner:
 
     Attributes
     ----------
+    job : Job
+        What it was made for.
+    inputs : list of Value
+        Leaves of the graph.
     network : Model
         What predicts and is saved; compiled with the loss that is reported.
     trainer : Model
         What `fit` is called on: the network itself, or another model over the same layers.
     start : callable or None
-        Gives the network its first weights, from the inputs of the training rows.
+        Fits first weights to the inputs of the training rows, as `begin` calls it.
     """
 
+    job: Job
+    inputs: list[Any]
     network: Model
     trainer: Model
     start: Callable[[], None] | None = None
+
+    def begin(self) -> None:
+        """Draw first weights, by the seed of the settings."""
+        self.network.resume(self.job.settings.seed, 0, 0)
+        self.network.predict(self.job.features.take(np.arange(1)).inputs())
+        if self.start is not None:
+            self.start()
+
+    def settle(self) -> None:
+        """Tell the network how far it was trained."""
+        if self.trainer is not self.network:
+            told = self.trainer
+            self.network.resume(told.seed, told.steps_done, told.epochs_done)
+
+
+def averaged(members: Value, loss: str) -> Value:
+    """The mean prediction of (B, members, n), by what the outputs of a loss are: (B, n)."""
+    mean: Value = MemberAverage(AVERAGE.get(loss, "values"), name="mean")(members)
+    return mean
+
+
+def loss_of_mean(head: Head, settings: Settings) -> Loss:
+    """The loss of `averaged` members, which are logits where `AVERAGE` says so."""
+    return loss_of(head, settings, **({"from_logits": True} if head.loss in AVERAGE else {}))
 
 
 def loss_of(head: Head, settings: Settings, **more: Any) -> Loss:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from gdcore.tabular.tabm import build as build_tabm
 from gdcore.tabular.target import Target
 from gdcore.tabular.weighting import row_weights
 
-__all__ = ["Training", "begun", "set_apart", "settled"]
+__all__ = ["BUILD", "Training", "begun", "decided", "parted", "settled"]
 
 BUILD = {"mlp": build_mlp, "realmlp": build_realmlp, "tabm": build_tabm}
 
@@ -46,6 +46,11 @@ def set_apart(table: Table, name: str, settings: Settings) -> tuple[Table, Table
     share = 0.1 if len(table) >= MANY else 0.2
     apart = hold_out(told.values(table), share, settings.seed, told.classes is not None)
     return table.take(~apart), table.take(apart)
+
+
+def parted(table: Table, name: str, settings: Settings) -> tuple[Table, Table | None]:
+    """Rows to learn from, and those that early stopping watches; none of folds, which watch it."""
+    return (table, None) if settings.folds > 1 else set_apart(table, name, settings)
 
 
 def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Settings) -> Chosen:
@@ -163,6 +168,7 @@ class Training:
     decision: Decision
     settings: Settings
     epochs: int = field(default=0, init=False)
+    scores: ClassVar[dict[str, tuple[float, float]]] = {}  # of folds, of which there are none
 
     @property
     def network(self) -> Model:
@@ -206,8 +212,7 @@ class Training:
         if settings.patience is not None and watched is not None:
             stop = EarlyStopping(patience=settings.patience)
         batch, epochs = budget(len(table), settings.batch_size, settings.epochs, settings.model)
-        if self.learner.start is not None:
-            self.learner.start()
+        self.learner.begin()
         try:
             trainer.fit(
                 x, y, batch_size=batch, epochs=last or epochs, validation_data=validation,
@@ -215,8 +220,7 @@ class Training:
                 seed=settings.seed, verbose=verbose,
             )  # fmt: skip
         finally:
-            if trainer is not network:
-                network.resume(trainer.seed, trainer.steps_done, trainer.epochs_done)
+            self.learner.settle()
             if network.steps_done:
                 average_unseen(network, self.encoder, self.encoder.encode(table).codes)
         self.epochs = stop.best_epoch + 1 if stop else network.epochs_done
@@ -244,17 +248,22 @@ class Training:
             if wish.goal != "probability":
                 raise no_rows_to_choose_by(self.settings.threshold)
             return replace(self.decision, threshold=wish.least)
-        if not scorer.classes or not scorer.likely:
-            return self.decision
         y = self.encoder.target.values(watched)
         out = self.network.predict(self.encoder.encode(watched).inputs())
-        decision = replace(self.decision, temperature=temperature(scorer.scores(out), y))
-        if wish is None:
-            return decision
-        scorer = replace(scorer, decision=decision)
-        p = scorer.positive_probability(scorer.scores(out))
-        limit = float(np.clip(wish.choose(y == decision.positive, p), 1e-9, 1 - 1e-9))
-        return replace(decision, threshold=limit)
+        return decided(scorer, self.settings, y, scorer.scores(out))
+
+
+def decided(scorer: Scorer, settings: Settings, y: NDArray[Any], scores: NDArray[Any]) -> Decision:
+    """Temperature and threshold, by scores of rows that the weights were not learned from."""
+    wish = None if settings.threshold is None else Threshold.parse(settings.threshold)
+    if not scorer.classes or not scorer.likely:
+        return scorer.decision
+    decision = replace(scorer.decision, temperature=temperature(scores, y))
+    if wish is None:
+        return decision
+    p = scorer.positive_probability(scores / decision.temperature)
+    limit = float(np.clip(wish.choose(y == decision.positive, p), 1e-9, 1 - 1e-9))
+    return replace(decision, threshold=limit)
 
 
 def no_rows_to_choose_by(threshold: Any) -> SettingError:

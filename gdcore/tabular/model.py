@@ -10,7 +10,10 @@ from gdcore.callbacks import Callback, History
 from gdcore.model import Model
 from gdcore.tabular.asking import Asking
 from gdcore.tabular.decision import Decision, Threshold
-from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_apart, settled
+from gdcore.tabular.encoding import Encoder
+from gdcore.tabular.folds import FoldedTraining
+from gdcore.tabular.learner import Learner
+from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, parted, settled
 from gdcore.tabular.presets import filled
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
@@ -22,9 +25,8 @@ from gdcore.tabular.stored import (
     read_epochs,
     read_settings,
 )
-from gdcore.tabular.table import Table
+from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
-from gdcore.text import shown
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
@@ -72,6 +74,9 @@ class TableModel(Asking):
         Share of each target that is spread over all classes while training.
     members : int
         Of "tabm".
+    folds : int
+        Train so many networks, each on all rows but a fold, which stops it early in the place of a
+        part set apart; their mean predicts.
     epochs, batch_size : int, optional
         By default by the number of rows.
     patience : int, "auto" or None
@@ -113,6 +118,9 @@ class TableModel(Asking):
     history : History
     notes : list of str
         What was done with rows that could not be learned from.
+    out_of_fold : dict
+        Of each metric the mean and the deviation over the folds, on rows that a network was not
+        trained on, but stopped by.
     report : Report or None
         What came of held-out rows, if `gdcore.tabular.fit` held some out.
 
@@ -161,6 +169,7 @@ class TableModel(Asking):
         schedule: str | None = None,
         label_smoothing: float | None = None,
         members: int = 32,
+        folds: int = 1,
         epochs: int | None = None,
         batch_size: int | None = None,
         patience: int | str | None = "auto",
@@ -180,7 +189,7 @@ class TableModel(Asking):
             "label_smoothing": label_smoothing,
         }  # fmt: skip
         self.settings = Settings(
-            **filled(model, told), model=model, members=members,
+            **filled(model, told), model=model, members=members, folds=folds,
             missing=missing, task=task, loss=loss, epochs=epochs, batch_size=batch_size,
             metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
             class_weight=class_weight if not isinstance(class_weight, Mapping)
@@ -195,6 +204,7 @@ class TableModel(Asking):
         self.notes: list[str] = []
         self.decision = Decision()
         self.rows = self.watched = self.epochs = 0
+        self.out_of_fold: dict[str, tuple[float, float]] = {}
 
     # --- training ------------------------------------------------------------------------------
 
@@ -249,20 +259,38 @@ class TableModel(Asking):
         if validation_data is not None:
             table, watched = whole, read_like(validation_data, whole.layout, whole.names)
         else:
-            table, watched = set_apart(whole, name, self.settings)
-        wish = self.settings.threshold
-        if wish is not None and watched is None and Threshold.parse(wish).goal != "probability":
+            table, watched = parted(whole, name, self.settings)
+        wish, folds = self.settings.threshold, self.settings.folds
+        if folds > 1 and validation_data is not None:
+            raise SettingError(
+                f"validation_data does not go with folds={folds}, each of which watches a network: "
+                "leave one of them out"
+            )
+        if (
+            wish is not None
+            and watched is None
+            and folds == 1
+            and Threshold.parse(wish).goal != "probability"
+        ):
             raise no_rows_to_choose_by(wish)
         task = Target.learn(whole, name, self.settings.task).task
         told = begun(table, name, chosen, replace(self.settings, task=task))
-        self._train(Training(*told, self.settings), table, watched, callbacks, verbose)
-        if refit and validation_data is None and watched is not None:
+        self._train(self._training(told), table, watched, callbacks, verbose)
+        if (
+            refit
+            and validation_data is None
+            and watched is not None
+            and not self.settings.finds_best
+        ):
             self.refit(whole, verbose=verbose)
         return self
 
+    def _training(self, told: tuple[Encoder, Learner, Decision]) -> Training | FoldedTraining:
+        return (FoldedTraining if self.settings.folds > 1 else Training)(*told, self.settings)
+
     def _train(
         self,
-        training: Training,
+        training: Training | FoldedTraining,
         table: Table,
         watched: Table | None,
         callbacks: Sequence[Callback],
@@ -275,17 +303,24 @@ class TableModel(Asking):
         self._describe()
         try:
             training.run(table, watched, callbacks, verbose)
-            self.epochs = training.epochs
-            self.decision = training.decide(watched)
-            self._describe()
+            self._learned(training, watched)
         finally:
             self.history = training.history
+
+    def _learned(self, training: Training | FoldedTraining, watched: Table | None) -> None:
+        """Take over what came of a training."""
+        training.network.info |= self.network.info
+        self.encoder, self.network = training.encoder, training.network
+        self.epochs, self.decision = training.epochs, training.decide(watched)
+        self.out_of_fold = training.scores
+        self._describe()
 
     def refit(self, data: Any, *, verbose: int | str = "auto") -> Self:
         """Train anew on other rows, for as many epochs as were found to be the best.
 
         Neither the history nor the report changes: they tell of the training before. Temperature
-        and threshold stay.
+        and threshold stay. "realmlp", "tabm" and folds find their best epoch anew, with the rows that
+        tell of it set apart as in `fit`, and temperature and threshold with it.
 
         Parameters
         ----------
@@ -306,15 +341,17 @@ class TableModel(Asking):
         encoder = self._fitted()
         table, _ = with_target(read(data), encoder.target.name)
         table, _ = without_missing(table, [c.name for c in encoder.columns], self.settings.missing)
-        told = begun(
-            table, encoder.target.name, encoder.chosen,
-            replace(self.settings, task=encoder.target.task),
-        )  # fmt: skip
-        training = Training(*told, self.settings)
-        training.run(table, None, (), verbose, last=self.epochs)
-        training.network.info |= self.network.info
-        self.encoder, self.network = training.encoder, training.network
-        self.rows, self.watched = len(table), 0
+        name, told = encoder.target.name, replace(self.settings, task=encoder.target.task)
+        rows, watched = parted(table, name, told) if self.settings.finds_best else (table, None)
+        training = self._training(begun(rows, name, encoder.chosen, told))
+        if self.settings.finds_best:
+            training.run(rows, watched, (), verbose)
+            self._learned(training, watched)
+        else:
+            training.run(rows, None, (), verbose, last=self.epochs)
+            training.network.info |= self.network.info
+            self.encoder, self.network = training.encoder, training.network
+        self.rows, self.watched = len(rows), 0 if watched is None else len(watched)
         self._describe()
         return self
 
@@ -365,13 +402,3 @@ class TableModel(Asking):
         model.decision = read_decision(described.get("decision"), model.target)
         model.epochs = read_epochs(described.get("epochs", 0))
         return model
-
-    def __repr__(self) -> str:
-        if "encoder" not in self.__dict__:
-            return "<TableModel, not fitted>"
-        target = self.target
-        columns = len(self.encoder.columns)
-        return shown(f"<TableModel of {target.name!r} ({target.task}) from {columns} columns>")
-
-    def __str__(self) -> str:
-        return self.encoder.described() if "encoder" in self.__dict__ else repr(self)

@@ -63,7 +63,7 @@ def build(job: Job) -> Learner:
     network = Model(inputs, last(x))
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
     network.compile(optimizer, loss_of(head, settings), head.metrics, settings.dtype)
-    return Learner(network, network)
+    return Learner(job, inputs, network, network)
 
 
 def average_unseen(network: Model, encoder: Encoder, codes: list[np.ndarray]) -> None:

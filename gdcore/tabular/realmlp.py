@@ -112,10 +112,8 @@ def build(job: Job) -> Learner:
 
     def start() -> None:
         """Weights of variance 1 and planes among the rows, layer by layer."""
-        network.resume(settings.seed, 0, 0)
         sample = np.linspace(0, len(job.features) - 1, min(len(job.features), ROWS)).astype(int)
         rows = job.features.take(sample).inputs()
-        network.predict(rows)  # draws what is not set here
         for made, before in dense:
             x = Model(inputs, before).predict(rows)
             stream = Stream(settings.seed, f"start/{made.name}")
@@ -124,4 +122,4 @@ def build(job: Job) -> Learner:
             new = {f"{made.name}.kernel": kernel, f"{made.name}.bias": bias}
             network.load_state_dict(new, strict=False)
 
-    return Learner(network, network, start)
+    return Learner(job, inputs, network, network, start)

@@ -14,7 +14,7 @@ from gdcore.schedules import Schedule, from_name
 from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
-from gdcore.tabular.presets import MODELS, of_task
+from gdcore.tabular.presets import KEEPS_BEST, MODELS, of_task
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.target import TASKS
 from gdcore.tabular.weighting import check_class_weight
@@ -50,6 +50,7 @@ class Settings:
     target_scale: str | None = None
     model: str = "mlp"
     members: int = 32
+    folds: int = 1
     label_smoothing: float = 0.0
 
     def check(self) -> None:
@@ -78,6 +79,7 @@ class Settings:
             ("batch_size", 1),
             ("patience", 1),
             ("members", 1),
+            ("folds", 1),
             ("seed", 0),
         ):
             value = getattr(self, name)
@@ -106,6 +108,11 @@ class Settings:
         if self.class_weight is not None:
             check_class_weight(self.class_weight)
         self.rate(1, 1)
+
+    @property
+    def finds_best(self) -> bool:
+        """Whether a training anew finds its own best epoch, as the first did."""
+        return self.folds > 1 or self.model in KEEPS_BEST
 
     def of_task(self, task: str) -> Settings:
         """With what the model sets by the task, where it was not told."""

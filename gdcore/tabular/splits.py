@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gdcore.tabular.table import SettingError
 
-__all__ = ["SPLITS", "hold_out", "hold_out_last"]
+__all__ = ["SPLITS", "folds_of", "hold_out", "hold_out_last"]
 
 SPLITS = ("random", "last")
 
@@ -85,3 +85,41 @@ def hold_out_last(rows: int, share: float) -> NDArray[np.bool_]:
             "share, or 0"
         )
     return held
+
+
+def folds_of(
+    y: NDArray[Any], count: int, seed: int, classes: bool
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Rows to train on and rows left out, for each fold: at random, of every class alike.
+
+    Parameters
+    ----------
+    y : array of n targets
+    count : int
+    seed : int
+    classes : bool
+        Whether `y` holds classes.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        The largest folds first.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than folds.
+
+    Examples
+    --------
+    >>> [len(left_out) for _, left_out in folds_of(np.zeros(7), 3, 0, False)]
+    [3, 2, 2]
+    """
+    if len(y) < count:
+        raise SettingError(f"folds={count}: expected at most as many as rows, {len(y)}")
+    order = np.random.default_rng(seed).permutation(len(y))
+    if classes:
+        order = order[np.argsort(y[order], kind="stable")]
+    fold = np.empty(len(y), np.int64)
+    fold[order] = np.arange(len(y)) % count
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count)]

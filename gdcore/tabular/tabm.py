@@ -15,14 +15,21 @@ from gdcore.layers import (
     Dropout,
     Embedding,
     Flatten,
-    MemberAverage,
     MemberDense,
     PiecewiseLinearEmbedding,
 )
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Loss
 from gdcore.model import Model
-from gdcore.tabular.learner import Job, Learner, columns_of, loss_of, many_valued, optimizer_of
+from gdcore.tabular.learner import (
+    Job,
+    Learner,
+    averaged,
+    columns_of,
+    loss_of_mean,
+    many_valued,
+    optimizer_of,
+)
 from gdcore.tabular.network import embedding_width, inputs_of
 from gdcore.tabular.realmlp import ONE_HOT, one_hot
 
@@ -30,7 +37,6 @@ __all__ = ["EachMember", "build"]
 
 BINS = 48
 NUMBER_WIDTH = 16
-AVERAGE = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 @dataclass(frozen=True)
@@ -125,10 +131,7 @@ def build(job: Job) -> Learner:
     if head.bias:
         members = members + head.bias
     members = Activation(activations.get(head.activation))(members)
-    of = AVERAGE.get(head.loss, "values")
-    mean = MemberAverage(of, name="mean")(members)
-    known = {} if of == "values" else {"from_logits": True}
-    loss = loss_of(head, settings, **known)
+    mean, loss = averaged(members, head.loss), loss_of_mean(head, settings)
     network = Model(inputs, mean)
     network.compile("sgd", loss, head.metrics, settings.dtype)
     # In validation every member is the mean: its loss is that of what will predict.
@@ -136,4 +139,4 @@ def build(job: Job) -> Learner:
     trainer = Model(inputs, ops.when_training(members, alike))
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
     trainer.compile(optimizer, EachMember(loss), dtype=settings.dtype)
-    return Learner(network, trainer)
+    return Learner(job, inputs, network, trainer)

@@ -8,7 +8,7 @@ import gdcore as gd
 from gdcore.cli import main
 from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import topological
-from gdcore.tabular import read
+from gdcore.tabular import folds, read
 from gdcore.tabular.learning import begun, settled
 from gdcore.tabular.tabm import EachMember
 
@@ -50,7 +50,7 @@ def test_robust_numbers():
 def test_trained_saved_and_loaded(model, target, tmp_path):
     """Every kind of column, with gaps; the best epoch is kept, and a file says the same to the bit."""
     rows = {k: v for k, v in mixed(300).items() if k not in TARGETS or k == target}
-    made = gd.tabular.TableModel(**SMALL[model], epochs=40, lr=0.02, seed=3).fit(
+    made = gd.tabular.TableModel(**SMALL[model], epochs=25, batch_size=32, lr=0.02, seed=3).fit(
         rows, target, verbose=0
     )
     metric = "r2" if target == "price" else "accuracy"
@@ -192,3 +192,76 @@ def test_from_the_shell(write, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["train", str(path), "--target", "dear", "--model", "relmlp"])
     assert "unknown model 'relmlp': did you mean 'realmlp'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("settings", [
+    {"target": "price", "model": "realmlp", "hidden": (16,), "lr": 0.02},
+    {"target": "dear", "model": "tabm", "hidden": (16,), "members": 2, "threshold": "f1"},
+    {"target": "dear", "hidden": (16,), "loss": "hinge"},
+], ids=["realmlp", "tabm", "mlp"])  # fmt: skip
+def test_folds_are_averaged(settings, tmp_path, monkeypatch):
+    """The mean of networks, each trained without its fold, which says when to stop and is scored."""
+    target = settings["target"]
+    rows = {k: v for k, v in mixed().items() if k not in TARGETS or k == target}
+    told = {k: v for k, v in settings.items() if k != "target"}
+    made, joined = [], folds.FoldedTraining._join
+
+    def join(self, learners, runs):
+        made.extend(learners)
+        joined(self, learners, runs)
+
+    monkeypatch.setattr(folds.FoldedTraining, "_join", join)
+    model = gd.tabular.TableModel(**told, folds=3, epochs=12, seed=5).fit(rows, target, verbose=0)
+    features = model.encoder.encode(read(rows))
+    x = features.inputs()
+    said = np.stack([learner.network.predict(x) for learner in made], 1)
+    assert len(made) == 3 and said.std(axis=1).max() > 0
+    if target == "dear" and "loss" not in told:
+        said = np.log(np.exp(said).mean(1))  # logarithms of probabilities
+    else:
+        said = said.mean(1)
+    np.testing.assert_allclose(model.network.predict(x), said, rtol=1e-4, atol=1e-5)
+    metric = "r2" if target == "price" else "accuracy"
+    y = model.target.values(read(rows))
+    parts = folds.folds_of(y, 3, 5, target == "dear")
+    assert sorted(np.concatenate([out for _, out in parts])) == list(range(len(y)))
+    each = []
+    for learner, (_, out) in zip(made, parts, strict=True):
+        z = learner.network.predict(features.take(out).inputs())
+        if target == "price":
+            z = model.target.in_units(z)
+            each.append(1 - ((z - y[out]) ** 2).sum() / ((y[out] - y[out].mean()) ** 2).sum())
+        else:
+            said = z.argmax(1) if z.shape[1] > 1 else z[:, 0] > 0
+            each.append((said == y[out]).mean())
+    assert model.out_of_fold[metric] == pytest.approx(
+        (np.mean(each), np.std(each, ddof=1)), rel=1e-4
+    )
+    model.save(tmp_path / "m.safetensors")
+    again = gd.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
+    assert again.decision == model.decision and again.settings.folds == 3
+
+
+def test_folds_in_the_report_and_what_does_not_go_with_them():
+    rows = {"x": np.linspace(-1, 1, 60), "y": np.linspace(5, 9, 60)}
+    model = gd.tabular.fit(rows, "y", hidden=[8], folds=4, epochs=3, verbose=0)
+    mean, spread = model.out_of_fold["mae"]
+    assert model.rows == 60, "trained anew on all rows"
+    (told,) = [f.text for f in model.report.findings if f.kind == "folds"]
+    assert told.startswith("4 networks, each on the rows it was not trained on, but stopped by: R²")
+    assert spread > 0 and mean > 0 and "± " in told
+    with pytest.raises(ValueError, match="folds=99: expected at most as many as rows, 60"):
+        gd.tabular.TableModel(folds=99).fit(rows, "y")
+    with pytest.raises(ValueError, match="validation_data does not go with folds=2"):
+        gd.tabular.TableModel(folds=2).fit(rows, "y", validation_data=rows)
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_trained_anew_with_its_own_best_epoch(model):
+    """What `gdcore train` keeps: of all rows, a part of which says again which epoch is best."""
+    rows = {k: v for k, v in mixed(200).items() if k != "price"}
+    made = gd.tabular.fit(rows, "dear", **SMALL[model], epochs=5, verbose=0)
+    assert (made.rows, made.watched) == (160, 40)
+    assert made.report.rows == {"training": 160, "held out": 40}
+    assert made.report.notes[-1] == f"network: {model}"

@@ -1,0 +1,156 @@
+"""Networks on folds: each is trained on all rows but a fold, and their mean predicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore import ops
+from gdcore.callbacks import Callback, EarlyStopping, History
+from gdcore.many import fit_many
+from gdcore.many.results import Run
+from gdcore.model import Model
+from gdcore.tabular.decision import Decision
+from gdcore.tabular.encoding import Encoder
+from gdcore.tabular.learner import Learner, averaged, loss_of_mean
+from gdcore.tabular.learning import BUILD, decided
+from gdcore.tabular.network import average_unseen
+from gdcore.tabular.presets import budget
+from gdcore.tabular.scoring import Scorer
+from gdcore.tabular.settings import Settings
+from gdcore.tabular.splits import folds_of
+from gdcore.tabular.table import Table
+from gdcore.tabular.weighting import row_weights
+
+__all__ = ["FoldedTraining"]
+
+
+@dataclass
+class FoldedTraining:
+    """The training of one network for each fold, of what `begun` began.
+
+    Attributes
+    ----------
+    encoder, learner, decision : as `begun` gives them; after `run`, the learner is their mean
+    settings : Settings
+    epochs : int
+        The mean of the best ones.
+    scores : dict
+        Of each metric, its mean and deviation over the folds, on rows that a network was not trained
+        on. Where there is early stopping, these rows said when to stop.
+    """
+
+    encoder: Encoder
+    learner: Learner
+    decision: Decision
+    settings: Settings
+    epochs: int = field(default=0, init=False)
+    scores: dict[str, tuple[float, float]] = field(default_factory=dict, init=False)
+    history: History | None = field(default=None, init=False)
+    _outside: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, init=False)
+
+    @property
+    def network(self) -> Model:
+        """What predicts."""
+        return self.learner.network
+
+    def run(
+        self,
+        table: Table,
+        watched: Table | None,
+        callbacks: Sequence[Callback],
+        verbose: int | str,
+        last: int | None = None,
+    ) -> None:
+        """Train a network on all rows but each fold, then make them one.
+
+        Parameters
+        ----------
+        table : the rows
+        watched, last : not looked at, for each fold watches a network
+        callbacks : told of the beginning, with the network of the first fold
+        verbose : as `fit_many` takes it
+        """
+        told, target = self.settings, self.encoder.target
+        job = self.learner.job
+        y, weights = job.y, row_weights(table, target, told.weights, told.class_weight)
+        folds = folds_of(target.values(table), told.folds, told.seed, target.classes is not None)
+        batch, epochs = budget(len(folds[0][0]), told.batch_size, told.epochs, told.model)
+        steps = epochs * math.ceil(len(folds[0][0]) / batch)
+        made: list[Learner] = []
+
+        def member() -> Model:
+            own = replace(told.of_task(target.task), seed=(told.seed + len(made)) % 2**64)
+            learner = BUILD[own.model](replace(job, settings=own, steps=steps))
+            learner.begin()
+            made.append(learner)
+            return learner.trainer
+
+        for callback in callbacks:
+            callback.model = self.network
+            callback.on_train_begin({})
+        stop = [] if told.patience is None else [told.patience]
+        inputs = job.features.inputs()
+        runs = fit_many(
+            member, [{}], inputs, y, epochs=epochs, batch_size=batch, seed=told.seed,
+            sample_weight=weights, cv=folds, verbose=verbose,
+            callbacks=lambda: [EarlyStopping(patience=p) for p in stop],
+        )  # fmt: skip
+        for run in runs:
+            if run.exception is not None:
+                raise run.exception
+        for learner in made:
+            learner.settle()
+            average_unseen(learner.network, self.encoder, job.features.codes)
+        self._measure(table, made, folds)
+        self._join(made, list(runs))
+
+    def _measure(
+        self, table: Table, made: Sequence[Learner], folds: Sequence[tuple[Any, Any]]
+    ) -> None:
+        """Scores of each network on its own fold."""
+        y = self.encoder.target.values(table)
+        each: dict[str, list[float]] = {}
+        outside: NDArray[Any] | None = None
+        for learner, (_, rows) in zip(made, folds, strict=True):
+            features = self.learner.job.features.take(rows)
+            scorer = Scorer.of(
+                learner.network, self.encoder.target, self.settings.metrics, self.decision
+            )
+            scores = scorer.scores(learner.network.predict(features.inputs()))
+            for name, value in scorer.measure(y[rows], scores).items():
+                if np.ndim(value) == 0:
+                    each.setdefault(name, []).append(float(value))
+            if outside is None:
+                outside = np.empty((len(y), *scores.shape[1:]))
+            outside[rows] = scores
+        assert outside is not None
+        self._outside = y, outside
+        self.scores = {k: (float(np.mean(v)), float(np.std(v, ddof=1))) for k, v in each.items()}
+
+    def _join(self, made: Sequence[Learner], runs: Sequence[Run]) -> None:
+        """One network, whose output is the mean of all."""
+        job = self.learner.job
+        inputs = self.learner.inputs
+        outputs = [learner.network(*inputs) for learner in made]
+        network = Model(inputs, averaged(ops.stack(outputs, 1), job.head.loss))
+        plain = replace(self.settings, label_smoothing=0.0)
+        loss = loss_of_mean(job.head, plain)
+        network.compile("sgd", loss, job.head.metrics, plain.dtype)
+        network.predict(job.features.take(np.arange(1)).inputs())
+        steps = sum(learner.trainer.steps_done for learner in made)
+        self.epochs = round(float(np.mean([run.epoch + 1 for run in runs])))
+        network.resume(self.settings.seed, steps, self.epochs)
+        self.history = runs[0].history
+        self.learner = replace(self.learner, network=network, trainer=network)
+
+    def decide(self, watched: Table | None) -> Decision:
+        """Temperature and threshold, by what each network says of rows it was not trained on."""
+        assert self._outside is not None
+        scorer = Scorer.of(self.network, self.encoder.target, None, self.decision)
+        return decided(scorer, self.settings, *self._outside)
