@@ -21,6 +21,7 @@ from gdcore.tabular.learner import Job, Learner
 from gdcore.tabular.network import average_unseen
 from gdcore.tabular.network import build as build_mlp
 from gdcore.tabular.presets import budget
+from gdcore.tabular.reading import read_like
 from gdcore.tabular.realmlp import build as build_realmlp
 from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.settings import Settings
@@ -48,9 +49,26 @@ def set_apart(table: Table, name: str, settings: Settings) -> tuple[Table, Table
     return table.take(~apart), table.take(apart)
 
 
-def parted(table: Table, name: str, settings: Settings) -> tuple[Table, Table | None]:
-    """Rows to learn from, and those that early stopping watches; none of folds, which watch it."""
-    return (table, None) if settings.folds > 1 else set_apart(table, name, settings)
+def parted(
+    table: Table, name: str, settings: Settings, validation_data: Any = None
+) -> tuple[Table, Table | None]:
+    """Rows to learn from, and those that early stopping watches: as given, or set apart.
+
+    Raises
+    ------
+    SettingError
+        If rows are given, and folds, each of which watches a network, are asked for.
+    """
+    if settings.folds == 1 and validation_data is None:
+        return set_apart(table, name, settings)
+    if validation_data is None:
+        return table, None
+    if settings.folds > 1:
+        raise SettingError(
+            f"validation_data does not go with folds={settings.folds}, each of which watches a "
+            "network: leave one of them out"
+        )
+    return table, read_like(validation_data, table.layout, table.names)
 
 
 def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Settings) -> Chosen:

@@ -15,7 +15,7 @@ from gdcore.tabular.folds import FoldedTraining
 from gdcore.tabular.learner import Learner
 from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, parted, settled
 from gdcore.tabular.presets import filled
-from gdcore.tabular.reading import read, read_like
+from gdcore.tabular.reading import read
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.stored import (
@@ -25,7 +25,7 @@ from gdcore.tabular.stored import (
     read_epochs,
     read_settings,
 )
-from gdcore.tabular.table import SettingError, Table
+from gdcore.tabular.table import Table
 from gdcore.tabular.target import Target
 
 if TYPE_CHECKING:
@@ -46,13 +46,11 @@ class TableModel(Asking):
     Parameters
     ----------
     hidden : sequence of int, optional
-        Sizes of the hidden layers; this and what follows is the model's own by default: (128, 64) of
-        "mlp", (256, 256, 256) of "realmlp", (512, 512) of "tabm".
+        Sizes of the hidden layers; this and the like are the model's own by default.
     model : {"mlp", "realmlp", "tabm"}
-        "mlp" is a plain network, trained in tenths of a second. "realmlp" (Holzmüller et al. 2024)
-        embeds numbers by cosines, learns a factor for each input, and trains for 256 epochs at a
-        rate of four humps, of which the best one is kept. "tabm" (Gorishniy et al. 2024) is 32
-        members that share their weights, each trained by itself; their mean predicts.
+        A plain network; RealMLP (Holzmüller et al. 2024), which embeds numbers by cosines, trains for
+        256 epochs and keeps the best; or TabM (Gorishniy et al. 2024), members that share their
+        weights, whose mean predicts.
     activation : str, optional
     dropout : float, optional
         After each hidden layer.
@@ -82,8 +80,7 @@ class TableModel(Asking):
     patience : int, "auto" or None
         Early stopping: training ends after so many epochs without a better loss on a fifth of the
         training rows (a tenth of 2,000 and more), and the best epoch's weights are kept. None, and
-        with fewer than 50 rows: all epochs. "auto" is the model's own: 20 of "mlp", 16 of "tabm", and
-        so many of "realmlp" that it never stops, but keeps the best epoch.
+        with fewer than 50 rows: all epochs. "auto": 20 of "mlp", 16 of "tabm", never of "realmlp".
     metrics : sequence of str, optional
         What `evaluate` measures: by default accuracy (and ROC-AUC for two classes), or R², MAE and
         RMSE. Importance is measured in the first.
@@ -255,33 +252,16 @@ class TableModel(Asking):
         chosen = settled(table, name, self.kinds, self.settings)
         whole, notes = without_missing(table, list(chosen[0]), self.settings.missing)
         self.notes += notes
-        watched: Table | None
-        if validation_data is not None:
-            table, watched = whole, read_like(validation_data, whole.layout, whole.names)
-        else:
-            table, watched = parted(whole, name, self.settings)
-        wish, folds = self.settings.threshold, self.settings.folds
-        if folds > 1 and validation_data is not None:
-            raise SettingError(
-                f"validation_data does not go with folds={folds}, each of which watches a network: "
-                "leave one of them out"
-            )
-        if (
-            wish is not None
-            and watched is None
-            and folds == 1
-            and Threshold.parse(wish).goal != "probability"
-        ):
+        table, watched = parted(whole, name, self.settings, validation_data)
+        unwatched = watched is None and self.settings.folds == 1
+        wish = self.settings.threshold
+        if wish is not None and unwatched and Threshold.parse(wish).goal != "probability":
             raise no_rows_to_choose_by(wish)
         task = Target.learn(whole, name, self.settings.task).task
         told = begun(table, name, chosen, replace(self.settings, task=task))
         self._train(self._training(told), table, watched, callbacks, verbose)
-        if (
-            refit
-            and validation_data is None
-            and watched is not None
-            and not self.settings.finds_best
-        ):
+        anew = refit and validation_data is None and watched is not None
+        if anew and not self.settings.finds_best:
             self.refit(whole, verbose=verbose)
         return self
 
