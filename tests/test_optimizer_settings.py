@@ -107,6 +107,13 @@ def test_lr_scale_is_a_factor_of_whatever_the_rate_is(rate):
         close(got[i:k], want, 1e-12)
     again = from_config(json.loads(json.dumps(optimizer.config())))
     assert [g.lr_scale for g in again.parts] == [64.0, 0.0]
+    for wrong, message in (
+        ({"lr": 0.1, "lr_scale": 2.0}, "'lr' and 'lr_scale' both set its rate: leave one out"),
+        ({"lr_scale": -1.0}, "'lr_scale' must be a number of at least 0"),
+        ({"weight_decay": "much"}, "'weight_decay' must be a number of at least 0, or a schedule"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gd.SGD(LR, groups=[{"match": "bias", **wrong}])
 
 
 def test_a_decay_that_follows_a_schedule():

@@ -17,6 +17,7 @@ from gdcore.model import Model
 from gdcore.schedules import Schedule
 from gdcore.tabular.encoding import Encoder, Features
 from gdcore.tabular.heads import Head
+from gdcore.tabular.presets import SMOOTHING
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.table import SettingError
 
@@ -121,14 +122,15 @@ def loss_of(head: Head, settings: Settings, **more: Any) -> Loss:
     """
     smoothing = settings.label_smoothing
     if not head.loss.endswith("cross_entropy"):
-        if smoothing and settings.loss is not None:
+        if smoothing:
             raise SettingError(
                 f"label_smoothing={smoothing:g} does not go with loss {head.loss}, expected "
-                "cross_entropy: pass label_smoothing=0"
+                "cross_entropy: leave it out"
             )
         return LOSSES[head.loss]()
     loss: Any = LOSSES[head.loss]
-    return loss(label_smoothing=smoothing, **more)  # type: ignore[no-any-return]
+    own = SMOOTHING.get(settings.model, 0.0)
+    return loss(label_smoothing=own if smoothing is None else smoothing, **more)  # type: ignore[no-any-return]
 
 
 def optimizer_of(

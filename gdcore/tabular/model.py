@@ -183,10 +183,10 @@ class TableModel(Asking):
             "hidden": None if hidden is None else tuple(hidden), "activation": activation,
             "dropout": dropout, "numbers": numbers, "optimizer": optimizer, "lr": lr,
             "weight_decay": weight_decay, "schedule": schedule, "patience": patience,
-            "label_smoothing": label_smoothing,
         }  # fmt: skip
         self.settings = Settings(
             **filled(model, told), model=model, members=members, folds=folds,
+            label_smoothing=label_smoothing,
             missing=missing, task=task, loss=loss, epochs=epochs, batch_size=batch_size,
             metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
             class_weight=class_weight if not isinstance(class_weight, Mapping)

@@ -51,7 +51,7 @@ class Settings:
     model: str = "mlp"
     members: int = 32
     folds: int = 1
-    label_smoothing: float = 0.0
+    label_smoothing: float | None = None
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -93,7 +93,7 @@ class Settings:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout!r}: expected at least 0 and below 1")
-        if not 0 <= self.label_smoothing < 1:
+        if self.label_smoothing is not None and not 0 <= self.label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
             )

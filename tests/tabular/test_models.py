@@ -162,9 +162,13 @@ def test_what_is_not_told_is_the_models_own():
     with pytest.raises(ValueError, match="members=0: expected at least 1"):
         gd.tabular.TableModel(model="tabm", members=0)
     with pytest.raises(
-        ValueError, match=r"label_smoothing=0.2 does not go with loss hinge.*: pass"
+        ValueError, match=r"label_smoothing=0.2 does not go with loss hinge.*: leave it out"
     ):
         learner("dear", loss="hinge", label_smoothing=0.2)
+    with pytest.raises(ValueError, match=r"label_smoothing=0.2 does not go with loss mse"):
+        learner("price", label_smoothing=0.2)
+    made, _, _ = learner("dear", model="realmlp", loss="hinge")
+    assert made.network.losses[0].name == "hinge", "the smoothing of the model's own is left out"
 
 
 def test_targets_of_members_are_checked_as_those_of_one():
