@@ -280,6 +280,13 @@ def _train(parser: Parser) -> None:
         "early, and average them; prints the score of the rows that each was not trained on",
     )
     loop.add_argument(
+        "--budget",
+        metavar="SECONDS",
+        type=positive_number,
+        help="of a table: average as many networks on folds (default: 5) as there is time for, half of "
+        "it for the model that is measured, half for the one that is kept",
+    )
+    loop.add_argument(
         "--no-refit",
         action="store_true",
         default=None,

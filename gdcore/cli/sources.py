@@ -29,7 +29,7 @@ __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 FOR_TABLES = (
     "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
     "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "split",
-    "report", "no-refit", "model", "members", "folds",
+    "report", "no-refit", "model", "members", "folds", "budget",
 )  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt", ".data", *BINARY)
 

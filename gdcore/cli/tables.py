@@ -277,7 +277,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
         return TableModel(
             args.hidden, model=args.model or "mlp", activation=args.activation, kinds=kinds,
             numbers=numbers, dropout=args.dropout, missing=args.missing, members=args.members or 32,
-            folds=args.folds or 1,
+            folds=args.folds, budget=_budget(args),
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
             schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
             patience="auto" if args.patience is None else args.patience or None,
@@ -287,6 +287,12 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None
+
+
+def _budget(args: argparse.Namespace) -> float | None:
+    """Seconds of each training, of which there are two if the model is trained anew."""
+    twice = not args.no_refit and (args.test is not None or args.validation != 0)
+    return None if args.budget is None else args.budget / (2 if twice else 1)
 
 
 def _class_weight(text: str | None) -> Any:

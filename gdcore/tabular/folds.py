@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,10 +30,15 @@ from gdcore.tabular.weighting import row_weights
 
 __all__ = ["FoldedTraining"]
 
+MOST_MEMBERS = 60  # that a time is filled with
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+
 
 @dataclass
 class FoldedTraining:
     """The training of one network for each fold, of what `begun` began.
+
+    With a budget of seconds, as many more on other folds as there is time for.
 
     Attributes
     ----------
@@ -67,7 +73,7 @@ class FoldedTraining:
         verbose: int | str,
         last: int | None = None,
     ) -> None:
-        """Train a network on all rows but each fold, then make them one.
+        """Train networks on all rows but a fold, then make them one.
 
         Parameters
         ----------
@@ -76,13 +82,38 @@ class FoldedTraining:
         callbacks : told of the beginning, with the network of the first fold
         verbose : as `fit_many` takes it
         """
-        told, target = self.settings, self.encoder.target
-        job = self.learner.job
-        y, weights = job.y, row_weights(table, target, told.weights, told.class_weight)
-        folds = folds_of(target.values(table), told.folds, told.seed, target.classes is not None)
+        for callback in callbacks:
+            callback.model = self.network
+            callback.on_train_begin({})
+        made: list[Learner] = []
+        runs: list[Run] = []
+        parts: list[Fold] = []
+        count, begin, longest = self.settings.folds, time.monotonic(), 0.0
+        while not parts or self._goes_on(len(parts), time.monotonic() - begin + longest):
+            start = time.monotonic()
+            seed = (self.settings.seed + len(parts) // count) % 2**64
+            target = self.encoder.target
+            folds = folds_of(target.values(table), count, seed, target.classes is not None)
+            runs += self._train(table, folds, made, verbose)
+            parts += folds
+            longest = max(longest, time.monotonic() - start)
+        self._measure(table, made, parts)
+        self._join(made, runs)
+
+    def _goes_on(self, members: int, until: float) -> bool:
+        """Whether there is time for as many networks on other folds, which would take until then."""
+        budget, more = self.settings.budget, members + self.settings.folds
+        return budget is not None and until <= budget and more <= MOST_MEMBERS
+
+    def _train(
+        self, table: Table, folds: list[Fold], made: list[Learner], verbose: int | str
+    ) -> list[Run]:
+        """Train a network for each fold; they are added to `made`, in order."""
+        told, target, job = self.settings, self.encoder.target, self.learner.job
+        weights = row_weights(table, target, told.weights, told.class_weight)
         batch, epochs = budget(len(folds[0][0]), told.batch_size, told.epochs, told.model)
         steps = epochs * math.ceil(len(folds[0][0]) / batch)
-        made: list[Learner] = []
+        first = len(made)
 
         def member() -> Model:
             own = replace(told.of_task(target.task), seed=(told.seed + len(made)) % 2**64)
@@ -91,28 +122,21 @@ class FoldedTraining:
             made.append(learner)
             return learner.trainer
 
-        for callback in callbacks:
-            callback.model = self.network
-            callback.on_train_begin({})
         stop = [] if told.patience is None else [told.patience]
-        inputs = job.features.inputs()
         runs = fit_many(
-            member, [{}], inputs, y, epochs=epochs, batch_size=batch, seed=told.seed,
-            sample_weight=weights, cv=folds, verbose=verbose,
+            member, [{}], job.features.inputs(), job.y, epochs=epochs, batch_size=batch,
+            seed=told.seed, sample_weight=weights, cv=folds, verbose=verbose,
             callbacks=lambda: [EarlyStopping(patience=p) for p in stop],
         )  # fmt: skip
         for run in runs:
             if run.exception is not None:
                 raise run.exception
-        for learner in made:
+        for learner in made[first:]:
             learner.settle()
             average_unseen(learner.network, self.encoder, job.features.codes)
-        self._measure(table, made, folds)
-        self._join(made, list(runs))
+        return list(runs)
 
-    def _measure(
-        self, table: Table, made: Sequence[Learner], folds: Sequence[tuple[Any, Any]]
-    ) -> None:
+    def _measure(self, table: Table, made: Sequence[Learner], folds: Sequence[Fold]) -> None:
         """Scores of each network on its own fold."""
         y = self.encoder.target.values(table)
         each: dict[str, list[float]] = {}
@@ -127,8 +151,8 @@ class FoldedTraining:
                 if np.ndim(value) == 0:
                     each.setdefault(name, []).append(float(value))
             if outside is None:
-                outside = np.empty((len(y), *scores.shape[1:]))
-            outside[rows] = scores
+                outside = np.zeros((len(y), *scores.shape[1:]))
+            outside[rows] += scores * (self.settings.folds / len(folds))
         assert outside is not None
         self._outside = y, outside
         self.scores = {k: (float(np.mean(v)), float(np.std(v, ddof=1))) for k, v in each.items()}

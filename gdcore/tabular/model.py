@@ -14,7 +14,7 @@ from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.folds import FoldedTraining
 from gdcore.tabular.learner import Learner
 from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, parted, settled
-from gdcore.tabular.presets import filled
+from gdcore.tabular.presets import FOLDS, filled
 from gdcore.tabular.reading import read
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.settings import Settings
@@ -74,7 +74,9 @@ class TableModel(Asking):
         Of "tabm".
     folds : int
         Train so many networks, each on all rows but a fold, which stops it early in the place of a
-        part set apart; their mean predicts.
+        part set apart; their mean predicts. 1 by default, and 5 with a budget.
+    budget : float, optional
+        Seconds to be filled with further networks, on other folds.
     epochs, batch_size : int, optional
         By default by the number of rows.
     patience : int, "auto" or None
@@ -166,7 +168,8 @@ class TableModel(Asking):
         schedule: str | None = None,
         label_smoothing: float | None = None,
         members: int = 32,
-        folds: int = 1,
+        folds: int | None = None,
+        budget: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         patience: int | str | None = "auto",
@@ -185,7 +188,8 @@ class TableModel(Asking):
             "weight_decay": weight_decay, "schedule": schedule, "patience": patience,
         }  # fmt: skip
         self.settings = Settings(
-            **filled(model, told), model=model, members=members, folds=folds,
+            **filled(model, told), model=model, members=members, budget=budget,
+            folds=folds or (1 if budget is None else FOLDS),
             label_smoothing=label_smoothing,
             missing=missing, task=task, loss=loss, epochs=epochs, batch_size=batch_size,
             metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,

@@ -7,8 +7,9 @@ from typing import Any
 
 from gdcore.errors import unknown
 
-__all__ = ["KEEPS_BEST", "MODELS", "SMOOTHING", "budget", "filled", "of_task"]
+__all__ = ["FOLDS", "KEEPS_BEST", "MODELS", "SMOOTHING", "budget", "filled", "of_task"]
 
+FOLDS = 5  # where a time is given, and no number
 LARGE = 20_000  # rows from which on fewer passes and larger batches do
 FEWEST_STEPS = 1500
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from gdcore import metrics
 from gdcore.activations import ACTIVATIONS
 from gdcore.errors import unknown
@@ -16,6 +18,7 @@ from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.presets import KEEPS_BEST, MODELS, of_task
 from gdcore.tabular.rows import MISSING_WAYS
+from gdcore.tabular.table import SettingError
 from gdcore.tabular.target import TASKS
 from gdcore.tabular.weighting import check_class_weight
 
@@ -51,6 +54,7 @@ class Settings:
     model: str = "mlp"
     members: int = 32
     folds: int = 1
+    budget: float | None = None
     label_smoothing: float | None = None
 
     def check(self) -> None:
@@ -97,10 +101,16 @@ class Settings:
             raise ValueError(
                 f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
             )
-        for name in ("lr", "weight_decay"):
+        for name in ("lr", "weight_decay", "budget"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if value is not None and not (number and 0 <= value < math.inf):
                 raise ValueError(f"{name}={value!r}: expected a number of at least 0")
+        if self.budget is not None and self.folds == 1:
+            raise SettingError(
+                f"budget={self.budget:g} is filled with networks on folds, expected 2 or more of them: "
+                "leave folds=1 out"
+            )
         for name in self.metrics or ():
             metrics.get(name)
         if self.threshold is not None:

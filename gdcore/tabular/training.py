@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def fit(
     delimiter, header, encoding, decimal, thousands, na
         As for `gdcore.tabular.read`.
     **settings
-        As for `TableModel`.
+        As for `TableModel`; half of a `budget` is for the model that is measured.
 
     Returns
     -------
@@ -84,6 +85,9 @@ def fit(
     ({'training': 40, 'held out': 10}, True)
     """
     model = TableModel(**settings)
+    seconds = model.settings.budget
+    if refit and seconds is not None and (test is not None or held_out):
+        model.settings = replace(model.settings, budget=seconds / 2)
     table = read(
         data, delimiter=delimiter, header=header, encoding=encoding, decimal=decimal,
         thousands=thousands, na=na,

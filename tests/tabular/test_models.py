@@ -269,3 +269,34 @@ def test_trained_anew_with_its_own_best_epoch(model):
     assert (made.rows, made.watched) == (160, 40)
     assert made.report.rows == {"training": 160, "held out": 40}
     assert made.report.notes[-1] == f"network: {model}"
+
+
+def test_a_budget_is_filled_with_networks_on_other_folds(monkeypatch):
+    """By a clock on which each round takes 10 seconds: of 45, four rounds."""
+    now, trained = [0.0], folds.FoldedTraining._train
+
+    def train(self, table, parts, made, verbose):
+        now[0] += 10
+        seen.append([tuple(out) for _, out in parts])
+        return trained(self, table, parts, made, verbose)
+
+    seen = []
+    monkeypatch.setattr(folds.FoldedTraining, "_train", train)
+    monkeypatch.setattr(folds.time, "monotonic", lambda: now[0])
+    rows = {"x": np.linspace(-1, 1, 60), "y": np.linspace(5, 9, 60)}
+    model = gd.tabular.TableModel([4], folds=3, epochs=2, budget=45).fit(rows, "y", verbose=0)
+    assert len(seen) == 4 and len({part for parts in seen for part in parts}) == 12
+    kernels = [v for k, v in model.network.state_dict().items() if k.endswith("kernel")]
+    assert len({k.tobytes() for k in kernels}) == 2 * 12
+    seen.clear()
+    model = gd.tabular.fit(rows, "y", hidden=[4], epochs=2, budget=1e-9, verbose=0)
+    assert [len(parts) for parts in seen] == [5, 5], "one round at least, to measure and to keep"
+    assert model.settings.budget == 5e-10
+    with pytest.raises(ValueError, match="budget=-1: expected a number of at least 0"):
+        gd.tabular.TableModel(budget=-1)
+    with pytest.raises(ValueError, match="budget='long': expected a number"):
+        gd.tabular.fit(rows, "y", budget="long")
+    with pytest.raises(
+        ValueError, match="budget=9 is filled with networks on folds, expected 2 or"
+    ):
+        gd.tabular.TableModel(budget=9, folds=1)
