@@ -137,23 +137,20 @@ class FoldedTraining:
         return list(runs)
 
     def _measure(self, table: Table, made: Sequence[Learner], folds: Sequence[Fold]) -> None:
-        """Scores of each network on its own fold."""
+        """Scores of each network on its own fold, and what it puts out there."""
         y = self.encoder.target.values(table)
         each: dict[str, list[float]] = {}
-        outside: NDArray[Any] | None = None
+        outside = np.zeros((len(y), self.learner.job.head.units))
         for learner, (_, rows) in zip(made, folds, strict=True):
             features = self.learner.job.features.take(rows)
+            out = learner.network.predict(features.inputs())
             scorer = Scorer.of(
                 learner.network, self.encoder.target, self.settings.metrics, self.decision
             )
-            scores = scorer.scores(learner.network.predict(features.inputs()))
-            for name, value in scorer.measure(y[rows], scores).items():
+            for name, value in scorer.measure(y[rows], scorer.scores(out)).items():
                 if np.ndim(value) == 0:
                     each.setdefault(name, []).append(float(value))
-            if outside is None:
-                outside = np.zeros((len(y), *scores.shape[1:]))
-            outside[rows] += scores * (self.settings.folds / len(folds))
-        assert outside is not None
+            outside[rows] += out * (self.settings.folds / len(folds))
         self._outside = y, outside
         self.scores = {k: (float(np.mean(v)), float(np.std(v, ddof=1))) for k, v in each.items()}
 

@@ -268,18 +268,19 @@ class Training:
             return replace(self.decision, threshold=wish.least)
         y = self.encoder.target.values(watched)
         out = self.network.predict(self.encoder.encode(watched).inputs())
-        return decided(scorer, self.settings, y, scorer.scores(out))
+        return decided(scorer, self.settings, y, out)
 
 
-def decided(scorer: Scorer, settings: Settings, y: NDArray[Any], scores: NDArray[Any]) -> Decision:
-    """Temperature and threshold, by scores of rows that the weights were not learned from."""
+def decided(scorer: Scorer, settings: Settings, y: NDArray[Any], out: NDArray[Any]) -> Decision:
+    """Temperature and threshold, by outputs for rows that the weights were not learned from."""
     wish = None if settings.threshold is None else Threshold.parse(settings.threshold)
     if not scorer.classes or not scorer.likely:
         return scorer.decision
-    decision = replace(scorer.decision, temperature=temperature(scores, y))
+    decision = replace(scorer.decision, temperature=temperature(scorer.scores(out), y))
     if wish is None:
         return decision
-    p = scorer.positive_probability(scores / decision.temperature)
+    scorer = replace(scorer, decision=decision)
+    p = scorer.positive_probability(scorer.scores(out))
     limit = float(np.clip(wish.choose(y == decision.positive, p), 1e-9, 1 - 1e-9))
     return replace(decision, threshold=limit)
 

@@ -89,7 +89,8 @@ def of_task(model: str, task: str) -> dict[str, Any]:
     >>> of_task("realmlp", "regression"), of_task("mlp", "regression")
     ({'activation': 'mish', 'lr': 0.2}, {})
     """
-    return BY_TASK.get(model, {}).get(task, {})
+    kind = "regression" if task == "regression" else "classification"
+    return BY_TASK.get(model, {}).get(kind, {})
 
 
 def budget(

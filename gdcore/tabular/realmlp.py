@@ -98,7 +98,9 @@ def build(job: Job) -> Learner:
     if head.activation == "exp":
         x = ops.exp(x)
     elif head.standardize:  # predictions stay within what training saw
-        x = ops.when_training(x, ops.clip(x, float(job.y.min()), float(job.y.max())))
+        y = job.y.reshape(len(job.y), -1)
+        within = ops.minimum(ops.maximum(x, y.min(axis=0)), y.max(axis=0))
+        x = ops.when_training(x, within)
     groups: list[dict[str, Any]] = [{"match": "scale.*", "lr_scale": 6.0}]
     if embedded:
         groups.append({"match": "periodic.*", "lr_scale": 0.1})
