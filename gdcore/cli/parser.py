@@ -170,7 +170,7 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--weights",
         metavar="COLUMN",
-        help="of a table: a column of what each row counts in training",
+        help="of a table: a column of what each row counts, in the training and in the report",
     )
     data.add_argument(
         "--class-weight",

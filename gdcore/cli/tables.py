@@ -160,9 +160,7 @@ def _fit(args: argparse.Namespace) -> Outcome:
         share = DEFAULT_HELD if share is None else share
         if share == 0 and args.report is not None:
             raise UsageError("--report tells of held-out rows, and none are: leave it out")
-        table, held, notes = apart(
-            table, target, share, args.seed, model.settings.task, args.split or "random"
-        )
+        table, held, notes = apart(table, target, share, model.settings, args.split or "random")
         model.notes += notes
     head = Head(args, model, 0 if held is None else len(held))
     begin, stopped, results = time.monotonic(), False, ""

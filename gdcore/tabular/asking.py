@@ -16,6 +16,7 @@ from gdcore.tabular.importance import Importance, importance
 from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.target import Target
+from gdcore.tabular.weighting import measuring_weights
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
@@ -153,6 +154,7 @@ class Asking:
         Parameters
         ----------
         data : as `fit` takes it, the target included
+            With the column of `weights` each row counts what it says.
 
         Returns
         -------
@@ -162,7 +164,8 @@ class Asking:
         encoder = self._fitted()
         table = encoder.read(data)
         scores = self.scores(encoder.encode(table))
-        return Scores(self.scorer.measure(self.target.values(table), scores))
+        weights = measuring_weights(table, self.settings.weights)
+        return Scores(self.scorer.measure(self.target.values(table), scores, weights))
 
     def examine(self, data: Any, repeats: int = 5) -> Report:
         """A report on rows with known answers: scores beside guessing, errors, what mattered.
@@ -200,7 +203,10 @@ class Asking:
         """
         encoder = self._fitted()
         table = encoder.read(data)
-        return importance(self, encoder.encode(table), self.target.values(table), repeats, seed)
+        weights = measuring_weights(table, self.settings.weights)
+        return importance(
+            self, encoder.encode(table), self.target.values(table), repeats, seed, weights
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network, the transformation and the settings to one safetensors file.

@@ -25,7 +25,7 @@ Z = 1.959964
 Interval = tuple[float, float]
 
 
-def wilson(right: float, rows: int) -> Interval:
+def wilson(right: float, rows: float) -> Interval:
     """The 95 % interval of a share.
 
     Examples
@@ -40,7 +40,12 @@ def wilson(right: float, rows: int) -> Interval:
 
 
 def intervals(
-    scorer: Scorer, y: NDArray[Any], scores: NDArray[Any], got: dict[str, Any], seed: int = 0
+    scorer: Scorer,
+    y: NDArray[Any],
+    scores: NDArray[Any],
+    got: dict[str, Any],
+    weights: NDArray[np.float64] | None = None,
+    seed: int = 0,
 ) -> dict[str, Interval]:
     """The 95 % interval of every metric that is a single number.
 
@@ -49,12 +54,14 @@ def intervals(
     scorer : Scorer
     y, scores : the true answers, and what the model says
     got : the metrics by name
+    weights : of the rows, if they do not count alike
     seed : of the draws
     """
     rows = len(y)
     names = [n for n, v in got.items() if np.ndim(v) == 0]
     shares = {n for n in names if n in ("accuracy", "acc")}
-    found = {n: wilson(float(got[n]), rows) for n in shares}
+    told = rows if weights is None else weights.sum() ** 2 / (weights**2).sum()  # Kish 1965
+    found = {n: wilson(float(got[n]), told) for n in shares}
     if rows < 2:
         return found
     draw = np.random.default_rng(seed)
@@ -63,7 +70,8 @@ def intervals(
     for _ in range(times if drawn else 0):
         some = draw.integers(0, rows, rows)
         for name, values in drawn.items():
-            values.append(float(scorer.metric(name, y[some], scores[some])))
+            own = None if weights is None else weights[some]
+            values.append(float(scorer.metric(name, y[some], scores[some], own)))
     for name, values in drawn.items():
         finite = [v for v in values if math.isfinite(v)]
         if finite:

@@ -24,7 +24,7 @@ from gdcore.tabular.settings import Settings, budget
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
-from gdcore.tabular.weighting import row_weights
+from gdcore.tabular.weighting import row_weights, told_weights
 
 __all__ = ["Training", "begun", "set_apart", "settled"]
 
@@ -57,9 +57,7 @@ def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Setting
     """
     reasons = {}
     if settings.weights is not None:
-        weights = table.find(settings.weights, "weights")
-        if weights == name:
-            raise SettingError(f"weights={weights!r} is the target, expected another column")
+        weights = settings.weights
         kinds, reasons = {**kinds, weights: "ignore"}, {weights: "the weight of each row"}
     choose(table, name, kinds, tell=False)  # an error comes without the doubts before it
     found, ignored = choose(table, name, kinds)
@@ -87,7 +85,10 @@ def begun(
     ValueError
         If the rows do not fit the settings.
     """
-    target = Target.learn(table, name, settings.task, settings.target_scale == "log")
+    target = Target.learn(
+        table, name, settings.task, settings.target_scale == "log",
+        told_weights(table, settings.weights),
+    )  # fmt: skip
     y = target.values(table)
     head = head_for(target.task, len(target.classes or ()), settings.loss, y)
     if settings.target_scale is not None and not head.standardize:
@@ -231,12 +232,14 @@ class Training:
             return self.decision
         y = self.encoder.target.values(watched)
         out = self.network.predict(self.encoder.encode(watched).inputs())
-        decision = replace(self.decision, temperature=temperature(scorer.scores(out), y))
+        weights = told_weights(watched, self.settings.weights)
+        heat = temperature(scorer.scores(out), y, weights)
+        decision = replace(self.decision, temperature=heat)
         if wish is None:
             return decision
         scorer = replace(scorer, decision=decision)
         p = scorer.positive_probability(scorer.scores(out))
-        limit = float(np.clip(wish.choose(y == decision.positive, p), 1e-9, 1 - 1e-9))
+        limit = float(np.clip(wish.choose(y == decision.positive, p, weights), 1e-9, 1 - 1e-9))
         return replace(decision, threshold=limit)
 
 

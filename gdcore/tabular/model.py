@@ -72,7 +72,7 @@ class TableModel(Asking):
     class_weight : "balanced" or dict of class to weight, optional
         What a row of each class counts in training.
     weights : str, optional
-        A column of what each row counts in training; it is no feature.
+        A column of what each row counts, in training and in all that is measured; no feature.
     positive : str, optional
         Which of two classes precision, recall, F1 and the threshold are about: by default the
         second in order, such as yes of no and yes.
@@ -220,7 +220,7 @@ class TableModel(Asking):
         """
         table = read(data)
         name = table.find(target, "the target")
-        table, notes = with_target(table, name)
+        table, notes = with_target(table, name, self.settings.weights)
         self.notes += notes
         chosen = settled(table, name, self.kinds, self.settings)
         whole, notes = without_missing(table, list(chosen[0]), self.settings.missing)
@@ -284,7 +284,7 @@ class TableModel(Asking):
             As `fit`; then, and on Ctrl-C, the model is as it was.
         """
         encoder = self._fitted()
-        table, _ = with_target(read(data), encoder.target.name)
+        table, _ = with_target(read(data), encoder.target.name, self.settings.weights)
         table, _ = without_missing(table, [c.name for c in encoder.columns], self.settings.missing)
         told = begun(
             table, encoder.target.name, encoder.chosen,

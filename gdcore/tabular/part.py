@@ -27,6 +27,8 @@ class Part:
         Class numbers, or quantities in their own units.
     proba : ndarray or None
         Probabilities of the classes.
+    weights : ndarray or None
+        What each row counts, where they do not count alike.
     """
 
     scores: dict[str, Any]
@@ -35,3 +37,4 @@ class Part:
     truth: NDArray[Any]
     answers: NDArray[Any]
     proba: NDArray[np.float64] | None
+    weights: NDArray[np.float64] | None = None

@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore.io import write_atomically
 from gdcore.plots import check_path, require_matplotlib
+from gdcore.tabular.errors_text import count_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,13 +129,13 @@ def _confusion(axes: Axes, report: Any) -> None:
     axes.set_yticks(places, shown)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(f"confusion matrix of {counts.sum():,} {_rows(report)}", fontsize=10)
+    axes.set_title(f"confusion matrix of {len(report.truth):,} {_rows(report)}", fontsize=10)
     if len(names) <= MOST_NUMBERED:
         for t, p in np.ndindex(*counts.shape):
             axes.text(
                 p,
                 t,
-                f"{counts[t, p]:,}",
+                count_text(counts[t, p]),
                 ha="center",
                 va="center",
                 fontsize=9,

@@ -15,6 +15,7 @@ from gdcore.errors import unknown
 from gdcore.io import write_atomically
 from gdcore.show.progress import number
 from gdcore.show.summary import table as text_table
+from gdcore.tabular.errors_text import error_marks, errors_text
 from gdcore.tabular.findings import Finding
 from gdcore.tabular.importance import Importance
 from gdcore.tabular.intervals import Interval
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "Report", "check_report_path", "scores_table"]
 
 ENDINGS = (".json", ".html")
-WIDEST = 12  # classes of which a confusion matrix is printed
 MOST_SHOWN = 15  # columns whose importance is printed
 IN_WORDS = {"held out": "the held-out rows", "measured": "these rows"}
 
@@ -58,8 +58,12 @@ class Report:
         What has to be said before the scores are believed.
     truth, answers : ndarray
         Of the part: class numbers, or quantities in the target's own units.
-    confusion : ndarray of int or None
-        Counts by true class (row) and predicted class (column).
+    weights : ndarray or None
+        What each of its rows counts, where they do not count alike.
+    weighted_by : str or None
+        The column that tells.
+    confusion : ndarray or None
+        Counts by true class (row) and predicted class (column), or sums of weights.
     calibration_error : float or None
         The expected gap between how sure answers are, and how many are right.
     reliability : list of (float, float, int)
@@ -114,7 +118,9 @@ class Report:
     findings: list[Finding]
     truth: NDArray[Any]
     answers: NDArray[Any]
-    confusion: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None
+    weighted_by: str | None
+    confusion: NDArray[Any] | None
     calibration_error: float | None
     reliability: list[tuple[float, float, int]]
     threshold: float | None
@@ -187,6 +193,8 @@ class Report:
             A line each.
         """
         lines = [f"guessing: {self.baseline_note}"]
+        if self.weighted_by is not None:
+            lines.append(f"weights: each row counts what {self.weighted_by!r} says, in all numbers")
         if self.threshold is not None and self.classes is not None and self.positive is not None:
             lines.append(
                 f"threshold: {self.classes[self.positive]!r} from a probability of "
@@ -206,7 +214,7 @@ class Report:
         -------
         str
         """
-        return self._residuals() if self.confusion is None else self._confusion()
+        return errors_text(self)
 
     def importance_text(self) -> str:
         """Which columns matter, the greatest importance first.
@@ -224,33 +232,6 @@ class Report:
         more = f"\nand {left} more" if left > 0 else ""
         title = f"which columns mattered: what shuffling one costs on {self.where}"
         return f"{title}\n{text_table(rows, '<>>')}{more}"
-
-    def _confusion(self) -> str:
-        assert self.confusion is not None and self.classes is not None
-        if len(self.classes) > WIDEST:
-            off = self.confusion.copy()
-            np.fill_diagonal(off, 0)
-            worst = [np.unravel_index(i, off.shape) for i in np.argsort(-off, axis=None)[:5]]
-            pairs = [
-                f"{self.classes[t]} taken for {self.classes[p]} ({off[t, p]:,})"
-                for t, p in worst
-                if off[t, p]
-            ]
-            return "most frequent errors: " + (", ".join(pairs) or "none")
-        head = ["true class", *(f"→ {c}" for c in self.classes), "right"]
-        rows = []
-        for name, counts, i in zip(self.classes, self.confusion, range(99), strict=False):
-            share = f"{counts[i] / counts.sum():.1%}" if counts.sum() else ""
-            rows.append([name, *(f"{n:,}" for n in counts), share])
-        title = f"confusion matrix of {self.where} (a column for each predicted class)"
-        return title + "\n" + text_table([head, *rows], "<" + ">" * (len(self.classes) + 1))
-
-    def _residuals(self) -> str:
-        half, most, largest = map(number, self._error_marks().values())
-        return (
-            f"errors of {self.where}: half are below {half}, nine in ten below {most}, the largest "
-            f"is {largest}"
-        )
 
     def plot(self, path: str | PathLike[str] | None = None, title: str | None = None) -> Figure:
         """Draw the training curve, the confusion matrix or the residuals, and what mattered.
@@ -321,9 +302,10 @@ class Report:
             "intervals": {k: list(v) for k, v in self.intervals.items()},
             "baseline": _plain(self.baseline),
             "baseline_note": self.baseline_note,
+            "weighted_by": self.weighted_by,
             "labels": self.labels,
             "confusion": None if self.confusion is None else self.confusion.tolist(),
-            "errors": None if self.confusion is not None else self._error_marks(),
+            "errors": None if self.confusion is not None else error_marks(self),
             "calibration_error": self.calibration_error,
             "reliability": [list(b) for b in self.reliability],
             "threshold": self.threshold,
@@ -331,12 +313,6 @@ class Report:
             "importance": [[i.column, i.drop, i.deviation] for i in self.importance],
             "notes": self.notes,
         }
-
-    def _error_marks(self) -> dict[str, float]:
-        off = np.abs(self.answers - self.truth)
-        half, most = np.quantile(off, [0.5, 0.9])
-        return {"half below": float(half), "nine in ten below": float(most),
-                "largest": float(off.max())}  # fmt: skip
 
 
 def check_report_path(path: str | PathLike[str]) -> str:

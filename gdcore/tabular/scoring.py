@@ -14,6 +14,7 @@ from gdcore.engine.engine import engine_of
 from gdcore.metrics import F1, Metric, Precision, Recall
 from gdcore.metrics.classification import TopK
 from gdcore.model import Model
+from gdcore.tabular.column import Floats
 from gdcore.tabular.decision import Decision, log_loss, probabilities
 from gdcore.tabular.heads import labels_of
 from gdcore.tabular.table import SettingError, quoted
@@ -116,17 +117,21 @@ class Scorer:
 
     # --- scores ----------------------------------------------------------------------------------
 
-    def measure(self, y: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:
-        """Metrics by name; also the "loss" of classes."""
+    def measure(
+        self, y: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None
+    ) -> dict[str, Any]:
+        """Metrics by name; also the "loss" of classes. Without weights each row counts once."""
         got: dict[str, Any] = {}
         if self.classes:
-            got["loss"] = self.loss_of(y, scores)
-        return got | {name: self.metric(name, y, scores) for name in self.wanted}
+            got["loss"] = self.loss_of(y, scores, weights)
+        return got | {name: self.metric(name, y, scores, weights) for name in self.wanted}
 
-    def metric(self, name: str, y: NDArray[Any], scores: NDArray[Any]) -> Any:
+    def metric(
+        self, name: str, y: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None
+    ) -> Any:
         """One of the metrics."""
         if name == "loss":
-            return self.loss_of(y, scores)
+            return self.loss_of(y, scores, weights)
         metric = self.bound(name)
         shown = self._decided(scores)
         if self.classes == 2:
@@ -134,7 +139,7 @@ class Scorer:
                 shown = np.concatenate([-shown, shown], axis=1)
             elif self.about_positive(metric) and not self.decision.positive:
                 y, shown = 1 - y, -shown
-        metric.update(y, shown)
+        metric.update(y, shown, weights)
         value = metric.result()
         return float(value) if np.ndim(value) == 0 else value
 
@@ -162,12 +167,15 @@ class Scorer:
         """Whether a metric of two classes looks at the positive one alone."""
         return isinstance(metric, Precision | Recall | F1) and metric.average in (None, "binary")
 
-    def loss_of(self, y: NDArray[Any], scores: NDArray[Any]) -> float:
-        """The loss of classes, each row counting once."""
+    def loss_of(
+        self, y: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None
+    ) -> float:
+        """The loss of classes; class weights are no part of it."""
         if self.likely:
-            return log_loss(scores, y)
+            return log_loss(scores, y, weights=weights)
         over = np.maximum(0.0, 1.0 - (2 * y - 1) * np.asarray(scores, np.float64)[:, 0])
-        return float(np.mean(over**2 if self.loss == "squared_hinge" else over))
+        cost = over**2 if self.loss == "squared_hinge" else over
+        return float(np.average(cost, weights=weights))
 
     def label(self, name: str) -> str:
         """What a report calls a metric: whose it is, and over what it is averaged."""
@@ -202,7 +210,9 @@ def higher_is_better(name: str) -> bool:
     return name not in LOWER_IS_BETTER
 
 
-def average_precision(positive: NDArray[np.bool_], score: NDArray[Any]) -> float:
+def average_precision(
+    positive: NDArray[np.bool_], score: NDArray[Any], weights: Floats | None = None
+) -> float:
     """The mean precision over the positive rows, each at its own score, as in scikit-learn.
 
     Examples
@@ -211,8 +221,8 @@ def average_precision(positive: NDArray[np.bool_], score: NDArray[Any]) -> float
     0.8333
     """
     order = np.argsort(-score, kind="stable")
-    hit, score = np.cumsum(positive[order]), score[order]
+    each = np.ones(len(score)) if weights is None else weights[order]
+    hit, count, score = np.cumsum(each * positive[order]), np.cumsum(each), score[order]
     last = np.r_[score[1:] != score[:-1], True]
-    hit, count = hit[last], np.arange(1, len(score) + 1)[last]
-    total = max(1, int(positive.sum()))
+    total, hit, count = hit[-1] or 1.0, hit[last], np.maximum(count[last], 1e-300)
     return float(np.sum(np.diff(np.r_[0, hit]) / total * hit / count))

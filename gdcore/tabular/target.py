@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean, unknown
-from gdcore.tabular.column import floats
+from gdcore.tabular.column import Floats, floats
 from gdcore.tabular.kinds import mostly_different, stray_of
 from gdcore.tabular.notation import (
     MOSTLY,
@@ -65,7 +65,14 @@ class Target:
     log_unit: float | None = None
 
     @classmethod
-    def learn(cls, table: Table, name: str, task: str | None, log: bool = False) -> Target:
+    def learn(
+        cls,
+        table: Table,
+        name: str,
+        task: str | None,
+        log: bool = False,
+        weights: Floats | None = None,
+    ) -> Target:
         """What training rows, none of which lacks its target, tell of it.
 
         Parameters
@@ -74,6 +81,8 @@ class Target:
         task : {"classification", "regression"} or None for the one that its values speak of
         log : bool
             Learn an amount on a logarithmic scale.
+        weights : ndarray, optional
+            Of the rows, if they do not count alike: for `prior`.
 
         Raises
         ------
@@ -96,7 +105,7 @@ class Target:
             notation = notation_of(table, name)
             y = floats(table, name, notation)
             return cls(
-                name, task, notation=notation, prior=(float(y.mean()),),
+                name, task, notation=notation, prior=(float(np.average(y, weights=weights)),),
                 floor=0.0 if y.min() >= 0 else None, log_unit=_log_unit(table, name, y) if log else None,
             )._standardized(y)  # fmt: skip
         notation, whole = PLAIN, False
@@ -112,7 +121,7 @@ class Target:
                 "2 classes: choose another target"
             )
         found = cls(name, task, classes, whole, notation=notation)
-        counts = np.bincount(found.values(table), minlength=len(classes))
+        counts = np.bincount(found.values(table), weights, len(classes))
         return replace(found, prior=tuple((counts / counts.sum()).tolist()))
 
     def _standardized(self, y: NDArray[Any]) -> Target:

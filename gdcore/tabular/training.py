@@ -14,6 +14,7 @@ from gdcore.tabular.model import KEY, TableModel
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.report import finite
 from gdcore.tabular.rows import with_target
+from gdcore.tabular.settings import Settings
 from gdcore.tabular.splits import SPLITS, hold_out, hold_out_last
 from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
@@ -95,7 +96,7 @@ def fit(
         held = read_like(test, table.layout, table.names)
     else:
         told = model.settings
-        table, held, notes = apart(table, name, held_out, told.seed, told.task, split)
+        table, held, notes = apart(table, name, held_out, told, split)
         model.notes += notes
     model.fit(table, name, refit=refit and held is None, callbacks=callbacks, verbose=verbose)
     if held is not None:
@@ -106,9 +107,9 @@ def fit(
 
 
 def apart(
-    table: Table, name: str, share: float, seed: int, task: str | None, split: str = "random"
+    table: Table, name: str, share: float, settings: Settings, split: str = "random"
 ) -> tuple[Table, Table | None, list[str]]:
-    """Rows to learn from, rows held out, and notes; rows without a target are in neither.
+    """Rows to learn from, rows held out, and notes; rows without a target or weight are in neither.
 
     Raises
     ------
@@ -117,10 +118,10 @@ def apart(
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    table, notes = with_target(table, name)
+    table, notes = with_target(table, name, settings.weights)
     if share == 0:
         return table, None, notes
-    told = Target.learn(table, name, task)
+    told = Target.learn(table, name, settings.task)
     y = told.values(table)
     if split == "last":
         held = hold_out_last(len(table), share)
@@ -130,13 +131,13 @@ def apart(
                 "out a smaller share, or rows at random"
             )
     else:
-        held = hold_out(y, share, seed, told.classes is not None)
+        held = hold_out(y, share, settings.seed, told.classes is not None)
     return table.take(~held), table.take(held), notes
 
 
 def score(model: TableModel, table: Table, held: Table) -> None:
     """Measure a model on its training rows and on others, and keep the report with it."""
-    held, notes = with_target(held, model.target.name)
+    held, notes = with_target(held, model.target.name, model.settings.weights, True)
     model.notes += [f"of the rows to measure on, {note}" for note in notes]
     model.report = assess(model, {"training": table, "held out": held})
     model.info[KEY] = model.info[KEY] | {"report": finite(model.report.config())}
