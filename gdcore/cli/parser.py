@@ -236,6 +236,13 @@ def _train(parser: Parser) -> None:
         help="log, for amounts of a table that are never negative",
     )
     loop.add_argument(
+        "--interval",
+        metavar="SHARE",
+        type=fraction,
+        help="of a table: an interval around each prediction that is to hold this share of the answers, "
+        "such as 0.9; predict gives its ends",
+    )
+    loop.add_argument(
         "--optimizer",
         type=name_in("optimizer", OPTIMIZERS),
         default="adam",

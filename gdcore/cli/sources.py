@@ -28,7 +28,7 @@ __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
 FOR_TABLES = (
     "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
-    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "split",
+    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "interval", "split",
     "report", "no-refit",
 )  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt", ".data", *BINARY)

@@ -45,6 +45,7 @@ OPTIONS = [
     (r"split='last'", "--split last"),
     (r"patience=None", "--patience 0"),
     (r"(patience|threshold)=(\d)", r"--\1 \2"),
+    (r"\binterval=([\d.]+)", r"--interval \1"),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
     (r"target_scale='log'", "--target-scale log"),
     (r"weights='COLUMN'", "--weights COLUMN"),
@@ -266,7 +267,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             patience=DEFAULT_PATIENCE if args.patience is None else args.patience or None,
             metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
-            threshold=args.threshold, target_scale=args.target_scale,
+            threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None
@@ -302,8 +303,8 @@ def _read(model: TableModel, args: argparse.Namespace) -> Table:
 
 def predict_table(
     model: TableModel, args: argparse.Namespace
-) -> tuple[list[str], np.ndarray, dict[str, Raw]]:
-    """Names of columns, predictions, and the columns that are kept beside them.
+) -> tuple[dict[str, np.ndarray], dict[str, Raw]]:
+    """Predictions by the names of their columns, and the columns that are kept beside them.
 
     Raises
     ------
@@ -317,8 +318,13 @@ def predict_table(
         names = [_column(table.source, table.names, name, "--keep") for name in args.keep]
         kept = {name: table.columns[name] for name in names}
         if args.proba:
-            return model.classes or [], model.predict_proba(table), kept
-        return ["prediction"], model.predict(table)[:, None], kept
+            proba = model.predict_proba(table).T
+            return dict(zip(model.classes or [], proba, strict=True)), kept
+        made = {"prediction": model.predict(table)}
+        if model.decision.margin is not None:
+            low, high = model.predict_interval(table).T
+            made |= {"prediction_low": low, "prediction_high": high}
+        return made, kept
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:

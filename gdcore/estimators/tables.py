@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from gdcore.estimators.base import settings
 from gdcore.estimators.inherited import there_if
@@ -230,6 +231,8 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         As for `TableModel`; columns of an array are called "0", "1", … in `kinds`.
     loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience, target_scale, dtype
         As for `TableModel`.
+    interval : float, optional
+        As for `TableModel`: for `predict_interval`.
     random_state : int, RandomState or None
     verbose : {0, 1, 2, "auto"}
 
@@ -271,6 +274,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         batch_size: Any = None,
         patience: Any = 20,
         target_scale: Any = None,
+        interval: Any = None,
         dtype: str = "float32",
         random_state: Any = None,
         verbose: Any = 0,
@@ -292,3 +296,31 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         ndarray of shape (n,)
         """
         return self._scores(X)
+
+    def predict_interval(self, X: Any) -> np.ndarray:
+        """Between what the answers lie, with the probability `interval`.
+
+        Parameters
+        ----------
+        X : as `fit` takes it
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+
+        Raises
+        ------
+        ValueError
+            If `interval` is None.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> reg = gd.tabular.TableRegressor([8], epochs=5, interval=0.8, random_state=0)
+        >>> X = {"x": [0.1 * i for i in range(60)]}
+        >>> low, high = reg.fit(X, X["x"]).predict_interval({"x": [3.0]})[0]
+        >>> bool(low < reg.predict({"x": [3.0]})[0] < high)
+        True
+        """
+        check_is_fitted(self)
+        return self.model_.predict_interval(self._table(X, reset=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.callbacks import History
@@ -147,6 +148,39 @@ class Asking:
                 "probabilities, expected cross_entropy: train it with that, or use predict"
             )
         return probabilities(self.scores(features))
+
+    def predict_interval(self, data: Any) -> NDArray[np.float64]:
+        """Between what the answers lie, with the probability that was asked for by `interval`.
+
+        Parameters
+        ----------
+        data : as `predict` takes it
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            The lower and the upper end, in the target's own units.
+
+        Raises
+        ------
+        ValueError
+            If no interval was asked for when the model was trained.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> rows = {"x": [0.1 * i for i in range(60)], "y": [0.3 * i + 2 for i in range(60)]}
+        >>> model = gd.tabular.TableModel([8], epochs=5, interval=0.8).fit(rows, "y", verbose=0)
+        >>> model.predict_interval({"x": [1.0, 2.0]}).shape
+        (2, 2)
+        """
+        features = self.features(data)
+        if self.scorer.decision.margin is None:
+            raise ValueError(
+                "the model was trained without an interval: pass interval=0.9 to TableModel or fit "
+                "and train it anew"
+            )
+        return self.scorer.limits(self.scores(features))
 
     def evaluate(self, data: Any) -> Scores:
         """How right the model is.

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.tabular.conformal import covered
 from gdcore.tabular.decision import calibration_error, probabilities
 from gdcore.tabular.encoding import Features
 from gdcore.tabular.findings import about_columns, about_rows, about_scores
 from gdcore.tabular.importance import importance, judged_by
-from gdcore.tabular.intervals import intervals
-from gdcore.tabular.part import Part
+from gdcore.tabular.intervals import effective_rows, intervals, wilson
+from gdcore.tabular.part import Coverage, Part
 from gdcore.tabular.report import Report
 from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.table import Table, quoted
@@ -62,7 +63,7 @@ def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
         target=target.name, classes=target.classes, part=judged,
         rows={name: len(table) for name, table in tables.items()},
         scores={name: part.scores for name, part in parts.items()},
-        intervals=held.interval, baseline=held.baseline, baseline_note=note,
+        intervals=held.interval, coverage=held.coverage, baseline=held.baseline, baseline_note=note,
         labels={n: scorer.label(n) for n in (*names, judge)},
         findings=findings, truth=held.truth, answers=held.answers, weights=held.weights,
         weighted_by=None if held.weights is None else model.settings.weights, confusion=confusion,
@@ -83,7 +84,13 @@ def _measured(model: Any, scorer: Scorer, table: Table, features: Features, full
     guess = blind.measure(y, scorer.guess(len(y)), weights) if fully else {}
     sure = intervals(scorer, y, scores, got, weights) if fully else {}
     proba = probabilities(scores) if scorer.classes and scorer.likely else None
-    return Part(got, guess, sure, y, scorer.answers(scores), proba, weights)
+    level, coverage = model.settings.interval, None
+    if level is not None and scorer.decision.margin is not None:
+        ends = scorer.limits(scores)
+        share = covered(ends, y, weights)
+        wide = float(np.average(ends[:, 1] - ends[:, 0], weights=weights))
+        coverage = Coverage(level, share, wilson(share, effective_rows(len(y), weights)), wide)
+    return Part(got, guess, sure, y, scorer.answers(scores), proba, weights, coverage)
 
 
 def _with_prior(scorer: Scorer, tables: dict[str, Table]) -> Scorer:

@@ -1,4 +1,4 @@
-"""From scores to probabilities that mean what they say, and to an answer by a threshold.
+"""From scores to probabilities that mean what they say, to an answer by a threshold, and to intervals.
 
 A network that has been trained for long is surer than it is right. Its scores are divided by one
 number, the temperature, which makes the validation rows most likely (Guo et al. 2017, On
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Decision:
-    """What lies between a network's scores of classes and an answer.
+    """What lies between a network's scores and an answer.
 
     Attributes
     ----------
@@ -38,11 +38,14 @@ class Decision:
     threshold : float or None
         The probability from which on a row is said to be of the positive class; None for whatever
         class is the most probable.
+    margin : float or None
+        Half the width of intervals around a quantity, on the scale that the network learns on.
     """
 
     temperature: float = 1.0
     positive: int = 1
     threshold: float | None = None
+    margin: float | None = None
 
     def config(self) -> dict[str, Any]:
         """All attributes, as JSON."""

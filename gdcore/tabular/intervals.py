@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gdcore.tabular.scoring import Scorer
 
-__all__ = ["intervals", "wilson"]
+__all__ = ["effective_rows", "intervals", "wilson"]
 
 TIMES, FEWEST_TIMES = 200, 40
 ENOUGH = 2_000_000  # rows in all draws together
@@ -39,6 +39,17 @@ def wilson(right: float, rows: float) -> Interval:
     return max(0.0, around - half), min(1.0, around + half)
 
 
+def effective_rows(rows: int, weights: NDArray[np.float64] | None) -> float:
+    """How many rows that count alike tell as much (Kish 1965, Survey sampling).
+
+    Examples
+    --------
+    >>> effective_rows(3, None), float(effective_rows(3, np.array([1.0, 1.0, 0.0])))
+    (3, 2.0)
+    """
+    return rows if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
+
+
 def intervals(
     scorer: Scorer,
     y: NDArray[Any],
@@ -60,8 +71,7 @@ def intervals(
     rows = len(y)
     names = [n for n, v in got.items() if np.ndim(v) == 0]
     shares = {n for n in names if n in ("accuracy", "acc")}
-    told = rows if weights is None else weights.sum() ** 2 / (weights**2).sum()  # Kish 1965
-    found = {n: wilson(float(got[n]), told) for n in shares}
+    found = {n: wilson(float(got[n]), effective_rows(rows, weights)) for n in shares}
     if rows < 2:
         return found
     draw = np.random.default_rng(seed)

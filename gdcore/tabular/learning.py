@@ -14,6 +14,7 @@ from gdcore import optimizers
 from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.errors import unknown
 from gdcore.model import Model
+from gdcore.tabular.conformal import check_enough, margin
 from gdcore.tabular.decision import Decision, Threshold, temperature
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.heads import head_for
@@ -26,7 +27,7 @@ from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
 from gdcore.tabular.weighting import row_weights, told_weights
 
-__all__ = ["Training", "begun", "set_apart", "settled"]
+__all__ = ["Training", "begun", "check_watched", "set_apart", "settled"]
 
 FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
 MANY = 2000  # rows, from which on a tenth of them does
@@ -36,7 +37,7 @@ def set_apart(table: Table, name: str, settings: Settings) -> tuple[Table, Table
     """Rows to learn from, and those that early stopping watches, of every class alike."""
     if settings.patience is None or len(table) < FEWEST:
         return table, None
-    told = Target.learn(table, name, settings.task)
+    told = Target.learn(table, name, settings.asked)
     share = 0.1 if len(table) >= MANY else 0.2
     apart = hold_out(told.values(table), share, settings.seed, told.classes is not None)
     return table.take(~apart), table.take(apart)
@@ -86,7 +87,7 @@ def begun(
         If the rows do not fit the settings.
     """
     target = Target.learn(
-        table, name, settings.task, settings.target_scale == "log",
+        table, name, settings.asked, settings.target_scale == "log",
         told_weights(table, settings.weights),
     )  # fmt: skip
     y = target.values(table)
@@ -127,6 +128,11 @@ def begun(
 
 def _decision(target: Target, settings: Settings) -> Decision:
     """What is asked of the answers of two classes, before anything was learned."""
+    if settings.interval is not None and target.classes is not None:
+        raise SettingError(
+            f"interval={settings.interval!r} is for quantities, and the target {target.name!r} has "
+            "classes: leave it out"
+        )
     for option in ("positive", "threshold"):
         got = getattr(settings, option)
         if got is not None and len(target.classes or ()) != 2:
@@ -213,12 +219,12 @@ class Training:
         return self.encoder.encode(table).inputs(), y, weights
 
     def decide(self, watched: Table | None) -> Decision:
-        """Temperature and threshold, by rows that the weights were not learned from.
+        """Temperature, threshold and margin, by rows that the weights were not learned from.
 
         Raises
         ------
         SettingError
-            If a threshold is to be chosen, and there are no such rows.
+            If a threshold or a margin is to be chosen, and there are no such rows.
         """
         scorer = Scorer.of(self.network, self.encoder.target, None, self.decision)
         wish = None if self.settings.threshold is None else Threshold.parse(self.settings.threshold)
@@ -226,13 +232,17 @@ class Training:
             if wish is None:
                 return self.decision
             if wish.goal != "probability":
-                raise no_rows_to_choose_by(self.settings.threshold)
+                raise no_rows_to_choose_by(self.settings)
             return replace(self.decision, threshold=wish.least)
-        if not scorer.classes or not scorer.likely:
-            return self.decision
-        y = self.encoder.target.values(watched)
-        out = self.network.predict(self.encoder.encode(watched).inputs())
+        y, level = self.encoder.target.values(watched), self.settings.interval
         weights = told_weights(watched, self.settings.weights)
+        if not (scorer.likely or level is not None):
+            return self.decision
+        out = self.network.predict(self.encoder.encode(watched).inputs())
+        if level is not None:
+            told = scorer.scores(out)
+            width = margin(self.encoder.target, told, y, level, scorer.counts, weights)
+            return replace(self.decision, margin=width)
         heat = temperature(scorer.scores(out), y, weights)
         decision = replace(self.decision, temperature=heat)
         if wish is None:
@@ -243,10 +253,25 @@ class Training:
         return replace(decision, threshold=limit)
 
 
-def no_rows_to_choose_by(threshold: Any) -> SettingError:
-    """What is said where a threshold is to be chosen, and all rows are for the weights."""
+def check_watched(settings: Settings, watched: Table | None) -> None:
+    """Raises SettingError if rows are needed that the weights are not learned from, and are not there."""
+    wish = settings.threshold
+    chosen = wish is not None and Threshold.parse(wish).goal != "probability"
+    if watched is None and (chosen or settings.interval is not None):
+        raise no_rows_to_choose_by(settings)
+    if watched is not None and settings.interval is not None:
+        check_enough(settings.interval, len(watched))
+
+
+def no_rows_to_choose_by(settings: Settings) -> SettingError:
+    """What is said where a threshold or a margin is to be chosen, and all rows are for the weights."""
+    if settings.interval is not None:
+        return SettingError(
+            f"interval={settings.interval:g} is measured on rows that are set apart from the training, "
+            f"and none are (patience=None, or below {FEWEST} rows): pass patience=20 or more rows"
+        )
     return SettingError(
-        f"threshold={threshold!r} is chosen on rows that are set apart from the training, and none "
+        f"threshold={settings.threshold!r} is chosen on rows that are set apart from the training, and none "
         f"are (patience=None, or below {FEWEST} rows): pass patience=20 or more rows, or a "
         "probability such as threshold=0.3"
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 from gdcore.callbacks import Callback, History
 from gdcore.model import Model
 from gdcore.tabular.asking import Asking
-from gdcore.tabular.decision import Decision, Threshold
-from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_apart, settled
+from gdcore.tabular.decision import Decision
+from gdcore.tabular.learning import Training, begun, check_watched, set_apart, settled
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.settings import Settings
@@ -81,6 +81,9 @@ class TableModel(Asking):
         rows that early stopping watches: "f1", "recall=0.9", "precision=0.8".
     target_scale : "log", optional
         Learn an amount that is never negative on a logarithmic scale.
+    interval : float, optional
+        The share of answers that an interval around each quantity is to hold, such as 0.9: see
+        `predict_interval`. Its width is measured on the rows that early stopping watches.
     dtype : {"float32", "float64"}
     seed : int
         Of all that is random; the same seed gives the same bits.
@@ -96,7 +99,7 @@ class TableModel(Asking):
     epochs : int
         How many were best.
     decision : Decision
-        From scores to answers: temperature, and threshold.
+        From scores to answers: temperature, threshold, margin of intervals.
     history : History
     notes : list of str
         What was done with rows that could not be learned from.
@@ -154,6 +157,7 @@ class TableModel(Asking):
         positive: str | None = None,
         threshold: str | float | None = None,
         target_scale: str | None = None,
+        interval: float | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
@@ -167,6 +171,7 @@ class TableModel(Asking):
             else {str(k): w for k, w in class_weight.items()},
             weights=weights, positive=None if positive is None else str(positive),
             threshold=None if threshold is None else str(threshold), target_scale=target_scale,
+            interval=interval,
         )  # fmt: skip
         self.settings.check()
         self.kinds = dict(kinds or {})
@@ -230,10 +235,8 @@ class TableModel(Asking):
             table, watched = whole, read_like(validation_data, whole.layout, whole.names)
         else:
             table, watched = set_apart(whole, name, self.settings)
-        wish = self.settings.threshold
-        if wish is not None and watched is None and Threshold.parse(wish).goal != "probability":
-            raise no_rows_to_choose_by(wish)
-        task = Target.learn(whole, name, self.settings.task).task
+        check_watched(self.settings, watched)
+        task = Target.learn(whole, name, self.settings.asked).task
         told = begun(table, name, chosen, replace(self.settings, task=task))
         self._train(Training(*told, self.settings), table, watched, callbacks, verbose)
         if refit and validation_data is None and watched is not None:
@@ -264,8 +267,8 @@ class TableModel(Asking):
     def refit(self, data: Any, *, verbose: int | str = "auto") -> Self:
         """Train anew on other rows, for as many epochs as were found to be the best.
 
-        Neither the history nor the report changes: they tell of the training before. Temperature
-        and threshold stay.
+        Neither the history nor the report changes: they tell of the training before. Temperature,
+        threshold and margin stay.
 
         Parameters
         ----------

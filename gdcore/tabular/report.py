@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from gdcore.tabular.errors_text import error_marks, errors_text
 from gdcore.tabular.findings import Finding
 from gdcore.tabular.importance import Importance
 from gdcore.tabular.intervals import Interval
+from gdcore.tabular.part import Coverage
 from gdcore.tabular.scoring import LABELS, higher_is_better
 from gdcore.text import shown
 
@@ -48,6 +49,8 @@ class Report:
         How many rows each part has.
     intervals : dict of str to (float, float)
         The 95 % interval of each metric of the part.
+    coverage : Coverage or None
+        What the intervals of predictions hold, where some were asked for.
     baseline : dict
         The same metrics for whoever guesses without looking at a row.
     baseline_note : str
@@ -112,6 +115,7 @@ class Report:
     rows: dict[str, int]
     scores: dict[str, dict[str, Any]]
     intervals: dict[str, Interval]
+    coverage: Coverage | None
     baseline: dict[str, Any]
     baseline_note: str
     labels: dict[str, str]
@@ -195,6 +199,13 @@ class Report:
         lines = [f"guessing: {self.baseline_note}"]
         if self.weighted_by is not None:
             lines.append(f"weights: each row counts what {self.weighted_by!r} says, in all numbers")
+        if self.coverage is not None:
+            low, high = self.coverage.sure
+            lines.append(
+                f"intervals: {self.coverage.share:.1%} of {self.where} lie within theirs ({low:.1%} to "
+                f"{high:.1%}), {self.coverage.level:.5g} was asked for; mean width "
+                f"{number(self.coverage.width)}"
+            )
         if self.threshold is not None and self.classes is not None and self.positive is not None:
             lines.append(
                 f"threshold: {self.classes[self.positive]!r} from a probability of "
@@ -300,6 +311,7 @@ class Report:
             "findings": [{"kind": f.kind, "text": f.text} for f in self.findings],
             "scores": {part: _plain(got) for part, got in self.scores.items()},
             "intervals": {k: list(v) for k, v in self.intervals.items()},
+            "coverage": None if self.coverage is None else asdict(self.coverage),
             "baseline": _plain(self.baseline),
             "baseline_note": self.baseline_note,
             "weighted_by": self.weighted_by,

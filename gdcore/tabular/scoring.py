@@ -15,6 +15,7 @@ from gdcore.metrics import F1, Metric, Precision, Recall
 from gdcore.metrics.classification import TopK
 from gdcore.model import Model
 from gdcore.tabular.column import Floats
+from gdcore.tabular.conformal import limits
 from gdcore.tabular.decision import Decision, log_loss, probabilities
 from gdcore.tabular.heads import labels_of
 from gdcore.tabular.table import SettingError, quoted
@@ -114,6 +115,16 @@ class Scorer:
     def named(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The answers as people call them: class names, or quantities."""
         return self.target.named(self.answers(scores)) if self.classes else scores
+
+    @property
+    def counts(self) -> bool:
+        """Whether the outputs are the means of counts."""
+        return self.loss == "poisson"
+
+    def limits(self, scores: NDArray[Any]) -> Floats:
+        """The ends of the interval around each quantity, (n, 2)."""
+        assert self.decision.margin is not None
+        return limits(self.target, scores, self.decision.margin, self.counts)
 
     # --- scores ----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from gdcore.activations import ACTIVATIONS
 from gdcore.errors import unknown
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.schedules import Schedule, from_name
+from gdcore.tabular.conformal import check_level
 from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
@@ -65,6 +66,7 @@ class Settings:
     positive: str | None = None
     threshold: str | None = None
     target_scale: str | None = None
+    interval: float | None = None
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -106,9 +108,16 @@ class Settings:
             metrics.get(name)
         if self.threshold is not None:
             Threshold.parse(self.threshold)
+        if self.interval is not None:
+            check_level(self.interval)
         if self.class_weight is not None:
             check_class_weight(self.class_weight)
         self.rate(1, 1)
+
+    @property
+    def asked(self) -> str | None:
+        """The task that is asked for, by name or by a loss of quantities; None: the target tells."""
+        return "regression" if self.task is None and self.loss in VALUE_LOSSES else self.task
 
     @property
     def top_rate(self) -> float:

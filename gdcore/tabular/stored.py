@@ -211,6 +211,8 @@ def read_decision(config: Any, target: Target) -> Decision:
         0 < decision.threshold < 1 and len(target.classes or ()) == 2
     ):
         raise bad("'threshold' of 'decision'", decision.threshold, "a probability, of 2 classes")
+    if decision.margin is not None and (decision.margin < 0 or target.classes is not None):
+        raise bad("'margin' of 'decision'", decision.margin, "at least 0, of a quantity")
     return decision
 
 

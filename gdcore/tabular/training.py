@@ -121,7 +121,7 @@ def apart(
     table, notes = with_target(table, name, settings.weights)
     if share == 0:
         return table, None, notes
-    told = Target.learn(table, name, settings.task)
+    told = Target.learn(table, name, settings.asked)
     y = told.values(table)
     if split == "last":
         held = hold_out_last(len(table), share)

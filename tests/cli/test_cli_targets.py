@@ -1,0 +1,58 @@
+"""Targets that are more than one number or one class, from the shell."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from commands import run, write_table
+
+import gdcore as gd
+
+
+def lines(out):
+    """The columns of predictions that were printed."""
+    rows = list(csv.DictReader(io.StringIO(out)))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def test_intervals(capsys):
+    write_table(rows=200)
+    options = ("--target", "price", "--interval", "0.9", "--epochs", 40, "--out", "m")
+    code, out, err = run(capsys, "train", "t.csv", *options)
+    assert code == 0, err
+    assert "of the held-out rows lie within theirs" in out and "0.9 was asked for" in out
+    code, out, _ = run(capsys, "predict", "m", "t.csv", "--keep", "kind")
+    told = lines(out)
+    assert list(told) == ["kind", "prediction", "prediction_low", "prediction_high"]
+    middle, low, high = (np.array(told[n], dtype=float) for n in list(told)[1:])
+    assert (low < middle).all() and (middle < high).all()
+    want = gd.load("m").predict_interval("t.csv")
+    np.testing.assert_allclose(np.stack([low, high], axis=1), want, rtol=1e-8)
+    assert run(capsys, "predict", "m", "t.csv", "--out", "p.npy")[0] == 0
+    np.testing.assert_allclose(np.load("p.npy")[:, 1:], want)
+    pq = pytest.importorskip("pyarrow.parquet")
+    assert run(capsys, "predict", "m", "t.csv", "--out", "p.parquet")[0] == 0
+    np.testing.assert_allclose(pq.read_table("p.parquet")["prediction_low"], want[:, 0])
+    code, out, _ = run(capsys, "evaluate", "m", "t.csv")
+    assert code == 0 and "of these rows lie within theirs" in out
+
+
+MISTAKES = {
+    "interval of 0": (("--interval", "0"), 2, "--interval 0.0: expected the share of answers"),
+    "interval of 2": (("--interval", "2"), 2, "--interval: got '2', expected at least 0 and below 1"),
+    "interval of classes": (
+        ("--interval", "0.9", "--target", "kind"), 2, "--interval 0.9 is for quantities",
+    ),
+    "interval without rows": (
+        ("--interval", "0.9", "--patience", 0), 2, "--interval 0.9 is measured on rows that are set",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_mistakes(capsys, what):
+    options, want, message = MISTAKES[what]
+    write_table(rows=120)
+    code, _, err = run(capsys, "train", "t.csv", "--target", "price", *options)
+    assert code == want and message in err and err.count("\n") == 1, err
