@@ -90,7 +90,8 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column of a table to predict: its name, or its place from 0",
+        help="column of a table to predict: its name, or its place from 0; several with commas "
+        "between",
     )
     data.add_argument(
         "--task",

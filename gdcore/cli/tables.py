@@ -181,7 +181,8 @@ def _fit(args: argparse.Namespace) -> Outcome:
         results = in_options(str(model.report))
         stopped = not args.no_refit and not _refit(args, model, whole)
     elif not stopped:
-        results = scores_table({"training": model.evaluate(table)})
+        got = model.evaluate(table)
+        results = scores_table(got if model.views else {"training": got})
     network, history = model.network, model.history or History()
     network.info |= {"source": Path(args.source).name, "gdcore": gd.__version__}
 
@@ -223,13 +224,16 @@ def _delimiter(args: argparse.Namespace) -> str | None:
     return delimiter
 
 
-def _target(args: argparse.Namespace, table: Table) -> str:
+def _target(args: argparse.Namespace, table: Table) -> tuple[str, ...]:
     if args.target is None:
         raise UsageError(
             f"{args.source}: --target is missing, expected the column to predict: one of "
             f"{', '.join(table.names)}"
         )
-    return _column(args.source, table.names, args.target, "--target")
+    if args.target in table.names:  # whatever commas it has
+        return (args.target,)
+    parts = [part.strip() for part in args.target.split(",")]
+    return tuple(_column(args.source, table.names, part, "--target") for part in parts)
 
 
 def _column(path: str, names: list[str], text: str, option: str) -> str:
@@ -311,19 +315,25 @@ def predict_table(
     UsageError, OSError, ValueError
         If probabilities of a quantity are asked for, or the table does not fit the model.
     """
-    if args.proba and model.classes is None:
+    if args.proba and model.target.task == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     with told("predict"):
         table = _read(model, args)
         names = [_column(table.source, table.names, name, "--keep") for name in args.keep]
         kept = {name: table.columns[name] for name in names}
-        if args.proba:
-            proba = model.predict_proba(table).T
-            return dict(zip(model.classes or [], proba, strict=True)), kept
-        made = {"prediction": model.predict(table)}
-        if model.decision.margin is not None:
-            low, high = model.predict_interval(table).T
-            made |= {"prediction_low": low, "prediction_high": high}
+        made: dict[str, np.ndarray] = {}
+        own: list[Any] = model.views or [model]
+        for view in own:
+            name = view.target.name if model.views else "prediction"
+            if args.proba:
+                before = f"{name}_" if model.views else ""
+                proba = view.predict_proba(table).T
+                made |= {f"{before}{c}": p for c, p in zip(view.classes, proba, strict=True)}
+                continue
+            made[name] = view.predict(table)
+            if view.decision.margin is not None:
+                low, high = view.predict_interval(table).T
+                made |= {f"{name}_low": low, f"{name}_high": high}
         return made, kept
 
 

@@ -74,9 +74,8 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
             validate_data(self, X, y, skip_check_array=True)
         table = self._table(X, reset=True)
         numeric = self._task == "regression"
-        y = as_column(_check_y(y, multi_output=True, y_numeric=numeric, estimator=self))
-        if y.ndim > 1:
-            raise ValueError(f"y has the shape {y.shape}: expected one column, (n,)")
+        y = _check_y(y, multi_output=True, y_numeric=numeric, estimator=self)
+        y = as_column(y.toarray() if hasattr(y, "toarray") else y)
         check_consistent_length(np.empty(len(table)), y)
         if len(table) < 2:
             raise ValueError(f"Found array with {len(table)} sample(s): expected 2 or more")
@@ -89,7 +88,7 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         ----------
         X : frame, dict of columns, list of dicts, or array of shape (n, features)
             Columns may hold numbers, names, booleans, dates, and gaps.
-        y : array of shape (n,)
+        y : array of shape (n,), or (n, targets)
         sample_weight : array of shape (n,), optional
             What each row counts; rows of weight 0 are left out.
 
@@ -102,11 +101,13 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         TypeError, ValueError
             If a setting or the data does not fit.
         """
-        name = getattr(y, "name", None) or TARGET
+        given = y
         table, y = self._read(X, y)
         columns, told = dict(table.columns), self._settings()
-        target = _free(name, columns)
-        columns[target] = self._column(y)
+        targets = []
+        for name, own in zip(_names(given, y), y.reshape(len(y), -1).T, strict=True):
+            targets.append(_free(name, columns))
+            columns[targets[-1]] = self._column(own)
         if sample_weight is not None:
             weights = _check_sample_weight(
                 sample_weight, np.empty((len(table), 1)), ensure_non_negative=True
@@ -115,15 +116,20 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
             columns[told["weights"]] = Raw("number", np.asarray(weights, np.float64))
         seed = int(random_of(self).randint(2**31))
         model = TableModel(task=self._task, seed=seed, **told)
-        model.fit(Table(table.source, columns, layout=table.layout), target, verbose=self.verbose)
+        model.fit(Table(table.source, columns, layout=table.layout), targets, verbose=self.verbose)
         self.model_ = model
         return self
 
-    def _scores(self, X: Any) -> np.ndarray:
-        """What the model says of rows."""
+    def _told(self, X: Any) -> list[tuple[Any, np.ndarray]]:
+        """The model of each target, and what it says of rows."""
         check_is_fitted(self)
-        encoder = self.model_.encoder
-        return self.model_.scores(encoder.encode(self._table(X, reset=False)))
+        features = self.model_.encoder.encode(self._table(X, reset=False))
+        own: list[Any] = self.model_.views or [self.model_]
+        return [(m, m.scores(features)) for m in own]
+
+    def _scores(self, X: Any) -> np.ndarray:
+        """What the model of one target says of rows."""
+        return self._told(X)[0][1]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -133,9 +139,16 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+def _names(given: Any, y: np.ndarray) -> list[str]:
+    """What the columns of y are called."""
+    if y.ndim == 1:
+        return [str(getattr(given, "name", None) or TARGET)]
+    own = getattr(given, "columns", None)
+    return [f"{TARGET}_{i}" for i in range(y.shape[1])] if own is None else [str(n) for n in own]
+
+
 def _free(name: str, taken: Mapping[str, Any]) -> str:
     """A name for a column that none of X has."""
-    name = str(name)
     while name in taken:
         name += "_"
     return name

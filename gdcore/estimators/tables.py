@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from gdcore.estimators.base import settings
@@ -56,6 +56,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : ndarray
+        Of y; the numbers of its columns where that is 0 and 1 for several labels.
     model_ : TableModel
         `examine(table)`, `importance(table)`, `save(path)`.
     n_features_in_ : int
@@ -105,6 +106,14 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
             _of_one_kind(y, "y")
         table, y = super()._read(X, y)
         check_classification_targets(y)
+        if y.ndim > 1:
+            if type_of_target(y) != "multilabel-indicator":
+                raise ValueError(
+                    f"y has the shape {y.shape} and holds {type_of_target(y)} targets: expected 0 and 1 "
+                    "for each of several labels, or one column of classes"
+                )
+            self.classes_ = np.arange(y.shape[1])
+            return table, y
         self.classes_ = np.unique(y)
         names = _names_of(self.classes_)
         one = {spelling(str(t)) for t in names.texts()}
@@ -128,6 +137,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         super().fit(X, y, sample_weight)
+        if self.model_.views:
+            return self
         target = self.model_.target
         told = Table("y", {target.name: _names_of(self.classes_)})
         self._places = target.values(told)  # of each class among the model's
@@ -144,9 +155,12 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n,), or of y's own shape for several columns
         """
-        scores = self._scores(X)
+        told = self._told(X)
+        if self.model_.views:
+            return np.stack([m.scorer.answers(scores) for m, scores in told], axis=1)
+        scores = told[0][1]
         order = np.argsort(self._places)
         return np.asarray(self.classes_[order[self.model_.scorer.answers(scores)]])
 
@@ -160,7 +174,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n, classes)
+        ndarray of shape (n, classes), or (n, labels) for several labels
 
         Examples
         --------
@@ -169,7 +183,10 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         >>> clf.fit({"x": [0.0, 1.0] * 10}, ["no", "yes"] * 10).predict_proba({"x": [1.0]}).shape
         (1, 2)
         """
-        return probabilities(self._scores(X))[:, self._places]
+        told = [probabilities(scores) for _, scores in self._told(X)]
+        if self.model_.views:
+            return np.stack([p[:, 1] for p in told], axis=1)
+        return np.asarray(told[0][:, self._places])
 
     @there_if(_tells_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -181,7 +198,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n, classes)
+        ndarray of shape (n, classes), or (n, labels) for several labels
 
         Examples
         --------
@@ -202,7 +219,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n,) for two classes, else (n, classes)
+        ndarray of shape (n,) for two classes, else (n, classes) or (n, labels)
 
         Examples
         --------
@@ -211,10 +228,18 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         >>> clf.fit({"x": [0.0, 1.0] * 10}, [0, 1] * 10).decision_function({"x": [1.0]}).shape
         (1,)
         """
-        scores = self._scores(X)
+        told = self._told(X)
+        if self.model_.views:
+            return np.concatenate([scores for _, scores in told], axis=1)
+        scores = told[0][1]
         if scores.shape[1] > 1:
             return np.asarray(scores[:, self._places])
         return np.asarray(scores[:, 0] if self._places[1] else -scores[:, 0])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
 
 def _name(label: Any) -> str:
@@ -293,9 +318,10 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n,), or of y's own shape for several columns
         """
-        return self._scores(X)
+        told = [scores for _, scores in self._told(X)]
+        return np.stack(told, axis=1) if len(told) > 1 else told[0]
 
     def predict_interval(self, X: Any) -> np.ndarray:
         """Between what the answers lie, with the probability `interval`.
@@ -306,7 +332,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
 
         Returns
         -------
-        ndarray of shape (n, 2)
+        ndarray of shape (n, 2), or (n, targets, 2)
 
         Raises
         ------
@@ -323,4 +349,10 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         True
         """
         check_is_fitted(self)
-        return self.model_.predict_interval(self._table(X, reset=False))
+        got = self.model_.predict_interval(self._table(X, reset=False))
+        return np.stack(list(got.values()), axis=1) if self.model_.views else np.asarray(got)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

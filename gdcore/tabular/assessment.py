@@ -15,6 +15,7 @@ from gdcore.tabular.importance import importance, judged_by
 from gdcore.tabular.intervals import effective_rows, intervals, wilson
 from gdcore.tabular.part import Coverage, Part
 from gdcore.tabular.report import Report
+from gdcore.tabular.reports import Reports
 from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.table import Table, quoted
 from gdcore.tabular.weighting import measuring_weights
@@ -22,8 +23,8 @@ from gdcore.tabular.weighting import measuring_weights
 __all__ = ["assess"]
 
 
-def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
-    """The report of a model.
+def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report | Reports:
+    """The report of a model, or of each of its targets.
 
     Parameters
     ----------
@@ -32,6 +33,13 @@ def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
         model was trained on
     repeats : times that each column is shuffled, 0 for not at all
     """
+    views = model.views
+    if views:
+        return Reports({v.target.name: _assess(v, tables, repeats) for v in views})
+    return _assess(model, tables, repeats)
+
+
+def _assess(model: Any, tables: dict[str, Table], repeats: int) -> Report:
     scorer, features = model.scorer, {}
     if not scorer.target.prior:  # of a file of before: what is known are the rows themselves
         scorer = _with_prior(scorer, tables)

@@ -14,14 +14,16 @@ from gdcore import optimizers
 from gdcore.callbacks import Callback, EarlyStopping
 from gdcore.errors import unknown
 from gdcore.model import Model
+from gdcore.tabular.column import Floats
 from gdcore.tabular.conformal import check_enough, margin
 from gdcore.tabular.decision import Decision, Threshold, temperature
 from gdcore.tabular.encoding import Encoder
-from gdcore.tabular.heads import head_for
+from gdcore.tabular.heads import head_of
 from gdcore.tabular.kinds import Chosen, choose
 from gdcore.tabular.network import average_unseen, build
-from gdcore.tabular.scoring import Scorer
+from gdcore.tabular.scoring import Decisions, Scorer, output_of, scorers
 from gdcore.tabular.settings import Settings, budget
+from gdcore.tabular.several import learned
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.table import SettingError, Table
 from gdcore.tabular.target import Target
@@ -33,17 +35,19 @@ FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
 MANY = 2000  # rows, from which on a tenth of them does
 
 
-def set_apart(table: Table, name: str, settings: Settings) -> tuple[Table, Table | None]:
+def set_apart(table: Table, names: Sequence[str], settings: Settings) -> tuple[Table, Table | None]:
     """Rows to learn from, and those that early stopping watches, of every class alike."""
     if settings.patience is None or len(table) < FEWEST:
         return table, None
-    told = Target.learn(table, name, settings.asked)
+    told = learned(table, names, settings.asked)
     share = 0.1 if len(table) >= MANY else 0.2
-    apart = hold_out(told.values(table), share, settings.seed, told.classes is not None)
+    apart = hold_out(told.values(table), share, settings.seed, told.task == "classification")
     return table.take(~apart), table.take(apart)
 
 
-def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Settings) -> Chosen:
+def settled(
+    table: Table, names: Sequence[str], kinds: Mapping[str, str], settings: Settings
+) -> Chosen:
     """What the columns of a table are, decided by all rows that there are to learn from.
 
     Raises
@@ -60,20 +64,20 @@ def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Setting
     if settings.weights is not None:
         weights = settings.weights
         kinds, reasons = {**kinds, weights: "ignore"}, {weights: "the weight of each row"}
-    choose(table, name, kinds, tell=False)  # an error comes without the doubts before it
-    found, ignored = choose(table, name, kinds)
+    choose(table, names, kinds, tell=False)  # an error comes without the doubts before it
+    found, ignored = choose(table, names, kinds)
     return found, ignored | reasons
 
 
 def begun(
-    table: Table, name: str, chosen: Chosen, settings: Settings
-) -> tuple[Encoder, Model, Decision]:
+    table: Table, names: Sequence[str], chosen: Chosen, settings: Settings
+) -> tuple[Encoder, Model, Decisions]:
     """The transformation, learned from training rows, and a compiled network that takes it.
 
     Parameters
     ----------
     table : the training rows
-    name : of the target
+    names : of the targets
     chosen : what its columns are, as `settled` tells
     settings : of network and training
 
@@ -86,21 +90,22 @@ def begun(
     ValueError
         If the rows do not fit the settings.
     """
-    target = Target.learn(
-        table, name, settings.asked, settings.target_scale == "log",
+    target = learned(
+        table, names, settings.asked, settings.target_scale == "log",
         told_weights(table, settings.weights),
     )  # fmt: skip
     y = target.values(table)
-    head = head_for(target.task, len(target.classes or ()), settings.loss, y)
+    head = head_of(target, settings.loss, y)
     if settings.target_scale is not None and not head.standardize:
         raise SettingError(
             f"target_scale={settings.target_scale!r} does not go with "
-            + (f"loss {head.loss}" if target.classes is None else "classes")
+            + (f"loss {head.loss}" if target.task == "regression" else "classes")
             + ", expected amounts: leave it out"
         )
     if not head.standardize:
-        target = replace(target, mean=0.0, scale=1.0)
-    decision = _decision(target, settings)
+        target = target.unscaled()
+    made = tuple(_decision(t, settings) for t in target.each)
+    decision: Decisions = made[0] if len(made) == 1 else made
     found, ignored = chosen
     empty = [n for n in found if table.columns[n].missing().all()]  # other rows had some values
     found = {n: kind for n, kind in found.items() if n not in empty}
@@ -115,7 +120,7 @@ def begun(
     network.compile(
         optimizers.get(settings.optimizer, lr=rate, **more), head.loss, head.metrics, settings.dtype
     )
-    scorer = Scorer.of(network, target, settings.metrics, decision)
+    scorer = scorers(network, target, settings.metrics, decision)[0]  # the others are its like
     for metric in scorer.wanted:  # a mismatch is told before the training
         scorer.bound(metric)
     if settings.threshold is not None and not scorer.likely:
@@ -164,7 +169,7 @@ class Training:
 
     encoder: Encoder
     network: Model
-    decision: Decision
+    decision: Decisions
     settings: Settings
     epochs: int = field(default=0, init=False)
 
@@ -218,7 +223,7 @@ class Training:
         weights = row_weights(table, target, told.weights, told.class_weight)
         return self.encoder.encode(table).inputs(), y, weights
 
-    def decide(self, watched: Table | None) -> Decision:
+    def decide(self, watched: Table | None) -> Decisions:
         """Temperature, threshold and margin, by rows that the weights were not learned from.
 
         Raises
@@ -226,31 +231,46 @@ class Training:
         SettingError
             If a threshold or a margin is to be chosen, and there are no such rows.
         """
-        scorer = Scorer.of(self.network, self.encoder.target, None, self.decision)
-        wish = None if self.settings.threshold is None else Threshold.parse(self.settings.threshold)
+        target = self.encoder.target
+        own = scorers(self.network, target, None, self.decision)
         if watched is None:
-            if wish is None:
-                return self.decision
-            if wish.goal != "probability":
-                raise no_rows_to_choose_by(self.settings)
-            return replace(self.decision, threshold=wish.least)
-        y, level = self.encoder.target.values(watched), self.settings.interval
-        weights = told_weights(watched, self.settings.weights)
-        if not (scorer.likely or level is not None):
+            made = [self._told(s) for s in own]
+        elif not (own[0].likely or self.settings.interval is not None):
             return self.decision
-        out = self.network.predict(self.encoder.encode(watched).inputs())
-        if level is not None:
-            told = scorer.scores(out)
-            width = margin(self.encoder.target, told, y, level, scorer.counts, weights)
-            return replace(self.decision, margin=width)
-        heat = temperature(scorer.scores(out), y, weights)
-        decision = replace(self.decision, temperature=heat)
+        else:
+            weights = told_weights(watched, self.settings.weights)
+            out = self.network.predict(self.encoder.encode(watched).inputs())
+            made = [
+                self._chosen(s, t.values(watched), output_of(out, target, i), weights)
+                for i, (s, t) in enumerate(zip(own, target.each, strict=True))
+            ]
+        return made[0] if len(made) == 1 else tuple(made)
+
+    def _told(self, scorer: Scorer) -> Decision:
+        """The decision where there are no rows to choose it by."""
+        wish = None if self.settings.threshold is None else Threshold.parse(self.settings.threshold)
         if wish is None:
+            return scorer.decision
+        if wish.goal != "probability":
+            raise no_rows_to_choose_by(self.settings)
+        return replace(scorer.decision, threshold=wish.least)
+
+    def _chosen(
+        self, scorer: Scorer, y: NDArray[Any], out: NDArray[Any], weights: Floats | None
+    ) -> Decision:
+        """The decision for one target, by its answers and what the network put out."""
+        level, decision, told = self.settings.interval, scorer.decision, scorer.scores(out)
+        if level is not None:
+            width = margin(scorer.target, told, y, level, scorer.counts, weights)
+            return replace(decision, margin=width)
+        decision = replace(decision, temperature=temperature(told, y, weights))
+        if self.settings.threshold is None:
             return decision
         scorer = replace(scorer, decision=decision)
         p = scorer.positive_probability(scorer.scores(out))
-        limit = float(np.clip(wish.choose(y == decision.positive, p, weights), 1e-9, 1 - 1e-9))
-        return replace(decision, threshold=limit)
+        wish = Threshold.parse(self.settings.threshold)
+        limit = wish.choose(y == decision.positive, p, weights)
+        return replace(decision, threshold=float(np.clip(limit, 1e-9, 1 - 1e-9)))
 
 
 def check_watched(settings: Settings, watched: Table | None) -> None:

@@ -13,7 +13,9 @@ from gdcore.tabular.decision import Decision
 from gdcore.tabular.learning import Training, begun, check_watched, set_apart, settled
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.rows import with_target, without_missing
+from gdcore.tabular.scoring import Decisions
 from gdcore.tabular.settings import Settings
+from gdcore.tabular.several import find_targets, learned
 from gdcore.tabular.stored import (
     check_fits,
     read_decision,
@@ -22,11 +24,11 @@ from gdcore.tabular.stored import (
     read_settings,
 )
 from gdcore.tabular.table import Table
-from gdcore.tabular.target import Target
 from gdcore.text import shown
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
+    from gdcore.tabular.reports import Reports
 
 __all__ = ["TableModel"]
 
@@ -98,12 +100,12 @@ class TableModel(Asking):
         How many it was trained on, and how many watched that.
     epochs : int
         How many were best.
-    decision : Decision
+    decision : Decision, or a tuple of them for several targets
         From scores to answers: temperature, threshold, margin of intervals.
     history : History
     notes : list of str
         What was done with rows that could not be learned from.
-    report : Report or None
+    report : Report, Reports or None
         What came of held-out rows, if `gdcore.tabular.fit` held some out.
 
     Raises
@@ -176,9 +178,9 @@ class TableModel(Asking):
         self.settings.check()
         self.kinds = dict(kinds or {})
         self.history: History | None = None
-        self.report: Report | None = None
+        self.report: Report | Reports | None = None
         self.notes: list[str] = []
-        self.decision = Decision()
+        self.decision: Decisions = Decision()
         self.rows = self.watched = self.epochs = 0
 
     # --- training ------------------------------------------------------------------------------
@@ -186,7 +188,7 @@ class TableModel(Asking):
     def fit(
         self,
         data: Any,
-        target: str | int,
+        target: str | int | Sequence[str | int],
         *,
         validation_data: Any = None,
         refit: bool = True,
@@ -202,8 +204,10 @@ class TableModel(Asking):
         ----------
         data : path-like, frame, dict of columns, list of dicts, or 2-D array
             As `gdcore.tabular.read` takes it; rows without a target are left out.
-        target : str or int
-            The column to be predicted, by name or by place.
+        target : str or int, or a list of them
+            The column to be predicted, by name or by place. Several are predicted by one network:
+            all are quantities, or labels of two classes of which any may be true. `predict` and
+            what else is asked then give a dict with an entry for each.
         validation_data : like `data`, optional
             Rows to watch the training by, in the place of those that would be set apart.
         refit : bool
@@ -224,20 +228,20 @@ class TableModel(Asking):
             On Ctrl-C; the model can be used with what it learned by then.
         """
         table = read(data)
-        name = table.find(target, "the target")
-        table, notes = with_target(table, name, self.settings.weights)
+        names = find_targets(table, target)
+        table, notes = with_target(table, names, self.settings.weights)
         self.notes += notes
-        chosen = settled(table, name, self.kinds, self.settings)
+        chosen = settled(table, names, self.kinds, self.settings)
         whole, notes = without_missing(table, list(chosen[0]), self.settings.missing)
         self.notes += notes
         watched: Table | None
         if validation_data is not None:
             table, watched = whole, read_like(validation_data, whole.layout, whole.names)
         else:
-            table, watched = set_apart(whole, name, self.settings)
+            table, watched = set_apart(whole, names, self.settings)
         check_watched(self.settings, watched)
-        task = Target.learn(whole, name, self.settings.asked).task
-        told = begun(table, name, chosen, replace(self.settings, task=task))
+        task = learned(whole, names, self.settings.asked).asked
+        told = begun(table, names, chosen, replace(self.settings, task=task))
         self._train(Training(*told, self.settings), table, watched, callbacks, verbose)
         if refit and validation_data is None and watched is not None:
             self.refit(whole, verbose=verbose)
@@ -287,11 +291,11 @@ class TableModel(Asking):
             As `fit`; then, and on Ctrl-C, the model is as it was.
         """
         encoder = self._fitted()
-        table, _ = with_target(read(data), encoder.target.name, self.settings.weights)
+        table, _ = with_target(read(data), encoder.target.names, self.settings.weights)
         table, _ = without_missing(table, [c.name for c in encoder.columns], self.settings.missing)
         told = begun(
-            table, encoder.target.name, encoder.chosen,
-            replace(self.settings, task=encoder.target.task),
+            table, encoder.target.names, encoder.chosen,
+            replace(self.settings, task=encoder.target.asked),
         )  # fmt: skip
         training = Training(*told, self.settings)
         training.run(table, None, (), verbose, last=self.epochs)
@@ -306,7 +310,9 @@ class TableModel(Asking):
         self.info[KEY] = self.info.get(KEY, {}) | {
             "encoder": self.encoder.config(),
             "settings": self.settings.config(),
-            "decision": self.decision.config(),
+            "decision": [d.config() for d in self.decision]
+            if isinstance(self.decision, tuple)
+            else self.decision.config(),
             "epochs": self.epochs,
         }
 

@@ -26,7 +26,7 @@ from gdcore.text import shown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ENDINGS", "Report", "check_report_path", "scores_table"]
+__all__ = ["ENDINGS", "Report", "check_report_path", "save_report", "scores_table"]
 
 ENDINGS = (".json", ".html")
 MOST_SHOWN = 15  # columns whose importance is printed
@@ -266,7 +266,7 @@ class Report:
         """
         from gdcore.tabular.pictures import draw
 
-        return draw(self, path, title)
+        return draw([self], path, title)
 
     def save(self, path: str | PathLike[str], title: str | None = None) -> None:
         """Write it as JSON, or as one HTML page with its pictures.
@@ -287,14 +287,7 @@ class Report:
         OSError
             If it cannot be written; a file that was there is left as it was.
         """
-        ending = check_report_path(path)
-        if ending == ".json":
-            text = json.dumps(finite(self.config()), indent=1, ensure_ascii=False, allow_nan=False)
-        else:
-            from gdcore.tabular.pages import page
-
-            text = page(self, title or f"{self.target}: report")
-        write_atomically(path, [text.encode()])
+        save_report(path, self.config(), [self], title or f"{self.target}: report")
 
     def config(self) -> dict[str, Any]:
         """All numbers of it, as JSON; what a model's file keeps.
@@ -325,6 +318,19 @@ class Report:
             "importance": [[i.column, i.drop, i.deviation] for i in self.importance],
             "notes": self.notes,
         }
+
+
+def save_report(
+    path: str | PathLike[str], config: dict[str, Any], reports: list[Report], title: str
+) -> None:
+    """Write reports as JSON, or as a page, by the ending of the path."""
+    if check_report_path(path) == ".json":
+        text = json.dumps(finite(config), indent=1, ensure_ascii=False, allow_nan=False)
+    else:
+        from gdcore.tabular.pages import page
+
+        text = page(reports, title)
+    write_atomically(path, [text.encode()])
 
 
 def check_report_path(path: str | PathLike[str]) -> str:

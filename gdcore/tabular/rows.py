@@ -16,14 +16,14 @@ MISSING_WAYS = ("impute", "drop", "error")
 
 
 def with_target(
-    table: Table, name: str, weights: str | None = None, measured: bool = False
+    table: Table, names: Sequence[str], weights: str | None = None, measured: bool = False
 ) -> tuple[Table, list[str]]:
     """The rows that have a target and count something, and notes where some do not.
 
     Parameters
     ----------
     table : Table
-    name : of the target
+    names : of the targets
     weights : name of the column of weights, if there is one
     measured : whether the rows are there to measure by, and the column of weights may be away
 
@@ -32,10 +32,13 @@ def with_target(
     ValueError
         If none has a target, or a weight is no number of at least 0.
     """
-    table, notes = _with_values(table, name)
+    notes: list[str] = []
+    for name in names:
+        table, more = _with_values(table, name)
+        notes += more
     if weights is None or (measured and weights not in table.columns):
         return table, notes
-    if table.find(weights, "weights") == name:
+    if table.find(weights, "weights") in names:
         raise SettingError(f"weights={weights!r} is the target, expected another column")
     counts = told_weights(table, weights) != 0
     if np.all(counts):

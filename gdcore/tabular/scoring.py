@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,13 @@ from gdcore.tabular.column import Floats
 from gdcore.tabular.conformal import limits
 from gdcore.tabular.decision import Decision, log_loss, probabilities
 from gdcore.tabular.heads import labels_of
+from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import SettingError, quoted
 from gdcore.tabular.target import Target
 
-__all__ = ["Scorer", "average_precision", "link_of"]
+__all__ = ["Decisions", "Scorer", "average_precision", "link_of", "output_of", "scorers"]
+
+Decisions = Decision | tuple[Decision, ...]  # a tuple for several targets
 
 LOWER_IS_BETTER = ("loss", "mse", "mean_squared_error", "mae", "mean_absolute_error", "rmse",
                    "root_mean_squared_error")  # fmt: skip
@@ -214,6 +217,25 @@ class Scorer:
     def positive_probability(self, scores: NDArray[Any]) -> NDArray[np.float64]:
         """Of the positive of two classes, for rows of log odds."""
         return np.asarray(probabilities(scores)[:, self.decision.positive])
+
+
+def scorers(
+    network: Model, target: AnyTarget, names: Sequence[str] | None, decision: Decisions
+) -> list[Scorer]:
+    """One for each target of a compiled network."""
+    if isinstance(target, Target):
+        assert isinstance(decision, Decision)
+        return [Scorer.of(network, target, names, decision)]
+    assert isinstance(decision, tuple)
+    one = Scorer.of(network, target.columns[0], names, decision[0])
+    link = one.link.replace("multilabel", "binary")
+    own = zip(target.columns, decision, strict=True)
+    return [replace(one, target=t, decision=d, link=link) for t, d in own]
+
+
+def output_of(out: NDArray[Any], target: AnyTarget, place: int) -> NDArray[Any]:
+    """What a network puts out for one of its targets."""
+    return out if isinstance(target, Target) else out[:, place : place + 1]
 
 
 def higher_is_better(name: str) -> bool:

@@ -124,6 +124,25 @@ class Target:
         counts = np.bincount(found.values(table), weights, len(classes))
         return replace(found, prior=tuple((counts / counts.sum()).tolist()))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of the column, alone."""
+        return (self.name,)
+
+    @property
+    def each(self) -> tuple[Target, ...]:
+        """Itself, alone."""
+        return (self,)
+
+    @property
+    def asked(self) -> str:
+        """The task by which the same is learned of other rows."""
+        return self.task
+
+    def unscaled(self) -> Target:
+        """The target for a network that learns a quantity as it is."""
+        return replace(self, mean=0.0, scale=1.0)
+
     def _standardized(self, y: NDArray[Any]) -> Target:
         """With the mean and the deviation of what the network is to learn."""
         z = self.scaled(y)
@@ -154,6 +173,9 @@ class Target:
         if self.classes is None:
             return floats(table, self.name, notation_for(table, self.name, self.notation))
         place = {name: i for i, name in enumerate(self.classes)}
+        if raw.kind == "boolean":  # a frame says true where a file says True or 1
+            as_bool = {"0": "false", "1": "true"}
+            place |= {as_bool.get(name, name.lower()): i for name, i in place.items()}
         texts = raw.texts()
         for text in set(texts):
             value = self.notation.number(str(text))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gdcore.errors import did_you_mean
 from gdcore.tabular.column import Floats, TableWarning, floats
 from gdcore.tabular.notation import notation_of
+from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import SettingError, Table, quoted, some_of
 from gdcore.tabular.target import Target
 
@@ -79,14 +80,14 @@ def measuring_weights(table: Table, column: str | None) -> Floats | None:
 
 
 def row_weights(
-    table: Table, target: Target, column: str | None, by_class: Any
+    table: Table, target: AnyTarget, column: str | None, by_class: Any
 ) -> NDArray[np.float64] | None:
     """The weight of every row in training, 1 on average, or None where all count alike.
 
     Parameters
     ----------
     table : Table
-    target : Target
+    target : Target or Targets
     column : name of the column of weights, or None
     by_class : "balanced", weights by class, or None
 
@@ -100,6 +101,11 @@ def row_weights(
     told = told_weights(table, column)
     made = np.ones(len(table)) if told is None else told
     if by_class is not None:
+        if not isinstance(target, Target):
+            raise SettingError(
+                f"class_weight is for one target, and {target.name} are {len(target.names)}: leave it "
+                "out, or pass weights='COLUMN'"
+            )
         made = made * _of_classes(target, by_class)[target.values(table)]
     if not made.any():
         raise ValueError(f"{table.source}: every row has the weight 0, expected some above it")

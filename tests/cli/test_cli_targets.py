@@ -56,3 +56,44 @@ def test_mistakes(capsys, what):
     write_table(rows=120)
     code, _, err = run(capsys, "train", "t.csv", "--target", "price", *options)
     assert code == want and message in err and err.count("\n") == 1, err
+
+
+def test_several_quantities(capsys):
+    write_table(rows=200)
+    options = ("--target", "price, tiny", "--interval", "0.9", "--epochs", 20, "--out", "m")
+    code, out, err = run(capsys, "train", "t.csv", *options, "--report", "r.json")
+    assert code == 0, err
+    assert "mean of 2 targets, the held-out rows: R²" in out
+    assert "target 'price'" in out and "target 'tiny'" in out
+    told = lines(run(capsys, "predict", "m", "t.csv", "--keep", "kind")[1])
+    assert list(told)[:3] == ["kind", "price", "price_low"] and len(told) == 7
+    got = gd.load("m").predict("t.csv")
+    np.testing.assert_allclose(np.array(told["tiny"], dtype=float), got["tiny"], rtol=1e-8)
+    code, out, _ = run(capsys, "evaluate", "m", "t.csv")
+    assert code == 0 and "mean of 2 targets, these rows" in out
+    all_rows = ("--target", "price,tiny", "--validation", 0, "--epochs", 2)
+    code, out, _ = run(capsys, "train", "t.csv", *all_rows)
+    assert code == 0 and ["price", "tiny"] in [line.split() for line in out.splitlines()]
+
+
+def test_several_labels(capsys):
+    draw = np.random.default_rng(0)
+    with open("t.csv", "w") as file:
+        print("x,late,wet", file=file)
+        for x in draw.normal(size=200):
+            print(x, "yes" if x > 0.5 else "no", int(x + draw.normal() > 0), sep=",", file=file)
+    code, _, err = run(
+        capsys, "train", "t.csv", "--target", "late,wet", "--epochs", 20, "--out", "m"
+    )
+    assert code == 0, err
+    told = lines(run(capsys, "predict", "m", "t.csv")[1])
+    assert set(told["late"]) == {"yes", "no"} and set(told["wet"]) == {"0", "1"}
+    told = lines(run(capsys, "predict", "m", "t.csv", "--proba")[1])
+    assert list(told) == ["late_no", "late_yes", "wet_0", "wet_1"]
+    np.testing.assert_allclose(
+        np.array(told["late_yes"], dtype=float),
+        gd.load("m").predict_proba("t.csv")["late"][:, 1],
+        rtol=1e-8,
+    )
+    code, _, err = run(capsys, "train", "t.csv", "--target", "late,wett")
+    assert code == 2 and "--target 'wett' is not a column (did you mean 'wet'?)" in err

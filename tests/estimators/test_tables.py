@@ -196,3 +196,28 @@ def test_one_line_says_what_is_wrong(what):
     with pytest.raises((ValueError, AttributeError), match=message) as caught:
         do(made, price(made))
     assert "\n" not in str(caught.value)
+
+
+def test_several_targets():
+    made, new = columns(), columns(1)
+    y = np.stack([price(made), -price(made) / 100], axis=1)
+    reg = TableRegressor(**QUICK, interval=0.8).fit(made, y)
+    want = np.stack([price(new), -price(new) / 100], axis=1)
+    assert reg.predict(new).shape == want.shape and reg.score(new, want) > 0.8
+    assert reg.predict_interval(new).shape == (*want.shape, 2)
+    labels = np.stack([price(made) > 125, np.array(made["garden"])], axis=1).astype(int)
+    clf = TableClassifier(**QUICK).fit(made, labels)
+    np.testing.assert_array_equal(clf.predict(made), clf.predict_proba(made) > 0.5)
+    assert clf.classes_.tolist() == [0, 1] and clf.score(made, labels) > 0.8
+    assert clf.decision_function(made).shape == labels.shape
+    with pytest.raises(ValueError, match=r"^y has the shape \(240, 2\) and holds multiclass-multi"):
+        TableClassifier(**QUICK).fit(made, labels * 2 + np.arange(240)[:, None] % 2)
+
+
+def test_several_targets_by_name():
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("narwhals")
+    made = columns()
+    y = pd.DataFrame({"price": price(made), "half": price(made) / 2})
+    reg = TableRegressor((4,), epochs=1).fit(pd.DataFrame(made), y)
+    assert reg.model_.target.names == ("price", "half")
