@@ -95,9 +95,16 @@ def _train(parser: Parser) -> None:
     )
     data.add_argument(
         "--task",
-        type=name_in("task", ("classification", "regression")),
+        type=name_in("task", ("classification", "regression", "ordinal")),
         metavar="TASK",
-        help="classification or regression (default: seen from the target and the loss)",
+        help="classification, regression, or (of a table) ordinal, for classes in an order (default: "
+        "seen from the target and the loss)",
+    )
+    data.add_argument(
+        "--order",
+        metavar="A,B,C",
+        type=listed("class", str),
+        help="with --task ordinal: the classes from the lowest, where they are no numbers",
     )
     data.add_argument(
         "--kind",

@@ -35,8 +35,13 @@ __all__ = ["evaluate_table", "predict_table", "train_table"]
 DEFAULT_HELD = 0.2
 DEFAULT_PATIENCE = 20
 
+
+def _listed_order(found: re.Match[str]) -> str:
+    return "--order " + ",".join(name.strip().strip("'") for name in found[1].split(","))
+
+
 # What Python calls a keyword is an option here.
-OPTIONS = [
+OPTIONS: list[tuple[str, Any]] = [
     (r"kinds=\{'([^']*)': '([^']+)'\}", r"--kind '\1=\2'"),
     (r"header=False", "--no-header"),
     (r"header=True", "--header"),
@@ -45,6 +50,8 @@ OPTIONS = [
     (r"split='last'", "--split last"),
     (r"patience=None", "--patience 0"),
     (r"(patience|threshold)=(\d)", r"--\1 \2"),
+    (r"\border=\[([^\]]*)\]", _listed_order),
+    (r"task='ordinal'", "--task ordinal"),
     (r"\binterval=([\d.]+)", r"--interval \1"),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
     (r"target_scale='log'", "--target-scale log"),
@@ -272,6 +279,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
             threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
+            order=args.order,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None

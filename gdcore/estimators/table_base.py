@@ -115,7 +115,8 @@ class TableEstimator(BaseEstimator):  # type: ignore[misc]
             told["weights"] = _free(WEIGHT, columns)
             columns[told["weights"]] = Raw("number", np.asarray(weights, np.float64))
         seed = int(random_of(self).randint(2**31))
-        model = TableModel(task=self._task, seed=seed, **told)
+        made: dict[str, Any] = {"task": self._task, "seed": seed}
+        model = TableModel(**made | told)
         model.fit(Table(table.source, columns, layout=table.layout), targets, verbose=self.verbose)
         self.model_ = model
         return self

@@ -50,6 +50,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
     class_weight : "balanced" or dict of class to weight, optional
     threshold, positive, dtype
         As for `TableModel`; `positive` is one of the classes of y.
+    order : sequence of classes, optional
+        From the lowest: y is ordinal, such as ratings, and a miss by two classes costs more than by one.
     random_state : int, RandomState or None
     verbose : {0, 1, 2, "auto"}
 
@@ -95,6 +97,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         class_weight: Any = None,
         threshold: Any = None,
         positive: Any = None,
+        order: Any = None,
         dtype: str = "float32",
         random_state: Any = None,
         verbose: Any = 0,
@@ -131,6 +134,8 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         told = super()._settings()
         if isinstance(self.class_weight, Mapping):
             told["class_weight"] = {_name(c): w for c, w in self.class_weight.items()}
+        if self.order is not None:
+            told |= {"task": "ordinal", "order": [_name(c) for c in self.order]}
         if self.positive is not None:
             told["positive"] = _name(self.positive)
         return told

@@ -99,6 +99,10 @@ def head_of(target: AnyTarget, loss: str | None, y: NDArray[Any]) -> Head:
         If the loss does not go with the target.
     """
     classes = target.each[0].classes
+    if target.each[0].ordered:
+        if loss not in (None, "binary_cross_entropy"):
+            raise unknown("loss for ordered classes", loss, ("binary_cross_entropy",))
+        return Head(len(classes or ()) - 1, "binary_cross_entropy", ())
     if len(target.each) == 1 or classes is None:
         return head_for(target.task, len(classes or ()), loss, y)
     usual, known = "binary_cross_entropy", CLASS_LOSSES[1:]

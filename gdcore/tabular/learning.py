@@ -39,7 +39,7 @@ def set_apart(table: Table, names: Sequence[str], settings: Settings) -> tuple[T
     """Rows to learn from, and those that early stopping watches, of every class alike."""
     if settings.patience is None or len(table) < FEWEST:
         return table, None
-    told = learned(table, names, settings.asked)
+    told = learned(table, names, settings.asked, order=settings.order)
     share = 0.1 if len(table) >= MANY else 0.2
     apart = hold_out(told.values(table), share, settings.seed, told.task == "classification")
     return table.take(~apart), table.take(apart)
@@ -92,7 +92,7 @@ def begun(
     """
     target = learned(
         table, names, settings.asked, settings.target_scale == "log",
-        told_weights(table, settings.weights),
+        told_weights(table, settings.weights), settings.order,
     )  # fmt: skip
     y = target.values(table)
     head = head_of(target, settings.loss, y)

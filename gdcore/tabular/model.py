@@ -57,8 +57,9 @@ class TableModel(Asking):
         What becomes of numbers; "quantile" maps them to a normal distribution.
     missing : {"impute", "drop", "error"}
         Missing values are filled in and flagged, cost their row in training, or are an error.
-    task : {"classification", "regression"}, optional
+    task : {"classification", "regression", "ordinal"}, optional
         By default text, booleans, declared categories and at most 20 whole numbers are classes.
+        "ordinal" is of classes in an order, such as ratings.
     loss, optimizer, schedule : str, optional
     lr, weight_decay : float, optional
         The optimizer's own by default.
@@ -83,6 +84,9 @@ class TableModel(Asking):
         rows that early stopping watches: "f1", "recall=0.9", "precision=0.8".
     target_scale : "log", optional
         Learn an amount that is never negative on a logarithmic scale.
+    order : sequence of str, optional
+        With ``task="ordinal"``, the classes from the lowest, where they are no numbers and no frame
+        declares their order.
     interval : float, optional
         The share of answers that an interval around each quantity is to hold, such as 0.9: see
         `predict_interval`. Its width is measured on the rows that early stopping watches.
@@ -160,6 +164,7 @@ class TableModel(Asking):
         threshold: str | float | None = None,
         target_scale: str | None = None,
         interval: float | None = None,
+        order: Sequence[Any] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
@@ -173,7 +178,7 @@ class TableModel(Asking):
             else {str(k): w for k, w in class_weight.items()},
             weights=weights, positive=None if positive is None else str(positive),
             threshold=None if threshold is None else str(threshold), target_scale=target_scale,
-            interval=interval,
+            interval=interval, order=None if order is None else tuple(map(str, order)),
         )  # fmt: skip
         self.settings.check()
         self.kinds = dict(kinds or {})
@@ -240,7 +245,7 @@ class TableModel(Asking):
         else:
             table, watched = set_apart(whole, names, self.settings)
         check_watched(self.settings, watched)
-        task = learned(whole, names, self.settings.asked).asked
+        task = learned(whole, names, self.settings.asked, order=self.settings.order).asked
         told = begun(table, names, chosen, replace(self.settings, task=task))
         self._train(Training(*told, self.settings), table, watched, callbacks, verbose)
         if refit and validation_data is None and watched is not None:

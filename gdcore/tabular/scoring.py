@@ -13,11 +13,13 @@ from gdcore import metrics as metric_functions
 from gdcore.engine.engine import engine_of
 from gdcore.metrics import F1, Metric, Precision, Recall
 from gdcore.metrics.classification import TopK
+from gdcore.metrics.link import probabilities as link_probabilities
 from gdcore.model import Model
 from gdcore.tabular.column import Floats
 from gdcore.tabular.conformal import limits
 from gdcore.tabular.decision import Decision, log_loss, probabilities
 from gdcore.tabular.heads import labels_of
+from gdcore.tabular.ordered import log_probabilities, rank_error
 from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import SettingError, quoted
 from gdcore.tabular.target import Target
@@ -26,11 +28,11 @@ __all__ = ["Decisions", "Scorer", "average_precision", "link_of", "output_of", "
 
 Decisions = Decision | tuple[Decision, ...]  # a tuple for several targets
 
-LOWER_IS_BETTER = ("loss", "mse", "mean_squared_error", "mae", "mean_absolute_error", "rmse",
+LOWER_IS_BETTER = ("loss", "rank_error", "mse", "mean_squared_error", "mae", "mean_absolute_error", "rmse",
                    "root_mean_squared_error")  # fmt: skip
 LABELS = {
     "r2": "R²", "mae": "mean absolute error", "rmse": "root mean squared error",
-    "mse": "mean squared error",
+    "mse": "mean squared error", "rank_error": "classes off, on average",
 }  # fmt: skip
 
 
@@ -86,6 +88,8 @@ class Scorer:
             return self.names
         if not self.classes:
             return ("r2", "mae", "rmse")
+        if self.target.ordered:
+            return ("accuracy", "rank_error")
         return ("accuracy", "roc_auc") if self.classes == 2 else ("accuracy",)
 
     # --- answers ---------------------------------------------------------------------------------
@@ -95,7 +99,9 @@ class Scorer:
         if not self.classes:
             return self.target.in_units(out)
         rows = np.asarray(out).reshape(len(out), -1)
-        if self.link.endswith("_probs"):
+        if self.target.ordered and rows.shape[1] > 1:
+            rows = log_probabilities(link_probabilities(rows, self.link))
+        elif self.link.endswith("_probs"):
             rows = np.log(np.maximum(rows, 1e-30)) - (
                 np.log(np.maximum(1 - rows, 1e-30)) if rows.shape[1] == 1 else 0
             )
@@ -146,6 +152,8 @@ class Scorer:
         """One of the metrics."""
         if name == "loss":
             return self.loss_of(y, scores, weights)
+        if name == "rank_error":
+            return rank_error(y, self.answers(scores), weights)
         metric = self.bound(name)
         shown = self._decided(scores)
         if self.classes == 2:
@@ -165,6 +173,13 @@ class Scorer:
         SettingError
             If it does not go with the loss.
         """
+        if name == "rank_error":
+            if self.target.ordered:
+                return Metric(name)
+            raise SettingError(
+                f"metric rank_error is for classes in order, and {self.target.name!r} has none: pass "
+                "task='ordinal', or leave it out"
+            )
         metric = metric_functions.get(name)
         binary = self.classes == 2 and not isinstance(metric, TopK)
         task = "binary" if binary else "multiclass"
@@ -193,7 +208,7 @@ class Scorer:
 
     def label(self, name: str) -> str:
         """What a report calls a metric: whose it is, and over what it is averaged."""
-        metric = None if name == "loss" else metric_functions.get(name)
+        metric = None if name in ("loss", "rank_error") else metric_functions.get(name)
         if name == "loss" and self.likely:
             return "log loss"
         if isinstance(metric, Precision | Recall | F1):

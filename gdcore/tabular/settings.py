@@ -16,7 +16,7 @@ from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.rows import MISSING_WAYS
-from gdcore.tabular.target import TASKS
+from gdcore.tabular.target import ORDINAL, TASKS
 from gdcore.tabular.weighting import check_class_weight
 
 __all__ = ["Settings", "budget"]
@@ -67,6 +67,7 @@ class Settings:
     threshold: str | None = None
     target_scale: str | None = None
     interval: float | None = None
+    order: tuple[str, ...] | None = None
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -80,7 +81,7 @@ class Settings:
             ("activation", self.activation, ACTIVATIONS),
             ("way to scale numbers", self.numbers, KINDS["number"]),
             ("way with missing values", self.missing, MISSING_WAYS),
-            ("task", self.task, (*TASKS, None)),
+            ("task", self.task, (*TASKS, ORDINAL, None)),
             ("loss", self.loss, (*CLASS_LOSSES, *VALUE_LOSSES, None)),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("dtype", self.dtype, ("float32", "float64")),
@@ -105,7 +106,12 @@ class Settings:
             if value is not None and not 0 <= value < math.inf:
                 raise ValueError(f"{name}={value!r}: expected a number of at least 0")
         for name in self.metrics or ():
-            metrics.get(name)
+            if name != "rank_error":  # of a table's target alone
+                metrics.get(name)
+        if self.order is not None and self.task != ORDINAL:
+            raise ValueError(
+                f"order={list(self.order)!r} is for classes in order: pass task='ordinal' with it"
+            )
         if self.threshold is not None:
             Threshold.parse(self.threshold)
         if self.interval is not None:
@@ -132,6 +138,7 @@ class Settings:
     def config(self) -> dict[str, Any]:
         """All settings, as JSON."""
         lists: dict[str, list[Any]] = {"hidden": list(self.hidden)}
-        if self.metrics is not None:
-            lists["metrics"] = list(self.metrics)
+        for name in ("metrics", "order"):
+            if getattr(self, name) is not None:
+                lists[name] = list(getattr(self, name))
         return asdict(self) | lists

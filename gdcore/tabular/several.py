@@ -103,6 +103,7 @@ def learned(
     task: str | None,
     log: bool = False,
     weights: Floats | None = None,
+    order: Sequence[str] | None = None,
 ) -> AnyTarget:
     """What rows, none of which lacks a target, tell of it, or of all of them.
 
@@ -111,7 +112,7 @@ def learned(
     ValueError
         As `Target.learn`; and if several are partly quantities, or have more than two classes.
     """
-    made = [Target.learn(table, n, task, log, weights) for n in names]
+    made = [Target.learn(table, n, task, log, weights, order) for n in names]
     if len(made) == 1:
         return made[0]
     cure = "expected all quantities, or all of two classes: train a model for each kind"
@@ -120,6 +121,11 @@ def learned(
         raise SettingError(
             f"of the targets, {kinds['regression']!r} is a quantity and {kinds['classification']!r} "
             f"has classes, {cure}; or pass task='regression' or task='classification'"
+        )
+    if made[0].ordered:
+        raise SettingError(
+            f"task='ordinal' is for one target, got {len(made)}: {some_of(names, 8)}: train a model for "
+            "each"
         )
     many = next((t for t in made if t.classes is not None and len(t.classes) > 2), None)
     if many is not None:

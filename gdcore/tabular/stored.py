@@ -173,6 +173,8 @@ def _target(config: Any) -> Target:
     _one_of(target.task, "'task' of the target", TASKS)
     if (target.classes is None) != (target.task == "regression") or target.scale <= 0:
         raise bad("the target", target, "classes, or a quantity with its scale")
+    if target.ordered and target.classes is None:
+        raise bad("'ordered' of the target", target.ordered, "classes that have an order")
     if target.whole and not all(c.lstrip("-").isdecimal() for c in target.classes or ()):
         raise bad("'classes' of the target", target.classes, "whole numbers")
     if len(target.prior) not in (0, len(target.classes or (0.0,))):
@@ -267,6 +269,8 @@ def check_fits(encoder: Encoder, network: Model) -> None:
             raise bad("the network's output", shape, f"one for each of {many} targets")
         classes = None
     fits = {(many,)} if classes is None or len(classes) == 2 else set()
+    if encoder.target.each[0].ordered:
+        classes = (classes or ())[1:]
     if shape not in fits | ({(len(classes),)} if classes is not None else set()):
         raise bad("the network's output", shape, "one for each class, or for the quantity")
     if not network.compiled:

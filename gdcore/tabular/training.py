@@ -121,7 +121,7 @@ def apart(
     table, notes = with_target(table, names, settings.weights)
     if share == 0:
         return table, None, notes
-    told = learned(table, names, settings.asked)
+    told = learned(table, names, settings.asked, order=settings.order)
     y = told.values(table)
     if split == "last":
         held = hold_out_last(len(table), share)

@@ -97,3 +97,23 @@ def test_several_labels(capsys):
     )
     code, _, err = run(capsys, "train", "t.csv", "--target", "late,wett")
     assert code == 2 and "--target 'wett' is not a column (did you mean 'wet'?)" in err
+
+
+def test_classes_in_order(capsys):
+    draw = np.random.default_rng(0)
+    with open("t.csv", "w") as file:
+        print("x,rating", file=file)
+        for x in draw.normal(size=200):
+            print(x, ["low", "mid", "high"][int(x > -0.5) + int(x > 0.5)], sep=",", file=file)
+    train = ("train", "t.csv", "--target", "rating", "--task", "ordinal")
+    code, _, err = run(capsys, *train)
+    assert code == 2 and "pass --order high,low,mid, from the lowest" in err
+    code, out, err = run(
+        capsys, *train, "--order", "low,mid,high", "--epochs", 40, "--lr", 0.01, "--out", "m"
+    )
+    assert code == 0 and "classes off, on average" in out, err
+    told = lines(run(capsys, "predict", "m", "t.csv")[1])
+    assert set(told["prediction"]) == {"low", "mid", "high"}
+    assert list(lines(run(capsys, "predict", "m", "t.csv", "--proba")[1])) == ["low", "mid", "high"]
+    code, _, err = run(capsys, "train", "digits", "--task", "ordinal")
+    assert code == 2 and "--task ordinal is for .csv files and other tables" in err

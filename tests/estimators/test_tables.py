@@ -154,7 +154,7 @@ def test_parameters_are_those_of_a_table_model():
     known = set(inspect.signature(TableModel).parameters)
     for estimator, others in (
         (TableClassifier, {"target_scale", "interval"}),
-        (TableRegressor, {"class_weight", "threshold", "positive"}),
+        (TableRegressor, {"class_weight", "threshold", "positive", "order"}),
     ):
         own = set(inspect.signature(estimator).parameters)
         assert own - known == {"random_state", "verbose"}
@@ -221,3 +221,15 @@ def test_several_targets_by_name():
     y = pd.DataFrame({"price": price(made), "half": price(made) / 2})
     reg = TableRegressor((4,), epochs=1).fit(pd.DataFrame(made), y)
     assert reg.model_.target.names == ("price", "half")
+
+
+def test_classes_in_an_order():
+    made = columns()
+    y = np.array(["low", "mid", "high"])[(price(made) > 110).astype(int) + (price(made) > 135)]
+    clf = TableClassifier(**QUICK, order=["low", "mid", "high"]).fit(made, y)
+    assert clf.classes_.tolist() == ["high", "low", "mid"]
+    assert clf.model_.classes == ["low", "mid", "high"]
+    assert clf.score(made, y) > 0.8
+    np.testing.assert_array_equal(
+        clf.classes_[clf.predict_proba(made).argmax(1)], clf.predict(made)
+    )
