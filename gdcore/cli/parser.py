@@ -91,13 +91,21 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column of a table to predict: its name, or its place from 0",
+        help="column of a table to predict: its name, or its place from 0; several with commas "
+        "between",
     )
     data.add_argument(
         "--task",
-        type=name_in("task", ("classification", "regression")),
+        type=name_in("task", ("classification", "regression", "ordinal")),
         metavar="TASK",
-        help="classification or regression (default: seen from the target and the loss)",
+        help="classification, regression, or (of a table) ordinal, for classes in an order (default: "
+        "seen from the target and the loss)",
+    )
+    data.add_argument(
+        "--order",
+        metavar="A,B,C",
+        type=listed("class", str),
+        help="with --task ordinal: the classes from the lowest, where they are no numbers",
     )
     data.add_argument(
         "--kind",
@@ -171,7 +179,7 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--weights",
         metavar="COLUMN",
-        help="of a table: a column of what each row counts in training",
+        help="of a table: a column of what each row counts, in the training and in the report",
     )
     data.add_argument(
         "--class-weight",
@@ -242,6 +250,13 @@ def _train(parser: Parser) -> None:
         type=name_in("scale of the target", ("log",)),
         metavar="SCALE",
         help="log, for amounts of a table that are never negative",
+    )
+    loop.add_argument(
+        "--interval",
+        metavar="SHARE",
+        type=fraction,
+        help="of a table: an interval around each prediction that is to hold this share of the answers, "
+        "such as 0.9; predict gives its ends",
     )
     loop.add_argument(
         "--optimizer",

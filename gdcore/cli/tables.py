@@ -34,8 +34,13 @@ __all__ = ["evaluate_table", "predict_table", "train_table"]
 
 DEFAULT_HELD = 0.2
 
+
+def _listed_order(found: re.Match[str]) -> str:
+    return "--order " + ",".join(name.strip().strip("'") for name in found[1].split(","))
+
+
 # What Python calls a keyword is an option here.
-OPTIONS = [
+OPTIONS: list[tuple[str, Any]] = [
     (r"kinds=\{'([^']*)': '([^']+)'\}", r"--kind '\1=\2'"),
     (r"header=False", "--no-header"),
     (r"header=True", "--header"),
@@ -44,6 +49,9 @@ OPTIONS = [
     (r"split='last'", "--split last"),
     (r"patience=None", "--patience 0"),
     (r"(patience|threshold)=(\d)", r"--\1 \2"),
+    (r"\border=\[([^\]]*)\]", _listed_order),
+    (r"task='ordinal'", "--task ordinal"),
+    (r"\binterval=([\d.]+)", r"--interval \1"),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
     (r"target_scale='log'", "--target-scale log"),
     (r"weights='COLUMN'", "--weights COLUMN"),
@@ -168,9 +176,7 @@ def _fit(args: argparse.Namespace) -> Outcome:
         share = DEFAULT_HELD if share is None else share
         if share == 0 and args.report is not None:
             raise UsageError("--report tells of held-out rows, and none are: leave it out")
-        table, held, notes = apart(
-            table, target, share, args.seed, model.settings.task, args.split or "random"
-        )
+        table, held, notes = apart(table, target, share, model.settings, args.split or "random")
         model.notes += notes
     head = Head(args, model, 0 if held is None else len(held))
     begin, stopped, results = time.monotonic(), False, ""
@@ -190,7 +196,8 @@ def _fit(args: argparse.Namespace) -> Outcome:
         results = in_options(str(model.report))
         stopped = not args.no_refit and not _refit(args, model, whole)
     elif not stopped:
-        results = scores_table({"training": model.evaluate(table)})
+        got = model.evaluate(table)
+        results = scores_table(got if model.views else {"training": got})
     network, history = model.network, model.history or History()
     network.info |= {"source": Path(args.source).name, "gdcore": gd.__version__}
 
@@ -238,13 +245,16 @@ def _delimiter(args: argparse.Namespace) -> str | None:
     return delimiter
 
 
-def _target(args: argparse.Namespace, table: Table) -> str:
+def _target(args: argparse.Namespace, table: Table) -> tuple[str, ...]:
     if args.target is None:
         raise UsageError(
             f"{args.source}: --target is missing, expected the column to predict: one of "
             f"{', '.join(table.names)}"
         )
-    return _column(args.source, table.names, args.target, "--target")
+    if args.target in table.names:  # whatever commas it has
+        return (args.target,)
+    parts = [part.strip() for part in args.target.split(",")]
+    return tuple(_column(args.source, table.names, part, "--target") for part in parts)
 
 
 def _column(path: str, names: list[str], text: str, option: str) -> str:
@@ -283,7 +293,8 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             patience="auto" if args.patience is None else args.patience or None,
             metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
-            threshold=args.threshold, target_scale=args.target_scale,
+            threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
+            order=args.order,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None
@@ -325,23 +336,34 @@ def _read(model: TableModel, args: argparse.Namespace) -> Table:
 
 def predict_table(
     model: TableModel, args: argparse.Namespace
-) -> tuple[list[str], np.ndarray, dict[str, Raw]]:
-    """Names of columns, predictions, and the columns that are kept beside them.
+) -> tuple[dict[str, np.ndarray], dict[str, Raw]]:
+    """Predictions by the names of their columns, and the columns that are kept beside them.
 
     Raises
     ------
     UsageError, OSError, ValueError
         If probabilities of a quantity are asked for, or the table does not fit the model.
     """
-    if args.proba and model.classes is None:
+    if args.proba and model.target.task == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     with told("predict"):
         table = _read(model, args)
         names = [_column(table.source, table.names, name, "--keep") for name in args.keep]
         kept = {name: table.columns[name] for name in names}
-        if args.proba:
-            return model.classes or [], model.predict_proba(table), kept
-        return ["prediction"], model.predict(table)[:, None], kept
+        made: dict[str, np.ndarray] = {}
+        own: list[Any] = model.views or [model]
+        for view in own:
+            name = view.target.name if model.views else "prediction"
+            if args.proba:
+                before = f"{name}_" if model.views else ""
+                proba = view.predict_proba(table).T
+                made |= {f"{before}{c}": p for c, p in zip(view.classes, proba, strict=True)}
+                continue
+            made[name] = view.predict(table)
+            if view.decision.margin is not None:
+                low, high = view.predict_interval(table).T
+                made |= {f"{name}_low": low, f"{name}_high": high}
+        return made, kept
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:

@@ -17,7 +17,7 @@ from gdcore.tabular.kinds import words_of
 from gdcore.tabular.notation import PLAIN, Notation, notation_for, notation_of
 from gdcore.tabular.table import Raw, Table, number, plain, quoted, some_of
 
-__all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number"]
+__all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number", "spelling"]
 
 LANDMARKS = 257  # quantiles that a column is mapped by
 OUTERMOST = 1e-3  # share of the rows beyond the first and the last of them
@@ -290,10 +290,10 @@ class Category(Column):
         texts = table.columns[self.name].texts()
         place: dict[str | None, int] = {t: i for i, t in enumerate(self.categories, 1)}
         place[None] = len(place) + 1 if self.flag else 0
-        spelt = {s: i for t, i in place.items() if t is not None and (s := _spelling(t)) != t}
+        spelt = {s: i for t, i in place.items() if t is not None and (s := spelling(t)) != t}
         for text in set(texts) - set(place):
             assert text is not None
-            place[text] = spelt.get(text, place.get(_spelling(text), 0))
+            place[text] = spelt.get(text, place.get(spelling(text), 0))
         out = np.array([place[t] for t in texts], dtype=np.int32)
         if not self.rare and not out.all():
             never = [t for t, code in zip(texts, out, strict=True) if code == 0]
@@ -307,7 +307,7 @@ class Category(Column):
         return "; ".join([f"{len(self.categories)}: {some_of(self.categories, 6)}", *extra])
 
 
-def _spelling(text: str) -> str:
+def spelling(text: str) -> str:
     """One spelling for each number: 3 for 3.0 and 03."""
     value = number(text)
     return text if value is None else plain(value)

@@ -186,20 +186,21 @@ def _rare(scorer: Scorer, part: Part) -> list[Finding]:
         if prior[i] >= RARE / len(names):
             break
         truth, answers = part.truth == i, part.answers == i
-        hit, share = int((truth & answers).sum()), float(truth.mean())
+        each = np.ones(len(truth)) if part.weights is None else part.weights
+        hit, right, share = each @ (truth & answers), each @ truth, each @ truth / each.sum()
         numbers = {
-            "precision": hit / max(1, int(answers.sum())),
-            "recall": hit / max(1, int(truth.sum())),
+            "precision": float(hit / (each @ answers or 1.0)),
+            "recall": float(hit / (right or 1.0)),
         }
-        if part.proba is not None and truth.any():
-            numbers["average precision"] = average_precision(truth, part.proba[:, i])
+        if part.proba is not None and right:
+            numbers["average precision"] = average_precision(truth, part.proba[:, i], part.weights)
         shown = ", ".join(f"{what} {number(got)}" for what, got in numbers.items())
         found.append(
             Finding(
                 "rare",
                 f"{quoted(names[i])} is rare: {prior[i]:.2%} of the training rows, "
                 f"{int(truth.sum()):,} of {len(truth):,} here: {shown}; rows picked at random give "
-                f"{number(share)} of each",
+                f"{number(float(share))} of each",
             )
         )
     return found

@@ -16,17 +16,16 @@ from gdcore.callbacks import Callback, EarlyStopping, History
 from gdcore.many import fit_many
 from gdcore.many.results import Run
 from gdcore.model import Model
-from gdcore.tabular.decision import Decision
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.learner import Learner, averaged, loss_of_mean
 from gdcore.tabular.learning import BUILD, decided
 from gdcore.tabular.network import average_unseen
 from gdcore.tabular.presets import budget
-from gdcore.tabular.scoring import Scorer
+from gdcore.tabular.scoring import Decisions, output_of, scorers
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.splits import folds_of
 from gdcore.tabular.table import Table
-from gdcore.tabular.weighting import row_weights
+from gdcore.tabular.weighting import row_weights, told_weights
 
 __all__ = ["FoldedTraining"]
 
@@ -53,12 +52,12 @@ class FoldedTraining:
 
     encoder: Encoder
     learner: Learner
-    decision: Decision
+    decision: Decisions
     settings: Settings
     epochs: int = field(default=0, init=False)
     scores: dict[str, tuple[float, float]] = field(default_factory=dict, init=False)
     history: History | None = field(default=None, init=False)
-    _outside: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, init=False)
+    _outside: tuple[Table, NDArray[Any]] | None = field(default=None, init=False)
 
     @property
     def network(self) -> Model:
@@ -93,7 +92,8 @@ class FoldedTraining:
             start = time.monotonic()
             seed = (self.settings.seed + len(parts) // count) % 2**64
             target = self.encoder.target
-            folds = folds_of(target.values(table), count, seed, target.classes is not None)
+            alike = len(target.each) == 1 and target.each[0].classes is not None
+            folds = folds_of(target.values(table), count, seed, alike)
             runs += self._train(table, folds, made, verbose)
             parts += folds
             longest = max(longest, time.monotonic() - start)
@@ -138,20 +138,23 @@ class FoldedTraining:
 
     def _measure(self, table: Table, made: Sequence[Learner], folds: Sequence[Fold]) -> None:
         """Scores of each network on its own fold, and what it puts out there."""
-        y = self.encoder.target.values(table)
+        target, told = self.encoder.target, self.settings
+        values, weights = [t.values(table) for t in target.each], told_weights(table, told.weights)
         each: dict[str, list[float]] = {}
-        outside = np.zeros((len(y), self.learner.job.head.units))
+        outside = np.zeros((len(table), self.learner.job.head.units))
         for learner, (_, rows) in zip(made, folds, strict=True):
             features = self.learner.job.features.take(rows)
             out = learner.network.predict(features.inputs())
-            scorer = Scorer.of(
-                learner.network, self.encoder.target, self.settings.metrics, self.decision
-            )
-            for name, value in scorer.measure(y[rows], scorer.scores(out)).items():
-                if np.ndim(value) == 0:
-                    each.setdefault(name, []).append(float(value))
-            outside[rows] += out * (self.settings.folds / len(folds))
-        self._outside = y, outside
+            own = scorers(learner.network, target, told.metrics, self.decision)
+            count = None if weights is None else weights[rows]
+            for i, (scorer, y) in enumerate(zip(own, values, strict=True)):
+                said = scorer.scores(output_of(out, target, i))
+                of = f" of {scorer.target.name}" if len(own) > 1 else ""
+                for name, value in scorer.measure(y[rows], said, count).items():
+                    if np.ndim(value) == 0:
+                        each.setdefault(f"{name}{of}", []).append(float(value))
+            outside[rows] += out * (told.folds / len(folds))
+        self._outside = table, outside
         self.scores = {k: (float(np.mean(v)), float(np.std(v, ddof=1))) for k, v in each.items()}
 
     def _join(self, made: Sequence[Learner], runs: Sequence[Run]) -> None:
@@ -170,8 +173,8 @@ class FoldedTraining:
         self.history = runs[0].history
         self.learner = replace(self.learner, network=network, trainer=network)
 
-    def decide(self, watched: Table | None) -> Decision:
+    def decide(self, watched: Table | None) -> Decisions:
         """Temperature and threshold, by what each network says of rows it was not trained on."""
         assert self._outside is not None
-        scorer = Scorer.of(self.network, self.encoder.target, None, self.decision)
-        return decided(scorer, self.settings, *self._outside)
+        target = self.encoder.target
+        return decided(self.network, target, self.decision, self.settings, *self._outside)

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 from gdcore.callbacks import Callback, History
 from gdcore.model import Model
 from gdcore.tabular.asking import Asking
-from gdcore.tabular.decision import Decision, Threshold
+from gdcore.tabular.decision import Decision
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.folds import FoldedTraining
 from gdcore.tabular.learner import Learner
-from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, parted, settled
+from gdcore.tabular.learning import Training, begun, check_watched, parted, settled
 from gdcore.tabular.presets import FOLDS, filled
 from gdcore.tabular.reading import read
 from gdcore.tabular.rows import with_target, without_missing
+from gdcore.tabular.scoring import Decisions
 from gdcore.tabular.settings import Settings
+from gdcore.tabular.several import find_targets, learned
 from gdcore.tabular.stored import (
     check_fits,
     read_decision,
@@ -26,10 +28,10 @@ from gdcore.tabular.stored import (
     read_settings,
 )
 from gdcore.tabular.table import Table
-from gdcore.tabular.target import Target
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
+    from gdcore.tabular.reports import Reports
 
 __all__ = ["TableModel"]
 
@@ -63,8 +65,9 @@ class TableModel(Asking):
         out, "quantile" maps them to a normal distribution.
     missing : {"impute", "drop", "error"}
         Missing values are filled in and flagged, cost their row in training, or are an error.
-    task : {"classification", "regression"}, optional
+    task : {"classification", "regression", "ordinal"}, optional
         By default text, booleans, declared categories and at most 20 whole numbers are classes.
+        "ordinal" is of classes in an order, such as ratings.
     loss, optimizer, schedule : str, optional
     lr, weight_decay : float, optional
         By default the model's own, or else the optimizer's.
@@ -73,10 +76,9 @@ class TableModel(Asking):
     members : int
         Of "tabm".
     folds : int
-        Train so many networks, each on all rows but a fold, which stops it early in the place of a
-        part set apart; their mean predicts. 1 by default, and 5 with a budget.
+        Train so many networks, each on all rows but a fold, which stops it; their mean predicts.
     budget : float, optional
-        Seconds to be filled with further networks, on other folds.
+        Seconds to be filled with further networks on folds, 5 at first.
     epochs, batch_size : int, optional
         By default by the number of rows.
     patience : int, "auto" or None
@@ -89,7 +91,7 @@ class TableModel(Asking):
     class_weight : "balanced" or dict of class to weight, optional
         What a row of each class counts in training.
     weights : str, optional
-        A column of what each row counts in training; it is no feature.
+        A column of what each row counts, in training and in all that is measured; no feature.
     positive : str, optional
         Which of two classes precision, recall, F1 and the threshold are about: by default the
         second in order, such as yes of no and yes.
@@ -98,6 +100,12 @@ class TableModel(Asking):
         rows that early stopping watches: "f1", "recall=0.9", "precision=0.8".
     target_scale : "log", optional
         Learn an amount that is never negative on a logarithmic scale.
+    order : sequence of str, optional
+        With ``task="ordinal"``, the classes from the lowest, where they are no numbers and no frame
+        declares their order.
+    interval : float, optional
+        The share of answers that an interval around each quantity is to hold, such as 0.9: see
+        `predict_interval`. Its width is measured on the rows that early stopping watches.
     dtype : {"float32", "float64"}
     seed : int
         Of all that is random; the same seed gives the same bits.
@@ -112,15 +120,15 @@ class TableModel(Asking):
         How many it was trained on, and how many watched that.
     epochs : int
         How many were best.
-    decision : Decision
-        From scores to answers: temperature, and threshold.
+    decision : Decision, or a tuple of them for several targets
+        From scores to answers: temperature, threshold, margin of intervals.
     history : History
     notes : list of str
         What was done with rows that could not be learned from.
     out_of_fold : dict
         Of each metric the mean and the deviation over the folds, on rows that a network was not
         trained on, but stopped by.
-    report : Report or None
+    report : Report, Reports or None
         What came of held-out rows, if `gdcore.tabular.fit` held some out.
 
     Raises
@@ -179,6 +187,8 @@ class TableModel(Asking):
         positive: str | None = None,
         threshold: str | float | None = None,
         target_scale: str | None = None,
+        interval: float | None = None,
+        order: Sequence[Any] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
@@ -197,13 +207,14 @@ class TableModel(Asking):
             else {str(k): w for k, w in class_weight.items()},
             weights=weights, positive=None if positive is None else str(positive),
             threshold=None if threshold is None else str(threshold), target_scale=target_scale,
+            interval=interval, order=None if order is None else tuple(map(str, order)),
         )  # fmt: skip
         self.settings.check()
         self.kinds = dict(kinds or {})
         self.history: History | None = None
-        self.report: Report | None = None
+        self.report: Report | Reports | None = None
         self.notes: list[str] = []
-        self.decision = Decision()
+        self.decision: Decisions = Decision()
         self.rows = self.watched = self.epochs = 0
         self.out_of_fold: dict[str, tuple[float, float]] = {}
 
@@ -212,7 +223,7 @@ class TableModel(Asking):
     def fit(
         self,
         data: Any,
-        target: str | int,
+        target: str | int | Sequence[str | int],
         *,
         validation_data: Any = None,
         refit: bool = True,
@@ -228,8 +239,10 @@ class TableModel(Asking):
         ----------
         data : path-like, frame, dict of columns, list of dicts, or 2-D array
             As `gdcore.tabular.read` takes it; rows without a target are left out.
-        target : str or int
-            The column to be predicted, by name or by place.
+        target : str or int, or a list of them
+            The column to be predicted, by name or by place. Several are predicted by one network:
+            all are quantities, or labels of two classes of which any may be true. `predict` and
+            what else is asked then give a dict with an entry for each.
         validation_data : like `data`, optional
             Rows to watch the training by, in the place of those that would be set apart.
         refit : bool
@@ -250,26 +263,23 @@ class TableModel(Asking):
             On Ctrl-C; the model can be used with what it learned by then.
         """
         table = read(data)
-        name = table.find(target, "the target")
-        table, notes = with_target(table, name)
+        names = find_targets(table, target)
+        table, notes = with_target(table, names, self.settings.weights)
         self.notes += notes
-        chosen = settled(table, name, self.kinds, self.settings)
+        chosen = settled(table, names, self.kinds, self.settings)
         whole, notes = without_missing(table, list(chosen[0]), self.settings.missing)
         self.notes += notes
-        table, watched = parted(whole, name, self.settings, validation_data)
-        unwatched = watched is None and self.settings.folds == 1
-        wish = self.settings.threshold
-        if wish is not None and unwatched and Threshold.parse(wish).goal != "probability":
-            raise no_rows_to_choose_by(wish)
-        task = Target.learn(whole, name, self.settings.task).task
-        told = begun(table, name, chosen, replace(self.settings, task=task))
+        table, watched = parted(whole, names, self.settings, validation_data)
+        check_watched(self.settings, whole if self.settings.folds > 1 else watched)
+        task = learned(whole, names, self.settings.asked, order=self.settings.order).asked
+        told = begun(table, names, chosen, replace(self.settings, task=task))
         self._train(self._training(told), table, watched, callbacks, verbose)
         anew = refit and validation_data is None and watched is not None
         if anew and not self.settings.finds_best:
             self.refit(whole, verbose=verbose)
         return self
 
-    def _training(self, told: tuple[Encoder, Learner, Decision]) -> Training | FoldedTraining:
+    def _training(self, told: tuple[Encoder, Learner, Decisions]) -> Training | FoldedTraining:
         return (FoldedTraining if self.settings.folds > 1 else Training)(*told, self.settings)
 
     def _train(
@@ -302,9 +312,9 @@ class TableModel(Asking):
     def refit(self, data: Any, *, verbose: int | str = "auto") -> Self:
         """Train anew on other rows, for as many epochs as were found to be the best.
 
-        Neither the history nor the report changes: they tell of the training before. Temperature
-        and threshold stay. "realmlp", "tabm" and folds find their best epoch anew, with the rows that
-        tell of it set apart as in `fit`, and temperature and threshold with it.
+        Neither the history nor the report changes: they tell of the training before. Temperature,
+        threshold and margin stay. "realmlp", "tabm" and folds find their best epoch anew, with the
+        rows that tell of it set apart as in `fit`, and all of these with it.
 
         Parameters
         ----------
@@ -323,11 +333,11 @@ class TableModel(Asking):
             As `fit`; then, and on Ctrl-C, the model is as it was.
         """
         encoder = self._fitted()
-        table, _ = with_target(read(data), encoder.target.name)
+        table, _ = with_target(read(data), encoder.target.names, self.settings.weights)
         table, _ = without_missing(table, [c.name for c in encoder.columns], self.settings.missing)
-        name, told = encoder.target.name, replace(self.settings, task=encoder.target.task)
-        rows, watched = parted(table, name, told) if self.settings.finds_best else (table, None)
-        training = self._training(begun(rows, name, encoder.chosen, told))
+        names, told = encoder.target.names, replace(self.settings, task=encoder.target.asked)
+        rows, watched = parted(table, names, told) if self.settings.finds_best else (table, None)
+        training = self._training(begun(rows, names, encoder.chosen, told))
         if self.settings.finds_best:
             training.run(rows, watched, (), verbose)
             self._learned(training, watched)
@@ -344,7 +354,9 @@ class TableModel(Asking):
         self.info[KEY] = self.info.get(KEY, {}) | {
             "encoder": self.encoder.config(),
             "settings": self.settings.config(),
-            "decision": self.decision.config(),
+            "decision": [d.config() for d in self.decision]
+            if isinstance(self.decision, tuple)
+            else self.decision.config(),
             "epochs": self.epochs,
         }
 

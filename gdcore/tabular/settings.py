@@ -13,13 +13,14 @@ from gdcore.activations import ACTIVATIONS
 from gdcore.errors import unknown
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.schedules import Schedule, from_name
+from gdcore.tabular.conformal import check_level
 from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.presets import KEEPS_BEST, MODELS, of_task
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.table import SettingError
-from gdcore.tabular.target import TASKS
+from gdcore.tabular.target import ORDINAL, TASKS
 from gdcore.tabular.weighting import check_class_weight
 
 __all__ = ["Settings"]
@@ -56,6 +57,8 @@ class Settings:
     folds: int = 1
     budget: float | None = None
     label_smoothing: float | None = None
+    interval: float | None = None
+    order: tuple[str, ...] | None = None
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -70,7 +73,7 @@ class Settings:
             ("activation", self.activation, (*ACTIVATIONS, None)),
             ("way to scale numbers", self.numbers, KINDS["number"]),
             ("way with missing values", self.missing, MISSING_WAYS),
-            ("task", self.task, (*TASKS, None)),
+            ("task", self.task, (*TASKS, ORDINAL, None)),
             ("loss", self.loss, (*CLASS_LOSSES, *VALUE_LOSSES, None)),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("dtype", self.dtype, ("float32", "float64")),
@@ -112,9 +115,16 @@ class Settings:
                 "leave folds=1 out"
             )
         for name in self.metrics or ():
-            metrics.get(name)
+            if name != "rank_error":  # of a table's target alone
+                metrics.get(name)
+        if self.order is not None and self.task != ORDINAL:
+            raise ValueError(
+                f"order={list(self.order)!r} is for classes in order: pass task='ordinal' with it"
+            )
         if self.threshold is not None:
             Threshold.parse(self.threshold)
+        if self.interval is not None:
+            check_level(self.interval)
         if self.class_weight is not None:
             check_class_weight(self.class_weight)
         self.rate(1, 1)
@@ -130,6 +140,11 @@ class Settings:
         return replace(self, **{k: v for k, v in own.items() if getattr(self, k) is None})
 
     @property
+    def asked(self) -> str | None:
+        """The task that is asked for, by name or by a loss of quantities; None: the target tells."""
+        return "regression" if self.task is None and self.loss in VALUE_LOSSES else self.task
+
+    @property
     def top_rate(self) -> float:
         """The highest learning rate."""
         own = OPTIMIZERS[self.optimizer]().lr if self.lr is None else self.lr
@@ -142,6 +157,7 @@ class Settings:
     def config(self) -> dict[str, Any]:
         """All settings, as JSON."""
         lists: dict[str, list[Any]] = {"hidden": list(self.hidden)}
-        if self.metrics is not None:
-            lists["metrics"] = list(self.metrics)
+        for name in ("metrics", "order"):
+            if getattr(self, name) is not None:
+                lists[name] = list(getattr(self, name))
         return asdict(self) | lists

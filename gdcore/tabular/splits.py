@@ -24,7 +24,8 @@ def hold_out(y: NDArray[Any], share: float, seed: int, classes: bool) -> NDArray
         At least 0 and below 1.
     seed : int
     classes : bool
-        Whether `y` holds classes. The last row of a class is never held out.
+        Whether `y` holds classes. The last row of a class is never held out. Rows of several
+        targets, (n, k), are held out at random.
 
     Returns
     -------
@@ -46,15 +47,15 @@ def hold_out(y: NDArray[Any], share: float, seed: int, classes: bool) -> NDArray
     if share == 0:
         return held
     order = np.random.default_rng(seed).permutation(len(y))
-    if classes:
+    if classes and y.ndim == 1:
         order = order[np.argsort(y[order], kind="stable")]
     # Of rows that lie class by class, evenly spaced ones give every class its share.
     count = np.floor(np.arange(len(y) + 1) * share + 0.5)
     held[order[np.diff(count) > 0]] = True
-    if classes:
-        known = np.unique(y[~held])
-        for lost in np.setdiff1d(y[held], known):
-            held[np.flatnonzero(y == lost)[0]] = False
+    for own in y.reshape(len(y), -1).T if classes else ():
+        known = np.unique(own[~held])
+        for lost in np.setdiff1d(own[held], known):
+            held[np.flatnonzero(own == lost)[0]] = False
     if held.all() or not held.any():
         raise SettingError(
             f"a share of {share:g} held out of {len(y)} rows leaves a part empty: give another "

@@ -24,7 +24,7 @@ def learner(target="price", **settings):
     table = read({k: v for k, v in mixed().items() if k not in TARGETS or k == target})
     model = gd.tabular.TableModel(**settings)
     encoder, made, _ = begun(
-        table, target, settled(table, target, {}, model.settings), model.settings
+        table, [target], settled(table, [target], {}, model.settings), model.settings
     )
     y = encoder.target.scaled(encoder.target.values(table))
     return made, encoder.encode(table), y
@@ -300,3 +300,22 @@ def test_a_budget_is_filled_with_networks_on_other_folds(monkeypatch):
         ValueError, match="budget=9 is filled with networks on folds, expected 2 or"
     ):
         gd.tabular.TableModel(budget=9, folds=1)
+
+
+@pytest.mark.parametrize("settings", [*SMALL.values(), {"hidden": (8,), "folds": 3}], ids=str)
+def test_several_targets_and_classes_in_an_order(settings):
+    """Each output is clamped to its own range, and averaged by itself."""
+    rows = mixed(120)
+    rows["size2"] = np.linspace(-3, 4, 120)
+    quick = {**settings, "epochs": 3}
+    model = gd.tabular.TableModel(**quick).fit(rows, ["price", "size2"], verbose=0)
+    said = model.predict(rows)
+    assert {k: v.shape for k, v in said.items()} == {"price": (120,), "size2": (120,)}
+    if settings.get("model") == "realmlp":
+        assert -3.001 < said["size2"].min() and said["size2"].max() < 4.001
+    if "folds" in settings:
+        assert "r2 of size2" in model.out_of_fold
+    graded = {"x": np.arange(60.0), "y": ["low", "mid", "high"] * 20}
+    ordered = gd.tabular.TableModel(**quick, task="ordinal", order=["low", "mid", "high"])
+    proba = ordered.fit(graded, "y", verbose=0).predict_proba(graded)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
