@@ -266,7 +266,9 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
     ----------
     hidden, model, activation, dropout, kinds, numbers, missing
         As for `TableModel`; columns of an array are called "0", "1", … in `kinds`.
-    loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience, target_scale, dtype
+    loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience
+        As for `TableModel`.
+    members, folds, budget, target_scale, dtype
         As for `TableModel`.
     interval : float, optional
         As for `TableModel`: for `predict_interval`.
