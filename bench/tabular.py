@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.tabular import Table, TableModel, read
-from gdcore.tabular.settings import budget
+from gdcore.tabular.presets import budget
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.target import Target
 

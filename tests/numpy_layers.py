@@ -251,3 +251,31 @@ def instance_norm(x, gamma=1.0, beta=0.0, epsilon=1e-3):
 
 def rms_norm(x, gamma=1.0, epsilon=1e-6):
     return gamma * x / np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + epsilon)
+
+
+def periodic_embedding(x, frequencies, phases, kernel, bias):
+    """One number at a time."""
+    out = []
+    for i, column in enumerate(x.T):
+        waves = np.cos(2 * np.pi * column[:, None] * frequencies[i] + phases[i])
+        out.append(np.column_stack([waves @ kernel[i] + bias[i], column]))
+    return np.stack(out, 1)
+
+
+def piecewise_linear_embedding(edges, x, linear, kernel, bias):
+    """One number and one interval at a time."""
+    out = []
+    for i, column in enumerate(x.T):
+        y = column[:, None] * linear[i] + bias[i]
+        for t, (left, right) in enumerate(zip(edges[i][:-1], edges[i][1:], strict=True)):
+            share = np.clip((column - left) / (right - left), 0, 1)
+            y = y + share[:, None] * kernel[i, t]
+        out.append(y)
+    return np.stack(out, 1)
+
+
+def member_dense(x, bias, r, kernel, s):
+    """One member at a time."""
+    return np.stack(
+        [s[k] * ((r[k] * x[:, k]) @ kernel) + bias[k] for k in range(len(bias))], axis=1
+    )

@@ -1,6 +1,7 @@
 """Every layer: forward against NumPy, gradients of parameters and inputs against central differences."""
 
 import inspect
+import math
 from functools import partial
 from itertools import product
 
@@ -223,6 +224,55 @@ CASES = {
     "Dropout": Case(lambda: gd.Dropout(0.5), ((9,),), lambda xs, ws: xs[0]),
     "GaussianNoise": Case(lambda: gd.GaussianNoise(0.5), ((9,),), lambda xs, ws: xs[0]),
     "Rescaling": Case(lambda: gd.Rescaling(0.5, -1.0), ((9,),), lambda xs, ws: xs[0] * 0.5 - 1.0),
+}
+EDGES = [[-1.0, -0.2, 0.3, 1.0], [-0.5, 0.5], [0.0, 0.1, 2.0]]
+CASES |= {
+    "Dense-ntk": Case(
+        lambda: gd.Dense(5, ntk=True),
+        ((7,),),
+        plain(lambda x, w, b: reference.dense(x, w / math.sqrt(7), b)),
+    ),
+    "OneHot": Case(
+        lambda: gd.OneHot(3, first=1), ((4,),), lambda xs, ws: np.eye(6)[xs[0]][..., 1:4], numbers=6
+    ),
+    "Scale": Case(lambda: gd.Scale(), ((4, 5),), plain(np.multiply)),
+    "ParametricActivation": Case(
+        lambda: gd.ParametricActivation("silu"),
+        ((9,),),
+        plain(lambda x, a: (1 - a) * x + a * reference.ACTIVATION["silu"](x)),
+    ),
+    "PeriodicEmbedding": Case(
+        lambda: gd.PeriodicEmbedding(3, frequencies=5),
+        ((4,),),
+        plain(reference.periodic_embedding),
+    ),
+    "PiecewiseLinearEmbedding": Case(
+        lambda: gd.PiecewiseLinearEmbedding(EDGES, 5),
+        ((3,),),
+        plain(partial(reference.piecewise_linear_embedding, EDGES)),
+    ),
+    "MemberDense": Case(lambda: gd.MemberDense(6, 3), ((3, 5),), plain(reference.member_dense)),
+    "MemberDense-first": Case(
+        lambda: gd.MemberDense(6, 3, signs=True),
+        ((5,),),
+        plain(lambda x, *ws: reference.member_dense(np.stack([x] * 3, 1), *ws)),
+    ),
+    "MemberDense-apart": Case(
+        lambda: gd.MemberDense(2, 3, shared=False),
+        ((3, 5),),
+        plain(lambda x, b, w: np.einsum("bkn,knu->bku", x, w) + b),
+    ),
+    "MemberAverage": Case(lambda: gd.MemberAverage(), ((3, 5),), lambda xs, ws: xs[0].mean(1)),
+    "MemberAverage-softmax": Case(
+        lambda: gd.MemberAverage("softmax"),
+        ((3, 5),),
+        lambda xs, ws: np.log(reference.softmax(xs[0]).mean(1)),
+    ),
+    "MemberAverage-sigmoid": Case(
+        lambda: gd.MemberAverage("sigmoid"),
+        ((3, 2),),
+        lambda xs, ws: (lambda p: np.log(p / (1 - p)))(reference.sigmoid(xs[0]).mean(1)),
+    ),
 }
 for kind, function in reference.ACTIVATION.items():
     CASES[f"Activation-{kind}"] = Case(partial(gd.Activation, kind), ((37,),), plain(function))

@@ -57,6 +57,24 @@ def test_dropout_statistics(rate, dtype, isa):
         assert abs((flat[lag:] * flat[:-lag]).mean() / error**2) < 4.5 / np.sqrt(mask.size)
 
 
+def test_dropout_by_schedule():
+    """The share of zeros follows the schedule, the rest is scaled by it; another model resumes there."""
+    rate = gd.schedules.FlatCosine(0.6, 8, 0.1)
+    layer = gd.Dropout(rate)
+    model = reader(layer, [layer])
+    for t in range(8):
+        mask = read(model)
+        dropped = mask == 0
+        assert abs(dropped.mean() - rate(t)) < 4 * 0.5 / np.sqrt(mask.size)
+        np.testing.assert_allclose(mask[~dropped], 1 / (1 - rate(t)), rtol=1e-5)
+        step(model)
+    assert float(layer.variables["steps"].data) == 8
+    with pytest.raises(TypeError, match="OneCycle has no formula for a graph"):
+        gd.Dropout(gd.schedules.OneCycle(0.1, 10))(gd.Input(3))
+    with pytest.raises(ValueError, match=r"rate=FlatCosine.*: expected at least 0 and below 1"):
+        gd.Dropout(gd.schedules.FlatCosine(1.5, 10))
+
+
 def test_dropout_is_the_same_on_every_step_again_and_another_on_the_next():
     layer = gd.Dropout(0.5)
     a, b, c = (reader(layer, [layer], seed) for seed in (3, 3, 4))

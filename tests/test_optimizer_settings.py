@@ -85,6 +85,54 @@ def test_groups():
         close(got[i:k], LOOPS["rmsprop"](p[i:k], g[:, i:k], lr, weight_decay=decay)[-1], 1e-12)
 
 
+@pytest.mark.parametrize(
+    "rate",
+    [LR, schedules.OneCycle(LR, STEPS), schedules.Polynomial(0.0, STEPS, LR)],
+    ids=["constant", "one_cycle", "no_base_rate"],
+)
+def test_lr_scale_is_a_factor_of_whatever_the_rate_is(rate):
+    """Of an optimizer's rate: of a number, of a schedule, and of one that has no rate to scale by."""
+    sizes = (WIDTH, 5, 3)
+    g = gradients_of(7, sum(sizes))
+    groups = [
+        {"match": "bias", "lr_scale": 64.0, "weight_decay": 0.0},
+        {"match": "g*", "lr_scale": 0},
+    ]
+    optimizer = gd.SGD(rate, weight_decay=0.1, groups=groups)
+    got = feed(given(optimizer, 64, sizes), g)
+    p, at = first_values(1.0, (sum(sizes),), 0), np.cumsum((0, *sizes))
+    rates = schedules.get(rate)(np.arange(STEPS))
+    for (i, k), (factor, decay) in zip(pairwise(at), [(1, 0.1), (64, 0), (0, 0.1)], strict=True):
+        want = LOOPS["sgd"](p[i:k], g[:, i:k], factor * rates, weight_decay=decay)[-1]
+        close(got[i:k], want, 1e-12)
+    again = from_config(json.loads(json.dumps(optimizer.config())))
+    assert [g.lr_scale for g in again.parts] == [64.0, 0.0]
+    for wrong, message in (
+        ({"lr": 0.1, "lr_scale": 2.0}, "'lr' and 'lr_scale' both set its rate: leave one out"),
+        ({"lr_scale": -1.0}, "'lr_scale' must be a number of at least 0"),
+        ({"weight_decay": "much"}, "'weight_decay' must be a number of at least 0, or a schedule"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gd.SGD(LR, groups=[{"match": "bias", **wrong}])
+
+
+def test_a_decay_that_follows_a_schedule():
+    """The optimizer's, and a group's of its own: as if it were set anew before each step."""
+    sizes = (WIDTH, 5, 3)
+    own, other = schedules.FlatCosine(0.4, STEPS), schedules.Cosine(0.2, STEPS)
+    optimizer = gd.Adam(LR, weight_decay=own, groups=[{"match": "bias", "weight_decay": other}])
+    got = feed(given(optimizer, 64, sizes), np.zeros((STEPS, sum(sizes))))
+    p, t = first_values(1.0, (sum(sizes),), 0), np.arange(STEPS)
+    shrunk = [np.prod(1 - LR * schedule(t)) for schedule in (own, other, own)]
+    close(got, p * np.repeat(shrunk, sizes), 1e-12)
+    again = from_config(json.loads(json.dumps(optimizer.config())))
+    assert again.weight_decay == own and again.parts[0].weight_decay == other
+    with pytest.raises(
+        ValueError, match=r"weight_decay=ReduceOnPlateau.* or a schedule of the step"
+    ):
+        gd.Adam(weight_decay=schedules.ReduceOnPlateau(0.1))
+
+
 def test_groups_keep_no_decay():
     """A group without a decay has the optimizer's, and spares what that spares; so has one with its own."""
     sizes = (WIDTH, 5, 3)

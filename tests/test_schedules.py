@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+import gdcore as gd
 from gdcore import schedules as s
 
 
@@ -19,6 +20,8 @@ def test_scalar_and_array_agree_for_every_schedule():
         s.Polynomial(0.1, 30, 0.01, 2.0),
         s.Cosine(0.1, 30, 0.01),
         s.CosineRestarts(0.1, 5, 1.5, 0.8, 0.01),
+        s.FlatCosine(0.1, 40, 0.01),
+        s.LogCosine(0.1, 40, 3),
         s.OneCycle(0.1, 40),
         s.Warmup(s.Cosine(0.1, 30), 10),
         s.ReduceOnPlateau(0.1),
@@ -73,6 +76,29 @@ def test_restarts_against_a_loop():
     assert np.allclose(schedule(np.arange(100)), expected, rtol=1e-13)
     even = s.CosineRestarts(1.0, 10, t_mul=1.0)
     assert even(np.arange(0, 10_000, 10)).tolist() == [1.0] * 1000
+
+
+def test_flat_and_log_cosine_against_their_formulas():
+    flat = s.FlatCosine(0.5, 10, 0.1)
+    assert flat(np.arange(6)).tolist() == [0.5] * 6 and flat(10) == flat(99) == 0.1
+    assert flat(7) == pytest.approx(0.1 + 0.4 * (1 + math.cos(0.4 * math.pi)) / 2, rel=1e-14)
+    humps = s.LogCosine(0.2, 150)
+    for t in range(151):
+        by_hand = 0.1 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * t / 150)))
+        assert humps(t) == pytest.approx(by_hand, abs=1e-14)
+    assert np.allclose(humps(np.array([0, 10, 30, 70, 150, 999])), 0, atol=1e-15)
+    peaks = 10 * (np.exp2([0.5, 1.5, 2.5, 3.5]) - 1)
+    assert np.allclose(humps.at(peaks), 0.2)
+
+
+def test_what_is_traced_is_what_is_called():
+    steps = np.arange(30, dtype=np.float64).reshape(-1, 1)
+    for schedule in (s.Cosine(0.5, 20, 0.1), s.FlatCosine(0.5, 20, 0.1)):
+        step = gd.Input(1)
+        model = gd.Model(step, schedule.traced(step)).compile(loss="mse", dtype="float64")
+        assert np.allclose(model.predict(steps), schedule(np.arange(30))[:, None], atol=1e-12)
+    with pytest.raises(TypeError, match="OneCycle has no formula for a graph, expected"):
+        s.OneCycle(0.1, 10).traced(step)
 
 
 def test_one_cycle_is_that_of_torch():
@@ -191,8 +217,8 @@ def test_get_and_names():
     assert s.get(schedule) is schedule
     with pytest.raises(TypeError, match="must be a number or a schedule, got str"):
         s.get("cosine")
-    for name in ("constant", "step", "exponential", "polynomial", "cosine", "one_cycle",
-                 "warmup_cosine"):  # fmt: skip
+    for name in ("constant", "step", "exponential", "polynomial", "cosine", "flat_cosine",
+                 "coslog4", "one_cycle", "warmup_cosine"):  # fmt: skip
         for total in (1, 2, 3, 100):
             rates = s.from_name(name, 0.1, total)(np.arange(total))
             assert (rates >= 0).all() and rates.max() <= 0.1 + 1e-15
@@ -210,6 +236,8 @@ def test_config_round_trip():
         s.CosineRestarts(0.1, 5),
         s.Warmup(s.Cosine(0.1, 30), 10),
         s.Warmup(0.1, 10),
+        s.FlatCosine(0.1, 10, 0.01),
+        s.LogCosine(0.1, 10, 3),
         s.ReduceOnPlateau(0.1, factor=0.3),
     ):
         assert s.from_config(json.loads(json.dumps(s.to_config(schedule)))) == schedule
@@ -237,6 +265,8 @@ def test_config_round_trip():
         (lambda: s.Polynomial(0.1, 5, power=0), "power must be positive"),
         (lambda: s.Cosine(0.1, 0), "decay_steps must be at least 1 step"),
         (lambda: s.CosineRestarts(0.1, 5, t_mul=0.5), "t_mul must be at least 1"),
+        (lambda: s.FlatCosine(0.1, 0), "total_steps must be at least 1 step"),
+        (lambda: s.LogCosine(0.1, 10, 0), "cycles must be 1 to 32 humps, got 0"),
         (lambda: s.OneCycle(0.1, 10, pct_start=2), "pct_start must be 0 to 1"),
         (lambda: s.Warmup(0.1, -1), "warmup_steps must be 0 or more steps"),
         (lambda: s.ReduceOnPlateau(0.1, factor=1.0), "factor must be above 0 and below 1"),

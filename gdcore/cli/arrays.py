@@ -17,8 +17,8 @@ from gdcore.cli.outcome import Outcome
 from gdcore.cli.sources import Source, open_source
 from gdcore.cli.usage import UsageError
 from gdcore.engine.engine import engine_of
+from gdcore.tabular.presets import budget
 from gdcore.tabular.report import scores_table
-from gdcore.tabular.settings import budget
 from gdcore.text import shown
 
 __all__ = ["train_arrays"]
@@ -35,6 +35,10 @@ def train_arrays(args: argparse.Namespace) -> Outcome:
     source = open_source(args)
     train, held = split(source, args.validation, args.seed)
     rows = len(train[0])
+    usual = {"hidden": (128, 64), "activation": "relu", "optimizer": "adam", "schedule": "cosine"}
+    for name, value in usual.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
     args.batch_size, args.epochs = budget(rows, args.batch_size, args.epochs)
     network = prepare(args, source, *train)
     model = network.model

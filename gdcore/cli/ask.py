@@ -58,9 +58,10 @@ def predict(args: argparse.Namespace) -> int:
     check_out(args.out, args.keep)
     model = _asked(args)
     digits = 17
+    columns: dict[str, np.ndarray]
     kept: dict[str, Raw] = {}
     if not isinstance(model, gd.Model):
-        names, columns, kept = predict_table(model, args)
+        columns, kept = predict_table(model, args)
         digits = 9 if model.settings.dtype == "float32" else 17
     elif args.keep:
         raise UsageError(
@@ -69,8 +70,9 @@ def predict(args: argparse.Namespace) -> int:
     elif args.proba and model.info.get("task") == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     else:
-        names, columns = _table(model, questions(args.data, model.info), args.proba)
-    write(args.out, kept, names, columns, digits, not args.proba)
+        names, made = _table(model, questions(args.data, model.info), args.proba)
+        columns = dict(zip(names, made.T, strict=True))
+    write(args.out, kept, columns, digits, not args.proba)
     return 0
 
 

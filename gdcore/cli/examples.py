@@ -22,6 +22,7 @@ EXAMPLES = {
   gdcore train houses.csv --target price --kind zip=category --out houses.safetensors
   gdcore train adult.csv --target income --test adult-test.csv --plot adult.png
   gdcore train loans.csv --target bad --class-weight balanced --threshold recall=0.9 --report r.html
+  gdcore train houses.csv --target price --model realmlp --folds 5 --out houses.safetensors
   gdcore train iris.csv --target -1 --no-header --hidden 16
   gdcore train umsatz.csv.gz --target Preis --decimal , --thousands . --na -999,n.v.
   gdcore train data.npz --loss huber --metric r2,mae --optimizer sgd --lr 0.05 --schedule one_cycle

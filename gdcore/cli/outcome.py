@@ -30,6 +30,7 @@ class Outcome:
     draw : writes a picture to a path
     report : writes a report to a path, if there is one
     notes : what was done after the training
+    alone : whether `network` itself was trained, and nothing else, so that its work can be counted
     """
 
     model: Any
@@ -44,6 +45,7 @@ class Outcome:
     draw: Callable[[str], object]
     report: Callable[[str], None] | None = None
     notes: Sequence[str] = ()
+    alone: bool = True
 
     @property
     def epochs(self) -> int:
@@ -68,20 +70,26 @@ class Outcome:
 
     def facts(self, made: list[tuple[str, str]]) -> str:
         """Time, throughput, work, and what was written."""
-        full, rest = divmod(self.rows, self.batch)
-        plan = self.network.plan
-        work = self.epochs * (full * plan.flops(self.batch) + (plan.flops(rest) if rest else 0))
-        threads, seconds = gd.get_num_threads(), max(self.seconds, 1e-9)
+        seconds = max(self.seconds, 1e-9)
         lines = [
             ("time", f"{duration(seconds)} for {self.epochs} epochs, {self.steps:,} steps"),
+            *(self._speed(seconds) if self.alone else []),
+            *(("note", note) for note in self.notes),
+            *made,
+        ]
+        width = max(len(name) for name, _ in lines)
+        return "\n".join(f"{name:{width}}  {text}" for name, text in lines)
+
+    def _speed(self, seconds: float) -> list[tuple[str, str]]:
+        """Samples and operations a second."""
+        full, rest = divmod(self.rows, self.batch)
+        plan, threads = self.network.plan, gd.get_num_threads()
+        work = self.epochs * (full * plan.flops(self.batch) + (plan.flops(rest) if rest else 0))
+        return [
             ("throughput", f"{rate(self.epochs * self.rows / seconds, ' samples/s')}"),
             (
                 "compute",
                 f"{work / seconds / 1e9:,.1f} GFLOP/s ({ISA_NAME}, up to {threads} "
                 f"thread{'s' if threads > 1 else ''})",
             ),
-            *(("note", note) for note in self.notes),
-            *made,
         ]
-        width = max(len(name) for name, _ in lines)
-        return "\n".join(f"{name:{width}}  {text}" for name, text in lines)

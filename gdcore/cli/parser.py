@@ -13,6 +13,7 @@ from gdcore.cli.usage import Parser, fraction, listed, name_in, positive_number,
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
+from gdcore.tabular.presets import MODELS
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.splits import SPLITS
 
@@ -90,13 +91,21 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--target",
         metavar="COLUMN",
-        help="column of a table to predict: its name, or its place from 0",
+        help="column of a table to predict: its name, or its place from 0; several with commas "
+        "between",
     )
     data.add_argument(
         "--task",
-        type=name_in("task", ("classification", "regression")),
+        type=name_in("task", ("classification", "regression", "ordinal")),
         metavar="TASK",
-        help="classification or regression (default: seen from the target and the loss)",
+        help="classification, regression, or (of a table) ordinal, for classes in an order (default: "
+        "seen from the target and the loss)",
+    )
+    data.add_argument(
+        "--order",
+        metavar="A,B,C",
+        type=listed("class", str),
+        help="with --task ordinal: the classes from the lowest, where they are no numbers",
     )
     data.add_argument(
         "--kind",
@@ -116,9 +125,9 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--numbers",
         type=name_in("way to scale numbers", KINDS["number"]),
-        default="standardize",
         metavar="WAY",
-        help="of a table: standardize (default), quantile (to a normal distribution) or raw",
+        help="of a table: standardize (default of mlp), robust (by median and quartiles: default of "
+        "realmlp), quantile (to a normal distribution: default of tabm) or raw",
     )
     data.add_argument(
         "--missing",
@@ -170,7 +179,7 @@ def _train(parser: Parser) -> None:
     data.add_argument(
         "--weights",
         metavar="COLUMN",
-        help="of a table: a column of what each row counts in training",
+        help="of a table: a column of what each row counts, in the training and in the report",
     )
     data.add_argument(
         "--class-weight",
@@ -180,24 +189,31 @@ def _train(parser: Parser) -> None:
     data.add_argument("--no-standardize", action="store_true", help="take the numbers as they are")
     net = parser.add_argument_group("network")
     net.add_argument(
+        "--model",
+        type=name_in("model", MODELS),
+        metavar="NAME",
+        help="of a table: mlp (default), realmlp (a pre-tuned network that trains longer) or tabm (many "
+        "members that share their weights)",
+    )
+    net.add_argument("--members", metavar="N", type=whole(1), help="of --model tabm (default: 32)")
+    net.add_argument(
         "--hidden",
         metavar="N,N",
         type=widths,
-        default=[128, 64],
-        help="sizes of the hidden layers, or none (default: 128,64)",
+        help="sizes of the hidden layers, or none (default: 128,64; 256,256,256 of realmlp, 512,512 of "
+        "tabm)",
     )
     net.add_argument(
         "--activation",
         type=name_in("activation", ACTIVATIONS),
-        default="relu",
         metavar="NAME",
-        help="of the hidden layers (default: relu)",
+        help="of the hidden layers (default: relu; selu or mish of realmlp)",
     )
     net.add_argument(
         "--dropout",
         metavar="RATE",
         type=fraction,
-        help="after each hidden layer (default: 0.1 for tables, otherwise 0)",
+        help="after each hidden layer (default: 0.1 for tables, 0.15 of realmlp, otherwise 0)",
     )
     net.add_argument(
         "--dtype",
@@ -236,26 +252,30 @@ def _train(parser: Parser) -> None:
         help="log, for amounts of a table that are never negative",
     )
     loop.add_argument(
+        "--interval",
+        metavar="SHARE",
+        type=fraction,
+        help="of a table: an interval around each prediction that is to hold this share of the answers, "
+        "such as 0.9; predict gives its ends",
+    )
+    loop.add_argument(
         "--optimizer",
         type=name_in("optimizer", OPTIMIZERS),
-        default="adam",
         metavar="NAME",
-        help=f"{', '.join(OPTIMIZERS)} (default: adam)",
+        help=f"{', '.join(OPTIMIZERS)} (default: adam; adamw of tabm)",
     )
     loop.add_argument(
         "--lr",
         metavar="RATE",
         type=positive_number,
-        help="highest learning rate (default: the optimizer's own)",
+        help="highest learning rate (default: the model's or the optimizer's own)",
     )
     loop.add_argument(
         "--schedule",
         type=_schedule,
-        default="cosine",
         metavar="NAME",
-        help="of the learning rate: constant, step, exponential, polynomial, cosine (default), "
-        "one_cycle, "
-        "warmup_cosine",
+        help="of the learning rate: constant, step, exponential, polynomial, cosine (default; constant of tabm), "
+        "flat_cosine, coslog4 (four humps, default of realmlp), one_cycle, warmup_cosine",
     )
     loop.add_argument(
         "--epochs", metavar="N", type=whole(1), help="default: 10 to 400, by the number of rows"
@@ -265,7 +285,21 @@ def _train(parser: Parser) -> None:
         metavar="N",
         type=whole(0),
         help="of a table: stop after so many epochs without a better loss on a part of the training "
-        "rows (default: 20; 0: never)",
+        "rows (default: 20, 16 of tabm, never of realmlp, whose best epoch is kept; 0: never)",
+    )
+    loop.add_argument(
+        "--folds",
+        metavar="N",
+        type=whole(2),
+        help="of a table: train so many networks, each on all training rows but a fold that stops it "
+        "early, and average them; prints the score of the rows that each was not trained on",
+    )
+    loop.add_argument(
+        "--budget",
+        metavar="SECONDS",
+        type=positive_number,
+        help="of a table: average as many networks on folds (default: 5) as there is time for, half of "
+        "it for the model that is measured, half for the one that is kept",
     )
     loop.add_argument(
         "--no-refit",

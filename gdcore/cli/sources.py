@@ -28,8 +28,8 @@ __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
 FOR_TABLES = (
     "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
-    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "split",
-    "report", "no-refit",
+    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "interval", "order", "split",
+    "report", "no-refit", "model", "members", "folds", "budget",
 )  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt", ".data", *BINARY)
 
@@ -100,7 +100,8 @@ def asked_task(args: argparse.Namespace) -> str | None:
         if args.loss in CLASS_LOSSES
         else "regression"
     )
-    if args.task is not None and by_loss is not None and args.task != by_loss:
+    plain = "classification" if args.task == "ordinal" else args.task
+    if args.task is not None and by_loss is not None and plain != by_loss:
         raise UsageError(
             f"--loss {args.loss} is for {by_loss}, and --task says {args.task}: leave one of "
             "them out"
@@ -130,6 +131,11 @@ def open_source(args: argparse.Namespace) -> Source:
                 f"--{option} is for .csv files and other tables, and SOURCE is {args.source}: "
                 "leave it out"
             )
+    if task == "ordinal":
+        raise UsageError(
+            f"--task ordinal is for .csv files and other tables, and SOURCE is {args.source}: take "
+            "--task classification"
+        )
     if kind == "npz":
         return _arrays(args.source, task)
     train, test = datasets.digits() if kind == "digits" else datasets.idx_folder(args.source)

@@ -23,9 +23,9 @@ from gdcore.engine.engine import engine_of
 from gdcore.errors import did_you_mean, listed
 from gdcore.plots import curves
 from gdcore.tabular import Table, TableModel, TableWarning, read
+from gdcore.tabular.presets import budget
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
-from gdcore.tabular.settings import budget
 from gdcore.tabular.table import Raw, SettingError
 from gdcore.tabular.training import apart, score
 from gdcore.text import shown
@@ -33,10 +33,14 @@ from gdcore.text import shown
 __all__ = ["evaluate_table", "predict_table", "train_table"]
 
 DEFAULT_HELD = 0.2
-DEFAULT_PATIENCE = 20
+
+
+def _listed_order(found: re.Match[str]) -> str:
+    return "--order " + ",".join(name.strip().strip("'") for name in found[1].split(","))
+
 
 # What Python calls a keyword is an option here.
-OPTIONS = [
+OPTIONS: list[tuple[str, Any]] = [
     (r"kinds=\{'([^']*)': '([^']+)'\}", r"--kind '\1=\2'"),
     (r"header=False", "--no-header"),
     (r"header=True", "--header"),
@@ -45,6 +49,9 @@ OPTIONS = [
     (r"split='last'", "--split last"),
     (r"patience=None", "--patience 0"),
     (r"(patience|threshold)=(\d)", r"--\1 \2"),
+    (r"\border=\[([^\]]*)\]", _listed_order),
+    (r"task='ordinal'", "--task ordinal"),
+    (r"\binterval=([\d.]+)", r"--interval \1"),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
     (r"target_scale='log'", "--target-scale log"),
     (r"weights='COLUMN'", "--weights COLUMN"),
@@ -98,24 +105,33 @@ class Head(Callback):
         self.notes: list[str] = []
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
-        table, args, settings = self.table, self.args, self.table.settings
+        table, args = self.table, self.args
+        settings = table.settings.of_task(table.target.task)
         trained = sum(p.size for p in engine_of(self.model).network().parameters)
         sizes = " → ".join(
             map(str, [*settings.hidden, engine_of(self.model).network().outputs[0].shape[-1]])
         )
-        batch, epochs = budget(self.table.rows, settings.batch_size, settings.epochs)
+        batch, epochs = budget(
+            self.table.rows, settings.batch_size, settings.epochs, settings.model
+        )
         shares = (
             (self.table.rows, "training"),
             (self.table.watched, "validation"),
             (self.held, "held-out"),
         )
+        kind = {"mlp": "", "tabm": f"tabm of {settings.members} members, "}.get(
+            settings.model, f"{settings.model}, "
+        )
         parts = " + ".join(f"{count:,} {part}" for count, part in shares if count)
-        stop = f", early stopping ({settings.patience})" if self.table.watched else ""
+        stop = f", {settings.folds} folds" if settings.folds > 1 else ""
+        if self.table.watched:
+            stops = settings.patience is not None and settings.patience < epochs
+            stop = f", early stopping ({settings.patience})" if stops else ", the best epoch kept"
         self.notes = list(table.notes)
         lines = [
             f"data      {args.source}: {parts} rows",
             *(f"          {note}" for note in self.notes),
-            f"network   {len(table.encoder.columns)} columns → {sizes}, "
+            f"network   {kind}{len(table.encoder.columns)} columns → {sizes}, "
             f"{settings.activation if settings.hidden else 'linear'}, {trained:,} parameters, "
             f"{settings.dtype}",
             f"training  {epochs} epochs in batches of {batch}, {settings.optimizer}, learning rate "
@@ -160,9 +176,7 @@ def _fit(args: argparse.Namespace) -> Outcome:
         share = DEFAULT_HELD if share is None else share
         if share == 0 and args.report is not None:
             raise UsageError("--report tells of held-out rows, and none are: leave it out")
-        table, held, notes = apart(
-            table, target, share, args.seed, model.settings.task, args.split or "random"
-        )
+        table, held, notes = apart(table, target, share, model.settings, args.split or "random")
         model.notes += notes
     head = Head(args, model, 0 if held is None else len(held))
     begin, stopped, results = time.monotonic(), False, ""
@@ -182,7 +196,8 @@ def _fit(args: argparse.Namespace) -> Outcome:
         results = in_options(str(model.report))
         stopped = not args.no_refit and not _refit(args, model, whole)
     elif not stopped:
-        results = scores_table({"training": model.evaluate(table)})
+        got = model.evaluate(table)
+        results = scores_table(got if model.views else {"training": got})
     network, history = model.network, model.history or History()
     network.info |= {"source": Path(args.source).name, "gdcore": gd.__version__}
 
@@ -194,18 +209,24 @@ def _fit(args: argparse.Namespace) -> Outcome:
         if model.report is not None:
             model.report.save(path, f"{Path(args.source).name}: {model.target.name}")
 
-    batch, _ = budget(model.rows, args.batch_size, args.epochs)
+    batch, _ = budget(model.rows, args.batch_size, args.epochs, model.settings.model)
     return Outcome(
         model, network, history, model.rows, batch, network.steps_done, seconds, stopped, results,
         draw, report, model.notes[len(head.notes) :],
+        alone=model.settings.folds == 1 and model.settings.model != "tabm",
     )  # fmt: skip
 
 
 def _refit(args: argparse.Namespace, model: TableModel, whole: Table) -> bool:
     """Train anew on all rows; False if Ctrl-C ended it, and the model is as it was."""
+    how = f", for {model.epochs} epochs"
+    if model.settings.folds > 1:
+        how = f", in {model.settings.folds} folds"
+    elif model.settings.finds_best:
+        how = ", a part of which said which epoch is best"
     model.notes.append(
-        f"the model that is kept was trained anew on all {len(whole):,} rows, for {model.epochs} "
-        "epochs; the report is of the one before"
+        f"the model that is kept was trained anew on all {len(whole):,} rows{how}; the report is of "
+        "the one before"
     )
     try:
         model.refit(whole, verbose="auto" if args.verbose == "all" else 0)
@@ -224,13 +245,16 @@ def _delimiter(args: argparse.Namespace) -> str | None:
     return delimiter
 
 
-def _target(args: argparse.Namespace, table: Table) -> str:
+def _target(args: argparse.Namespace, table: Table) -> tuple[str, ...]:
     if args.target is None:
         raise UsageError(
             f"{args.source}: --target is missing, expected the column to predict: one of "
             f"{', '.join(table.names)}"
         )
-    return _column(args.source, table.names, args.target, "--target")
+    if args.target in table.names:  # whatever commas it has
+        return (args.target,)
+    parts = [part.strip() for part in args.target.split(",")]
+    return tuple(_column(args.source, table.names, part, "--target") for part in parts)
 
 
 def _column(path: str, names: list[str], text: str, option: str) -> str:
@@ -261,17 +285,25 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
     numbers = "raw" if args.no_standardize else args.numbers
     try:
         return TableModel(
-            args.hidden, activation=args.activation, kinds=kinds, numbers=numbers,
-            dropout=0.1 if args.dropout is None else args.dropout, missing=args.missing,
+            args.hidden, model=args.model or "mlp", activation=args.activation, kinds=kinds,
+            numbers=numbers, dropout=args.dropout, missing=args.missing, members=args.members or 32,
+            folds=args.folds, budget=_budget(args),
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
             schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
-            patience=DEFAULT_PATIENCE if args.patience is None else args.patience or None,
+            patience="auto" if args.patience is None else args.patience or None,
             metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
-            threshold=args.threshold, target_scale=args.target_scale,
+            threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
+            order=args.order,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None
+
+
+def _budget(args: argparse.Namespace) -> float | None:
+    """Seconds of each training, of which there are two if the model is trained anew."""
+    twice = not args.no_refit and (args.test is not None or args.validation != 0)
+    return None if args.budget is None else args.budget / (2 if twice else 1)
 
 
 def _class_weight(text: str | None) -> Any:
@@ -304,23 +336,34 @@ def _read(model: TableModel, args: argparse.Namespace) -> Table:
 
 def predict_table(
     model: TableModel, args: argparse.Namespace
-) -> tuple[list[str], np.ndarray, dict[str, Raw]]:
-    """Names of columns, predictions, and the columns that are kept beside them.
+) -> tuple[dict[str, np.ndarray], dict[str, Raw]]:
+    """Predictions by the names of their columns, and the columns that are kept beside them.
 
     Raises
     ------
     UsageError, OSError, ValueError
         If probabilities of a quantity are asked for, or the table does not fit the model.
     """
-    if args.proba and model.classes is None:
+    if args.proba and model.target.task == "regression":
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     with told("predict"):
         table = _read(model, args)
         names = [_column(table.source, table.names, name, "--keep") for name in args.keep]
         kept = {name: table.columns[name] for name in names}
-        if args.proba:
-            return model.classes or [], model.predict_proba(table), kept
-        return ["prediction"], model.predict(table)[:, None], kept
+        made: dict[str, np.ndarray] = {}
+        own: list[Any] = model.views or [model]
+        for view in own:
+            name = view.target.name if model.views else "prediction"
+            if args.proba:
+                before = f"{name}_" if model.views else ""
+                proba = view.predict_proba(table).T
+                made |= {f"{before}{c}": p for c, p in zip(view.classes, proba, strict=True)}
+                continue
+            made[name] = view.predict(table)
+            if view.decision.margin is not None:
+                low, high = view.predict_interval(table).T
+                made |= {f"{name}_low": low, f"{name}_high": high}
+        return made, kept
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:

@@ -39,8 +39,7 @@ def check_out(path: str | None, keep: Sequence[str]) -> None:
 def write(
     path: str | None,
     kept: Mapping[str, Raw],
-    names: Sequence[str],
-    columns: np.ndarray,
+    columns: Mapping[str, np.ndarray],
     digits: int,
     flat: bool,
 ) -> None:
@@ -50,28 +49,29 @@ def write(
     ----------
     path : where to, by its ending; None for standard output
     kept : columns of the table that was asked about
-    names, columns : of the predictions
+    columns : the predictions, by name
     digits : of float64 numbers in text
     flat : whether an .npy file of one column is one-dimensional
     """
     for name in kept:
-        if name in names:
+        if name in columns:
             raise UsageError(
                 f"--keep {name}: the predictions have a column of this name: leave it out"
             )
     ending = "" if path is None else Path(path).suffix.lower()
     if ending == ".npy":
         made = io.BytesIO()
-        one = flat and columns.shape[1] == 1
-        np.save(made, columns[:, 0] if one else columns, allow_pickle=False)
+        arrays = list(columns.values())
+        one = flat and len(arrays) == 1
+        np.save(made, arrays[0] if one else np.stack(arrays, axis=1), allow_pickle=False)
         content: Iterable[bytes] = [made.getvalue()]
     elif ending in PARQUET:
-        content = [_as_parquet(kept, names, columns)]
+        content = [_as_parquet(kept, columns)]
     else:
         cells = [raw.texts() for raw in kept.values()]
-        lines = _lines([*kept, *names], cells, columns, digits)
+        lines = _lines([*kept, *columns], cells, list(columns.values()), digits)
         if path is None:
-            _check_printable([*kept, *names], cells, columns)
+            _check_printable([*kept, *columns], cells, list(columns.values()))
             sys.stdout.writelines(lines)
             return
         content = (line.encode() for line in lines)
@@ -80,7 +80,7 @@ def write(
 
 
 def _check_printable(
-    names: Sequence[str], kept: list[list[str | None]], columns: np.ndarray
+    names: Sequence[str], kept: list[list[str | None]], columns: Sequence[np.ndarray]
 ) -> None:
     """Answers are data, which is never spelt otherwise than it is.
 
@@ -89,7 +89,7 @@ def _check_printable(
     ValueError
         If standard output has no characters for a name or a cell.
     """
-    texts = [] if columns.dtype.kind == "f" else map(str, np.unique(columns))
+    texts = (str(t) for c in columns if c.dtype.kind != "f" for t in np.unique(c))
     told = (text for cells in kept for text in dict.fromkeys(cells) if text is not None)
     for text in (*names, *texts, *told):
         if shown(text) != text:
@@ -100,7 +100,10 @@ def _check_printable(
 
 
 def _lines(
-    names: Sequence[str], kept: list[list[str | None]], columns: np.ndarray, digits: int
+    names: Sequence[str],
+    kept: list[list[str | None]],
+    columns: Sequence[np.ndarray],
+    digits: int,
 ) -> Iterable[str]:
     """The rows of a .csv; numbers that were computed in float32 have nine digits."""
     buffer = io.StringIO()
@@ -113,9 +116,12 @@ def _lines(
         return buffer.getvalue()
 
     yield line(names)
-    form = f"%.{9 if columns.dtype == np.float32 else digits}g"
-    for i, row in enumerate(columns):
-        told = [form % v for v in row] if columns.dtype.kind == "f" else row.tolist()
+    forms = [
+        f"%.{9 if c.dtype == np.float32 else digits}g" if c.dtype.kind == "f" else "%s"
+        for c in columns
+    ]
+    for i, row in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
+        told = [form % v for form, v in zip(forms, row, strict=True)]
         yield line([*("" if cells[i] is None else cells[i] for cells in kept), *told])
 
 
@@ -128,10 +134,10 @@ def _parquet() -> Any:
     return pa, pq
 
 
-def _as_parquet(kept: Mapping[str, Raw], names: Sequence[str], columns: np.ndarray) -> bytes:
+def _as_parquet(kept: Mapping[str, Raw], columns: Mapping[str, np.ndarray]) -> bytes:
     pa, pq = _parquet()
     made = {name: _values(raw) for name, raw in kept.items()}
-    made |= {name: columns[:, i] for i, name in enumerate(names)}
+    made |= dict(columns)
     sink = io.BytesIO()
     pq.write_table(pa.table({name: pa.array(values) for name, values in made.items()}), sink)
     return sink.getvalue()

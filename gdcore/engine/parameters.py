@@ -10,7 +10,7 @@ parameters last, so that each group is one range.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from gdcore.graph.program import Place
 from gdcore.layers.base import Parameter, Variable
 from gdcore.optimizers import NO_DECAY, Optimizer
 from gdcore.optimizers.groups import Group, check_fit, group_of
+from gdcore.schedules import Schedule
 
 
 class GroupSettings(NamedTuple):
@@ -31,7 +32,15 @@ class GroupSettings(NamedTuple):
     """
 
     group: Group | None
-    weight_decay: float
+    weight_decay: float | Schedule
+
+    def decay(self, steps: np.ndarray) -> Any:
+        """The weight decay of steps."""
+        return (
+            self.weight_decay(steps)
+            if isinstance(self.weight_decay, Schedule)
+            else self.weight_decay
+        )
 
 
 class Range(NamedTuple):
@@ -52,8 +61,8 @@ def group_settings(parameter: Parameter, name: str, optimizer: Optimizer | None)
     if group is not None and group.weight_decay is not None:
         decay = group.weight_decay
     return GroupSettings(
-        None if group is None or group.lr is None else group,
-        0.0 if spared(parameter, optimizer) else float(decay),
+        None if group is None or not group.own_rate else group,
+        0.0 if spared(parameter, optimizer) else decay,
     )
 
 

@@ -54,7 +54,7 @@ class StepNumbers:
             group = settings.group
             rate = schedule(at) if group is None else group.rates(at, schedule)
             columns[f"lr/{i}"] = rate
-            columns[f"decay/{i}"] = 1.0 - rate * settings.weight_decay
+            columns[f"decay/{i}"] = 1.0 - rate * settings.decay(at)
         return np.ascontiguousarray(
             np.stack([columns[n] for n in self.names], axis=1), dtype=self.dtype
         )

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gdcore.errors import unknown
+from gdcore.initializers.by_data import dense_by_data
 from gdcore.initializers.rules import (
     Constant,
     Custom,
@@ -37,6 +38,7 @@ __all__ = [
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
+    "dense_by_data",
     "fans",
     "from_config",
     "get",

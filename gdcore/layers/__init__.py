@@ -8,7 +8,9 @@ from gdcore.layers import (
     convolution,
     dense,
     embedding,
+    members,
     normalization,
+    number_embeddings,
     pooling,
     recurrent,
     regularization,
@@ -24,7 +26,9 @@ from gdcore.layers.base import Layer
 from gdcore.layers.convolution import *
 from gdcore.layers.dense import *
 from gdcore.layers.embedding import *
+from gdcore.layers.members import *
 from gdcore.layers.normalization import *
+from gdcore.layers.number_embeddings import *
 from gdcore.layers.pooling import *
 from gdcore.layers.recurrent import *
 from gdcore.layers.regularization import *
@@ -41,8 +45,10 @@ __all__ += attention.__all__
 __all__ += convolution.__all__
 __all__ += dense.__all__
 __all__ += embedding.__all__
+__all__ += members.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
+__all__ += number_embeddings.__all__
 __all__ += recurrent.__all__
 __all__ += regularization.__all__
 __all__ += resizing.__all__

@@ -1,15 +1,15 @@
-"""Learned vectors for integer ids, such as words or categories."""
+"""Vectors for integer ids, such as words or categories: learned ones, and one-hot ones."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gdcore import initializers, ops
-from gdcore.graph.ir import Value
+from gdcore.graph.ir import INT, Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "OneHot"]
 
 
 class Embedding(Layer):
@@ -73,3 +73,49 @@ class Embedding(Layer):
     def forward(self, x: Value) -> Value:  # type: ignore[override]
         vectors = ops.take(self.table(), x)
         return ops.with_mask(vectors, ops.not_equal(x, 0)) if self.mask_zero else vectors
+
+
+class OneHot(Layer):
+    """1 at the place of an id, else 0: integer ids (B, ...) become (B, ..., count).
+
+    Parameters
+    ----------
+    count : int
+        Number of places.
+    first : int
+        The id of the first place: ids below it, or of `first` + `count` and more, become zeros.
+    name : str, optional
+
+    Raises
+    ------
+    ValueError
+        If `count` is not a whole number of at least 1.
+    TypeError
+        If `first` is not a whole number, or, when it is called, the input does not hold ints.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gdcore as gd
+    >>> x = gd.Input((), dtype="int")
+    >>> gd.Model(x, gd.OneHot(2, first=1)(x)).predict(np.array([0, 1, 2]))
+    array([[0., 0.],
+           [1., 0.],
+           [0., 1.]], dtype=float32)
+    """
+
+    masks = "keep"
+
+    def __init__(self, count: int, first: int = 0, name: str | None = None) -> None:
+        self.count = positive("OneHot count", count)
+        if isinstance(first, bool) or not isinstance(first, int):
+            raise TypeError(f"OneHot first={first!r}: expected a whole number")
+        self.first = first
+        self.name = name
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        if x.dtype != INT:
+            raise TypeError(
+                "OneHot got reals: declare that input with gd.Input(shape, dtype='int')"
+            )
+        return ops.one_hot(x - self.first if self.first else x, self.count)

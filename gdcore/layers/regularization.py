@@ -8,6 +8,7 @@ from gdcore import ops
 from gdcore.graph.dims import Shape
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
+from gdcore.schedules import Schedule
 
 __all__ = ["DropPath", "Dropout", "GaussianNoise", "SpatialDropout"]
 
@@ -34,14 +35,18 @@ class Dropout(Layer):
 
     Parameters
     ----------
-    rate : float
-        At least 0 and below 1.
+    rate : float or Schedule
+        At least 0 and below 1. A schedule that has a formula, such as
+        ``gd.schedules.FlatCosine(0.15, steps)``, changes it with the training steps, which the layer
+        counts in a state of its own.
     name : str, optional
 
     Raises
     ------
     ValueError
         If the rate is anything else.
+    TypeError
+        When it is called, if the schedule has no formula.
 
     References
     ----------
@@ -56,12 +61,18 @@ class Dropout(Layer):
 
     masks = "keep"
 
-    def __init__(self, rate: float, name: str | None = None) -> None:
-        self.rate = share("Dropout rate", rate)
+    def __init__(self, rate: float | Schedule, name: str | None = None) -> None:
+        first = share("Dropout rate", rate(0) if isinstance(rate, Schedule) else rate)
+        self.rate = rate if isinstance(rate, Schedule) else first
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return _dropped(x, x.shape, self.rate)
+        if not isinstance(self.rate, Schedule):
+            return _dropped(x, x.shape, self.rate)
+        steps = self.state("steps", ())
+        rate = ops.clip(self.rate.traced(steps), 0.0, 1.0 - 1e-6)
+        kept = ops.less_equal(rate, ops.random_uniform(x.shape)) / (1.0 - rate)
+        return ops.with_update(ops.when_training(x * kept, x), steps, steps + 1.0)
 
 
 class SpatialDropout(Layer):

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from gdcore import schedules
 from gdcore.errors import unknown
 from gdcore.lazy import LazyTable, lazy_names
 from gdcore.names import ABSENT_OPTIMIZERS, canonical
@@ -120,9 +119,7 @@ def from_config(config: Mapping[str, Any]) -> Optimizer:
     settings: dict[str, Any] = {
         k: tuple(v) if k == "betas" else v for k, v in config.items() if k != "name"
     }
-    lr = settings.get("lr")
-    if isinstance(lr, Mapping):
-        settings["lr"] = schedules.from_config(lr["schedule"])
+    settings |= {k: groups.restored(settings[k]) for k in ("lr", "weight_decay") if k in settings}
     if "groups" in settings:
         settings["groups"] = groups.from_config(settings["groups"])
     cls = OPTIMIZERS.get(str(config.get("name")))

@@ -114,7 +114,7 @@ class AdamW(Adam):
     """
 
     _: KW_ONLY
-    weight_decay: float = 0.01
+    weight_decay: float | schedules.Schedule = 0.01
     name: ClassVar[str] = "adamw"
 
 

@@ -20,7 +20,6 @@ NO_DECAY = "biases_and_norms"
 # Settings by their valid range, for every optimizer that has them.
 SHARES = ("momentum", "rho", "betas")
 AMOUNTS = (
-    "weight_decay",
     "clip_value",
     "clip_norm",
     "epsilon",
@@ -42,8 +41,9 @@ class Optimizer(metaclass=Constructed):
     ----------
     lr : float or Schedule
         Learning rate; `learning_rate` is another name of it.
-    weight_decay : float
-        Decoupled decay: each step takes lr · weight_decay · p from each parameter p.
+    weight_decay : float or Schedule
+        Decoupled decay: each step takes lr · weight_decay · p from each parameter p. A schedule of
+        the step, such as ``gd.schedules.FlatCosine(0.02, steps)``, changes it as training goes on.
     no_decay : {None, "biases_and_norms"}
         Which parameters the decay leaves alone, those of groups included.
     clip_value : float, optional
@@ -55,7 +55,8 @@ class Optimizer(metaclass=Constructed):
         first pattern that matches a parameter's name applies, and the optimizer's settings where it
         gives none. An lr that is a number follows the optimizer's schedule: where that is at half
         of its `base_rate`, the group has half of its number. An lr that is a schedule of the step
-        is used as it is; ``gd.schedules.Constant(1e-4)`` stays constant.
+        is used as it is; ``gd.schedules.Constant(1e-4)`` stays constant. ``"lr_scale": 64.0`` in
+        its place is a factor of the optimizer's rate, whatever that is.
 
     Raises
     ------
@@ -92,7 +93,7 @@ class Optimizer(metaclass=Constructed):
 
     lr: float | schedules.Schedule = 0.01
     _: KW_ONLY
-    weight_decay: float = 0.0
+    weight_decay: float | schedules.Schedule = 0.0
     no_decay: str | None = None
     clip_value: float | None = None
     clip_norm: float | None = None
@@ -175,6 +176,11 @@ class Optimizer(metaclass=Constructed):
     def __post_init__(self) -> None:
         if self.no_decay not in (None, NO_DECAY):
             raise ValueError(f"no_decay={self.no_decay!r}: expected None or {NO_DECAY!r}")
+        if not grouping.decays(self.weight_decay):
+            raise ValueError(
+                f"{type(self).__name__} weight_decay={self.weight_decay!r}: expected a number of at "
+                "least 0, or a schedule of the step"
+            )
         for f in fields(self):
             value = getattr(self, f.name)
             for number in value if f.name == "betas" else (value,):
@@ -189,7 +195,8 @@ class Optimizer(metaclass=Constructed):
     @property
     def steady(self) -> bool:
         """Whether learning rates depend on the step alone, so that they can be computed ahead."""
-        own = [g.lr for g in self.parts if isinstance(g.lr, schedules.Schedule)]
+        numbers = [self.weight_decay, *(n for g in self.parts for n in (g.lr, g.weight_decay))]
+        own = [n for n in numbers if isinstance(n, schedules.Schedule)]
         return all(s.steady for s in (self.schedule, *own))
 
     def numbers(self, t: np.ndarray) -> Numbers:
@@ -275,7 +282,6 @@ class Optimizer(metaclass=Constructed):
         0.9
         """
         out = {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}
-        if isinstance(self.lr, schedules.Schedule):
-            out["lr"] = {"schedule": schedules.to_config(self.lr)}
+        out |= {k: grouping.described(out[k]) for k in ("lr", "weight_decay")}
         out["groups"] = grouping.to_config(self.parts)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in out.items()}

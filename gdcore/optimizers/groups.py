@@ -13,7 +13,7 @@ from gdcore import schedules
 from gdcore.errors import did_you_mean
 from gdcore.schedules import Constant, Schedule
 
-KEYS = ("match", "lr", "weight_decay")
+KEYS = ("match", "lr", "weight_decay", "lr_scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,21 @@ class Group:
     lr : float, Schedule or None
         A number is scaled as the optimizer's schedule scales its rate; a schedule is used as it is;
         None is the optimizer's own rate.
-    weight_decay : float or None
+    weight_decay : float, Schedule of the step, or None
         None is the optimizer's own.
+    lr_scale : float
+        Factor of the optimizer's own rate, whatever its schedule; 1 beside an `lr`.
     """
 
     match: str
     lr: float | Schedule | None = None
-    weight_decay: float | None = None
+    weight_decay: float | Schedule | None = None
+    lr_scale: float = 1.0
+
+    @property
+    def own_rate(self) -> bool:
+        """Whether its rate differs from the optimizer's."""
+        return self.lr is not None or self.lr_scale != 1.0
 
     def fits(self, name: str) -> bool:
         """Whether the pattern fits a parameter's name."""
@@ -42,7 +50,7 @@ class Group:
     def rates(self, steps: np.ndarray, own: Schedule) -> np.ndarray:
         """Learning rates of steps, beside the optimizer's own schedule."""
         if self.lr is None:
-            return own(steps)
+            return own(steps) * self.lr_scale
         if isinstance(self.lr, Schedule):
             return self.lr(steps)
         if isinstance(own, Constant):
@@ -82,10 +90,10 @@ def _read_one(given: Any) -> Group:
     if not isinstance(given, Mapping) or set(given) - set(KEYS) or "match" not in given:
         raise ValueError(
             f"optimizer group {dict(given) if isinstance(given, Mapping) else given!r}: "
-            "expected 'match' and any of 'lr', 'weight_decay'"
+            "expected 'match' and any of 'lr', 'lr_scale', 'weight_decay'"
         )
     where = f"optimizer group {dict(given)}"
-    match, lr, decay = (given.get(key) for key in KEYS)
+    match, lr, decay, scale = (given.get(key) for key in KEYS)
     if not isinstance(match, str):
         raise TypeError(f"{where}: 'match' must be a pattern of names such as 'head.*'")
     if isinstance(lr, Schedule):
@@ -100,10 +108,28 @@ def _read_one(given: Any) -> Group:
             lr = schedules.get(lr)(0)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{where}: {error}") from None
-    number = isinstance(decay, int | float | np.number)
-    if decay is not None and not (number and 0 <= decay < np.inf):
-        raise ValueError(f"{where}: 'weight_decay' must be a number of at least 0")
-    return Group(match, lr, None if decay is None else float(decay))
+    if scale is not None and lr is not None:
+        raise ValueError(f"{where}: 'lr' and 'lr_scale' both set its rate: leave one out")
+    if decay is not None and not decays(decay):
+        raise ValueError(
+            f"{where}: 'weight_decay' must be a number of at least 0, or a schedule of the step"
+        )
+    if scale is not None and not _amount(scale):
+        raise ValueError(f"{where}: 'lr_scale' must be a number of at least 0")
+    decay = decay if decay is None or isinstance(decay, Schedule) else float(decay)
+    return Group(match, lr, decay, 1.0 if scale is None else float(scale))
+
+
+def _amount(value: Any) -> bool:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return number and bool(0 <= value < np.inf)
+
+
+def decays(value: Any) -> bool:
+    """Whether something can be a weight decay: a number of at least 0, or a schedule of the step."""
+    if isinstance(value, Schedule):
+        return type(value).update is Schedule.update
+    return _amount(value)
 
 
 def group_of(groups: Sequence[Group], name: str) -> Group | None:
@@ -129,7 +155,7 @@ def check_fit(groups: Sequence[Group], spared: Mapping[str, bool]) -> None:
             )
         if group.weight_decay and fitting and all(spared[name] for name in fitting):
             raise ValueError(
-                f"optimizer group 'match'={group.match!r} has weight_decay={group.weight_decay:g} and "
+                f"optimizer group 'match'={group.match!r} has weight_decay={group.weight_decay} and "
                 "fits only biases and norms, which no_decay leaves alone: leave out one of the two"
             )
 
@@ -141,6 +167,7 @@ def held(groups: Sequence[Group]) -> list[dict[str, Any]]:
             "match": g.match,
             "lr": Constant(g.lr) if isinstance(g.lr, float) else g.lr,
             "weight_decay": g.weight_decay,
+            **({"lr_scale": g.lr_scale} if g.lr is None else {}),
         }
         for g in groups
     ]
@@ -150,19 +177,26 @@ def to_config(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """Groups for a file; `from_config` reads it."""
     out = []
     for g in groups:
-        lr = {"schedule": schedules.to_config(g.lr)} if isinstance(g.lr, Schedule) else g.lr
-        given = {"match": g.match, "lr": lr, "weight_decay": g.weight_decay}
+        given = {"match": g.match, "lr": described(g.lr), "weight_decay": described(g.weight_decay)}
+        given["lr_scale"] = None if g.lr_scale == 1.0 else g.lr_scale
         out.append({k: v for k, v in given.items() if v is not None})
     return out
+
+
+def described(value: Any) -> Any:
+    """A number as it is, a schedule as JSON."""
+    return {"schedule": schedules.to_config(value)} if isinstance(value, Schedule) else value
+
+
+def restored(value: Any) -> Any:
+    """What `described` gave, as it was; anything else unchanged."""
+    if isinstance(value, Mapping) and "schedule" in value:
+        return schedules.from_config(value["schedule"])
+    return value
 
 
 def from_config(groups: Any) -> Any:
     """Groups from what `to_config` wrote; anything else unchanged, for `read` to refuse."""
     if not isinstance(groups, list):
         return groups
-    return [
-        {**g, "lr": schedules.from_config(g["lr"]["schedule"])}
-        if isinstance(g, Mapping) and isinstance(g.get("lr"), Mapping) and "schedule" in g["lr"]
-        else g
-        for g in groups
-    ]
+    return [{k: restored(v) for k, v in g.items()} if isinstance(g, Mapping) else g for g in groups]

@@ -19,7 +19,14 @@ from gdcore.schedules.base import Constant, Schedule
 
 if TYPE_CHECKING:
     from gdcore.schedules.curves import Exponential, MultiStep, Polynomial, Step
-    from gdcore.schedules.cycles import Cosine, CosineRestarts, OneCycle, Warmup
+    from gdcore.schedules.cycles import (
+        Cosine,
+        CosineRestarts,
+        FlatCosine,
+        LogCosine,
+        OneCycle,
+        Warmup,
+    )
     from gdcore.schedules.named import from_config, from_name, to_config
     from gdcore.schedules.plateau import ReduceOnPlateau
 
@@ -28,6 +35,8 @@ __all__ = [
     "Cosine",
     "CosineRestarts",
     "Exponential",
+    "FlatCosine",
+    "LogCosine",
     "MultiStep",
     "OneCycle",
     "Polynomial",
@@ -51,6 +60,8 @@ __getattr__, __dir__ = lazy_names(
         "Step": "gdcore.schedules.curves",
         "Cosine": "gdcore.schedules.cycles",
         "CosineRestarts": "gdcore.schedules.cycles",
+        "FlatCosine": "gdcore.schedules.cycles",
+        "LogCosine": "gdcore.schedules.cycles",
         "OneCycle": "gdcore.schedules.cycles",
         "Warmup": "gdcore.schedules.cycles",
         "from_config": "gdcore.schedules.named",

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from gdcore.graph.ir import Value
+
 __all__ = ["Constant", "Schedule"]
 
 Steps: TypeAlias = NDArray[np.float64]
@@ -100,6 +102,36 @@ class Schedule:
             Of t's shape.
         """
         raise NotImplementedError
+
+    def traced(self, step: Value) -> Value:
+        """The value of a step as part of a graph, for what a layer does by schedule.
+
+        Parameters
+        ----------
+        step : Value of shape ()
+            Steps done so far.
+
+        Returns
+        -------
+        Value of shape ()
+
+        Raises
+        ------
+        TypeError
+            If the schedule has no such formula; `Cosine` and `FlatCosine` have one.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> step = gd.Input(1)
+        >>> rate = gd.schedules.Cosine(1.0, decay_steps=10).traced(step)
+        >>> gd.Model(step, rate).predict([[5.0]]).round(3)
+        array([[0.5]], dtype=float32)
+        """
+        raise TypeError(
+            f"{type(self).__name__} has no formula for a graph, expected a schedule that has one: pass "
+            "Cosine or FlatCosine, or write its `traced`"
+        )
 
     def update(self, logs: Mapping[str, Any]) -> None:
         """Called with the logs of each epoch; does nothing unless the schedule depends on them.

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gdcore.graph.ir import Value
+from gdcore.graph.ops import elementwise as ew
 from gdcore.schedules.base import Constant, Schedule, Steps, require
 
-__all__ = ["Cosine", "CosineRestarts", "OneCycle", "Warmup"]
+__all__ = ["Cosine", "CosineRestarts", "FlatCosine", "LogCosine", "OneCycle", "Warmup"]
 
 
 def _half_cosine(start: float, end: float, fraction: NDArray[np.float64]) -> Steps:
     weight = 0.5 + 0.5 * np.cos(math.pi * np.clip(fraction, 0.0, 1.0))
     return start * weight + end * (1.0 - weight)  # exact at both ends
+
+
+def _traced_half_cosine(start: float, end: float, fraction: Value) -> Value:
+    weight = 0.5 + 0.5 * ew.cos(math.pi * ew.clip(fraction, 0.0, 1.0))
+    return end + (start - end) * weight
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,9 @@ class Cosine(Schedule):
 
     def at(self, t: Steps) -> Steps:
         return _half_cosine(self.lr, self.end, t / self.decay_steps)
+
+    def traced(self, step: Value) -> Value:
+        return _traced_half_cosine(self.lr, self.end, step / self.decay_steps)
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,86 @@ class CosineRestarts(Schedule):
         fraction = (t - edges[cycle]) / np.diff(edges)[cycle]
         height = (self.lr - self.end) * self.m_mul ** cycle.astype(np.float64)
         rates: Steps = self.end + height * _half_cosine(1.0, 0.0, fraction)
+        return rates
+
+
+@dataclass(frozen=True)
+class FlatCosine(Schedule):
+    """``lr`` for the first half of the training, then a half cosine down to ``end``.
+
+    Besides a learning rate it can be a weight decay, or the rate of a `Dropout`.
+
+    Parameters
+    ----------
+    lr, end : float
+        First and last value.
+    total_steps : int
+        Steps of the whole training.
+
+    References
+    ----------
+    Holzmüller et al. 2024, *Better by default: strong pre-tuned MLPs and boosted trees on tabular
+    data*, "flat_cos" of weight decay and dropout.
+
+    Examples
+    --------
+    >>> FlatCosine(1.0, total_steps=8)(np.array([0, 4, 6, 8])).round(3).tolist()
+    [1.0, 1.0, 0.5, 0.0]
+    """
+
+    steady: ClassVar[bool] = True
+    lr: float
+    total_steps: int
+    end: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(self, "total_steps", self.total_steps >= 1, "at least 1 step")
+
+    def at(self, t: Steps) -> Steps:
+        return _half_cosine(self.lr, self.end, 2.0 * t / self.total_steps - 1.0)
+
+    def traced(self, step: Value) -> Value:
+        return _traced_half_cosine(self.lr, self.end, step * (2.0 / self.total_steps) - 1.0)
+
+
+@dataclass(frozen=True)
+class LogCosine(Schedule):
+    """Humps of ``lr · (1 - cos(2π log2(1 + (2^cycles - 1) t))) / 2``, each twice as long as the last.
+
+    t goes from 0 to 1 over the training. The rate is 0 at both ends and between humps.
+
+    Parameters
+    ----------
+    lr : float
+        Highest learning rate, in the middle of each hump.
+    total_steps : int
+        Steps of the whole training.
+    cycles : int
+        Number of humps.
+
+    References
+    ----------
+    Holzmüller et al. 2024, *Better by default: strong pre-tuned MLPs and boosted trees on tabular
+    data*, "coslog4".
+
+    Examples
+    --------
+    >>> LogCosine(1.0, total_steps=15)(np.array([0, 1, 2, 3, 7, 15])).round(3).tolist()
+    [0.0, 0.0, 0.93, 0.0, 0.0, 0.0]
+    """
+
+    steady: ClassVar[bool] = True
+    lr: float
+    total_steps: int
+    cycles: int = 4
+
+    def __post_init__(self) -> None:
+        require(self, "total_steps", self.total_steps >= 1, "at least 1 step")
+        require(self, "cycles", 1 <= self.cycles <= 32, "1 to 32 humps")
+
+    def at(self, t: Steps) -> Steps:
+        humps = np.log2(1.0 + (2.0**self.cycles - 1.0) * np.minimum(t / self.total_steps, 1.0))
+        rates: Steps = self.lr * (0.5 - 0.5 * np.cos(2.0 * math.pi * humps))
         return rates
 
 

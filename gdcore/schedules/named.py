@@ -9,7 +9,7 @@ from typing import Any
 from gdcore.errors import unknown
 from gdcore.schedules.base import Constant, Schedule
 from gdcore.schedules.curves import Exponential, MultiStep, Polynomial, Step
-from gdcore.schedules.cycles import Cosine, CosineRestarts, OneCycle, Warmup
+from gdcore.schedules.cycles import Cosine, CosineRestarts, FlatCosine, LogCosine, OneCycle, Warmup
 from gdcore.schedules.plateau import ReduceOnPlateau
 
 __all__ = ["from_config", "from_name", "to_config"]
@@ -20,6 +20,8 @@ _BY_NAME: dict[str, Callable[[float, int], Schedule]] = {
     "exponential": lambda lr, total: Exponential(lr, 0.01, total),
     "polynomial": lambda lr, total: Polynomial(lr, total),
     "cosine": lambda lr, total: Cosine(lr, total),
+    "flat_cosine": lambda lr, total: FlatCosine(lr, total),
+    "coslog4": lambda lr, total: LogCosine(lr, total, 4),
     "one_cycle": lambda lr, total: OneCycle(lr, total),
     "warmup_cosine": lambda lr, total: Warmup(Cosine(lr, max(1, total - total // 20)), total // 20),
 }
@@ -31,6 +33,8 @@ _CLASSES: dict[str, type[Any]] = {
     "polynomial": Polynomial,
     "cosine": Cosine,
     "cosine_restarts": CosineRestarts,
+    "flat_cosine": FlatCosine,
+    "log_cosine": LogCosine,
     "one_cycle": OneCycle,
     "warmup": Warmup,
     "reduce_on_plateau": ReduceOnPlateau,
@@ -44,8 +48,9 @@ def from_name(name: str, lr: float, total_steps: int) -> Schedule:
     ----------
     name : str
         "constant"; "step" (a tenth after each third); "exponential" (down to 1 %);
-        "polynomial" (a line to 0); "cosine" (to 0); "one_cycle" (`lr` is its peak);
-        "warmup_cosine" (the first twentieth is warm-up).
+        "polynomial" (a line to 0); "cosine" (to 0); "flat_cosine" (the
+        same, over the second half); "coslog4" (four humps, each twice as long as the last);
+        "one_cycle" (`lr` is its peak); "warmup_cosine" (the first twentieth is warm-up).
     lr : float
         The highest learning rate.
     total_steps : int

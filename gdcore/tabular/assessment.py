@@ -7,21 +7,24 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.tabular.conformal import covered
 from gdcore.tabular.decision import calibration_error, probabilities
 from gdcore.tabular.encoding import Features
-from gdcore.tabular.findings import about_columns, about_rows, about_scores
+from gdcore.tabular.findings import about_columns, about_folds, about_rows, about_scores
 from gdcore.tabular.importance import importance, judged_by
-from gdcore.tabular.intervals import intervals
-from gdcore.tabular.part import Part
+from gdcore.tabular.intervals import effective_rows, intervals, wilson
+from gdcore.tabular.part import Coverage, Part
 from gdcore.tabular.report import Report
+from gdcore.tabular.reports import Reports
 from gdcore.tabular.scoring import Scorer
 from gdcore.tabular.table import Table, quoted
+from gdcore.tabular.weighting import measuring_weights
 
 __all__ = ["assess"]
 
 
-def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
-    """The report of a model.
+def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report | Reports:
+    """The report of a model, or of each of its targets.
 
     Parameters
     ----------
@@ -30,6 +33,13 @@ def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
         model was trained on
     repeats : times that each column is shuffled, 0 for not at all
     """
+    views = model.views
+    if views:
+        return Reports({v.target.name: _assess(v, tables, repeats) for v in views})
+    return _assess(model, tables, repeats)
+
+
+def _assess(model: Any, tables: dict[str, Table], repeats: int) -> Report:
     scorer, features = model.scorer, {}
     if not scorer.target.prior:  # of a file of before: what is known are the rows themselves
         scorer = _with_prior(scorer, tables)
@@ -44,43 +54,53 @@ def assess(model: Any, tables: dict[str, Table], repeats: int = 5) -> Report:
     if train is not None and judged != "training":
         findings += about_rows(model, train, features["training"], tables[judged], features[judged])
     findings += about_scores(scorer, parts, judged)
+    if train is not None:
+        findings += about_folds(model, scorer)
     confusion = error = None
     curve: list[tuple[float, float, int]] = []
     note = "always the mean"
     if target.classes is not None:
         size = len(target.classes)
         pairs = held.truth * size + held.answers
-        confusion = np.bincount(pairs, minlength=size * size).reshape(size, size)
+        confusion = np.bincount(pairs, held.weights, size * size).reshape(size, size)
         note = f"always {quoted(target.classes[int(np.argmax(target.prior))])}"
         if held.proba is not None:
             note += ", at the shares of the training rows"
-            error, curve = calibration_error(held.proba, held.truth)
+            error, curve = calibration_error(held.proba, held.truth, held.weights)
     names = dict.fromkeys(n for part in parts.values() for n in part.scores)
     judge = judged_by(scorer)
     return Report(
         target=target.name, classes=target.classes, part=judged,
         rows={name: len(table) for name, table in tables.items()},
         scores={name: part.scores for name, part in parts.items()},
-        intervals=held.interval, baseline=held.baseline, baseline_note=note,
+        intervals=held.interval, coverage=held.coverage, baseline=held.baseline, baseline_note=note,
         labels={n: scorer.label(n) for n in (*names, judge)},
-        findings=findings, truth=held.truth, answers=held.answers, confusion=confusion,
+        findings=findings, truth=held.truth, answers=held.answers, weights=held.weights,
+        weighted_by=None if held.weights is None else model.settings.weights, confusion=confusion,
         calibration_error=error, reliability=curve, threshold=scorer.decision.threshold,
         positive=None if confusion is None or len(confusion) != 2 else scorer.decision.positive,
-        importance=importance(model, features[judged], held.truth, repeats) if repeats else [],
+        importance=importance(model, features[judged], held.truth, repeats, weights=held.weights)
+        if repeats else [],
         judged_by=judge, history=dict(model.history.history) if model.history else {},
-        notes=list(model.notes), columns=model.encoder.described(),
+        notes=[*model.notes, f"network: {model.settings.model}"], columns=model.encoder.described(),
     )  # fmt: skip
 
 
 def _measured(model: Any, scorer: Scorer, table: Table, features: Features, fully: bool) -> Part:
-    y = scorer.target.values(table)
+    y, weights = scorer.target.values(table), measuring_weights(table, model.settings.weights)
     scores = model.scores(features)
-    got = scorer.measure(y, scores)
+    got = scorer.measure(y, scores, weights)
     blind = replace(scorer, decision=replace(scorer.decision, threshold=None))
-    guess = blind.measure(y, scorer.guess(len(y))) if fully else {}
-    sure = intervals(scorer, y, scores, got) if fully else {}
+    guess = blind.measure(y, scorer.guess(len(y)), weights) if fully else {}
+    sure = intervals(scorer, y, scores, got, weights) if fully else {}
     proba = probabilities(scores) if scorer.classes and scorer.likely else None
-    return Part(got, guess, sure, y, scorer.answers(scores), proba)
+    level, coverage = model.settings.interval, None
+    if level is not None and scorer.decision.margin is not None:
+        ends = scorer.limits(scores)
+        share = covered(ends, y, weights)
+        wide = float(np.average(ends[:, 1] - ends[:, 0], weights=weights))
+        coverage = Coverage(level, share, wilson(share, effective_rows(len(y), weights)), wide)
+    return Part(got, guess, sure, y, scorer.answers(scores), proba, weights, coverage)
 
 
 def _with_prior(scorer: Scorer, tables: dict[str, Table]) -> Scorer:

@@ -17,25 +17,28 @@ from gdcore.tabular.kinds import words_of
 from gdcore.tabular.notation import PLAIN, Notation, notation_for, notation_of
 from gdcore.tabular.table import Raw, Table, number, plain, quoted, some_of
 
-__all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number"]
+__all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number", "spelling"]
 
 LANDMARKS = 257  # quantiles that a column is mapped by
 OUTERMOST = 1e-3  # share of the rows beyond the first and the last of them
 MOST_CATEGORIES = 1000
+SOFT_LIMIT = 3.0  # within which "robust" keeps numbers
 RARE_FROM = 100  # rows from which on a category seen once is no category
 
 
 @dataclass(frozen=True)
 class Number(Column):
-    """A quantity, standardised, or mapped to a normal distribution by its quantiles.
+    """A quantity, standardised, scaled by its quartiles, or mapped to a normal distribution.
 
     Attributes
     ----------
-    how : {"standardize", "quantile", "raw"}
+    how : {"standardize", "robust", "quantile", "raw"}
     fill : float
         The median, which stands in for missing values.
     mean, scale : float
-        The number becomes (x - mean) / scale.
+        The number becomes z = (x - mean) / scale. For "robust" they are the median and the distance
+        of the quartiles, and z becomes z / √(1 + (z/3)²), which lies within ±3 (Holzmüller et al.
+        2024, Better by default).
     landmarks : tuple of float
         Equally spaced quantiles; none unless `how` is "quantile".
     notation : Notation
@@ -65,6 +68,8 @@ class Number(Column):
         if how == "quantile":
             levels = np.linspace(0.0, 1.0, min(LANDMARKS, max(len(present), 2)))
             landmarks = tuple(np.quantile(present, levels).tolist())
+        elif how == "robust":
+            mean, spread = _middle(present)
         elif how != "raw":
             mean, deviation = float(np.mean(present)), float(np.std(present))
             spread = deviation if deviation > 1e-12 * abs(mean) else 1.0
@@ -83,6 +88,9 @@ class Number(Column):
             made = self._normal(values)
         else:
             made = (values - self.mean) / self.scale
+        if self.how == "robust":
+            made = np.clip(made, -1e100, 1e100)  # whose squares are finite
+            made = made / np.sqrt(1 + np.square(made / SOFT_LIMIT))
         limit = float(np.finfo(np.float32).max)
         made = np.clip(made, -limit, limit)
         return with_flag(table, self, [made], missing, f"the median, {self.fill:g}")
@@ -99,11 +107,19 @@ class Number(Column):
     def described(self) -> str:
         how = {
             "standardize": f"standardised: mean {self.mean:.4g}, deviation {self.scale:.4g}",
+            "robust": f"by median {self.mean:.4g} and quartiles {self.scale:.4g} apart, within ±3",
             "quantile": f"by quantiles, median {self.fill:.4g}",
             "raw": "as it is",
         }[self.how]
         written = "" if self.notation == PLAIN else f"; written as {self.notation.example}"
         return how + (f"; missing: {self.fill:.4g}, flagged" if self.flag else "") + written
+
+
+def _middle(present: Floats) -> tuple[float, float]:
+    """The median, and the distance of the quartiles; half of the range where that is 0."""
+    low, median, high = (float(q) for q in np.quantile(present, (0.25, 0.5, 0.75)))
+    spread = high - low or float(np.ptp(present)) / 2
+    return median, spread if spread > 1e-12 * abs(median) else 1.0
 
 
 @dataclass(frozen=True)
@@ -274,10 +290,10 @@ class Category(Column):
         texts = table.columns[self.name].texts()
         place: dict[str | None, int] = {t: i for i, t in enumerate(self.categories, 1)}
         place[None] = len(place) + 1 if self.flag else 0
-        spelt = {s: i for t, i in place.items() if t is not None and (s := _spelling(t)) != t}
+        spelt = {s: i for t, i in place.items() if t is not None and (s := spelling(t)) != t}
         for text in set(texts) - set(place):
             assert text is not None
-            place[text] = spelt.get(text, place.get(_spelling(text), 0))
+            place[text] = spelt.get(text, place.get(spelling(text), 0))
         out = np.array([place[t] for t in texts], dtype=np.int32)
         if not self.rare and not out.all():
             never = [t for t, code in zip(texts, out, strict=True) if code == 0]
@@ -291,7 +307,7 @@ class Category(Column):
         return "; ".join([f"{len(self.categories)}: {some_of(self.categories, 6)}", *extra])
 
 
-def _spelling(text: str) -> str:
+def spelling(text: str) -> str:
     """One spelling for each number: 3 for 3.0 and 03."""
     value = number(text)
     return text if value is None else plain(value)

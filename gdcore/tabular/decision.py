@@ -1,4 +1,4 @@
-"""From scores to probabilities that mean what they say, and to an answer by a threshold.
+"""From scores to probabilities that mean what they say, to an answer by a threshold, and to intervals.
 
 A network that has been trained for long is surer than it is right. Its scores are divided by one
 number, the temperature, which makes the validation rows most likely (Guo et al. 2017, On
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Decision:
-    """What lies between a network's scores of classes and an answer.
+    """What lies between a network's scores and an answer.
 
     Attributes
     ----------
@@ -38,11 +38,14 @@ class Decision:
     threshold : float or None
         The probability from which on a row is said to be of the positive class; None for whatever
         class is the most probable.
+    margin : float or None
+        Half the width of intervals around a quantity, on the scale that the network learns on.
     """
 
     temperature: float = 1.0
     positive: int = 1
     threshold: float | None = None
+    margin: float | None = None
 
     def config(self) -> dict[str, Any]:
         """All attributes, as JSON."""
@@ -85,13 +88,16 @@ class Threshold:
             )
         return cls(found[1] or "probability", least)
 
-    def choose(self, positive: NDArray[np.bool_], p: Floats) -> float:
+    def choose(
+        self, positive: NDArray[np.bool_], p: Floats, weights: Floats | None = None
+    ) -> float:
         """The threshold for rows whose answers are known.
 
         Parameters
         ----------
         positive : which rows are of the positive class
         p : its probability
+        weights : of the rows, if they do not count alike
 
         Returns
         -------
@@ -102,13 +108,14 @@ class Threshold:
         if self.goal == "probability":
             return self.least
         order = np.argsort(-p, kind="stable")
-        p, hit = p[order], np.cumsum(positive[order])
+        each = np.ones(len(p)) if weights is None else weights[order]
+        p, hit, count = p[order], np.cumsum(each * positive[order]), np.cumsum(each)
         last = np.r_[p[1:] != p[:-1], True]  # a threshold takes all rows of one probability
-        count = np.arange(1, len(p) + 1)[last]
-        p, hit = p[last], hit[last]
-        recall, precision = hit / max(1, int(positive.sum())), hit / count
+        p, total = p[last], hit[-1]
+        hit, count = hit[last], np.maximum(count[last], 1e-300)
+        recall, precision = hit / (total or 1.0), hit / count
         if self.goal == "f1":
-            place = int(np.argmax(2 * hit / (count + positive.sum())))
+            place = int(np.argmax(2 * hit / (count + total)))
         elif self.goal == "recall":
             place = int(np.argmax(recall >= self.least - 1e-12))
         else:
@@ -127,17 +134,19 @@ def probabilities(scores: NDArray[Any]) -> Floats:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
-def log_loss(scores: NDArray[Any], y: NDArray[Any], heat: float = 1.0) -> float:
+def log_loss(
+    scores: NDArray[Any], y: NDArray[Any], heat: float = 1.0, weights: Floats | None = None
+) -> float:
     """Minus the mean log of the true classes' probabilities, in nats."""
     z = np.asarray(scores, dtype=np.float64) / heat
     if z.shape[1] == 1:
         z = np.concatenate([np.zeros_like(z), z], axis=1)
     top = z.max(axis=1)
     total = top + np.log(np.exp(z - top[:, None]).sum(axis=1))
-    return float(np.mean(total - z[np.arange(len(y)), y]))
+    return float(np.average(total - z[np.arange(len(y)), y], weights=weights))
 
 
-def temperature(scores: NDArray[Any], y: NDArray[Any]) -> float:
+def temperature(scores: NDArray[Any], y: NDArray[Any], weights: Floats | None = None) -> float:
     """The number to divide scores by that makes the true classes most probable.
 
     The loss is convex in its reciprocal: golden section over the logarithm finds it.
@@ -152,20 +161,24 @@ def temperature(scores: NDArray[Any], y: NDArray[Any]) -> float:
     ratio = (math.sqrt(5) - 1) / 2
     for _ in range(40):
         a, b = high - ratio * (high - low), low + ratio * (high - low)
-        if log_loss(scores, y, math.exp(a)) <= log_loss(scores, y, math.exp(b)):
+        cold, hot = (log_loss(scores, y, math.exp(v), weights) for v in (a, b))
+        if cold <= hot:
             high = b
         else:
             low = a
     return math.exp((low + high) / 2)
 
 
-def calibration_error(p: Floats, y: NDArray[Any]) -> tuple[float, list[tuple[float, float, int]]]:
+def calibration_error(
+    p: Floats, y: NDArray[Any], weights: Floats | None = None
+) -> tuple[float, list[tuple[float, float, int]]]:
     """Expected calibration error of the answers, and the curve of reliability.
 
     Parameters
     ----------
     p : probabilities, a column for each class
     y : class numbers
+    weights : of the rows, if they do not count alike
 
     Returns
     -------
@@ -176,10 +189,12 @@ def calibration_error(p: Floats, y: NDArray[Any]) -> tuple[float, list[tuple[flo
     """
     sure, right = p.max(axis=1), p.argmax(axis=1) == y
     place = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
-    curve = [
-        (float(sure[rows].mean()), float(right[rows].mean()), int(rows.sum()))
-        for rows in (place == i for i in range(BINS))
-        if rows.any()
-    ]
-    error = sum(abs(mean - share) * count for mean, share, count in curve) / len(y)
-    return float(error), curve
+    each = np.ones(len(y)) if weights is None else weights
+    curve, error = [], 0.0
+    for rows in (place == i for i in range(BINS)):
+        own = each[rows]
+        if own.any():
+            mean, share = (float(np.average(v[rows], weights=own)) for v in (sure, right))
+            curve.append((mean, share, int(rows.sum())))
+            error += abs(mean - share) * float(own.sum())
+    return error / float(each.sum()), curve

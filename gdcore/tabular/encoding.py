@@ -14,8 +14,8 @@ from gdcore.show.summary import table as text_table
 from gdcore.tabular.columns import COLUMNS, Boolean, Category, Date, Number
 from gdcore.tabular.kinds import KINDS, Chosen, choose
 from gdcore.tabular.reading import read_like
+from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import Table, some_of
-from gdcore.tabular.target import Target
 
 __all__ = ["Encoder", "Features"]
 
@@ -78,7 +78,7 @@ class Encoder:
     Attributes
     ----------
     columns : tuple of Number, Boolean, Date and Category
-    target : Target
+    target : Target or Targets
     ignored : dict of str to str
         Columns that are left out, and why.
     layout : dict
@@ -89,6 +89,7 @@ class Encoder:
     Examples
     --------
     >>> from gdcore.tabular import read
+    >>> from gdcore.tabular.target import Target
     >>> table = read({"size": [1.0, 3.0], "sea": ["near", "far"], "price": [1.5, 2.5]})
     >>> encoder = Encoder.learn(table, Target("price", "regression"))
     >>> features = encoder.encode(encoder.read({"size": [5.0], "sea": ["far"]}))
@@ -99,7 +100,7 @@ class Encoder:
     """
 
     columns: tuple[AnyColumn, ...]
-    target: Target
+    target: AnyTarget
     ignored: dict[str, str] = field(default_factory=dict)
     layout: dict[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ class Encoder:
     def learn(
         cls,
         table: Table,
-        target: Target,
+        target: AnyTarget,
         kinds: Mapping[str, str] | None = None,
         numbers: str = "standardize",
         chosen: Chosen | None = None,
@@ -121,7 +122,7 @@ class Encoder:
         target : Target
         kinds : dict of str to str, optional
             What columns are, where the inferred kind is wrong.
-        numbers : {"standardize", "quantile", "raw"}
+        numbers : {"standardize", "robust", "quantile", "raw"}
         chosen : pair of dicts, optional
             What columns are, and why others are left out, if that was decided by more rows.
 
@@ -136,7 +137,7 @@ class Encoder:
         """
         if numbers not in KINDS["number"]:
             raise unknown("way to scale numbers", numbers, KINDS["number"])
-        found, ignored = choose(table, target.name, kinds) if chosen is None else chosen
+        found, ignored = choose(table, target.names, kinds) if chosen is None else chosen
         columns = tuple(
             COLUMNS[kind].learn(table, name, how or (numbers if kind == "number" else None))
             for name, (kind, how) in found.items()
@@ -181,9 +182,9 @@ class Encoder:
             As `gdcore.tabular.read`.
         """
         table = read_like(data, self.layout, self.names, delimiter, encoding)
-        if self.layout.get("header") is False and len(table.names) == len(self.names) - 1:
-            # Columns are known by place, and one fewer means that the target is left out.
-            names = [n for n in self.names if n != self.target.name]
+        names = [n for n in self.names if n not in self.target.names]
+        if self.layout.get("header") is False and len(table.names) == len(names):
+            # Columns are known by place, and fewer mean that the target is left out.
             columns = dict(zip(names, table.columns.values(), strict=True))
             return Table(table.source, columns, table.lines, table.layout)
         return table
@@ -233,7 +234,7 @@ class Encoder:
         rows = [("column", "kind", "")]
         rows += [(name, "ignored", reason) for name, reason in self.ignored.items()]
         rows += [(c.name, c.kind, c.described()) for c in self.columns]
-        rows.append((self.target.name, "target", self.target.described()))
+        rows += [(t.name, "target", t.described()) for t in self.target.each]
         return text_table(rows, "<<<")
 
     def config(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from gdcore.tabular.rows import rows as rows_of
 from gdcore.tabular.scoring import Scorer, average_precision, higher_is_better
 from gdcore.tabular.table import Table, quoted
 
-__all__ = ["Finding", "about_columns", "about_rows", "about_scores"]
+__all__ = ["Finding", "about_columns", "about_folds", "about_rows", "about_scores"]
 
 RARE = 0.2  # of an even share of the classes
 MOST_TOLD = 5
@@ -36,7 +36,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"ignored", "rare", "giveaway", "twice", "time", "guessing", "overfit"}
+    kind : {"ignored", "rare", "giveaway", "twice", "time", "guessing", "overfit", "folds"}
     text : str
 
     Examples
@@ -70,6 +70,21 @@ def about_columns(model: Any, table: Table) -> list[Finding]:
             )
         )
     return found
+
+
+def about_folds(model: Any, scorer: Scorer) -> list[Finding]:
+    """What networks on folds scored on the rows that they were not trained on."""
+    scores = getattr(model, "out_of_fold", {})
+    if not scores:
+        return []
+    told = ", ".join(f"{scorer.label(n)} {m:.4f} ± {d:.4f}" for n, (m, d) in scores.items())
+    stopped = "" if model.settings.patience is None else ", but stopped by"
+    return [
+        Finding(
+            "folds",
+            f"{model.settings.folds} networks, each on the rows it was not trained on{stopped}: {told}",
+        )
+    ]
 
 
 def about_rows(
@@ -171,20 +186,21 @@ def _rare(scorer: Scorer, part: Part) -> list[Finding]:
         if prior[i] >= RARE / len(names):
             break
         truth, answers = part.truth == i, part.answers == i
-        hit, share = int((truth & answers).sum()), float(truth.mean())
+        each = np.ones(len(truth)) if part.weights is None else part.weights
+        hit, right, share = each @ (truth & answers), each @ truth, each @ truth / each.sum()
         numbers = {
-            "precision": hit / max(1, int(answers.sum())),
-            "recall": hit / max(1, int(truth.sum())),
+            "precision": float(hit / (each @ answers or 1.0)),
+            "recall": float(hit / (right or 1.0)),
         }
-        if part.proba is not None and truth.any():
-            numbers["average precision"] = average_precision(truth, part.proba[:, i])
+        if part.proba is not None and right:
+            numbers["average precision"] = average_precision(truth, part.proba[:, i], part.weights)
         shown = ", ".join(f"{what} {number(got)}" for what, got in numbers.items())
         found.append(
             Finding(
                 "rare",
                 f"{quoted(names[i])} is rare: {prior[i]:.2%} of the training rows, "
                 f"{int(truth.sum()):,} of {len(truth):,} here: {shown}; rows picked at random give "
-                f"{number(share)} of each",
+                f"{number(float(share))} of each",
             )
         )
     return found

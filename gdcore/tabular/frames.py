@@ -67,7 +67,8 @@ def _series(nw: Any, series: Any) -> Raw:
     """A column of a frame."""
     dtype = series.dtype
     if dtype in (nw.Categorical, nw.Enum):
-        return _declared(series.to_list())
+        order = None if dtype == nw.Categorical else tuple(dtype.categories)
+        return _declared(series.to_list(), order)
     if dtype == nw.Boolean:
         return Raw("boolean", _floats(series.to_list()))
     if dtype.is_numeric():
@@ -121,10 +122,11 @@ def _objects(values: Sequence[Any]) -> Raw:
     return Raw("text", [None if t is None or t in MISSING else t for t in texts])
 
 
-def _declared(values: Iterable[Any]) -> Raw:
+def _declared(values: Iterable[Any], order: Iterable[Any] | None = None) -> Raw:
     """A column that was declared to be names, whatever it holds."""
     names = (None if _absent(v) else _name(v) for v in values)
-    return Raw("category", [None if n is None or n in MISSING else n for n in names])
+    told = None if order is None else tuple(_name(v) for v in order)
+    return Raw("category", [None if n is None or n in MISSING else n for n in names], told)
 
 
 def _name(value: Any) -> str:
@@ -151,7 +153,9 @@ def from_columns(data: Mapping[str, Any], source: str = "the table") -> Table:
     columns = {}
     for name, values in data.items():
         if str(getattr(values, "dtype", "")).lower().startswith(("categor", "enum")):
-            columns[str(name)] = _declared(values)  # of pandas or polars
+            kind = values.dtype  # of pandas or polars
+            known = getattr(kind, "ordered", str(kind).lower().startswith("enum"))
+            columns[str(name)] = _declared(values, kind.categories if known else None)
             continue
         array = np.asarray(values) if not isinstance(values, list | tuple) else None
         if isinstance(values, str) or (array is not None and array.ndim != 1):

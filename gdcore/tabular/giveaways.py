@@ -45,7 +45,7 @@ def giveaways(table: Table, encoder: Encoder) -> list[tuple[str, ...]]:
         return []
     if len(table) > MOST_ROWS:
         table = table.take(np.linspace(0, len(table) - 1, MOST_ROWS).astype(np.int64))
-    target = encoder.target
+    target = encoder.target.each[0]
     y = target.values(table)
     if target.classes is not None:
         counts = np.bincount(y)

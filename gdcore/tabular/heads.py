@@ -9,9 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import unknown
+from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import SettingError
 
-__all__ = ["CLASS_LOSSES", "VALUE_LOSSES", "Head", "head_for", "labels_of", "probabilities_of"]
+__all__ = [
+    "CLASS_LOSSES",
+    "VALUE_LOSSES",
+    "Head",
+    "head_for",
+    "head_of",
+    "labels_of",
+    "probabilities_of",
+]
 
 CLASS_LOSSES = ("cross_entropy", "binary_cross_entropy", "hinge", "squared_hinge")
 VALUE_LOSSES = ("mse", "mae", "huber", "log_cosh", "poisson")
@@ -73,6 +82,33 @@ def head_for(
     if y.min() < 0:
         raise SettingError(f"loss poisson is for counts, and {what} holds {y.min():g}: use mse")
     return Head(units, loss, ("r2",), "exp", float(np.log(max(float(y.mean()), 1e-6))))
+
+
+def head_of(target: AnyTarget, loss: str | None, y: NDArray[Any]) -> Head:
+    """The end of a network for what is to be predicted.
+
+    Parameters
+    ----------
+    target : Target or Targets
+    loss : name, or None for the usual one
+    y : true answers
+
+    Raises
+    ------
+    ValueError
+        If the loss does not go with the target.
+    """
+    classes = target.each[0].classes
+    if target.each[0].ordered:
+        if loss not in (None, "binary_cross_entropy"):
+            raise unknown("loss for ordered classes", loss, ("binary_cross_entropy",))
+        return Head(len(classes or ()) - 1, "binary_cross_entropy", ())
+    if len(target.each) == 1 or classes is None:
+        return head_for(target.task, len(classes or ()), loss, y)
+    usual, known = "binary_cross_entropy", CLASS_LOSSES[1:]
+    if (loss or usual) not in known:
+        raise unknown("loss for several labels", loss, known)
+    return Head(len(target.each), loss or usual, ("accuracy",))
 
 
 def labels_of(out: NDArray[Any], link: str) -> NDArray[np.int64]:

@@ -49,7 +49,12 @@ def judged_by(scorer: Scorer) -> str:
 
 
 def importance(
-    model: Any, features: Features, y: NDArray[Any], repeats: int = 5, seed: int = 0
+    model: Any,
+    features: Features,
+    y: NDArray[Any],
+    repeats: int = 5,
+    seed: int = 0,
+    weights: NDArray[np.float64] | None = None,
 ) -> list[Importance]:
     """Every column's importance, the greatest first.
 
@@ -60,6 +65,7 @@ def importance(
     repeats : int
         Times that each column is shuffled.
     seed : int
+    weights : of the rows, if they do not count alike
 
     Raises
     ------
@@ -75,7 +81,7 @@ def importance(
     sign = 1.0 if higher_is_better(name) else -1.0
 
     def score(asked: Features) -> float:
-        return sign * float(scorer.metric(name, y, model.scores(asked)))
+        return sign * float(scorer.metric(name, y, model.scores(asked), weights))
 
     whole = score(features)
     found = []

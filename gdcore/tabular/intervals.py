@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gdcore.tabular.scoring import Scorer
 
-__all__ = ["intervals", "wilson"]
+__all__ = ["effective_rows", "intervals", "wilson"]
 
 TIMES, FEWEST_TIMES = 200, 40
 ENOUGH = 2_000_000  # rows in all draws together
@@ -25,7 +25,7 @@ Z = 1.959964
 Interval = tuple[float, float]
 
 
-def wilson(right: float, rows: int) -> Interval:
+def wilson(right: float, rows: float) -> Interval:
     """The 95 % interval of a share.
 
     Examples
@@ -39,8 +39,24 @@ def wilson(right: float, rows: int) -> Interval:
     return max(0.0, around - half), min(1.0, around + half)
 
 
+def effective_rows(rows: int, weights: NDArray[np.float64] | None) -> float:
+    """How many rows that count alike tell as much (Kish 1965, Survey sampling).
+
+    Examples
+    --------
+    >>> effective_rows(3, None), float(effective_rows(3, np.array([1.0, 1.0, 0.0])))
+    (3, 2.0)
+    """
+    return rows if weights is None else float(weights.sum() ** 2 / (weights**2).sum())
+
+
 def intervals(
-    scorer: Scorer, y: NDArray[Any], scores: NDArray[Any], got: dict[str, Any], seed: int = 0
+    scorer: Scorer,
+    y: NDArray[Any],
+    scores: NDArray[Any],
+    got: dict[str, Any],
+    weights: NDArray[np.float64] | None = None,
+    seed: int = 0,
 ) -> dict[str, Interval]:
     """The 95 % interval of every metric that is a single number.
 
@@ -49,12 +65,13 @@ def intervals(
     scorer : Scorer
     y, scores : the true answers, and what the model says
     got : the metrics by name
+    weights : of the rows, if they do not count alike
     seed : of the draws
     """
     rows = len(y)
     names = [n for n, v in got.items() if np.ndim(v) == 0]
     shares = {n for n in names if n in ("accuracy", "acc")}
-    found = {n: wilson(float(got[n]), rows) for n in shares}
+    found = {n: wilson(float(got[n]), effective_rows(rows, weights)) for n in shares}
     if rows < 2:
         return found
     draw = np.random.default_rng(seed)
@@ -63,7 +80,8 @@ def intervals(
     for _ in range(times if drawn else 0):
         some = draw.integers(0, rows, rows)
         for name, values in drawn.items():
-            values.append(float(scorer.metric(name, y[some], scores[some])))
+            own = None if weights is None else weights[some]
+            values.append(float(scorer.metric(name, y[some], scores[some], own)))
     for name, values in drawn.items():
         finite = [v for v in values if math.isfinite(v)]
         if finite:

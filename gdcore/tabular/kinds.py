@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ __all__ = [
 
 #: Kinds, with what may stand behind a colon.
 KINDS: dict[str, tuple[str, ...]] = {
-    "number": ("standardize", "quantile", "raw"),
+    "number": ("standardize", "robust", "quantile", "raw"),
     "category": (),
     "boolean": (),
     "date": ("a format such as %d/%m/%Y",),
@@ -195,13 +195,18 @@ def _stray(table: Table, name: str, row: int, what: str, share: float, cure: str
     )
 
 
-def choose(table: Table, target: str, kinds: Mapping[str, str] | None, tell: bool = True) -> Chosen:
-    """The kind of every column but the target, as told or as inferred.
+def choose(
+    table: Table,
+    targets: Sequence[str],
+    kinds: Mapping[str, str] | None,
+    tell: bool = True,
+) -> Chosen:
+    """The kind of every column but the targets, as told or as inferred.
 
     Parameters
     ----------
     table : Table
-    target : str
+    targets : names of one or more
     kinds : dict of str to str or None
     tell : bool
         Warn of columns that look like more than they were taken for.
@@ -221,15 +226,16 @@ def choose(table: Table, target: str, kinds: Mapping[str, str] | None, tell: boo
     TableWarning
     """
     told = {table.find(n, "kinds names"): parse_kind(k, str(n)) for n, k in (kinds or {}).items()}
-    if target in told:
+    named = [t for t in targets if t in told]
+    if named:
         raise SettingError(
-            f"kinds names the target {target!r}, expected other columns: pass task='regression' or "
+            f"kinds names the target {named[0]!r}, expected other columns: pass task='regression' or "
             "task='classification' to say what it is"
         )
     found: dict[str, tuple[str, str | None]] = {}
     ignored: dict[str, str] = {}
     for name in table.names:
-        if name == target:
+        if name in targets:
             continue
         seen = Seen(*told[name], "as told") if name in told else infer(table, name)
         if seen.kind == "ignore":

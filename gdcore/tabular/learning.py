@@ -5,44 +5,78 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gdcore import optimizers
-from gdcore.callbacks import Callback, EarlyStopping
+from gdcore.callbacks import Callback, EarlyStopping, History
 from gdcore.errors import unknown
 from gdcore.model import Model
+from gdcore.tabular.column import Floats
+from gdcore.tabular.conformal import check_enough, margin
 from gdcore.tabular.decision import Decision, Threshold, temperature
 from gdcore.tabular.encoding import Encoder
-from gdcore.tabular.heads import head_for
+from gdcore.tabular.heads import head_of
 from gdcore.tabular.kinds import Chosen, choose
-from gdcore.tabular.network import average_unseen, build
-from gdcore.tabular.scoring import Scorer
-from gdcore.tabular.settings import Settings, budget
+from gdcore.tabular.learner import Job, Learner
+from gdcore.tabular.network import average_unseen
+from gdcore.tabular.network import build as build_mlp
+from gdcore.tabular.presets import budget
+from gdcore.tabular.reading import read_like
+from gdcore.tabular.realmlp import build as build_realmlp
+from gdcore.tabular.scoring import Decisions, Scorer, output_of, scorers
+from gdcore.tabular.settings import Settings
+from gdcore.tabular.several import AnyTarget, learned
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.table import SettingError, Table
+from gdcore.tabular.tabm import build as build_tabm
 from gdcore.tabular.target import Target
-from gdcore.tabular.weighting import row_weights
+from gdcore.tabular.weighting import row_weights, told_weights
 
-__all__ = ["Training", "begun", "set_apart", "settled"]
+__all__ = ["BUILD", "Training", "begun", "check_watched", "decided", "parted", "settled"]
+
+BUILD = {"mlp": build_mlp, "realmlp": build_realmlp, "tabm": build_tabm}
 
 FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
 MANY = 2000  # rows, from which on a tenth of them does
 
 
-def set_apart(table: Table, name: str, settings: Settings) -> tuple[Table, Table | None]:
+def set_apart(table: Table, names: Sequence[str], settings: Settings) -> tuple[Table, Table | None]:
     """Rows to learn from, and those that early stopping watches, of every class alike."""
     if settings.patience is None or len(table) < FEWEST:
         return table, None
-    told = Target.learn(table, name, settings.task)
+    told = learned(table, names, settings.asked, order=settings.order)
     share = 0.1 if len(table) >= MANY else 0.2
-    apart = hold_out(told.values(table), share, settings.seed, told.classes is not None)
+    apart = hold_out(told.values(table), share, settings.seed, told.task == "classification")
     return table.take(~apart), table.take(apart)
 
 
-def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Settings) -> Chosen:
+def parted(
+    table: Table, names: Sequence[str], settings: Settings, validation_data: Any = None
+) -> tuple[Table, Table | None]:
+    """Rows to learn from, and those that early stopping watches: as given, or set apart.
+
+    Raises
+    ------
+    SettingError
+        If rows are given, and folds, each of which watches a network, are asked for.
+    """
+    if settings.folds == 1 and validation_data is None:
+        return set_apart(table, names, settings)
+    if validation_data is None:
+        return table, None
+    if settings.folds > 1:
+        raise SettingError(
+            f"validation_data does not go with folds={settings.folds}, each of which watches a "
+            "network: leave one of them out"
+        )
+    return table, read_like(validation_data, table.layout, table.names)
+
+
+def settled(
+    table: Table, names: Sequence[str], kinds: Mapping[str, str], settings: Settings
+) -> Chosen:
     """What the columns of a table are, decided by all rows that there are to learn from.
 
     Raises
@@ -57,63 +91,64 @@ def settled(table: Table, name: str, kinds: Mapping[str, str], settings: Setting
     """
     reasons = {}
     if settings.weights is not None:
-        weights = table.find(settings.weights, "weights")
-        if weights == name:
-            raise SettingError(f"weights={weights!r} is the target, expected another column")
+        weights = settings.weights
         kinds, reasons = {**kinds, weights: "ignore"}, {weights: "the weight of each row"}
-    choose(table, name, kinds, tell=False)  # an error comes without the doubts before it
-    found, ignored = choose(table, name, kinds)
+    choose(table, names, kinds, tell=False)  # an error comes without the doubts before it
+    found, ignored = choose(table, names, kinds)
     return found, ignored | reasons
 
 
 def begun(
-    table: Table, name: str, chosen: Chosen, settings: Settings
-) -> tuple[Encoder, Model, Decision]:
+    table: Table, names: Sequence[str], chosen: Chosen, settings: Settings
+) -> tuple[Encoder, Learner, Decisions]:
     """The transformation, learned from training rows, and a compiled network that takes it.
 
     Parameters
     ----------
     table : the training rows
-    name : of the target
+    names : of the targets
     chosen : what its columns are, as `settled` tells
     settings : of network and training
 
     Returns
     -------
-    (encoder, network, decision)
+    (encoder, learner, decision)
 
     Raises
     ------
     ValueError
         If the rows do not fit the settings.
     """
-    target = Target.learn(table, name, settings.task, settings.target_scale == "log")
+    target = learned(
+        table, names, settings.asked, settings.target_scale == "log",
+        told_weights(table, settings.weights), settings.order,
+    )  # fmt: skip
     y = target.values(table)
-    head = head_for(target.task, len(target.classes or ()), settings.loss, y)
+    head = head_of(target, settings.loss, y)
     if settings.target_scale is not None and not head.standardize:
         raise SettingError(
             f"target_scale={settings.target_scale!r} does not go with "
-            + (f"loss {head.loss}" if target.classes is None else "classes")
+            + (f"loss {head.loss}" if target.task == "regression" else "classes")
             + ", expected amounts: leave it out"
         )
     if not head.standardize:
-        target = replace(target, mean=0.0, scale=1.0)
-    decision = _decision(target, settings)
+        target = target.unscaled()
+    made = tuple(_decision(t, settings) for t in target.each)
+    decision: Decisions = made[0] if len(made) == 1 else made
     found, ignored = chosen
     empty = [n for n in found if table.columns[n].missing().all()]  # other rows had some values
     found = {n: kind for n, kind in found.items() if n not in empty}
     ignored = ignored | dict.fromkeys(empty, "no values")
     encoder = Encoder.learn(table, target, None, settings.numbers, (found, ignored))
     row_weights(table, target, settings.weights, settings.class_weight)  # what is wrong is told now
-    width = sum(c.width for c in encoder.numeric)
-    batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
-    rate = settings.rate(epochs, math.ceil(len(table) / batch))
-    more = {} if settings.weight_decay is None else {"weight_decay": settings.weight_decay}
-    network = build(encoder, width, head, settings)
-    network.compile(
-        optimizers.get(settings.optimizer, lr=rate, **more), head.loss, head.metrics, settings.dtype
-    )
-    scorer = Scorer.of(network, target, settings.metrics, decision)
+    settings = settings.of_task(target.task)
+    batch, epochs = budget(len(table), settings.batch_size, settings.epochs, settings.model)
+    steps = epochs * math.ceil(len(table) / batch)
+    job = Job(encoder, encoder.encode(table), target.scaled(y), head, settings, steps)
+    learner = BUILD[settings.model](job)
+    scorer = scorers(learner.network, target, settings.metrics, decision)[
+        0
+    ]  # the others are its like
     for metric in scorer.wanted:  # a mismatch is told before the training
         scorer.bound(metric)
     if settings.threshold is not None and not scorer.likely:
@@ -121,11 +156,16 @@ def begun(
             f"threshold={settings.threshold!r} needs probabilities, and loss {head.loss} gives "
             "none: use cross_entropy"
         )
-    return encoder, network, decision
+    return encoder, learner, decision
 
 
 def _decision(target: Target, settings: Settings) -> Decision:
     """What is asked of the answers of two classes, before anything was learned."""
+    if settings.interval is not None and target.classes is not None:
+        raise SettingError(
+            f"interval={settings.interval!r} is for quantities, and the target {target.name!r} has "
+            "classes: leave it out"
+        )
     for option in ("positive", "threshold"):
         got = getattr(settings, option)
         if got is not None and len(target.classes or ()) != 2:
@@ -149,17 +189,28 @@ class Training:
 
     Attributes
     ----------
-    encoder, network, decision : as `begun` gives them
+    encoder, learner, decision : as `begun` gives them
     settings : Settings
     epochs : int
         Completed by the weights that were kept.
     """
 
     encoder: Encoder
-    network: Model
-    decision: Decision
+    learner: Learner
+    decision: Decisions
     settings: Settings
     epochs: int = field(default=0, init=False)
+    scores: ClassVar[dict[str, tuple[float, float]]] = {}  # of folds, of which there are none
+
+    @property
+    def network(self) -> Model:
+        """What predicts."""
+        return self.learner.network
+
+    @property
+    def history(self) -> History | None:
+        """Of the training."""
+        return self.learner.trainer.history
 
     def run(
         self,
@@ -184,7 +235,7 @@ class Training:
         KeyboardInterrupt
             On Ctrl-C; what was learned by then can be used.
         """
-        network, settings = self.network, self.settings
+        network, trainer, settings = self.network, self.learner.trainer, self.settings
         x, y, weights = self._rows(table)
         validation = None if watched is None else tuple(
             part for part in self._rows(watched) if part is not None
@@ -192,14 +243,16 @@ class Training:
         stop = None
         if settings.patience is not None and watched is not None:
             stop = EarlyStopping(patience=settings.patience)
-        batch, epochs = budget(len(table), settings.batch_size, settings.epochs)
+        batch, epochs = budget(len(table), settings.batch_size, settings.epochs, settings.model)
+        self.learner.begin()
         try:
-            network.fit(
+            trainer.fit(
                 x, y, batch_size=batch, epochs=last or epochs, validation_data=validation,
                 sample_weight=weights, callbacks=[*([stop] if stop else []), *callbacks],
                 seed=settings.seed, verbose=verbose,
             )  # fmt: skip
         finally:
+            self.learner.settle()
             if network.steps_done:
                 average_unseen(network, self.encoder, self.encoder.encode(table).codes)
         self.epochs = stop.best_epoch + 1 if stop else network.epochs_done
@@ -211,39 +264,85 @@ class Training:
         weights = row_weights(table, target, told.weights, told.class_weight)
         return self.encoder.encode(table).inputs(), y, weights
 
-    def decide(self, watched: Table | None) -> Decision:
-        """Temperature and threshold, by rows that the weights were not learned from.
+    def decide(self, watched: Table | None) -> Decisions:
+        """Temperature, threshold and margin, by rows that the weights were not learned from.
 
         Raises
         ------
         SettingError
-            If a threshold is to be chosen, and there are no such rows.
+            If a threshold or a margin is to be chosen, and there are no such rows.
         """
-        scorer = Scorer.of(self.network, self.encoder.target, None, self.decision)
-        wish = None if self.settings.threshold is None else Threshold.parse(self.settings.threshold)
+        target = self.encoder.target
+        own = scorers(self.network, target, None, self.decision)
         if watched is None:
-            if wish is None:
-                return self.decision
-            if wish.goal != "probability":
-                raise no_rows_to_choose_by(self.settings.threshold)
-            return replace(self.decision, threshold=wish.least)
-        if not scorer.classes or not scorer.likely:
-            return self.decision
-        y = self.encoder.target.values(watched)
+            made = [self._told(s) for s in own]
+            return made[0] if len(made) == 1 else tuple(made)
         out = self.network.predict(self.encoder.encode(watched).inputs())
-        decision = replace(self.decision, temperature=temperature(scorer.scores(out), y))
+        return decided(self.network, target, self.decision, self.settings, watched, out)
+
+    def _told(self, scorer: Scorer) -> Decision:
+        """The decision where there are no rows to choose it by."""
+        wish = None if self.settings.threshold is None else Threshold.parse(self.settings.threshold)
         if wish is None:
-            return decision
-        scorer = replace(scorer, decision=decision)
-        p = scorer.positive_probability(scorer.scores(out))
-        limit = float(np.clip(wish.choose(y == decision.positive, p), 1e-9, 1 - 1e-9))
-        return replace(decision, threshold=limit)
+            return scorer.decision
+        if wish.goal != "probability":
+            raise no_rows_to_choose_by(self.settings)
+        return replace(scorer.decision, threshold=wish.least)
 
 
-def no_rows_to_choose_by(threshold: Any) -> SettingError:
-    """What is said where a threshold is to be chosen, and all rows are for the weights."""
+def decided(
+    network: Model, target: AnyTarget, decision: Decisions, settings: Settings, table: Table,
+    out: NDArray[Any],
+) -> Decisions:  # fmt: skip
+    """Temperature, threshold and margin, by outputs for rows that the weights were not learned from."""
+    own = scorers(network, target, None, decision)
+    if not (own[0].likely or settings.interval is not None):
+        return decision
+    weights = told_weights(table, settings.weights)
+    made = [
+        _chosen(s, settings, t.values(table), output_of(out, target, i), weights)
+        for i, (s, t) in enumerate(zip(own, target.each, strict=True))
+    ]
+    return made[0] if len(made) == 1 else tuple(made)
+
+
+def _chosen(
+    scorer: Scorer, settings: Settings, y: NDArray[Any], out: NDArray[Any], weights: Floats | None
+) -> Decision:
+    """The decision for one target, by its answers and what the network put out."""
+    level, decision, told = settings.interval, scorer.decision, scorer.scores(out)
+    if level is not None:
+        width = margin(scorer.target, told, y, level, scorer.counts, weights)
+        return replace(decision, margin=width)
+    decision = replace(decision, temperature=temperature(told, y, weights))
+    if settings.threshold is None:
+        return decision
+    scorer = replace(scorer, decision=decision)
+    p = scorer.positive_probability(scorer.scores(out))
+    wish = Threshold.parse(settings.threshold)
+    limit = wish.choose(y == decision.positive, p, weights)
+    return replace(decision, threshold=float(np.clip(limit, 1e-9, 1 - 1e-9)))
+
+
+def check_watched(settings: Settings, watched: Table | None) -> None:
+    """Raises SettingError if rows are needed that the weights are not learned from, and are not there."""
+    wish = settings.threshold
+    chosen = wish is not None and Threshold.parse(wish).goal != "probability"
+    if watched is None and (chosen or settings.interval is not None):
+        raise no_rows_to_choose_by(settings)
+    if watched is not None and settings.interval is not None:
+        check_enough(settings.interval, len(watched))
+
+
+def no_rows_to_choose_by(settings: Settings) -> SettingError:
+    """What is said where a threshold or a margin is to be chosen, and all rows are for the weights."""
+    if settings.interval is not None:
+        return SettingError(
+            f"interval={settings.interval:g} is measured on rows that are set apart from the training, "
+            f"and none are (patience=None, or below {FEWEST} rows): pass patience=20 or more rows"
+        )
     return SettingError(
-        f"threshold={threshold!r} is chosen on rows that are set apart from the training, and none "
+        f"threshold={settings.threshold!r} is chosen on rows that are set apart from the training, and none "
         f"are (patience=None, or below {FEWEST} rows): pass patience=20 or more rows, or a "
         "probability such as threshold=0.3"
     )

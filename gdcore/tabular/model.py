@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 from gdcore.callbacks import Callback, History
 from gdcore.model import Model
 from gdcore.tabular.asking import Asking
-from gdcore.tabular.decision import Decision, Threshold
-from gdcore.tabular.learning import Training, begun, no_rows_to_choose_by, set_apart, settled
-from gdcore.tabular.reading import read, read_like
+from gdcore.tabular.decision import Decision
+from gdcore.tabular.encoding import Encoder
+from gdcore.tabular.folds import FoldedTraining
+from gdcore.tabular.learner import Learner
+from gdcore.tabular.learning import Training, begun, check_watched, parted, settled
+from gdcore.tabular.presets import FOLDS, filled
+from gdcore.tabular.reading import read
 from gdcore.tabular.rows import with_target, without_missing
+from gdcore.tabular.scoring import Decisions
 from gdcore.tabular.settings import Settings
+from gdcore.tabular.several import find_targets, learned
 from gdcore.tabular.stored import (
     check_fits,
     read_decision,
@@ -22,11 +28,10 @@ from gdcore.tabular.stored import (
     read_settings,
 )
 from gdcore.tabular.table import Table
-from gdcore.tabular.target import Target
-from gdcore.text import shown
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report
+    from gdcore.tabular.reports import Reports
 
 __all__ = ["TableModel"]
 
@@ -42,37 +47,51 @@ class TableModel(Asking):
 
     Parameters
     ----------
-    hidden : sequence of int
-        Sizes of the hidden layers.
-    activation : str
-    dropout : float
+    hidden : sequence of int, optional
+        Sizes of the hidden layers; this and the like are the model's own by default.
+    model : {"mlp", "realmlp", "tabm"}
+        A plain network; RealMLP (Holzmüller et al. 2024), which embeds numbers by cosines, trains for
+        256 epochs and keeps the best; or TabM (Gorishniy et al. 2024), members that share their
+        weights, whose mean predicts.
+    activation : str, optional
+    dropout : float, optional
         After each hidden layer.
     kinds : dict of str to str, optional
         What columns are, where the inferred kind is wrong: "number" ("number:quantile",
         "number:standardize", "number:raw"), "category", "boolean", "date" ("date:%d/%m/%Y"), or
         "ignore".
-    numbers : {"standardize", "quantile", "raw"}
-        What becomes of numbers; "quantile" maps them to a normal distribution.
+    numbers : {"standardize", "robust", "quantile", "raw"}, optional
+        What becomes of numbers; "robust" scales them by median and quartiles and bends what lies far
+        out, "quantile" maps them to a normal distribution.
     missing : {"impute", "drop", "error"}
         Missing values are filled in and flagged, cost their row in training, or are an error.
-    task : {"classification", "regression"}, optional
+    task : {"classification", "regression", "ordinal"}, optional
         By default text, booleans, declared categories and at most 20 whole numbers are classes.
+        "ordinal" is of classes in an order, such as ratings.
     loss, optimizer, schedule : str, optional
     lr, weight_decay : float, optional
-        The optimizer's own by default.
+        By default the model's own, or else the optimizer's.
+    label_smoothing : float, optional
+        Share of each target that is spread over all classes while training.
+    members : int
+        Of "tabm".
+    folds : int
+        Train so many networks, each on all rows but a fold, which stops it; their mean predicts.
+    budget : float, optional
+        Seconds to be filled with further networks on folds, 5 at first.
     epochs, batch_size : int, optional
         By default by the number of rows.
-    patience : int, optional
+    patience : int, "auto" or None
         Early stopping: training ends after so many epochs without a better loss on a fifth of the
         training rows (a tenth of 2,000 and more), and the best epoch's weights are kept. None, and
-        with fewer than 50 rows: all epochs.
+        with fewer than 50 rows: all epochs. "auto": 20 of "mlp", 16 of "tabm", never of "realmlp".
     metrics : sequence of str, optional
         What `evaluate` measures: by default accuracy (and ROC-AUC for two classes), or R², MAE and
         RMSE. Importance is measured in the first.
     class_weight : "balanced" or dict of class to weight, optional
         What a row of each class counts in training.
     weights : str, optional
-        A column of what each row counts in training; it is no feature.
+        A column of what each row counts, in training and in all that is measured; no feature.
     positive : str, optional
         Which of two classes precision, recall, F1 and the threshold are about: by default the
         second in order, such as yes of no and yes.
@@ -81,6 +100,12 @@ class TableModel(Asking):
         rows that early stopping watches: "f1", "recall=0.9", "precision=0.8".
     target_scale : "log", optional
         Learn an amount that is never negative on a logarithmic scale.
+    order : sequence of str, optional
+        With ``task="ordinal"``, the classes from the lowest, where they are no numbers and no frame
+        declares their order.
+    interval : float, optional
+        The share of answers that an interval around each quantity is to hold, such as 0.9: see
+        `predict_interval`. Its width is measured on the rows that early stopping watches.
     dtype : {"float32", "float64"}
     seed : int
         Of all that is random; the same seed gives the same bits.
@@ -95,12 +120,15 @@ class TableModel(Asking):
         How many it was trained on, and how many watched that.
     epochs : int
         How many were best.
-    decision : Decision
-        From scores to answers: temperature, and threshold.
+    decision : Decision, or a tuple of them for several targets
+        From scores to answers: temperature, threshold, margin of intervals.
     history : History
     notes : list of str
         What was done with rows that could not be learned from.
-    report : Report or None
+    out_of_fold : dict
+        Of each metric the mean and the deviation over the folds, on rows that a network was not
+        trained on, but stopped by.
+    report : Report, Reports or None
         What came of held-out rows, if `gdcore.tabular.fit` held some out.
 
     Raises
@@ -132,56 +160,70 @@ class TableModel(Asking):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (128, 64),
+        hidden: Sequence[int] | None = None,
         *,
-        activation: str = "relu",
-        dropout: float = 0.1,
+        model: str = "mlp",
+        activation: str | None = None,
+        dropout: float | None = None,
         kinds: Mapping[str, str] | None = None,
-        numbers: str = "standardize",
+        numbers: str | None = None,
         missing: str = "impute",
         task: str | None = None,
         loss: str | None = None,
-        optimizer: str = "adam",
+        optimizer: str | None = None,
         lr: float | None = None,
         weight_decay: float | None = None,
-        schedule: str = "cosine",
+        schedule: str | None = None,
+        label_smoothing: float | None = None,
+        members: int = 32,
+        folds: int | None = None,
+        budget: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        patience: int | None = 20,
+        patience: int | str | None = "auto",
         metrics: Sequence[str] | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
         weights: str | None = None,
         positive: str | None = None,
         threshold: str | float | None = None,
         target_scale: str | None = None,
+        interval: float | None = None,
+        order: Sequence[Any] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
+        told = {
+            "hidden": None if hidden is None else tuple(hidden), "activation": activation,
+            "dropout": dropout, "numbers": numbers, "optimizer": optimizer, "lr": lr,
+            "weight_decay": weight_decay, "schedule": schedule, "patience": patience,
+        }  # fmt: skip
         self.settings = Settings(
-            hidden=tuple(hidden), activation=activation, dropout=dropout, numbers=numbers,
-            missing=missing, task=task, loss=loss, optimizer=optimizer, lr=lr,
-            weight_decay=weight_decay, schedule=schedule, epochs=epochs, batch_size=batch_size,
-            patience=patience,
+            **filled(model, told), model=model, members=members, budget=budget,
+            folds=folds or (1 if budget is None else FOLDS),
+            label_smoothing=label_smoothing,
+            missing=missing, task=task, loss=loss, epochs=epochs, batch_size=batch_size,
             metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
             class_weight=class_weight if not isinstance(class_weight, Mapping)
             else {str(k): w for k, w in class_weight.items()},
             weights=weights, positive=None if positive is None else str(positive),
             threshold=None if threshold is None else str(threshold), target_scale=target_scale,
+            interval=interval, order=None if order is None else tuple(map(str, order)),
         )  # fmt: skip
         self.settings.check()
         self.kinds = dict(kinds or {})
         self.history: History | None = None
-        self.report: Report | None = None
+        self.report: Report | Reports | None = None
         self.notes: list[str] = []
-        self.decision = Decision()
+        self.decision: Decisions = Decision()
         self.rows = self.watched = self.epochs = 0
+        self.out_of_fold: dict[str, tuple[float, float]] = {}
 
     # --- training ------------------------------------------------------------------------------
 
     def fit(
         self,
         data: Any,
-        target: str | int,
+        target: str | int | Sequence[str | int],
         *,
         validation_data: Any = None,
         refit: bool = True,
@@ -197,8 +239,10 @@ class TableModel(Asking):
         ----------
         data : path-like, frame, dict of columns, list of dicts, or 2-D array
             As `gdcore.tabular.read` takes it; rows without a target are left out.
-        target : str or int
-            The column to be predicted, by name or by place.
+        target : str or int, or a list of them
+            The column to be predicted, by name or by place. Several are predicted by one network:
+            all are quantities, or labels of two classes of which any may be true. `predict` and
+            what else is asked then give a dict with an entry for each.
         validation_data : like `data`, optional
             Rows to watch the training by, in the place of those that would be set apart.
         refit : bool
@@ -219,30 +263,28 @@ class TableModel(Asking):
             On Ctrl-C; the model can be used with what it learned by then.
         """
         table = read(data)
-        name = table.find(target, "the target")
-        table, notes = with_target(table, name)
+        names = find_targets(table, target)
+        table, notes = with_target(table, names, self.settings.weights)
         self.notes += notes
-        chosen = settled(table, name, self.kinds, self.settings)
+        chosen = settled(table, names, self.kinds, self.settings)
         whole, notes = without_missing(table, list(chosen[0]), self.settings.missing)
         self.notes += notes
-        watched: Table | None
-        if validation_data is not None:
-            table, watched = whole, read_like(validation_data, whole.layout, whole.names)
-        else:
-            table, watched = set_apart(whole, name, self.settings)
-        wish = self.settings.threshold
-        if wish is not None and watched is None and Threshold.parse(wish).goal != "probability":
-            raise no_rows_to_choose_by(wish)
-        task = Target.learn(whole, name, self.settings.task).task
-        told = begun(table, name, chosen, replace(self.settings, task=task))
-        self._train(Training(*told, self.settings), table, watched, callbacks, verbose)
-        if refit and validation_data is None and watched is not None:
+        table, watched = parted(whole, names, self.settings, validation_data)
+        check_watched(self.settings, whole if self.settings.folds > 1 else watched)
+        task = learned(whole, names, self.settings.asked, order=self.settings.order).asked
+        told = begun(table, names, chosen, replace(self.settings, task=task))
+        self._train(self._training(told), table, watched, callbacks, verbose)
+        anew = refit and validation_data is None and watched is not None
+        if anew and not self.settings.finds_best:
             self.refit(whole, verbose=verbose)
         return self
 
+    def _training(self, told: tuple[Encoder, Learner, Decisions]) -> Training | FoldedTraining:
+        return (FoldedTraining if self.settings.folds > 1 else Training)(*told, self.settings)
+
     def _train(
         self,
-        training: Training,
+        training: Training | FoldedTraining,
         table: Table,
         watched: Table | None,
         callbacks: Sequence[Callback],
@@ -255,17 +297,24 @@ class TableModel(Asking):
         self._describe()
         try:
             training.run(table, watched, callbacks, verbose)
-            self.epochs = training.epochs
-            self.decision = training.decide(watched)
-            self._describe()
+            self._learned(training, watched)
         finally:
-            self.history = self.network.history
+            self.history = training.history
+
+    def _learned(self, training: Training | FoldedTraining, watched: Table | None) -> None:
+        """Take over what came of a training."""
+        training.network.info |= self.network.info
+        self.encoder, self.network = training.encoder, training.network
+        self.epochs, self.decision = training.epochs, training.decide(watched)
+        self.out_of_fold = training.scores
+        self._describe()
 
     def refit(self, data: Any, *, verbose: int | str = "auto") -> Self:
         """Train anew on other rows, for as many epochs as were found to be the best.
 
-        Neither the history nor the report changes: they tell of the training before. Temperature
-        and threshold stay.
+        Neither the history nor the report changes: they tell of the training before. Temperature,
+        threshold and margin stay. "realmlp", "tabm" and folds find their best epoch anew, with the
+        rows that tell of it set apart as in `fit`, and all of these with it.
 
         Parameters
         ----------
@@ -284,17 +333,19 @@ class TableModel(Asking):
             As `fit`; then, and on Ctrl-C, the model is as it was.
         """
         encoder = self._fitted()
-        table, _ = with_target(read(data), encoder.target.name)
+        table, _ = with_target(read(data), encoder.target.names, self.settings.weights)
         table, _ = without_missing(table, [c.name for c in encoder.columns], self.settings.missing)
-        told = begun(
-            table, encoder.target.name, encoder.chosen,
-            replace(self.settings, task=encoder.target.task),
-        )  # fmt: skip
-        training = Training(*told, self.settings)
-        training.run(table, None, (), verbose, last=self.epochs)
-        training.network.info |= self.network.info
-        self.encoder, self.network = training.encoder, training.network
-        self.rows, self.watched = len(table), 0
+        names, told = encoder.target.names, replace(self.settings, task=encoder.target.asked)
+        rows, watched = parted(table, names, told) if self.settings.finds_best else (table, None)
+        training = self._training(begun(rows, names, encoder.chosen, told))
+        if self.settings.finds_best:
+            training.run(rows, watched, (), verbose)
+            self._learned(training, watched)
+        else:
+            training.run(rows, None, (), verbose, last=self.epochs)
+            training.network.info |= self.network.info
+            self.encoder, self.network = training.encoder, training.network
+        self.rows, self.watched = len(rows), 0 if watched is None else len(watched)
         self._describe()
         return self
 
@@ -303,7 +354,9 @@ class TableModel(Asking):
         self.info[KEY] = self.info.get(KEY, {}) | {
             "encoder": self.encoder.config(),
             "settings": self.settings.config(),
-            "decision": self.decision.config(),
+            "decision": [d.config() for d in self.decision]
+            if isinstance(self.decision, tuple)
+            else self.decision.config(),
             "epochs": self.epochs,
         }
 
@@ -345,13 +398,3 @@ class TableModel(Asking):
         model.decision = read_decision(described.get("decision"), model.target)
         model.epochs = read_epochs(described.get("epochs", 0))
         return model
-
-    def __repr__(self) -> str:
-        if "encoder" not in self.__dict__:
-            return "<TableModel, not fitted>"
-        target = self.target
-        columns = len(self.encoder.columns)
-        return shown(f"<TableModel of {target.name!r} ({target.task}) from {columns} columns>")
-
-    def __str__(self) -> str:
-        return self.encoder.described() if "encoder" in self.__dict__ else repr(self)

@@ -1,4 +1,4 @@
-"""The network of a table: numbers as they are, a vector for each category, then dense layers."""
+"""The plain network of a table: numbers as they are, a vector for each category, then dense layers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 from gdcore.layers import Concatenate, Dense, Dropout, Embedding, Input
 from gdcore.model import Model
 from gdcore.tabular.encoding import Encoder
-from gdcore.tabular.heads import Head
-from gdcore.tabular.settings import Settings
+from gdcore.tabular.learner import Job, Learner, loss_of, optimizer_of
 
-__all__ = ["average_unseen", "build", "embedding_width"]
+__all__ = ["average_unseen", "build", "embedding_width", "inputs_of"]
 
 WIDEST = 50
 
@@ -31,30 +30,40 @@ def embedding_width(count: int) -> int:
     return int(min(WIDEST, max(2, round(1.6 * count**0.56))))
 
 
-def build(encoder: Encoder, numbers: int, head: Head, settings: Settings) -> Model:
-    """A network that takes `Features.inputs()`.
+def inputs_of(encoder: Encoder, numbers: int) -> tuple[Any, list[Any]]:
+    """What a network takes: numbers, None where there are none, and the codes of each category."""
+    codes = [Input((), dtype="int", name=f"codes_{i}") for i in range(len(encoder.categories))]
+    return (Input(numbers, name="numbers") if numbers else None), codes
+
+
+def build(job: Job) -> Learner:
+    """A network that takes `Features.inputs()`, compiled.
 
     Parameters
     ----------
-    encoder : says how many categories there are
-    numbers : columns of numbers
-    head : the end of it
-    settings : hidden layers, activation, dropout
+    job : Job
+
+    Returns
+    -------
+    Learner
     """
-    inputs: list[Any] = [Input(numbers, name="numbers")] if numbers else []
-    parts = list(inputs)
+    encoder, head, settings = job.encoder, job.head, job.settings
+    first, codes = inputs_of(encoder, job.features.numbers.shape[1])
+    inputs = [*([] if first is None else [first]), *codes]
+    parts = [] if first is None else [first]
     for i, column in enumerate(encoder.categories):
-        codes = Input((), dtype="int", name=f"codes_{i}")
-        inputs.append(codes)
         width = embedding_width(column.count)
-        parts.append(Embedding(column.count, width, name=f"embedding_{i}")(codes))
+        parts.append(Embedding(column.count, width, name=f"embedding_{i}")(codes[i]))
     x = Concatenate()(parts) if len(parts) > 1 else parts[0]
     for i, width in enumerate(settings.hidden):
         x = Dense(width, activation=settings.activation, name=f"hidden_{i}")(x)
         if settings.dropout:
             x = Dropout(settings.dropout)(x)
     last = Dense(head.units, activation=head.activation, bias_initializer=head.bias, name="output")
-    return Model(inputs, last(x))
+    network = Model(inputs, last(x))
+    optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
+    network.compile(optimizer, loss_of(head, settings), head.metrics, settings.dtype)
+    return Learner(job, inputs, network, network)
 
 
 def average_unseen(network: Model, encoder: Encoder, codes: list[np.ndarray]) -> None:
@@ -62,7 +71,9 @@ def average_unseen(network: Model, encoder: Encoder, codes: list[np.ndarray]) ->
     state = network.state_dict()
     new = {}
     for i, (column, seen) in enumerate(zip(encoder.categories, codes, strict=True)):
-        name = next(n for n in state if n.split(".")[0] == f"embedding_{i}")
+        name = next((n for n in state if n.split(".")[0] == f"embedding_{i}"), None)
+        if name is None:  # one-hot: zeros
+            continue
         counts = np.bincount(seen, minlength=column.count).astype(np.float64)
         if counts[0] == 0:
             table = state[name].copy()

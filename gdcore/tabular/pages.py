@@ -16,21 +16,36 @@ STYLE = (
 )
 
 
-def page(report: Any, title: str) -> str:
-    """The page of a `Report`.
+def page(reports: list[Any], title: str) -> str:
+    """The page of a `Report`, or of several.
 
     Raises
     ------
     ImportError
         If matplotlib is not there; the message says what to install.
     """
+    counts = ", ".join(f"{count:,} {part}" for part, count in reports[0].rows.items())
+    parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(counts)} rows</p>"]
+    for report in reports:
+        parts += [f"<h1>{escape(report.target)}</h1>"] if len(reports) > 1 else []
+        parts += _parts(report)
+    parts += [
+        "<h2>Columns</h2>",
+        preformatted(reports[0].columns),
+        "".join(f"<p>{escape(note)}</p>" for note in reports[0].notes),
+    ]
+    body = "\n".join(p for p in parts if p)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
+        f"</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
+
+
+def _parts(report: Any) -> list[str]:
     pictures = as_svg(report)
     rows = report.score_rows()
-    counts = ", ".join(f"{count:,} {part}" for part, count in report.rows.items())
     told = "".join(f"<li>{escape(f.text)}</li>" for f in report.findings)
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(counts)} rows</p>",
+    return [
         f"<h2>To be known first</h2><ul>{told}</ul>" if told else "",
         "<h2>Scores</h2>",
         table_html(rows, "<" + ">" * (len(rows[0]) - 1)),
@@ -42,12 +57,4 @@ def page(report: Any, title: str) -> str:
         f"<h2>Which columns mattered</h2>{preformatted(report.importance_text())}"
         if report.importance
         else "",
-        "<h2>Columns</h2>",
-        preformatted(report.columns),
-        "".join(f"<p>{escape(note)}</p>" for note in report.notes),
     ]
-    body = "\n".join(p for p in parts if p)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
-        f"</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
-    )

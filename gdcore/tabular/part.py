@@ -10,7 +10,29 @@ from numpy.typing import NDArray
 
 from gdcore.tabular.intervals import Interval
 
-__all__ = ["Part"]
+__all__ = ["Coverage", "Part"]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What intervals of predictions hold.
+
+    Attributes
+    ----------
+    level : float
+        The share of answers that was asked for.
+    share : float
+        Of the rows whose answer lies within.
+    sure : (float, float)
+        The 95 % interval of that share.
+    width : float
+        The mean distance of the ends.
+    """
+
+    level: float
+    share: float
+    sure: Interval
+    width: float
 
 
 @dataclass(frozen=True)
@@ -27,6 +49,10 @@ class Part:
         Class numbers, or quantities in their own units.
     proba : ndarray or None
         Probabilities of the classes.
+    weights : ndarray or None
+        What each row counts, where they do not count alike.
+    coverage : Coverage or None
+        Of the intervals, where some were asked for.
     """
 
     scores: dict[str, Any]
@@ -35,3 +61,5 @@ class Part:
     truth: NDArray[Any]
     answers: NDArray[Any]
     proba: NDArray[np.float64] | None
+    weights: NDArray[np.float64] | None = None
+    coverage: Coverage | None = None

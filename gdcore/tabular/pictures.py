@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore.io import write_atomically
 from gdcore.plots import check_path, require_matplotlib
+from gdcore.tabular.errors_text import count_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,18 +25,21 @@ MOST_NAMED = 30
 MOST_NUMBERED = 15  # classes up to which each cell of a confusion matrix shows its count
 
 
-def draw(report: Any, path: str | os.PathLike[str] | None, title: str | None) -> Figure:
-    """The picture of a report: as `Report.plot`."""
+def draw(reports: list[Any], path: str | os.PathLike[str] | None, title: str | None) -> Figure:
+    """The picture of reports, a row each: as `Report.plot`."""
     ending = check_path(path) if path is not None else None
     require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = panels_of(report)
-    figure = Figure(figsize=(5.2 * len(panels), 4.4), dpi=120, layout="constrained")
+    panels = [panels_of(report) for report in reports]
+    wide = max(map(len, panels))
+    size = (5.2 * wide, 4.4 * len(reports))
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     FigureCanvasAgg(figure)  # the canvas registers itself with the figure
-    for i, panel in enumerate(panels):
-        panel(figure.add_subplot(1, len(panels), i + 1), report)
+    for row, report in enumerate(reports):
+        for i, panel in enumerate(panels[row]):
+            panel(figure.add_subplot(len(reports), wide, row * wide + i + 1), report)
     if title:
         figure.suptitle(title, fontsize=11)
     if path is not None:
@@ -128,13 +132,13 @@ def _confusion(axes: Axes, report: Any) -> None:
     axes.set_yticks(places, shown)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(f"confusion matrix of {counts.sum():,} {_rows(report)}", fontsize=10)
+    axes.set_title(f"confusion matrix of {len(report.truth):,} {_rows(report)}", fontsize=10)
     if len(names) <= MOST_NUMBERED:
         for t, p in np.ndindex(*counts.shape):
             axes.text(
                 p,
                 t,
-                f"{counts[t, p]:,}",
+                count_text(counts[t, p]),
                 ha="center",
                 va="center",
                 fontsize=9,

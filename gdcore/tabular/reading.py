@@ -162,6 +162,7 @@ def _without(table: Table, marks: Sequence[str]) -> Table:
         if not raw.textual:
             return raw
         gone = {t for t in raw.counts if t in marks or number(t) in numbers}
-        return Raw(raw.kind, [None if t in gone else t for t in raw.values]) if gone else raw
+        left = [None if t in gone else t for t in raw.values]
+        return Raw(raw.kind, left, raw.order) if gone else raw
 
     return replace(table, columns={name: cleared(raw) for name, raw in table.columns.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +15,20 @@ from gdcore.errors import unknown
 from gdcore.io import write_atomically
 from gdcore.show.progress import number
 from gdcore.show.summary import table as text_table
+from gdcore.tabular.errors_text import error_marks, errors_text
 from gdcore.tabular.findings import Finding
 from gdcore.tabular.importance import Importance
 from gdcore.tabular.intervals import Interval
+from gdcore.tabular.part import Coverage
 from gdcore.tabular.scoring import LABELS, higher_is_better
 from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["ENDINGS", "Report", "check_report_path", "scores_table"]
+__all__ = ["ENDINGS", "Report", "check_report_path", "save_report", "scores_table"]
 
 ENDINGS = (".json", ".html")
-WIDEST = 12  # classes of which a confusion matrix is printed
 MOST_SHOWN = 15  # columns whose importance is printed
 IN_WORDS = {"held out": "the held-out rows", "measured": "these rows"}
 
@@ -48,6 +49,8 @@ class Report:
         How many rows each part has.
     intervals : dict of str to (float, float)
         The 95 % interval of each metric of the part.
+    coverage : Coverage or None
+        What the intervals of predictions hold, where some were asked for.
     baseline : dict
         The same metrics for whoever guesses without looking at a row.
     baseline_note : str
@@ -58,8 +61,12 @@ class Report:
         What has to be said before the scores are believed.
     truth, answers : ndarray
         Of the part: class numbers, or quantities in the target's own units.
-    confusion : ndarray of int or None
-        Counts by true class (row) and predicted class (column).
+    weights : ndarray or None
+        What each of its rows counts, where they do not count alike.
+    weighted_by : str or None
+        The column that tells.
+    confusion : ndarray or None
+        Counts by true class (row) and predicted class (column), or sums of weights.
     calibration_error : float or None
         The expected gap between how sure answers are, and how many are right.
     reliability : list of (float, float, int)
@@ -108,13 +115,16 @@ class Report:
     rows: dict[str, int]
     scores: dict[str, dict[str, Any]]
     intervals: dict[str, Interval]
+    coverage: Coverage | None
     baseline: dict[str, Any]
     baseline_note: str
     labels: dict[str, str]
     findings: list[Finding]
     truth: NDArray[Any]
     answers: NDArray[Any]
-    confusion: NDArray[np.int64] | None
+    weights: NDArray[np.float64] | None
+    weighted_by: str | None
+    confusion: NDArray[Any] | None
     calibration_error: float | None
     reliability: list[tuple[float, float, int]]
     threshold: float | None
@@ -187,6 +197,15 @@ class Report:
             A line each.
         """
         lines = [f"guessing: {self.baseline_note}"]
+        if self.weighted_by is not None:
+            lines.append(f"weights: each row counts what {self.weighted_by!r} says, in all numbers")
+        if self.coverage is not None:
+            low, high = self.coverage.sure
+            lines.append(
+                f"intervals: {self.coverage.share:.1%} of {self.where} lie within theirs ({low:.1%} to "
+                f"{high:.1%}), {self.coverage.level:.5g} was asked for; mean width "
+                f"{number(self.coverage.width)}"
+            )
         if self.threshold is not None and self.classes is not None and self.positive is not None:
             lines.append(
                 f"threshold: {self.classes[self.positive]!r} from a probability of "
@@ -206,7 +225,7 @@ class Report:
         -------
         str
         """
-        return self._residuals() if self.confusion is None else self._confusion()
+        return errors_text(self)
 
     def importance_text(self) -> str:
         """Which columns matter, the greatest importance first.
@@ -224,33 +243,6 @@ class Report:
         more = f"\nand {left} more" if left > 0 else ""
         title = f"which columns mattered: what shuffling one costs on {self.where}"
         return f"{title}\n{text_table(rows, '<>>')}{more}"
-
-    def _confusion(self) -> str:
-        assert self.confusion is not None and self.classes is not None
-        if len(self.classes) > WIDEST:
-            off = self.confusion.copy()
-            np.fill_diagonal(off, 0)
-            worst = [np.unravel_index(i, off.shape) for i in np.argsort(-off, axis=None)[:5]]
-            pairs = [
-                f"{self.classes[t]} taken for {self.classes[p]} ({off[t, p]:,})"
-                for t, p in worst
-                if off[t, p]
-            ]
-            return "most frequent errors: " + (", ".join(pairs) or "none")
-        head = ["true class", *(f"→ {c}" for c in self.classes), "right"]
-        rows = []
-        for name, counts, i in zip(self.classes, self.confusion, range(99), strict=False):
-            share = f"{counts[i] / counts.sum():.1%}" if counts.sum() else ""
-            rows.append([name, *(f"{n:,}" for n in counts), share])
-        title = f"confusion matrix of {self.where} (a column for each predicted class)"
-        return title + "\n" + text_table([head, *rows], "<" + ">" * (len(self.classes) + 1))
-
-    def _residuals(self) -> str:
-        half, most, largest = map(number, self._error_marks().values())
-        return (
-            f"errors of {self.where}: half are below {half}, nine in ten below {most}, the largest "
-            f"is {largest}"
-        )
 
     def plot(self, path: str | PathLike[str] | None = None, title: str | None = None) -> Figure:
         """Draw the training curve, the confusion matrix or the residuals, and what mattered.
@@ -274,7 +266,7 @@ class Report:
         """
         from gdcore.tabular.pictures import draw
 
-        return draw(self, path, title)
+        return draw([self], path, title)
 
     def save(self, path: str | PathLike[str], title: str | None = None) -> None:
         """Write it as JSON, or as one HTML page with its pictures.
@@ -295,14 +287,7 @@ class Report:
         OSError
             If it cannot be written; a file that was there is left as it was.
         """
-        ending = check_report_path(path)
-        if ending == ".json":
-            text = json.dumps(finite(self.config()), indent=1, ensure_ascii=False, allow_nan=False)
-        else:
-            from gdcore.tabular.pages import page
-
-            text = page(self, title or f"{self.target}: report")
-        write_atomically(path, [text.encode()])
+        save_report(path, self.config(), [self], title or f"{self.target}: report")
 
     def config(self) -> dict[str, Any]:
         """All numbers of it, as JSON; what a model's file keeps.
@@ -319,11 +304,13 @@ class Report:
             "findings": [{"kind": f.kind, "text": f.text} for f in self.findings],
             "scores": {part: _plain(got) for part, got in self.scores.items()},
             "intervals": {k: list(v) for k, v in self.intervals.items()},
+            "coverage": None if self.coverage is None else asdict(self.coverage),
             "baseline": _plain(self.baseline),
             "baseline_note": self.baseline_note,
+            "weighted_by": self.weighted_by,
             "labels": self.labels,
             "confusion": None if self.confusion is None else self.confusion.tolist(),
-            "errors": None if self.confusion is not None else self._error_marks(),
+            "errors": None if self.confusion is not None else error_marks(self),
             "calibration_error": self.calibration_error,
             "reliability": [list(b) for b in self.reliability],
             "threshold": self.threshold,
@@ -332,11 +319,18 @@ class Report:
             "notes": self.notes,
         }
 
-    def _error_marks(self) -> dict[str, float]:
-        off = np.abs(self.answers - self.truth)
-        half, most = np.quantile(off, [0.5, 0.9])
-        return {"half below": float(half), "nine in ten below": float(most),
-                "largest": float(off.max())}  # fmt: skip
+
+def save_report(
+    path: str | PathLike[str], config: dict[str, Any], reports: list[Report], title: str
+) -> None:
+    """Write reports as JSON, or as a page, by the ending of the path."""
+    if check_report_path(path) == ".json":
+        text = json.dumps(finite(config), indent=1, ensure_ascii=False, allow_nan=False)
+    else:
+        from gdcore.tabular.pages import page
+
+        text = page(reports, title)
+    write_atomically(path, [text.encode()])
 
 
 def check_report_path(path: str | PathLike[str]) -> str:

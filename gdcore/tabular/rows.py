@@ -1,4 +1,4 @@
-"""Rows that cannot be learned from: those without a target, or without a value."""
+"""Rows that cannot be learned from: those without a target, a weight, or a value."""
 
 from __future__ import annotations
 
@@ -7,21 +7,47 @@ from collections.abc import Sequence
 import numpy as np
 
 from gdcore.errors import unknown
-from gdcore.tabular.table import Table
+from gdcore.tabular.table import SettingError, Table
+from gdcore.tabular.weighting import told_weights
 
 __all__ = ["MISSING_WAYS", "with_target", "without_missing"]
 
 MISSING_WAYS = ("impute", "drop", "error")
 
 
-def with_target(table: Table, name: str) -> tuple[Table, list[str]]:
-    """The rows that have a target, and a note where some do not.
+def with_target(
+    table: Table, names: Sequence[str], weights: str | None = None, measured: bool = False
+) -> tuple[Table, list[str]]:
+    """The rows that have a target and count something, and notes where some do not.
+
+    Parameters
+    ----------
+    table : Table
+    names : of the targets
+    weights : name of the column of weights, if there is one
+    measured : whether the rows are there to measure by, and the column of weights may be away
 
     Raises
     ------
     ValueError
-        If none has.
+        If none has a target, or a weight is no number of at least 0.
     """
+    notes: list[str] = []
+    for name in names:
+        table, more = _with_values(table, name)
+        notes += more
+    if weights is None or (measured and weights not in table.columns):
+        return table, notes
+    if table.find(weights, "weights") in names:
+        raise SettingError(f"weights={weights!r} is the target, expected another column")
+    counts = told_weights(table, weights) != 0
+    if np.all(counts):
+        return table, notes
+    left = rows(len(table) - int(np.sum(counts)))
+    return table.take(np.asarray(counts)), [*notes, f"{left} of weight 0 left out"]
+
+
+def _with_values(table: Table, name: str) -> tuple[Table, list[str]]:
     missing = table.columns[name].missing()
     if not missing.any():
         return table, []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,26 @@ from gdcore import metrics as metric_functions
 from gdcore.engine.engine import engine_of
 from gdcore.metrics import F1, Metric, Precision, Recall
 from gdcore.metrics.classification import TopK
+from gdcore.metrics.link import probabilities as link_probabilities
 from gdcore.model import Model
+from gdcore.tabular.column import Floats
+from gdcore.tabular.conformal import limits
 from gdcore.tabular.decision import Decision, log_loss, probabilities
 from gdcore.tabular.heads import labels_of
+from gdcore.tabular.ordered import log_probabilities, rank_error
+from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import SettingError, quoted
 from gdcore.tabular.target import Target
 
-__all__ = ["Scorer", "average_precision", "link_of"]
+__all__ = ["Decisions", "Scorer", "average_precision", "link_of", "output_of", "scorers"]
 
-LOWER_IS_BETTER = ("loss", "mse", "mean_squared_error", "mae", "mean_absolute_error", "rmse",
+Decisions = Decision | tuple[Decision, ...]  # a tuple for several targets
+
+LOWER_IS_BETTER = ("loss", "rank_error", "mse", "mean_squared_error", "mae", "mean_absolute_error", "rmse",
                    "root_mean_squared_error")  # fmt: skip
 LABELS = {
     "r2": "R²", "mae": "mean absolute error", "rmse": "root mean squared error",
-    "mse": "mean squared error",
+    "mse": "mean squared error", "rank_error": "classes off, on average",
 }  # fmt: skip
 
 
@@ -81,6 +88,8 @@ class Scorer:
             return self.names
         if not self.classes:
             return ("r2", "mae", "rmse")
+        if self.target.ordered:
+            return ("accuracy", "rank_error")
         return ("accuracy", "roc_auc") if self.classes == 2 else ("accuracy",)
 
     # --- answers ---------------------------------------------------------------------------------
@@ -90,7 +99,9 @@ class Scorer:
         if not self.classes:
             return self.target.in_units(out)
         rows = np.asarray(out).reshape(len(out), -1)
-        if self.link.endswith("_probs"):
+        if self.target.ordered and rows.shape[1] > 1:
+            rows = log_probabilities(link_probabilities(rows, self.link))
+        elif self.link.endswith("_probs"):
             rows = np.log(np.maximum(rows, 1e-30)) - (
                 np.log(np.maximum(1 - rows, 1e-30)) if rows.shape[1] == 1 else 0
             )
@@ -114,19 +125,35 @@ class Scorer:
         """The answers as people call them: class names, or quantities."""
         return self.target.named(self.answers(scores)) if self.classes else scores
 
+    @property
+    def counts(self) -> bool:
+        """Whether the outputs are the means of counts."""
+        return self.loss == "poisson"
+
+    def limits(self, scores: NDArray[Any]) -> Floats:
+        """The ends of the interval around each quantity, (n, 2)."""
+        assert self.decision.margin is not None
+        return limits(self.target, scores, self.decision.margin, self.counts)
+
     # --- scores ----------------------------------------------------------------------------------
 
-    def measure(self, y: NDArray[Any], scores: NDArray[Any]) -> dict[str, Any]:
-        """Metrics by name; also the "loss" of classes."""
+    def measure(
+        self, y: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None
+    ) -> dict[str, Any]:
+        """Metrics by name; also the "loss" of classes. Without weights each row counts once."""
         got: dict[str, Any] = {}
         if self.classes:
-            got["loss"] = self.loss_of(y, scores)
-        return got | {name: self.metric(name, y, scores) for name in self.wanted}
+            got["loss"] = self.loss_of(y, scores, weights)
+        return got | {name: self.metric(name, y, scores, weights) for name in self.wanted}
 
-    def metric(self, name: str, y: NDArray[Any], scores: NDArray[Any]) -> Any:
+    def metric(
+        self, name: str, y: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None
+    ) -> Any:
         """One of the metrics."""
         if name == "loss":
-            return self.loss_of(y, scores)
+            return self.loss_of(y, scores, weights)
+        if name == "rank_error":
+            return rank_error(y, self.answers(scores), weights)
         metric = self.bound(name)
         shown = self._decided(scores)
         if self.classes == 2:
@@ -134,7 +161,7 @@ class Scorer:
                 shown = np.concatenate([-shown, shown], axis=1)
             elif self.about_positive(metric) and not self.decision.positive:
                 y, shown = 1 - y, -shown
-        metric.update(y, shown)
+        metric.update(y, shown, weights)
         value = metric.result()
         return float(value) if np.ndim(value) == 0 else value
 
@@ -146,6 +173,13 @@ class Scorer:
         SettingError
             If it does not go with the loss.
         """
+        if name == "rank_error":
+            if self.target.ordered:
+                return Metric(name)
+            raise SettingError(
+                f"metric rank_error is for classes in order, and {self.target.name!r} has none: pass "
+                "task='ordinal', or leave it out"
+            )
         metric = metric_functions.get(name)
         binary = self.classes == 2 and not isinstance(metric, TopK)
         task = "binary" if binary else "multiclass"
@@ -162,16 +196,19 @@ class Scorer:
         """Whether a metric of two classes looks at the positive one alone."""
         return isinstance(metric, Precision | Recall | F1) and metric.average in (None, "binary")
 
-    def loss_of(self, y: NDArray[Any], scores: NDArray[Any]) -> float:
-        """The loss of classes, each row counting once."""
+    def loss_of(
+        self, y: NDArray[Any], scores: NDArray[Any], weights: Floats | None = None
+    ) -> float:
+        """The loss of classes; class weights are no part of it."""
         if self.likely:
-            return log_loss(scores, y)
+            return log_loss(scores, y, weights=weights)
         over = np.maximum(0.0, 1.0 - (2 * y - 1) * np.asarray(scores, np.float64)[:, 0])
-        return float(np.mean(over**2 if self.loss == "squared_hinge" else over))
+        cost = over**2 if self.loss == "squared_hinge" else over
+        return float(np.average(cost, weights=weights))
 
     def label(self, name: str) -> str:
         """What a report calls a metric: whose it is, and over what it is averaged."""
-        metric = None if name == "loss" else metric_functions.get(name)
+        metric = None if name in ("loss", "rank_error") else metric_functions.get(name)
         if name == "loss" and self.likely:
             return "log loss"
         if isinstance(metric, Precision | Recall | F1):
@@ -197,12 +234,33 @@ class Scorer:
         return np.asarray(probabilities(scores)[:, self.decision.positive])
 
 
+def scorers(
+    network: Model, target: AnyTarget, names: Sequence[str] | None, decision: Decisions
+) -> list[Scorer]:
+    """One for each target of a compiled network."""
+    if isinstance(target, Target):
+        assert isinstance(decision, Decision)
+        return [Scorer.of(network, target, names, decision)]
+    assert isinstance(decision, tuple)
+    one = Scorer.of(network, target.columns[0], names, decision[0])
+    link = one.link.replace("multilabel", "binary")
+    own = zip(target.columns, decision, strict=True)
+    return [replace(one, target=t, decision=d, link=link) for t, d in own]
+
+
+def output_of(out: NDArray[Any], target: AnyTarget, place: int) -> NDArray[Any]:
+    """What a network puts out for one of its targets."""
+    return out if isinstance(target, Target) else out[:, place : place + 1]
+
+
 def higher_is_better(name: str) -> bool:
     """Whether a larger value of a metric is the better one."""
     return name not in LOWER_IS_BETTER
 
 
-def average_precision(positive: NDArray[np.bool_], score: NDArray[Any]) -> float:
+def average_precision(
+    positive: NDArray[np.bool_], score: NDArray[Any], weights: Floats | None = None
+) -> float:
     """The mean precision over the positive rows, each at its own score, as in scikit-learn.
 
     Examples
@@ -211,8 +269,8 @@ def average_precision(positive: NDArray[np.bool_], score: NDArray[Any]) -> float
     0.8333
     """
     order = np.argsort(-score, kind="stable")
-    hit, score = np.cumsum(positive[order]), score[order]
+    each = np.ones(len(score)) if weights is None else weights[order]
+    hit, count, score = np.cumsum(each * positive[order]), np.cumsum(each), score[order]
     last = np.r_[score[1:] != score[:-1], True]
-    hit, count = hit[last], np.arange(1, len(score) + 1)[last]
-    total = max(1, int(positive.sum()))
+    total, hit, count = hit[-1] or 1.0, hit[last], np.maximum(count[last], 1e-300)
     return float(np.sum(np.diff(np.r_[0, hit]) / total * hit / count))

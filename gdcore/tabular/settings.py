@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from gdcore import metrics
 from gdcore.activations import ACTIVATIONS
 from gdcore.errors import unknown
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.schedules import Schedule, from_name
+from gdcore.tabular.conformal import check_level
 from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
+from gdcore.tabular.presets import KEEPS_BEST, MODELS, of_task
 from gdcore.tabular.rows import MISSING_WAYS
-from gdcore.tabular.target import TASKS
+from gdcore.tabular.table import SettingError
+from gdcore.tabular.target import ORDINAL, TASKS
 from gdcore.tabular.weighting import check_class_weight
 
-__all__ = ["Settings", "budget"]
-
-LARGE = 20_000  # rows from which on fewer passes and larger batches do
-FEWEST_STEPS = 1500
-
-
-def budget(rows: int, batch_size: int | None, epochs: int | None) -> tuple[int, int]:
-    """Batch size and epochs, where they are not given by the number of rows.
-
-    Examples
-    --------
-    >>> budget(1000, None, None), budget(100_000, None, 3)
-    ((32, 50), (128, 3))
-    """
-    batch = min(batch_size or (32 if rows < LARGE else 128), rows)
-    if epochs is None:
-        steps = math.ceil(rows / batch)  # a small set still wants its steps
-        epochs = min(400, max(10, min(50, 600_000 // rows), FEWEST_STEPS // steps))
-    return batch, epochs
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +31,7 @@ class Settings:
     """Everything but the table: as `TableModel` takes it."""
 
     hidden: tuple[int, ...]
-    activation: str
+    activation: str | None
     dropout: float
     numbers: str
     missing: str
@@ -65,6 +52,13 @@ class Settings:
     positive: str | None = None
     threshold: str | None = None
     target_scale: str | None = None
+    model: str = "mlp"
+    members: int = 32
+    folds: int = 1
+    budget: float | None = None
+    label_smoothing: float | None = None
+    interval: float | None = None
+    order: tuple[str, ...] | None = None
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -75,10 +69,11 @@ class Settings:
             For an unknown name or a number out of range.
         """
         for what, got, known in (
-            ("activation", self.activation, ACTIVATIONS),
+            ("model", self.model, MODELS),
+            ("activation", self.activation, (*ACTIVATIONS, None)),
             ("way to scale numbers", self.numbers, KINDS["number"]),
             ("way with missing values", self.missing, MISSING_WAYS),
-            ("task", self.task, (*TASKS, None)),
+            ("task", self.task, (*TASKS, ORDINAL, None)),
             ("loss", self.loss, (*CLASS_LOSSES, *VALUE_LOSSES, None)),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("dtype", self.dtype, ("float32", "float64")),
@@ -86,7 +81,14 @@ class Settings:
         ):
             if got not in known:
                 raise unknown(what, got, [k for k in known if k is not None])
-        for name, least in (("epochs", 1), ("batch_size", 1), ("patience", 1), ("seed", 0)):
+        for name, least in (
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("patience", 1),
+            ("members", 1),
+            ("folds", 1),
+            ("seed", 0),
+        ):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise TypeError(f"{name}={value!r}: expected a whole number")
@@ -98,17 +100,49 @@ class Settings:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout!r}: expected at least 0 and below 1")
-        for name in ("lr", "weight_decay"):
+        if self.label_smoothing is not None and not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing!r}: expected at least 0 and below 1"
+            )
+        for name in ("lr", "weight_decay", "budget"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if value is not None and not (number and 0 <= value < math.inf):
                 raise ValueError(f"{name}={value!r}: expected a number of at least 0")
+        if self.budget is not None and self.folds == 1:
+            raise SettingError(
+                f"budget={self.budget:g} is filled with networks on folds, expected 2 or more of them: "
+                "leave folds=1 out"
+            )
         for name in self.metrics or ():
-            metrics.get(name)
+            if name != "rank_error":  # of a table's target alone
+                metrics.get(name)
+        if self.order is not None and self.task != ORDINAL:
+            raise ValueError(
+                f"order={list(self.order)!r} is for classes in order: pass task='ordinal' with it"
+            )
         if self.threshold is not None:
             Threshold.parse(self.threshold)
+        if self.interval is not None:
+            check_level(self.interval)
         if self.class_weight is not None:
             check_class_weight(self.class_weight)
         self.rate(1, 1)
+
+    @property
+    def finds_best(self) -> bool:
+        """Whether a training anew finds its own best epoch, as the first did."""
+        return self.folds > 1 or self.model in KEEPS_BEST
+
+    def of_task(self, task: str) -> Settings:
+        """With what the model sets by the task, where it was not told."""
+        own = of_task(self.model, task)
+        return replace(self, **{k: v for k, v in own.items() if getattr(self, k) is None})
+
+    @property
+    def asked(self) -> str | None:
+        """The task that is asked for, by name or by a loss of quantities; None: the target tells."""
+        return "regression" if self.task is None and self.loss in VALUE_LOSSES else self.task
 
     @property
     def top_rate(self) -> float:
@@ -123,6 +157,7 @@ class Settings:
     def config(self) -> dict[str, Any]:
         """All settings, as JSON."""
         lists: dict[str, list[Any]] = {"hidden": list(self.hidden)}
-        if self.metrics is not None:
-            lists["metrics"] = list(self.metrics)
+        for name in ("metrics", "order"):
+            if getattr(self, name) is not None:
+                lists[name] = list(getattr(self, name))
         return asdict(self) | lists

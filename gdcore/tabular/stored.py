@@ -15,7 +15,9 @@ from gdcore.tabular.decision import Decision
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.notation import LONGEST_UNIT, Notation, check_marks
+from gdcore.tabular.scoring import Decisions
 from gdcore.tabular.settings import Settings
+from gdcore.tabular.several import AnyTarget, Targets
 from gdcore.tabular.target import TASKS, Target
 
 __all__ = ["check_fits", "read_decision", "read_encoder", "read_epochs", "read_settings"]
@@ -143,25 +145,43 @@ def read_encoder(config: Any) -> Encoder:
             if list(marks) != sorted(marks) or (column.how == "quantile") != (len(marks) > 1):
                 raise bad(f"'landmarks' of column {i}", list(marks), "two or more that rise")
         columns.append(column)
-    target = _made(Target, config.get("target"), "the target")
-    _one_of(target.task, "'task' of the target", TASKS)
-    if (target.classes is None) != (target.task == "regression") or target.scale <= 0:
-        raise bad("the target", target, "classes, or a quantity with its scale")
-    if target.whole and not all(c.lstrip("-").isdecimal() for c in target.classes or ()):
-        raise bad("'classes' of the target", target.classes, "whole numbers")
-    if len(target.prior) not in (0, len(target.classes or (0.0,))):
-        raise bad("'prior' of the target", list(target.prior), "a share of each class, or a mean")
-    if target.log_unit is not None and target.log_unit <= 0:
-        raise bad("'log_unit' of the target", target.log_unit, "a number above 0")
+    target = _targets(config.get("target"))
     names = _texts(config.get("names"), "'names'")
     own = [c.name for c in columns]
-    if not own or len(set(own)) < len(own) or not {*own, target.name} <= set(names):
+    if not own or len(set(own)) < len(own) or not {*own, *target.names} <= set(names):
         raise bad("the columns", own, "different ones, all of them among 'names'")
     ignored = config.get("ignored")
     if not isinstance(ignored, Mapping):
         raise bad("'ignored'", ignored, "an object")
     ignored = {_text(k, "'ignored'"): _text(v, "'ignored'") for k, v in ignored.items()}
     return Encoder(tuple(columns), target, ignored, _layout(config.get("layout")), names)
+
+
+def _targets(config: Any) -> AnyTarget:
+    if not isinstance(config, Mapping) or "columns" not in config:
+        return _target(config)
+    made = tuple(_target(c) for c in _list(config["columns"], "'columns' of the target"))
+    many = any(t.classes is not None and len(t.classes) != 2 for t in made)
+    if len(made) < 2 or many or len({t.task for t in made}) > 1:
+        what = "two or more, all of quantities or all of two classes"
+        raise bad("'columns' of the target", config["columns"], what)
+    return Targets(made)
+
+
+def _target(config: Any) -> Target:
+    target = _made(Target, config, "the target")
+    _one_of(target.task, "'task' of the target", TASKS)
+    if (target.classes is None) != (target.task == "regression") or target.scale <= 0:
+        raise bad("the target", target, "classes, or a quantity with its scale")
+    if target.ordered and target.classes is None:
+        raise bad("'ordered' of the target", target.ordered, "classes that have an order")
+    if target.whole and not all(c.lstrip("-").isdecimal() for c in target.classes or ()):
+        raise bad("'classes' of the target", target.classes, "whole numbers")
+    if len(target.prior) not in (0, len(target.classes or (0.0,))):
+        raise bad("'prior' of the target", list(target.prior), "a share of each class, or a mean")
+    if target.log_unit is not None and target.log_unit <= 0:
+        raise bad("'log_unit' of the target", target.log_unit, "a number above 0")
+    return target
 
 
 def _layout(layout: Any) -> dict[str, Any]:
@@ -194,7 +214,7 @@ def read_settings(config: Any) -> Settings:
     return settings
 
 
-def read_decision(config: Any, target: Target) -> Decision:
+def read_decision(config: Any, target: AnyTarget) -> Decisions:
     """What lies between scores and answers, as `Decision.config` described it; usual if None.
 
     Raises
@@ -202,6 +222,14 @@ def read_decision(config: Any, target: Target) -> Decision:
     FileFormatError
         If it does not make sense.
     """
+    if isinstance(target, Target):
+        return _decision(config, target)
+    if not isinstance(config, list) or len(config) != len(target.names):
+        raise bad("'decision'", config, "a list with one for each target")
+    return tuple(_decision(c, t) for c, t in zip(config, target.each, strict=True))
+
+
+def _decision(config: Any, target: Target) -> Decision:
     if config is None:
         return Decision()
     decision = _made(Decision, config, "'decision'")
@@ -211,6 +239,8 @@ def read_decision(config: Any, target: Target) -> Decision:
         0 < decision.threshold < 1 and len(target.classes or ()) == 2
     ):
         raise bad("'threshold' of 'decision'", decision.threshold, "a probability, of 2 classes")
+    if decision.margin is not None and (decision.margin < 0 or target.classes is not None):
+        raise bad("'margin' of 'decision'", decision.margin, "at least 0, of a quantity")
     return decision
 
 
@@ -230,11 +260,17 @@ def check_fits(encoder: Encoder, network: Model) -> None:
         raise bad("the network's inputs", got, f"inputs of the shapes {want}, and one output")
     codes = made.inputs[1 if numbers else 0 :]
     for leaf, column in zip(codes, encoder.categories, strict=True):
-        if leaf.dtype != INT or made.index_limits.get(leaf.name, 0) < column.count:
+        if leaf.dtype != INT or made.index_limits.get(leaf.name, column.count) < column.count:
             raise bad(f"the vectors of {column.name!r}", leaf.name, f"{column.count} of them")
-    classes = encoder.target.classes
+    classes, many = encoder.target.each[0].classes, len(encoder.target.each)
     shape = tuple(made.outputs[0].shape[1:])
-    fits = {(1,)} if classes is None or len(classes) == 2 else set()
+    if many > 1:
+        if shape != (many,):
+            raise bad("the network's output", shape, f"one for each of {many} targets")
+        classes = None
+    fits = {(many,)} if classes is None or len(classes) == 2 else set()
+    if encoder.target.each[0].ordered:
+        classes = (classes or ())[1:]
     if shape not in fits | ({(len(classes),)} if classes is not None else set()):
         raise bad("the network's output", shape, "one for each class, or for the quantity")
     if not network.compiled:

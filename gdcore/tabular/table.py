@@ -41,10 +41,13 @@ class Raw:
     values : list of (str or None), or ndarray of float64
         None and NaN are missing. Texts and categories are text, booleans 0 and 1, dates days since
         1970-01-01.
+    order : tuple of str or None
+        Of categories, from the lowest, where the source declares one.
     """
 
     kind: str
     values: Any
+    order: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -62,7 +65,7 @@ class Raw:
     def take(self, rows: NDArray[np.int64]) -> Raw:
         """Some of the rows."""
         if self.textual:
-            return Raw(self.kind, [self.values[i] for i in rows])
+            return Raw(self.kind, [self.values[i] for i in rows], self.order)
         return Raw(self.kind, self.values[rows])
 
     def missing(self) -> NDArray[np.bool_]:

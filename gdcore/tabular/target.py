@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean, unknown
-from gdcore.tabular.column import floats
+from gdcore.tabular.column import Floats, floats
 from gdcore.tabular.kinds import mostly_different, stray_of
 from gdcore.tabular.notation import (
     MOSTLY,
@@ -21,11 +22,14 @@ from gdcore.tabular.notation import (
     notation_of,
     read_numbers,
 )
+from gdcore.tabular.ordered import above
 from gdcore.tabular.table import SettingError, Table, number, plain, quoted, some_of
 
 __all__ = ["Target"]
 
 TASKS = ("classification", "regression")
+ORDINAL = "ordinal"  # classification with an order; a target's own task is one of the two
+MOST_SHOWN = 8
 HIGHEST_POWER = 300.0  # of e, beyond which squares of predictions overflow
 
 
@@ -49,6 +53,8 @@ class Target:
         Shares of the classes among the training rows, or the mean of the quantity in its own units.
     floor : float or None
         What no prediction lies below: 0 where no training row does.
+    ordered : bool
+        Whether the classes have an order: the network is asked for each whether a row lies above.
     log_unit : float or None
         An amount y is learned as log(1 + y / log_unit), which is then what is standardised.
     """
@@ -63,9 +69,18 @@ class Target:
     prior: tuple[float, ...] = ()
     floor: float | None = None
     log_unit: float | None = None
+    ordered: bool = False
 
     @classmethod
-    def learn(cls, table: Table, name: str, task: str | None, log: bool = False) -> Target:
+    def learn(
+        cls,
+        table: Table,
+        name: str,
+        task: str | None,
+        log: bool = False,
+        weights: Floats | None = None,
+        order: Sequence[str] | None = None,
+    ) -> Target:
         """What training rows, none of which lacks its target, tell of it.
 
         Parameters
@@ -74,6 +89,9 @@ class Target:
         task : {"classification", "regression"} or None for the one that its values speak of
         log : bool
             Learn an amount on a logarithmic scale.
+        weights : ndarray, optional
+            Of the rows, if they do not count alike: for `prior`.
+        order : names of the classes from the lowest, where they are no numbers
 
         Raises
         ------
@@ -81,8 +99,8 @@ class Target:
             If there is one class alone, a text where most values are quantities, or nothing but
             texts that differ.
         """
-        if task not in (None, *TASKS):
-            raise unknown("task", task, TASKS)
+        if task not in (None, *TASKS, ORDINAL):
+            raise unknown("task", task, (*TASKS, ORDINAL))
         raw = table.columns[name]
         reading = read_numbers(table, name)
         numeric = reading.share == 1 and not are_codes(raw.counts)
@@ -96,7 +114,7 @@ class Target:
             notation = notation_of(table, name)
             y = floats(table, name, notation)
             return cls(
-                name, task, notation=notation, prior=(float(y.mean()),),
+                name, task, notation=notation, prior=(float(np.average(y, weights=weights)),),
                 floor=0.0 if y.min() >= 0 else None, log_unit=_log_unit(table, name, y) if log else None,
             )._standardized(y)  # fmt: skip
         notation, whole = PLAIN, False
@@ -106,14 +124,36 @@ class Target:
             kinds = {float(notation.number(t) or 0) for t in raw.counts}
             whole = all(v.is_integer() for v in kinds)
             classes = tuple(plain(v) for v in sorted(kinds))
+        if task == ORDINAL:
+            classes = _in_order(table, name, classes, numeric and reading.other is None, order)
         if len(classes) < 2:
             raise ValueError(
                 f"{table.source}: the target {name!r} is always {quoted(classes[0])}, expected at least "
                 "2 classes: choose another target"
             )
-        found = cls(name, task, classes, whole, notation=notation)
-        counts = np.bincount(found.values(table), minlength=len(classes))
+        ordered = task == ORDINAL
+        found = cls(name, TASKS[0], classes, whole, notation=notation, ordered=ordered)
+        counts = np.bincount(found.values(table), weights, len(classes))
         return replace(found, prior=tuple((counts / counts.sum()).tolist()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of the column, alone."""
+        return (self.name,)
+
+    @property
+    def each(self) -> tuple[Target, ...]:
+        """Itself, alone."""
+        return (self,)
+
+    @property
+    def asked(self) -> str:
+        """The task by which the same is learned of other rows."""
+        return ORDINAL if self.ordered else self.task
+
+    def unscaled(self) -> Target:
+        """The target for a network that learns a quantity as it is."""
+        return replace(self, mean=0.0, scale=1.0)
 
     def _standardized(self, y: NDArray[Any]) -> Target:
         """With the mean and the deviation of what the network is to learn."""
@@ -145,6 +185,9 @@ class Target:
         if self.classes is None:
             return floats(table, self.name, notation_for(table, self.name, self.notation))
         place = {name: i for i, name in enumerate(self.classes)}
+        if raw.kind == "boolean":  # a frame says true where a file says True or 1
+            as_bool = {"0": "false", "1": "true"}
+            place |= {as_bool.get(name, name.lower()): i for name, i in place.items()}
         texts = raw.texts()
         for text in set(texts):
             value = self.notation.number(str(text))
@@ -163,6 +206,8 @@ class Target:
 
     def scaled(self, y: NDArray[Any]) -> NDArray[Any]:
         """True answers as the network sees them."""
+        if self.ordered:
+            return above(y, len(self.classes or ()))
         if self.classes is not None:
             return y
         if self.log_unit is not None:
@@ -179,7 +224,8 @@ class Target:
     def described(self) -> str:
         """What is predicted, in words."""
         if self.classes is not None:
-            return f"{len(self.classes)} classes: {some_of(self.classes, 8)}"
+            order = " in this order" if self.ordered else ""
+            return f"{len(self.classes)} classes{order}: {some_of(self.classes, 8)}"
         never = "" if self.floor is None else "; never below 0, as in all training rows"
         if self.log_unit is not None:
             return f"regression on a logarithmic scale{never}"
@@ -194,6 +240,38 @@ class Target:
     def config(self) -> dict[str, Any]:
         """All attributes, as JSON."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def _in_order(
+    table: Table,
+    name: str,
+    classes: tuple[str, ...],
+    numeric: bool,
+    order: Sequence[str] | None,
+) -> tuple[str, ...]:
+    """Classes from the lowest: as told, as the source declares, or as numbers are.
+
+    Raises
+    ------
+    SettingError
+        If that is not known, or what was told does not name each class.
+    """
+    told = order or table.columns[name].order
+    if told is None:
+        if numeric:
+            return classes
+        raise SettingError(
+            f"{table.source}: the order of the classes of {name!r} is not known, expected it for "
+            f"task='ordinal': pass order={list(classes)[:MOST_SHOWN]!r}, from the lowest"
+        )
+    lacking = [c for c in classes if c not in told]
+    if lacking or len(set(told)) < len(told):
+        what = f"does not name {quoted(lacking[0])}" if lacking else "names a class twice"
+        raise SettingError(
+            f"{table.source}: order={list(told)[:MOST_SHOWN]!r} {what}, expected each class of "
+            f"{name!r} once, from the lowest: {some_of(classes, 12)}"
+        )
+    return tuple(c for c in told if c in classes)
 
 
 def _log_unit(table: Table, name: str, y: NDArray[Any]) -> float:

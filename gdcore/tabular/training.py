@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,17 @@ from gdcore.tabular.model import KEY, TableModel
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.report import finite
 from gdcore.tabular.rows import with_target
+from gdcore.tabular.settings import Settings
+from gdcore.tabular.several import find_targets, learned
 from gdcore.tabular.splits import SPLITS, hold_out, hold_out_last
 from gdcore.tabular.table import SettingError, Table
-from gdcore.tabular.target import Target
 
 __all__ = ["apart", "fit", "score"]
 
 
 def fit(
     data: Any,
-    target: str | int,
+    target: str | int | Sequence[str | int],
     *,
     test: Any = None,
     held_out: float = 0.2,
@@ -48,8 +50,8 @@ def fit(
     Parameters
     ----------
     data : path-like, frame, dict of columns, list of dicts, or 2-D array
-    target : str or int
-        The column to be predicted, by name or by place.
+    target : str or int, or a list of them
+        The column to be predicted, by name or by place; several are predicted by one network.
     test : like `data`, optional
         Rows to measure on instead of a share of `data`.
     held_out : float
@@ -64,7 +66,7 @@ def fit(
     delimiter, header, encoding, decimal, thousands, na
         As for `gdcore.tabular.read`.
     **settings
-        As for `TableModel`.
+        As for `TableModel`; half of a `budget` is for the model that is measured.
 
     Returns
     -------
@@ -84,20 +86,23 @@ def fit(
     ({'training': 40, 'held out': 10}, True)
     """
     model = TableModel(**settings)
+    seconds = model.settings.budget
+    if refit and seconds is not None and (test is not None or held_out):
+        model.settings = replace(model.settings, budget=seconds / 2)
     table = read(
         data, delimiter=delimiter, header=header, encoding=encoding, decimal=decimal,
         thousands=thousands, na=na,
     )  # fmt: skip
-    name = table.find(target, "the target")
+    names = find_targets(table, target)
     held: Table | None
     whole = table
     if test is not None:
         held = read_like(test, table.layout, table.names)
     else:
         told = model.settings
-        table, held, notes = apart(table, name, held_out, told.seed, told.task, split)
+        table, held, notes = apart(table, names, held_out, told, split)
         model.notes += notes
-    model.fit(table, name, refit=refit and held is None, callbacks=callbacks, verbose=verbose)
+    model.fit(table, names, refit=refit and held is None, callbacks=callbacks, verbose=verbose)
     if held is not None:
         score(model, table, held)
         if refit:
@@ -106,9 +111,9 @@ def fit(
 
 
 def apart(
-    table: Table, name: str, share: float, seed: int, task: str | None, split: str = "random"
+    table: Table, names: Sequence[str], share: float, settings: Settings, split: str = "random"
 ) -> tuple[Table, Table | None, list[str]]:
-    """Rows to learn from, rows held out, and notes; rows without a target are in neither.
+    """Rows to learn from, rows held out, and notes; rows without a target or weight are in neither.
 
     Raises
     ------
@@ -117,26 +122,27 @@ def apart(
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    table, notes = with_target(table, name)
+    table, notes = with_target(table, names, settings.weights)
     if share == 0:
         return table, None, notes
-    told = Target.learn(table, name, task)
+    told = learned(table, names, settings.asked, order=settings.order)
     y = told.values(table)
     if split == "last":
         held = hold_out_last(len(table), share)
-        if told.classes is not None and len(np.unique(y[~held])) < len(told.classes):
-            raise SettingError(
-                f"a class of {name!r} occurs among the last {int(held.sum()):,} rows alone: hold "
-                "out a smaller share, or rows at random"
-            )
+        for own, column in zip(told.each, y.reshape(len(y), -1).T, strict=True):
+            if own.classes is not None and len(np.unique(column[~held])) < len(own.classes):
+                raise SettingError(
+                    f"a class of {own.name!r} occurs among the last {int(held.sum()):,} rows alone: "
+                    "hold out a smaller share, or rows at random"
+                )
     else:
-        held = hold_out(y, share, seed, told.classes is not None)
+        held = hold_out(y, share, settings.seed, told.task == "classification")
     return table.take(~held), table.take(held), notes
 
 
 def score(model: TableModel, table: Table, held: Table) -> None:
     """Measure a model on its training rows and on others, and keep the report with it."""
-    held, notes = with_target(held, model.target.name)
+    held, notes = with_target(held, model.target.names, model.settings.weights, True)
     model.notes += [f"of the rows to measure on, {note}" for note in notes]
     model.report = assess(model, {"training": table, "held out": held})
     model.info[KEY] = model.info[KEY] | {"report": finite(model.report.config())}

@@ -1,8 +1,9 @@
-"""What a row counts in training: by a column of weights, and by its class."""
+"""What a row counts: by a column of weights, and (in training) by its class."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import did_you_mean
-from gdcore.tabular.column import floats
+from gdcore.tabular.column import Floats, TableWarning, floats
 from gdcore.tabular.notation import notation_of
+from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import SettingError, Table, quoted, some_of
 from gdcore.tabular.target import Target
 
-__all__ = ["check_class_weight", "row_weights"]
+__all__ = ["check_class_weight", "measuring_weights", "row_weights", "told_weights"]
 
 
 def check_class_weight(spec: Any) -> None:
@@ -35,15 +37,57 @@ def check_class_weight(spec: Any) -> None:
     )
 
 
+def told_weights(table: Table, column: str | None) -> Floats | None:
+    """The weights that a column tells, or None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If one is negative or missing, or all are zero.
+    """
+    if column is None:
+        return None
+    made = floats(table, column, notation_of(table, column))
+    wrong = ~(made >= 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"{table.where(row, column)}: the weight is {made[row]:g}, expected a number of at "
+            "least 0: mend the cell, or leave the row out"
+        )
+    if not made.any():
+        raise ValueError(f"{table.source}: every row has the weight 0, expected some above it")
+    return made
+
+
+def measuring_weights(table: Table, column: str | None) -> Floats | None:
+    """What rows count where a model is measured: rows that come later may lack the column.
+
+    Warns
+    -----
+    TableWarning
+        If they do.
+    """
+    if column is None or column in table.columns:
+        return told_weights(table, column)
+    warnings.warn(
+        f"{table.source}: no column {column!r} of weights, as training rows had: each row counts "
+        "once",
+        TableWarning,
+        stacklevel=2,
+    )
+    return None
+
+
 def row_weights(
-    table: Table, target: Target, column: str | None, by_class: Any
+    table: Table, target: AnyTarget, column: str | None, by_class: Any
 ) -> NDArray[np.float64] | None:
-    """The weight of every row, or None where all count alike.
+    """The weight of every row in training, 1 on average, or None where all count alike.
 
     Parameters
     ----------
     table : Table
-    target : Target
+    target : Target or Targets
     column : name of the column of weights, or None
     by_class : "balanced", weights by class, or None
 
@@ -54,17 +98,14 @@ def row_weights(
     """
     if column is None and by_class is None:
         return None
-    made = np.ones(len(table))
-    if column is not None:
-        made = floats(table, column, notation_of(table, column))
-        wrong = ~(made >= 0)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"{table.where(row, column)}: the weight is {made[row]:g}, expected a number of at "
-                "least 0: mend the cell, or leave the row out"
-            )
+    told = told_weights(table, column)
+    made = np.ones(len(table)) if told is None else told
     if by_class is not None:
+        if not isinstance(target, Target):
+            raise SettingError(
+                f"class_weight is for one target, and {target.name} are {len(target.names)}: leave it "
+                "out, or pass weights='COLUMN'"
+            )
         made = made * _of_classes(target, by_class)[target.values(table)]
     if not made.any():
         raise ValueError(f"{table.source}: every row has the weight 0, expected some above it")

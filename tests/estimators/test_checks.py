@@ -14,6 +14,7 @@ from gdcore.estimators import (
     NetClassifier,
     NetRegressor,
 )
+from gdcore.tabular import TableClassifier, TableRegressor
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),
@@ -32,6 +33,8 @@ INSTANCES = [
     MLPRegressor(optimizer="adamw", learning_rate="one_cycle", normalization="layer", max_iter=50),
     NetClassifier(small, max_iter=50),
     NetRegressor(small),
+    TableClassifier((16,), epochs=30, lr=0.02, patience=None),
+    TableRegressor((16,), epochs=30, lr=0.02, patience=None),
 ]
 
 

@@ -27,7 +27,7 @@ def test_held_out_rows_are_touched_by_nothing(more):
     """Whatever they hold, the model is the same to the last bit."""
     columns = numbers()
     table = read(columns)
-    _, held, _ = apart(table, "y", 0.2, 0, None)
+    _, held, _ = apart(table, ["y"], 0.2, TableModel().settings)
     mask = hold_out(np.array(columns["y"]), 0.2, 0, False)
     assert len(held) == mask.sum() == 20
     wild = copy.deepcopy(columns)
@@ -54,7 +54,7 @@ def test_every_class_is_held_out_alike_and_none_is_lost(share):
 def test_the_report_counts_what_predict_says():
     columns = mixed(300)
     model = fit(columns, target="dear", kinds={"price": "ignore"}, seed=1, refit=False, **QUICK)
-    _, held, _ = apart(read(columns), "dear", 0.2, 1, None)
+    _, held, _ = apart(read(columns), ["dear"], 0.2, TableModel(seed=1).settings)
     truth = np.array(held.columns["dear"].texts())
     got = model.predict(held)
     report = model.report

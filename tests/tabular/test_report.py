@@ -32,7 +32,7 @@ def noisy(rows=400, rare=0.3, seed=0):
 
 
 def held_of(columns, target, seed=0):
-    return apart(read(columns), target, 0.2, seed, None)[1]
+    return apart(read(columns), [target], 0.2, TableModel(seed=seed).settings)[1]
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "hinge"])
@@ -79,8 +79,8 @@ def test_guessing_is_given_for_every_metric():
         {"loss": log_loss, "accuracy": np.mean(~truth), "roc_auc": 0.5, "recall": 0.0}, rel=1e-4
     )
     model = fit(columns, "cost", kinds={"bad": "ignore"}, refit=False, **QUICK)
-    part = apart(read(columns), "cost", 0.2, 0, None)
-    learned, _ = set_apart(part[0], "cost", model.settings)
+    part = apart(read(columns), ["cost"], 0.2, TableModel().settings)
+    learned, _ = set_apart(part[0], ["cost"], model.settings)
     mean, truth = learned.columns["cost"].values.mean(), part[1].columns["cost"].values
     assert model.report.baseline["mae"] == pytest.approx(np.abs(truth - mean).mean())
     assert model.report.baseline["rmse"] == pytest.approx(np.sqrt(((truth - mean) ** 2).mean()))

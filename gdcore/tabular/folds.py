@@ -1,0 +1,180 @@
+"""Networks on folds: each is trained on all rows but a fold, and their mean predicts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gdcore import ops
+from gdcore.callbacks import Callback, EarlyStopping, History
+from gdcore.many import fit_many
+from gdcore.many.results import Run
+from gdcore.model import Model
+from gdcore.tabular.encoding import Encoder
+from gdcore.tabular.learner import Learner, averaged, loss_of_mean
+from gdcore.tabular.learning import BUILD, decided
+from gdcore.tabular.network import average_unseen
+from gdcore.tabular.presets import budget
+from gdcore.tabular.scoring import Decisions, output_of, scorers
+from gdcore.tabular.settings import Settings
+from gdcore.tabular.splits import folds_of
+from gdcore.tabular.table import Table
+from gdcore.tabular.weighting import row_weights, told_weights
+
+__all__ = ["FoldedTraining"]
+
+MOST_MEMBERS = 60  # that a time is filled with
+Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass
+class FoldedTraining:
+    """The training of one network for each fold, of what `begun` began.
+
+    With a budget of seconds, as many more on other folds as there is time for.
+
+    Attributes
+    ----------
+    encoder, learner, decision : as `begun` gives them; after `run`, the learner is their mean
+    settings : Settings
+    epochs : int
+        The mean of the best ones.
+    scores : dict
+        Of each metric, its mean and deviation over the folds, on rows that a network was not trained
+        on. Where there is early stopping, these rows said when to stop.
+    """
+
+    encoder: Encoder
+    learner: Learner
+    decision: Decisions
+    settings: Settings
+    epochs: int = field(default=0, init=False)
+    scores: dict[str, tuple[float, float]] = field(default_factory=dict, init=False)
+    history: History | None = field(default=None, init=False)
+    _outside: tuple[Table, NDArray[Any]] | None = field(default=None, init=False)
+
+    @property
+    def network(self) -> Model:
+        """What predicts."""
+        return self.learner.network
+
+    def run(
+        self,
+        table: Table,
+        watched: Table | None,
+        callbacks: Sequence[Callback],
+        verbose: int | str,
+        last: int | None = None,
+    ) -> None:
+        """Train networks on all rows but a fold, then make them one.
+
+        Parameters
+        ----------
+        table : the rows
+        watched, last : not looked at, for each fold watches a network
+        callbacks : told of the beginning, with the network of the first fold
+        verbose : as `fit_many` takes it
+        """
+        for callback in callbacks:
+            callback.model = self.network
+            callback.on_train_begin({})
+        made: list[Learner] = []
+        runs: list[Run] = []
+        parts: list[Fold] = []
+        count, begin, longest = self.settings.folds, time.monotonic(), 0.0
+        while not parts or self._goes_on(len(parts), time.monotonic() - begin + longest):
+            start = time.monotonic()
+            seed = (self.settings.seed + len(parts) // count) % 2**64
+            target = self.encoder.target
+            alike = len(target.each) == 1 and target.each[0].classes is not None
+            folds = folds_of(target.values(table), count, seed, alike)
+            runs += self._train(table, folds, made, verbose)
+            parts += folds
+            longest = max(longest, time.monotonic() - start)
+        self._measure(table, made, parts)
+        self._join(made, runs)
+
+    def _goes_on(self, members: int, until: float) -> bool:
+        """Whether there is time for as many networks on other folds, which would take until then."""
+        budget, more = self.settings.budget, members + self.settings.folds
+        return budget is not None and until <= budget and more <= MOST_MEMBERS
+
+    def _train(
+        self, table: Table, folds: list[Fold], made: list[Learner], verbose: int | str
+    ) -> list[Run]:
+        """Train a network for each fold; they are added to `made`, in order."""
+        told, target, job = self.settings, self.encoder.target, self.learner.job
+        weights = row_weights(table, target, told.weights, told.class_weight)
+        batch, epochs = budget(len(folds[0][0]), told.batch_size, told.epochs, told.model)
+        steps = epochs * math.ceil(len(folds[0][0]) / batch)
+        first = len(made)
+
+        def member() -> Model:
+            own = replace(told.of_task(target.task), seed=(told.seed + len(made)) % 2**64)
+            learner = BUILD[own.model](replace(job, settings=own, steps=steps))
+            learner.begin()
+            made.append(learner)
+            return learner.trainer
+
+        stop = [] if told.patience is None else [told.patience]
+        runs = fit_many(
+            member, [{}], job.features.inputs(), job.y, epochs=epochs, batch_size=batch,
+            seed=told.seed, sample_weight=weights, cv=folds, verbose=verbose,
+            callbacks=lambda: [EarlyStopping(patience=p) for p in stop],
+        )  # fmt: skip
+        for run in runs:
+            if run.exception is not None:
+                raise run.exception
+        for learner in made[first:]:
+            learner.settle()
+            average_unseen(learner.network, self.encoder, job.features.codes)
+        return list(runs)
+
+    def _measure(self, table: Table, made: Sequence[Learner], folds: Sequence[Fold]) -> None:
+        """Scores of each network on its own fold, and what it puts out there."""
+        target, told = self.encoder.target, self.settings
+        values, weights = [t.values(table) for t in target.each], told_weights(table, told.weights)
+        each: dict[str, list[float]] = {}
+        outside = np.zeros((len(table), self.learner.job.head.units))
+        for learner, (_, rows) in zip(made, folds, strict=True):
+            features = self.learner.job.features.take(rows)
+            out = learner.network.predict(features.inputs())
+            own = scorers(learner.network, target, told.metrics, self.decision)
+            count = None if weights is None else weights[rows]
+            for i, (scorer, y) in enumerate(zip(own, values, strict=True)):
+                said = scorer.scores(output_of(out, target, i))
+                of = f" of {scorer.target.name}" if len(own) > 1 else ""
+                for name, value in scorer.measure(y[rows], said, count).items():
+                    if np.ndim(value) == 0:
+                        each.setdefault(f"{name}{of}", []).append(float(value))
+            outside[rows] += out * (told.folds / len(folds))
+        self._outside = table, outside
+        self.scores = {k: (float(np.mean(v)), float(np.std(v, ddof=1))) for k, v in each.items()}
+
+    def _join(self, made: Sequence[Learner], runs: Sequence[Run]) -> None:
+        """One network, whose output is the mean of all."""
+        job = self.learner.job
+        inputs = self.learner.inputs
+        outputs = [learner.network(*inputs) for learner in made]
+        network = Model(inputs, averaged(ops.stack(outputs, 1), job.head.loss))
+        plain = replace(self.settings, label_smoothing=0.0)
+        loss = loss_of_mean(job.head, plain)
+        network.compile("sgd", loss, job.head.metrics, plain.dtype)
+        network.predict(job.features.take(np.arange(1)).inputs())
+        steps = sum(learner.trainer.steps_done for learner in made)
+        self.epochs = round(float(np.mean([run.epoch + 1 for run in runs])))
+        network.resume(self.settings.seed, steps, self.epochs)
+        self.history = runs[0].history
+        self.learner = replace(self.learner, network=network, trainer=network)
+
+    def decide(self, watched: Table | None) -> Decisions:
+        """Temperature and threshold, by what each network says of rows it was not trained on."""
+        assert self._outside is not None
+        target = self.encoder.target
+        return decided(self.network, target, self.decision, self.settings, *self._outside)

@@ -1,0 +1,142 @@
+"""TabM, the network of many members of Gorishniy et al. 2024."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gdcore import activations, ops
+from gdcore.graph.ir import Value
+from gdcore.layers import (
+    Activation,
+    Concatenate,
+    Dropout,
+    Embedding,
+    Flatten,
+    MemberDense,
+    PiecewiseLinearEmbedding,
+)
+from gdcore.layers.base import fixed_shape
+from gdcore.losses import Loss
+from gdcore.model import Model
+from gdcore.tabular.learner import (
+    Job,
+    Learner,
+    averaged,
+    columns_of,
+    loss_of_mean,
+    many_valued,
+    optimizer_of,
+)
+from gdcore.tabular.network import embedding_width, inputs_of
+from gdcore.tabular.realmlp import ONE_HOT, one_hot
+
+__all__ = ["EachMember", "build"]
+
+BINS = 48
+NUMBER_WIDTH = 16
+
+
+@dataclass(frozen=True)
+class EachMember(Loss):
+    """The mean of a loss over members: of outputs (B, members, ...) and the targets of one.
+
+    Parameters
+    ----------
+    loss : Loss
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> x = gd.Input((2, 1))
+    >>> model = gd.Model(x, x * gd.ops.broadcast_to(1.0, (2, 1)))
+    >>> model = model.compile(loss=EachMember(gd.losses.get("mse")))
+    >>> model.evaluate(np.array([[[1.0], [3.0]]]), [2.0])["loss"]
+    1.0
+    """
+
+    name: ClassVar[str] = "each_member"
+    any_shape: ClassVar[bool] = True
+    loss: Loss
+
+    @property
+    def classes(self) -> bool:  # type: ignore[override]
+        return self.loss.classes
+
+    def _one(self, pred: Value) -> Value:
+        return pred[:, 0]
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        if self.loss.classes and target.ndim == 1:
+            target = ops.one_hot(target, fixed_shape(pred.shape[-1:], "the classes")[0])
+        shape = (pred.shape[0], 1, *pred.shape[2:])
+        return self.loss(pred, ops.broadcast_to(ops.reshape(target, shape), pred.shape))
+
+    def check(self, y: np.ndarray, pred: Value) -> np.ndarray:
+        return self.loss.check(y, self._one(pred))
+
+    def config(self) -> dict[str, Any]:
+        return {"name": self.name, "loss": self.loss.config()}
+
+
+def _features(job: Job) -> tuple[list[Any], Value]:
+    """The inputs, and one vector of all that is known of a row."""
+    encoder, numbers = job.encoder, job.features.numbers
+    first, codes = inputs_of(encoder, numbers.shape[1])
+    parts = []
+    if first is not None:
+        many = many_valued(numbers)
+        embedded, rest = columns_of(first, many), columns_of(first, ~many)
+        if embedded is not None:
+            edges = PiecewiseLinearEmbedding.quantile_edges(numbers[:, many], BINS)
+            layer = PiecewiseLinearEmbedding(edges, NUMBER_WIDTH, name="piecewise")
+            parts.append(Flatten()(layer(embedded)))
+        parts += [] if rest is None else [rest]
+    for i, (column, code) in enumerate(zip(encoder.categories, codes, strict=True)):
+        if column.count <= ONE_HOT:
+            parts.append(one_hot(code, column))
+        else:
+            width = embedding_width(column.count)
+            parts.append(Embedding(column.count, width, name=f"embedding_{i}")(code))
+    inputs = [*([] if first is None else [first]), *codes]
+    return inputs, Concatenate()(parts) if len(parts) > 1 else parts[0]
+
+
+def build(job: Job) -> Learner:
+    """TabM for a table: the network predicts the members' mean, the trainer each member.
+
+    Both are models over the same layers, and share their numbers.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    Learner
+    """
+    settings, head, k = job.settings, job.head, job.settings.members
+    inputs, x = _features(job)
+    for i, width in enumerate(settings.hidden):
+        layer = MemberDense(
+            width, k, settings.activation, signs=i == 0, name=f"hidden_{i}",
+            kernel_initializer="he_uniform",
+        )  # fmt: skip
+        x = layer(x)
+        if settings.dropout:
+            x = Dropout(settings.dropout)(x)
+    members = MemberDense(head.units, k, shared=False, name="output")(x)
+    if head.bias:
+        members = members + head.bias
+    members = Activation(activations.get(head.activation))(members)
+    mean, loss = averaged(members, head.loss), loss_of_mean(head, settings)
+    network = Model(inputs, mean)
+    network.compile("sgd", loss, head.metrics, settings.dtype)
+    # In validation every member is the mean: its loss is that of what will predict.
+    alike = ops.broadcast_to(ops.expand_dims(mean, 1), members.shape)
+    trainer = Model(inputs, ops.when_training(members, alike))
+    optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
+    trainer.compile(optimizer, EachMember(loss), dtype=settings.dtype)
+    return Learner(job, inputs, network, trainer)
