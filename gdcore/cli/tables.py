@@ -53,6 +53,7 @@ OPTIONS: list[tuple[str, Any]] = [
     (r"task='ordinal'", "--task ordinal"),
     (r"\binterval=([\d.]+)", r"--interval \1"),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
+    (r"loss='poisson'", "--loss poisson"),
     (r"target_scale='log'", "--target-scale log"),
     (r"weights='COLUMN'", "--weights COLUMN"),
     (r"\bclass_weight\b", "--class-weight"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.show.progress import number
+from gdcore.tabular.amounts import recognised
 from gdcore.tabular.column import Column
 from gdcore.tabular.columns import Date, Number
 from gdcore.tabular.encoding import Features
@@ -36,7 +37,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"ignored", "rare", "giveaway", "twice", "time", "guessing", "overfit", "folds"}
+    kind : {"ignored", "rare", "giveaway", "scale", "twice", "time", "guessing", "overfit", "folds"}
     text : str
 
     Examples
@@ -50,7 +51,7 @@ class Finding:
 
 
 def about_columns(model: Any, table: Table) -> list[Finding]:
-    """Columns that are left out, and those that give the target away in the training rows."""
+    """Columns that are left out or give the target away in the training rows; how to learn that."""
     found = []
     target, ignored = model.target, model.encoder.ignored
     if ignored:
@@ -69,7 +70,8 @@ def about_columns(model: Any, table: Table) -> list[Finding]:
                 f"it out with {cure}",
             )
         )
-    return found
+    way = recognised(target, target.values(table), model.settings.loss)
+    return [*found, Finding("scale", way)] if way else found
 
 
 def about_folds(model: Any, scorer: Scorer) -> list[Finding]:

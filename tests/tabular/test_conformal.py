@@ -108,3 +108,25 @@ def test_a_loss_of_quantities_says_what_few_whole_numbers_are():
     columns = {"x": [0.0, 1.0, 2.0, 3.0] * 10, "n": [0, 1, 2, 4] * 10}
     model = TableModel([4], epochs=2, loss="poisson").fit(columns, "n", verbose=0)
     assert model.classes is None and (model.predict(columns) > 0).all()
+
+
+def test_counts_and_amounts_are_recognised_and_said():
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=200)
+    told = {
+        "tip": np.exp(1.5 * x),
+        "n": draw.poisson(np.exp(3 + x)),
+        "plain": 5 + x - x.min(),
+        "signed": x,
+    }
+    told["n"][0] = 0
+    want = {"tip": "target_scale='log'", "n": "loss='poisson'", "plain": "", "signed": ""}
+    for name, cure in want.items():
+        columns = {"x": x, "noise": draw.normal(size=200), name: told[name]}
+        report = fit(columns, name, task="regression", **QUICK | {"epochs": 1}).report
+        lines = [f.text for f in report.findings if f.kind == "scale"]
+        assert [cure in line for line in lines] == [True] * bool(cure), name
+        assert all("\n" not in line and repr(name) in line for line in lines)
+    for more in ({"target_scale": "log"}, {"loss": "mae"}):  # who was told is not told again
+        report = fit({"x": x, "tip": np.exp(x)}, "tip", **QUICK | {"epochs": 1} | more).report
+        assert all(f.kind != "scale" for f in report.findings)
