@@ -142,7 +142,7 @@ def _read_csv(path):
         found = read_table(path)
     except SettingError:  # the first line holds numbers, and we are asked what it is
         found = read_table(path, header=False)
-    table, _ = with_target(found, found.names[-1])
+    table, _ = with_target(found, [found.names[-1]])
     with warnings.catch_warnings(record=True) as told:  # a doubt is told in one line, and no fault
         warnings.simplefilter("always")
         target = Answers.learn(table, found.names[-1], None)

@@ -76,7 +76,7 @@ def test_thresholds(wish, positive, tmp_path):
         threshold=wish, positive=positive, **{k: QUICK[k] for k in ("hidden", "epochs")}
     )
     model.fit(columns, "y", refit=False, verbose=0)
-    watched = set_apart(read(columns), "y", model.settings)[1]
+    watched = set_apart(read(columns), ["y"], model.settings)[1]
     truth = np.array(watched.columns["y"].texts()) == positive
     p = model.predict_proba(watched)[:, model.classes.index(positive)]
     said = model.predict(watched) == positive
