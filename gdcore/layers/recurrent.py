@@ -172,7 +172,10 @@ class LSTM(_Gates):
         inputs = self._biased(inputs, initializer=_remembering)  # all steps in one product
         thinned = _dropped(self.recurrent_dropout, (x.shape[0], n))
         normed, inner = self._norm("h", 4 * n), self._norm("c", n, beta=True)
-        peep = self.param("peepholes", (3, n), self.kernel_initializer) if self.peepholes else None
+        peep = None
+        if self.peepholes:
+            rows = self.param("peepholes", (3, n), self.kernel_initializer)
+            peep = [rows[k] for k in range(3)]
 
         def step(z: Value, states: Sequence[Value]) -> tuple[Value, Sequence[Value]]:
             h, c = states
