@@ -16,6 +16,13 @@ from gdcore.graph.program import ARENA, Place
 LARGE_SIDE = 1024
 _STEPS = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
 _WINDOW = {"kernel": (3, 3), **_STEPS, "outside": 0.0}
+_POOL = {
+    **dict.fromkeys(("kernel", "strides"), (2, 2)),
+    **dict.fromkeys(("before", "after"), (0, 0)),
+    "dilation": (1, 1),
+    "windows": (16, 16),
+}
+_IMAGES, _POOLED = (16, 32, 32, 64), (16, 16, 16, 64)
 
 # One sample larger than the caches for each kernel that is not elementwise.
 LARGE: dict[str, Sample] = {
@@ -38,6 +45,20 @@ LARGE: dict[str, Sample] = {
     "conv2d": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), _STEPS),
     "conv2d_dx": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), {**_STEPS, "image": (28, 28)}),
     "conv2d_dw": Sample(((16, 28, 28, 64), (16, 28, 28, 64)), {**_STEPS, "kernel": (3, 3)}),
+    "max_pool": Sample((_IMAGES,), _POOL),
+    "max_pool_dx": Sample((_POOLED, _IMAGES), _POOL),
+    "max_pool_take": Sample((_IMAGES, _IMAGES), _POOL),
+    "avg_pool": Sample((_IMAGES,), {**_POOL, "counted": False}),
+    "avg_pool_dx": Sample((_POOLED,), {**_POOL, "counted": False, "image": (32, 32)}),
+    "resample": Sample(
+        ((64, 256, 64),),
+        {
+            "axis": 1,
+            "starts": tuple(range(0, 513, 2)),
+            "weights": (0.25, 0.75) * 256,
+            "index": tuple(i for k in range(256) for i in (max(0, k - 1), k)),
+        },
+    ),
     "unfold": Sample(((16, 28, 28, 16),), _WINDOW),
     "fold": Sample(((16, 28, 28, 9, 16),), {**_WINDOW, "image": (28, 28, 16)}),
 }
