@@ -18,6 +18,13 @@ LARGE_SIDE = 1024
 _STEPS = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
 _WINDOW = {"kernel": (3, 3), **_STEPS, "outside": 0.0}
 _ATTENTION = {"scale": 0.125, "causal": True, "bias": False, "mask": False}
+_POOL = {
+    **dict.fromkeys(("kernel", "strides"), (2, 2)),
+    **dict.fromkeys(("before", "after"), (0, 0)),
+    "dilation": (1, 1),
+    "windows": (16, 16),
+}
+_IMAGES, _POOLED = (16, 32, 32, 64), (16, 16, 16, 64)
 
 # One sample larger than the caches for each kernel that is not elementwise.
 LARGE: dict[str, Sample] = {
@@ -44,6 +51,20 @@ LARGE: dict[str, Sample] = {
     "attention": Sample(((8, 256, 4, 64),) * 3, _ATTENTION),
     "attention_gradient": Sample(
         (*((8, 256, 4, 64),) * 4, (8, 4, 256), (8, 256, 4, 64)), _ATTENTION
+    ),
+    "max_pool": Sample((_IMAGES,), _POOL),
+    "max_pool_dx": Sample((_POOLED, _IMAGES), _POOL),
+    "max_pool_take": Sample((_IMAGES, _IMAGES), _POOL),
+    "avg_pool": Sample((_IMAGES,), {**_POOL, "counted": False}),
+    "avg_pool_dx": Sample((_POOLED,), {**_POOL, "counted": False, "image": (32, 32)}),
+    "resample": Sample(
+        ((64, 256, 64),),
+        {
+            "axis": 1,
+            "starts": tuple(range(0, 513, 2)),
+            "weights": (0.25, 0.75) * 256,
+            "index": tuple(i for k in range(256) for i in (max(0, k - 1), k)),
+        },
     ),
     "unfold": Sample(((16, 28, 28, 16),), _WINDOW),
     "fold": Sample(((16, 28, 28, 9, 16),), {**_WINDOW, "image": (28, 28, 16)}),
