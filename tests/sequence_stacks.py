@@ -31,6 +31,6 @@ STACKS = {
     "Bidirectional": sequence(gd.Masking(), gd.Bidirectional(gd.GRU(8, reset_after=False))),
     "Masking": sequence(gd.Masking(0.5), gd.LSTM(8, peepholes=True)),
     "TimeDistributed": sequence(gd.TimeDistributed(gd.Dense(5)), gd.Flatten()),
-    "GlobalAveragePooling1D": sequence(gd.GlobalAveragePooling1D()),
-    "GlobalMaxPooling1D": sequence(gd.Masking(), gd.GlobalMaxPooling1D()),
+    "GlobalAvgPool": sequence(gd.Masking(), gd.GlobalAvgPool()),
+    "GlobalMaxPool": sequence(gd.Masking(), gd.GlobalMaxPool()),
 }

@@ -91,7 +91,7 @@ PAIRS = {
     ),
     "pooled": (
         lambda k: [k.Masking(), k.GlobalAveragePooling1D()],
-        lambda: [gd.Masking(), gd.GlobalAveragePooling1D()],
+        lambda: [gd.Masking(), gd.GlobalAvgPool()],
     ),
     "each step": (
         lambda k: [k.TimeDistributed(k.Dense(2)), k.LSTM(3)],

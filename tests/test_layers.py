@@ -184,12 +184,6 @@ CASES = {
         lambda: gd.TimeDistributed(gd.Dense(3)), ((4, 2),), plain(reference.dense)
     ),
     "Masking": Case(Unmasked, ((4, 2),), lambda xs, ws: xs[0]),
-    "GlobalAveragePooling1D": Case(
-        lambda: gd.GlobalAveragePooling1D(), ((4, 2),), lambda xs, ws: xs[0].mean(1)
-    ),
-    "GlobalMaxPooling1D": Case(
-        lambda: gd.GlobalMaxPooling1D(), ((4, 2),), lambda xs, ws: xs[0].max(1)
-    ),
     "MultiHeadAttention-grouped": traced(
         lambda: gd.MultiHeadAttention(2, 2, kv_heads=1, causal=True, rotary=True, relative=2),
         ((3, 2),),

@@ -88,7 +88,7 @@ def test_zero_length_gives_the_initial_state():
 
 def test_pooling():
     x, n = inputs()
-    pooled = [gd.GlobalAveragePooling1D()(x, lengths=n), gd.GlobalMaxPooling1D()(x, lengths=n)]
+    pooled = [gd.GlobalAvgPool()(x, lengths=n), gd.GlobalMaxPool()(x, lengths=n)]
     (mean, largest), _ = run([x, n], pooled, (X, LENGTHS))
     for row, k in enumerate(LENGTHS):
         some = X[row, :k] if k else np.zeros((1, FEATURES))

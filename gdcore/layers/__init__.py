@@ -8,6 +8,7 @@ from gdcore.layers import (
     convolution,
     dense,
     embedding,
+    global_pooling,
     members,
     normalization,
     number_embeddings,
@@ -26,6 +27,7 @@ from gdcore.layers.base import Layer
 from gdcore.layers.convolution import *
 from gdcore.layers.dense import *
 from gdcore.layers.embedding import *
+from gdcore.layers.global_pooling import *
 from gdcore.layers.members import *
 from gdcore.layers.normalization import *
 from gdcore.layers.number_embeddings import *
@@ -45,6 +47,7 @@ __all__ += attention.__all__
 __all__ += convolution.__all__
 __all__ += dense.__all__
 __all__ += embedding.__all__
+__all__ += global_pooling.__all__
 __all__ += members.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__

@@ -18,8 +18,6 @@ __all__ = [
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
-    "GlobalAvgPool",
-    "GlobalMaxPool",
     "MaxPool",
     "MaxPool1D",
     "MaxPool2D",
@@ -275,68 +273,6 @@ class AvgPool3D(AvgPool):
     """
 
     dimensions = 3
-
-
-class GlobalAvgPool(Layer):
-    """The mean of each channel over all that is between batch and channels: (B, ..., n) becomes (B, n).
-
-    Parameters
-    ----------
-    keepdims : bool
-        Leave a dimension of 1 for each that goes.
-    name : str, optional
-
-    Raises
-    ------
-    ValueError
-        When it is called, if the input is not (B, [[planes,] height,] width, channels).
-
-    Examples
-    --------
-    >>> import gdcore as gd
-    >>> gd.GlobalAvgPool()(gd.Input((7, 7, 512))).shape
-    (B, 512)
-    """
-
-    def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
-        self.keepdims = bool(keepdims)
-        self.name = name
-
-    def forward(self, x: Value) -> Value:  # type: ignore[override]
-        spatial(x.shape, "GlobalAvgPool")
-        return ops.mean(x, range(1, x.ndim - 1), self.keepdims)
-
-
-class GlobalMaxPool(Layer):
-    """The largest element of each channel: (B, [[planes,] height,] width, n) becomes (B, n).
-
-    Of equal maxima the first gets the gradient.
-
-    Parameters
-    ----------
-    keepdims : bool
-        Leave a dimension of 1 for each that goes.
-    name : str, optional
-
-    Raises
-    ------
-    ValueError
-        When it is called, if the input has other dimensions.
-
-    Examples
-    --------
-    >>> import gdcore as gd
-    >>> gd.GlobalMaxPool()(gd.Input((7, 7, 512))).shape
-    (B, 512)
-    """
-
-    def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
-        self.keepdims = bool(keepdims)
-        self.name = name
-
-    def forward(self, x: Value) -> Value:  # type: ignore[override]
-        y = ops.max_pool(x, spatial(x.shape, "GlobalMaxPool"))
-        return y if self.keepdims else ops.reshape(y, (x.shape[0], x.shape[-1]))
 
 
 class AdaptiveAvgPool(Layer):

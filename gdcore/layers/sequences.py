@@ -1,4 +1,4 @@
-"""Layers around those of sequences: both directions, each step alone, masks, pooling over the steps."""
+"""Layers around those of sequences: both directions, each step alone, masks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from gdcore.errors import unknown
 from gdcore.graph.dims import Batch, size
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
-from gdcore.layers.rnn import RNN, sequence_mask
+from gdcore.layers.rnn import RNN
 
 __all__ = [
     "Bidirectional",
-    "GlobalAveragePooling1D",
-    "GlobalMaxPooling1D",
     "Masking",
     "TimeDistributed",
 ]
@@ -39,7 +37,7 @@ class Masking(Layer):
     Examples
     --------
     >>> import gdcore as gd
-    >>> model = gd.Sequential([gd.Input((3, 1)), gd.Masking(), gd.GlobalAveragePooling1D()])
+    >>> model = gd.Sequential([gd.Input((3, 1)), gd.Masking(), gd.GlobalAvgPool()])
     >>> model.predict([[[4.0], [2.0], [0.0]]])
     array([[3.]], dtype=float32)
     """
@@ -220,86 +218,3 @@ class TimeDistributed(Layer):
         if inner is not None:
             mask = ops.reshape(inner, (*lead, *inner.shape[1:]))
         return out if mask is None else ops.with_mask(out, mask)
-
-
-class GlobalAveragePooling1D(Layer):
-    """The mean over the steps that count: (B, steps, features) becomes (B, features).
-
-    Where no step counts it is 0. It may be called with ``lengths=``, as recurrent layers are.
-
-    Parameters
-    ----------
-    name : str, optional
-
-    Raises
-    ------
-    ValueError
-        When it is called, if the input is not (B, steps, features), or lengths do not fit.
-
-    Examples
-    --------
-    >>> import gdcore as gd
-    >>> x, n = gd.Input((3, 1)), gd.Input((), name="n", dtype="int")
-    >>> model = gd.Model([x, n], gd.GlobalAveragePooling1D()(x, lengths=n))
-    >>> model.predict(([[[4.0], [2.0], [9.0]]], [2]))
-    array([[3.]], dtype=float32)
-    """
-
-    masks = "use"
-
-    def __init__(self, name: str | None = None) -> None:
-        self.name = name
-
-    def forward(self, x: Value, lengths: Value | None = None) -> Value:  # type: ignore[override]
-        mask = _pooled(self, x, lengths)
-        if mask is None:
-            return ops.mean(x, axis=1)
-        total = ops.sum(ops.where(mask[:, :, None], ops.drop_mask(x), 0.0), axis=1)
-        return total / ops.maximum(ops.sum(mask, axis=1), 1.0)[:, None]
-
-
-class GlobalMaxPooling1D(Layer):
-    """The largest over the steps that count: (B, steps, features) becomes (B, features).
-
-    Where no step counts it is 0. It may be called with ``lengths=``, as recurrent layers are.
-
-    Parameters
-    ----------
-    name : str, optional
-
-    Raises
-    ------
-    ValueError
-        When it is called, if the input is not (B, steps, features), or lengths do not fit.
-
-    Examples
-    --------
-    >>> import gdcore as gd
-    >>> x, n = gd.Input((3, 1)), gd.Input((), name="n", dtype="int")
-    >>> model = gd.Model([x, n], gd.GlobalMaxPooling1D()(x, lengths=n))
-    >>> model.predict(([[[4.0], [2.0], [9.0]]], [2]))
-    array([[4.]], dtype=float32)
-    """
-
-    masks = "use"
-
-    def __init__(self, name: str | None = None) -> None:
-        self.name = name
-
-    def forward(self, x: Value, lengths: Value | None = None) -> Value:  # type: ignore[override]
-        mask = _pooled(self, x, lengths)
-        if mask is None:
-            return ops.max(x, axis=1)
-        largest = ops.max(ops.where(mask[:, :, None], ops.drop_mask(x), LOWEST), axis=1)
-        return ops.where(ops.max(mask, axis=1)[:, None], largest, 0.0)
-
-
-LOWEST = -3.0e38  # below any float32 that comes of steps that count
-
-
-def _pooled(layer: Layer, x: Value, lengths: Value | None) -> Value | None:
-    if x.ndim != 3:
-        raise ValueError(
-            f"{type(layer).__name__} got an input of shape {x.shape}: expected (batch, steps, features)"
-        )
-    return sequence_mask(x, lengths)
