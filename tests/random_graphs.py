@@ -400,10 +400,8 @@ WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_unif
 SAMPLED = [
     (op.name, of_samples(op))
     for op in OPS.values()
-    if op.kind not in ("map", "loop")
-    and op.reference
-    and op.samples
-    and not any(part in op.name for part in ("pool_dx", "mask", "attention"))
+    if op.kind not in ("map", "loop") and op.reference and op.samples
+    if not any(part in op.name for part in ("pool_dx", "mask", "attention"))
     if not {op.name} & {*OTHERS, *WRITTEN_BY_PASSES} and not any(s.ints for s in op.samples)
 ]
 MAKERS = [*MAPS, *SAMPLED, *OTHERS.items(), *[("matmul", Builder.product)] * 4]
