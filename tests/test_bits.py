@@ -14,6 +14,8 @@ import attention_model
 import numpy as np
 import pytest
 from sequence_stacks import STACKS
+from test_layers import CASES as LAYER_CASES
+from test_layers import data as layer_data
 
 import gdcore as gd
 from gdcore import runtime
@@ -87,6 +89,30 @@ LAYERS = {
     ),
 }
 
+
+def of_case(case):
+    """A layer as the table of layers has it, and a dense one behind it."""
+
+    def make():
+        leaves = [
+            gd.Input(s, name=f"x{i}", dtype="int" if case.numbers else "real")
+            for i, s in enumerate(case.shapes)
+        ]
+        layer = case.make()
+        y = layer(leaves) if len(leaves) > 1 else layer(leaves[0])
+        return gd.Model(leaves, gd.Dense(CLASSES)(gd.Flatten()(y)))
+
+    return make
+
+
+# Every other layer by its first case.
+ALONE = {
+    kind: next(c for n, c in LAYER_CASES.items() if n.split("-")[0] == kind)
+    for kind in gd.layers.__all__
+    if kind not in {*LAYERS, *attention_model.LAYERS}
+}
+LAYERS |= {kind: of_case(case) for kind, case in ALONE.items()}
+
 MORE_OPTIMIZERS = {
     "momentum": lambda: gd.SGD(momentum=0.9),
     "nesterov": lambda: gd.SGD(momentum=0.9, nesterov=True),
@@ -101,6 +127,8 @@ MORE_OPTIMIZERS = {
 
 def data(name="", rows=ROWS):
     rng = np.random.default_rng(5)
+    if name in ALONE:
+        return tuple(layer_data(ALONE[name], rows)), rng.integers(0, CLASSES, rows)
     x = rng.normal(size=(rows, 64)).astype(np.float32)
     if name == "Embedding":
         x = rng.integers(0, 30, (rows, 64)).astype(np.int32)
