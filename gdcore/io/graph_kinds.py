@@ -127,6 +127,10 @@ def many(element: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
 _STEPS = {"strides": pair, "padding": four, "dilation": pair}
 _WINDOW = {"kernel": pair, **_STEPS, "outside": real}
 _POOL = dict.fromkeys(("kernel", "strides", "before", "after", "dilation", "windows"), wholes)
+_CONVOLUTION: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("strides", "padding", "dilation"), wholes),
+    "groups": whole,
+}
 _FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
 ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "leaky_relu": {"slope": real},
@@ -147,9 +151,9 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "matmul": {"ta": truth, "tb": truth},
     "scatter_add": {"rows": whole},
     "step_mask": {"steps": lambda x: whole(x, "a number of steps", 1, 1 << 24)},
-    "conv2d": _STEPS,
-    "conv2d_dx": {**_STEPS, "image": pair},
-    "conv2d_dw": {**_STEPS, "kernel": pair},
+    "conv": _CONVOLUTION,
+    "conv_dx": {**_CONVOLUTION, "image": wholes},
+    "conv_dw": {**_CONVOLUTION, "kernel": wholes},
     "unfold": _WINDOW,
     "fold": {**_WINDOW, "image": wholes},
     "max_pool": _POOL,
@@ -163,6 +167,10 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
         "index": many(whole),
         "weights": many(finite),
     },
+}
+# Names of ops in files of version 0.1.0, and the attributes that they have since.
+RENAMED: dict[str, tuple[str, Mapping[str, Any]]] = {
+    f"conv2d{part}": (f"conv{part}", {"groups": 1}) for part in ("", "_dx", "_dw")
 }
 ARITY = {"when_training": 2, "with_update": 3, "stop_gradient": 1, "random_uniform": 0}
 

@@ -4,8 +4,9 @@ A module's `__all__` names its layers; they are names of this package and of `gd
 """
 
 from gdcore.layers import (
-    convolution,
+    convolutions,
     dense,
+    depthwise,
     embedding,
     normalization,
     pooling,
@@ -16,10 +17,12 @@ from gdcore.layers import (
     scaling,
     sequences,
     shape,
+    transposed,
 )
 from gdcore.layers.base import Layer
-from gdcore.layers.convolution import *
+from gdcore.layers.convolutions import *
 from gdcore.layers.dense import *
+from gdcore.layers.depthwise import *
 from gdcore.layers.embedding import *
 from gdcore.layers.normalization import *
 from gdcore.layers.pooling import *
@@ -30,11 +33,13 @@ from gdcore.layers.rnn import *
 from gdcore.layers.scaling import *
 from gdcore.layers.sequences import *
 from gdcore.layers.shape import *
+from gdcore.layers.transposed import *
 from gdcore.lazy import lazy_names
 
 __all__ = ["Layer"]
-__all__ += convolution.__all__
+__all__ += convolutions.__all__
 __all__ += dense.__all__
+__all__ += depthwise.__all__
 __all__ += embedding.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
@@ -45,6 +50,7 @@ __all__ += rnn.__all__
 __all__ += scaling.__all__
 __all__ += sequences.__all__
 __all__ += shape.__all__
+__all__ += transposed.__all__
 
 # A missing name raises an error that says what to use instead.
 __getattr__, __dir__ = lazy_names(__name__, __all__, {})
