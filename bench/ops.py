@@ -16,6 +16,7 @@ from gdcore.graph.program import ARENA, Place
 
 LARGE_SIDE = 1024
 _STEPS = {"strides": (1, 1), "padding": (1, 1, 1, 1), "dilation": (1, 1)}
+_CONVOLUTION = {**_STEPS, "groups": 1}
 _WINDOW = {"kernel": (3, 3), **_STEPS, "outside": 0.0}
 _ATTENTION = {"scale": 0.125, "causal": True, "bias": False, "mask": False}
 _POOL = {
@@ -45,9 +46,6 @@ LARGE: dict[str, Sample] = {
     "outer_peak": Sample(((1 << 19, 1), (1, 1 << 19))),
     "take": Sample(((4096, 256), (4096,)), ints={1: 4096}),
     "scatter_add": Sample(((4096, 256), (4096,)), {"rows": 4096}, ints={1: 4096}),
-    "conv2d": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), _STEPS),
-    "conv2d_dx": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), {**_STEPS, "image": (28, 28)}),
-    "conv2d_dw": Sample(((16, 28, 28, 64), (16, 28, 28, 64)), {**_STEPS, "kernel": (3, 3)}),
     "attention": Sample(((8, 256, 4, 64),) * 3, _ATTENTION),
     "attention_gradient": Sample(
         (*((8, 256, 4, 64),) * 4, (8, 4, 256), (8, 256, 4, 64)), _ATTENTION
@@ -66,6 +64,9 @@ LARGE: dict[str, Sample] = {
             "index": tuple(i for k in range(256) for i in (max(0, k - 1), k)),
         },
     ),
+    "conv": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), _CONVOLUTION),
+    "conv_dx": Sample(((16, 28, 28, 64), (3, 3, 64, 64)), {**_CONVOLUTION, "image": (28, 28)}),
+    "conv_dw": Sample(((16, 28, 28, 64), (16, 28, 28, 64)), {**_CONVOLUTION, "kernel": (3, 3)}),
     "unfold": Sample(((16, 28, 28, 16),), _WINDOW),
     "fold": Sample(((16, 28, 28, 9, 16),), {**_WINDOW, "image": (28, 28, 16)}),
 }

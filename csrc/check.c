@@ -245,54 +245,7 @@ static int64_t gemm(const scan *s) {
 
 #include "check_windows.h"
 
-/* Sizes and distances of convolution's windows, of which there are elements in the images; -1: they cannot be. */
-enum { H, W, C, OH, OW, SH, SW, TOP, LEFT, KH, KW, DH, DW, CHANNELS };
-static int64_t windows(const scan *s, int64_t more) {
-  static const int least[] = {0, 0, 0, 0, 0, 1, 1, -MOST, -MOST, 0, 0, 1, 1, 0};
-  const int64_t *a = s->ins->attr;
-  if (s->ins->n_attr != CHANNELS + 1 + more) return has(s, 0, 0, CHANNELS + 1 + more, 0), -1;
-  for (int i = 0; i <= CHANNELS; ++i)
-    if (a[i] < least[i] || a[i] > MOST) return fail(s, -1, "has a size that cannot be"), -1;
-  return times(times(times(size(s, 0), a[H]), a[W]), a[C]);
-}
-
-/* Operand i is walked over sizes by strides of either sign, from an element on. */
-static void strided(const scan *s, int32_t i, int64_t begin, const int64_t *sizes, const int64_t *strides, int n) {
-  int64_t low = begin, high = begin;
-  for (int d = 0; d < n; ++d) {
-    if (sizes[d] == 0) return;
-    if (sizes[d] == TOO_LARGE || strides[d] > MOST || strides[d] < -MOST) high = TOO_LARGE;
-    else if (strides[d] < 0) low -= (sizes[d] - 1) * -strides[d];
-    else high = plus(high, times(sizes[d] - 1, strides[d]));
-    if (low < 0) return fail(s, i, "has an operand that reaches beyond its buffer");
-  }
-  holds(s, i, GD_REAL, plus(high, 1));
-}
-
-static int64_t conv(const scan *s) {
-  enum { Y_IMAGE = CHANNELS + 1, Y_ROW, Y_PIXEL, Y_BEGIN, TAP_DOWN, TAP_ACROSS, W_ROW, W_COL, W_BEGIN };
-  const int64_t image = windows(s, 9);
-  if (image < 0 || !has(s, 3, 1, CHANNELS + 10, 0)) return 0;
-  const int64_t *a = s->ins->attr, batch = size(s, 0);
-  if (batch > MOST || a[Y_BEGIN] < 0 || a[Y_BEGIN] > MOST || a[W_BEGIN] < 0 || a[W_BEGIN] > MOST)
-    return fail(s, -1, "has a size that cannot be"), 0;
-  strided(s, 0, a[Y_BEGIN], (int64_t[]){batch, a[OH], a[OW], a[CHANNELS]},
-          (int64_t[]){a[Y_IMAGE], a[Y_ROW], a[Y_PIXEL], 1}, 4);
-  holds(s, 1, GD_REAL, image);
-  strided(s, 2, a[W_BEGIN], (int64_t[]){a[KH], a[KW], a[C], a[CHANNELS]},
-          (int64_t[]){a[TAP_DOWN], a[TAP_ACROSS], a[W_ROW], a[W_COL]}, 4);
-  return times(times(times(batch, a[OH]), a[OW]), a[CHANNELS]);
-}
-
-static int64_t conv_dw(const scan *s) {
-  const int64_t image = windows(s, 1), *a = s->ins->attr;
-  if (image < 0 || !has(s, a[CHANNELS + 1] ? 4 : 3, 1, CHANNELS + 2, 0)) return 0;
-  holds(s, 0, GD_REAL, times(times(times(a[KH], a[KW]), a[C]), a[CHANNELS]));
-  holds(s, 1, GD_REAL, image);
-  holds(s, 2, GD_REAL, times(times(times(size(s, 0), a[OH]), a[OW]), a[CHANNELS]));
-  if (a[CHANNELS + 1]) holds(s, 3, GD_REAL, a[CHANNELS]);
-  return 0;
-}
+#include "check_convolution.h"
 
 /* A loop: its moves stay within what they move between, and its body can be run over a block's memory. */
 static int64_t loop(const scan *s) {
@@ -354,7 +307,7 @@ static const struct {
   int64_t (*look)(const scan *);
   int carries;
 } kernels[] = {
-    {"map", map, 0}, {"gemm", gemm, 1}, {"conv", conv, 1}, {"conv_dw", conv_dw, 0}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
+    {"map", map, 0}, {"gemm", gemm, 1}, {"conv", conv, 1}, {"conv_dw", conv_dw, 0}, {"depthwise", depthwise, 1}, {"depthwise_dw", depthwise_dw, 0}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
     {"sum_partial", sum_partial, 0}, {"sum_final", sum_final, 0}, {"copy", copy, 0}, {"fill", fill, 0},
     {"gather", gather, 0}, {"scatter_add", gather, 0}, {"unfold", window, 0}, {"fold", window, 0},
     {"max_pool", pool, 0}, {"max_pool_dx", pool, 0}, {"max_pool_take", pool, 0}, {"avg_pool", pool, 0}, {"avg_pool_dx", pool, 0},

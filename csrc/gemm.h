@@ -39,6 +39,7 @@ typedef struct {
   int loose;                         /* one or two rows may be summed in another order (in a gradient) */
   real *sums;                        /* [n]: the sums of b's columns over K, of a single matrix in memory; or NULL */
   const gd_ins *then;                /* elementwise work on C, whose matrices lie one after another; or NULL */
+  int64_t then_width, then_first;    /* where C is some columns of a wider matrix: how wide, and its first; or 0 */
 } gemm_product;
 
 /* A unit is a stripe of one matrix, and neighbouring stripes are computed as one: so as many threads as
@@ -61,5 +62,19 @@ int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then);
 
 /* Units [lo, hi) of gemm_units(outer * inner, m, n). */
 void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, int64_t hi);
+
+/* C[M, N] (+)= the sum over segments s of A_s[M, K] B_s[K, N], none of which is packed: A_s begins at a + a_at[s] and
+ * B_s at b + b_at[s]. For few columns, where packing A would cost more than it saves. Panels of 2 VL columns of b are
+ * `panel` elements apart: 2 VL where b lies in rows. The sums go over K and the segments in order. */
+typedef struct {
+  int64_t m, n, k, segments;
+  real *c;
+  const real *a, *b;
+  int64_t c_row, a_row, a_col, b_row, panel;
+  const int64_t *a_at, *b_at;
+  int accumulate;
+} gemm_segments;
+
+void GD_NAME(gd_product_segments)(const gemm_segments *p);
 
 #endif

@@ -15,16 +15,20 @@ enum { MR = 12, KC = 256 };
 enum { MR = 6, KC = 256 };
 #endif
 enum { NR = 2 * VL, MAX_NV = 8 };
+enum { TALL = MR < 12 ? 2 * MR : MR }; /* rows of a tile of one vector, whose latency more rows hide */
 
 typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
   real *c;
   const real *a, *b;
   int64_t ldc, a_row, a_col, ldb, k, n;
   int first; /* the first block of K overwrites C */
+  int64_t segments; /* of k each, a's and b's of which begin at a + a_at[i] and b + b_at[i]; 0: one, at both */
+  const int64_t *a_at, *b_at;
+  int dense; /* rows of c are one panel wide and lie one after another: what runs over into later ones is written again */
 } tile_args;
 
 INLINE void tile_body(const tile_args *t, const int m, const int nv, const int packed_rows, const int tail) {
-  vec acc[MR][MAX_NV];
+  vec acc[TALL][MAX_NV];
   const int64_t last = t->n - (nv - 1) * VL; /* columns in the last vector */
 #pragma GCC unroll 16
   for (int i = 0; i < m; ++i)
@@ -33,25 +37,29 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int p
       acc[i][j] = t->first                  ? v_zero()
                   : tail && j == nv - 1 ? v_load_n(t->c + i * t->ldc + j * VL, last)
                                             : v_load(t->c + i * t->ldc + j * VL);
-  const real *a = t->a, *b = t->b;
   const int64_t a_row = packed_rows ? 1 : t->a_row, a_col = packed_rows ? packed_rows : t->a_col;
-  for (int64_t k = 0; k < t->k; ++k, a += a_col, b += t->ldb) {
-    vec bv[MAX_NV];
+  int64_t segment = 0;
+  do {
+    const real *a = t->a, *b = t->b;
+    if (!packed_rows && t->segments) a += t->a_at[segment], b += t->b_at[segment];
+    for (int64_t k = 0; k < t->k; ++k, a += a_col, b += t->ldb) {
+      vec bv[MAX_NV];
 #pragma GCC unroll 8
-    for (int j = 0; j < nv; ++j)
-      bv[j] = tail && j == nv - 1 ? v_load_n(b + j * VL, last) : v_load(b + j * VL);
+      for (int j = 0; j < nv; ++j)
+        bv[j] = tail && j == nv - 1 ? v_load_n(b + j * VL, last) : v_load(b + j * VL);
 #pragma GCC unroll 16
-    for (int i = 0; i < m; ++i) {
-      const vec av = v_set1(a[i * a_row]);
+      for (int i = 0; i < m; ++i) {
+        const vec av = v_set1(a[i * a_row]);
 #pragma GCC unroll 8
-      for (int j = 0; j < nv; ++j) acc[i][j] = v_fma(av, bv[j], acc[i][j]);
+        for (int j = 0; j < nv; ++j) acc[i][j] = v_fma(av, bv[j], acc[i][j]);
+      }
     }
-  }
+  } while (!packed_rows && ++segment < t->segments);
 #pragma GCC unroll 16
   for (int i = 0; i < m; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < nv; ++j) {
-      if (tail && j == nv - 1) v_store_n(t->c + i * t->ldc + j * VL, acc[i][j], last);
+      if (tail && j == nv - 1 && (!t->dense || (m - i) * t->n < nv * VL)) v_store_n(t->c + i * t->ldc + j * VL, acc[i][j], last);
       else v_store(t->c + i * t->ldc + j * VL, acc[i][j]);
     }
 }
@@ -87,6 +95,13 @@ TILE(13, 1) TILE(14, 1) TILE(13, 2) TILE(14, 2)
 /* [vectors - 1][rows - 1][packed a][tail] */
 static const tile_fn tiles[2][MR][2][2] = {{TILE_ROWS(1) MORE_ROWS(1) LAST_ROWS(1)},
                                            {TILE_ROWS(2) MORE_ROWS(2) LAST_ROWS(2)}};
+#if defined(GD_ISA_avx512) || defined(GD_ISA_neon)
+#define tall_tile(m, tail) tiles[0][(m) - 1][0][tail]
+#else
+TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
+static const tile_fn tall_tiles[MR][2][2] = {TILE_ROW(7, 1), TILE_ROW(8, 1), TILE_ROW(9, 1), TILE_ROW(10, 1), TILE_ROW(11, 1), TILE_ROW(12, 1)};
+#define tall_tile(m, tail) ((m) > MR ? tall_tiles[(m) - MR - 1][0][tail] : tiles[0][(m) - 1][0][tail])
+#endif
 static const tile_fn wide_tiles[2][2][2] = {TILE_ROW(1, 4), TILE_ROW(2, 4)};
 static const tile_fn widest_tile[2][2] = TILE_ROW(1, 8);
 

@@ -6,7 +6,8 @@
 #include "gd.h"
 
 /* with scratch, and without */
-#define GD_WITH_SCRATCH(X) X(gemm) X(conv) X(conv_dw) X(attention) X(attention_gradient) X(copy) X(scan)
+#define GD_WITH_SCRATCH(X) \
+  X(gemm) X(conv) X(conv_dw) X(depthwise) X(depthwise_dw) X(attention) X(attention_gradient) X(copy) X(scan)
 #define GD_OPS(X) X(map) GD_WITH_SCRATCH(X) GD_KERNELS(X)
 #define GD_KERNELS(X) \
   X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) \

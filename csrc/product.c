@@ -138,7 +138,8 @@ static void read_block(const gemm_operand *a, real *block, int64_t i, int64_t m,
 typedef struct { const gd_ins *ins; char *state; int64_t row; /* of the matrix at hand */ } gemm_then;
 
 static void finish(const gemm_then *then, const gemm_product *g, const gemm_window *w) {
-  if (then->ins) then->ins->op->window(then->state, g->n, then->row + w->r0, then->row + w->r1, w->c0, w->c1);
+  const int64_t first = g->then_first, width = g->then_width ? g->then_width : g->n;
+  if (then->ins) then->ins->op->window(then->state, width, then->row + w->r0, then->row + w->r1, first + w->c0, first + w->c1);
 }
 
 static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
@@ -202,6 +203,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   /* even blocks of K: a thin last one would move more of C than it multiplies */
   const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, KC))), VL) * VL);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
+  const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
   int64_t a_row = g->a.row, a_col = g->a.col;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
@@ -223,7 +225,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
           const real *bp = pack_b ? panel + (j - jc) / NR * APART(k, NR) : b + kb * g->b.row + j;
-          tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first};
+          tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, 0, NULL, NULL, dense};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);
             tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
@@ -289,5 +291,20 @@ void GD_NAME(gd_product)(const gemm_product *g, const gd_run *run, int64_t lo, i
     gemm_any(g, &w, g->c + o * g->c_outer + i * g->c_inner, g->a.at + o * g->a.outer + i * g->a.inner, b, scratch, &then);
     if (g->sums && w.r0 == 0) column_sums(g, w.c0, w.c1, g->sums, b);
     lo += last - first;
+  }
+}
+
+void GD_NAME(gd_product_segments)(const gemm_segments *g) {
+  for (int64_t j = 0; j < g->n; j += NR) {
+    const int64_t n = gd_min(NR, g->n - j);
+    const int nv = n > VL ? 2 : 1, tail = n < nv * VL;
+    const int64_t strips = gd_ceil_div(g->m, nv == 1 ? TALL : MR), base = strips ? g->m / strips : 0, more = strips ? g->m % strips : 0;
+    tile_args t = {g->c + j, g->a, g->b + j / NR * g->panel, g->c_row, g->a_row, g->a_col, g->b_row, g->k, n, !g->accumulate,
+                   g->segments, g->a_at, g->b_at, g->c_row == g->n && g->n <= NR};
+    for (int64_t s = 0; s < strips; ++s) {
+      const int64_t m = base + (s < more);
+      (nv == 1 ? tall_tile(m, tail) : tiles[1][m - 1][0][tail])(&t);
+      t.c += m * g->c_row, t.a += m * g->a_row;
+    }
   }
 }

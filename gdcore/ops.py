@@ -4,7 +4,7 @@ All of them take values, arrays and numbers, and broadcast as NumPy does.
 """
 
 from gdcore.graph.ops.attention import attention
-from gdcore.graph.ops.convolutions import conv2d
+from gdcore.graph.ops.convolutions import conv, conv_transpose
 from gdcore.graph.ops.derivatives import gradient, jvp
 from gdcore.graph.ops.draws import random_uniform
 from gdcore.graph.ops.elementwise import (
@@ -80,6 +80,7 @@ from gdcore.graph.ops.trigonometry import (
     tan,
 )
 from gdcore.graph.ops.windows import unfold
+from gdcore.lazy import lazy_names
 
 power = pow
 swish = silu
@@ -101,7 +102,8 @@ __all__ = [
     "broadcast_to",
     "clip",
     "concatenate",
-    "conv2d",
+    "conv",
+    "conv_transpose",
     "cos",
     "cosh",
     "count",
@@ -183,3 +185,6 @@ __all__ = [
     "with_mask",
     "with_update",
 ]
+
+# A missing name raises an error that says what to use instead.
+__getattr__, __dir__ = lazy_names(__name__, __all__, {})

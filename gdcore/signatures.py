@@ -15,6 +15,8 @@ _ARGUMENTS = {
     "beta1": "beta_1",
     "beta2": "beta_2",
     "clipnorm": "clip_norm",
+    "depthwise_initializer": "kernel_initializer",
+    "dilation_rate": "dilation",
     "clipvalue": "clip_value",
     "eps": "epsilon",
     "global_clipnorm": "clip_norm",

@@ -30,7 +30,7 @@ EXACT = {
 CANCELLING = {"gelu", "gelu_tanh", "mish", "silu", "hard_swish"}
 
 # Their error is small beside the sum of what they add up without its signs.
-SUMS = {"sum", "mean", "matmul", "scatter_add", "fold", "conv2d", "conv2d_dx", "conv2d_dw"} | {
+SUMS = {"sum", "mean", "matmul", "scatter_add", "fold", "conv", "conv_dx", "conv_dw"} | {
     *("avg_pool", "avg_pool_dx", "max_pool_dx", "resample", "attention")
 }
 

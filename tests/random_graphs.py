@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import random_images
 from by_reference import Arrays, evaluate, shape_at
 from hypothesis import strategies as st
 
@@ -277,23 +278,6 @@ class Builder:
             return ops.one_hot(index, NAMES)
         return ops.take(self.parameter((NAMES, self.pick([1, 4, 9]))), index)
 
-    def windows(self) -> Value:
-        height, width, channels = self.whole(2, 5), self.whole(2, 5), self.whole(1, 3)
-        v = self.any(
-            lambda u: u.ndim == 4 and all(isinstance(d, int) and d > 1 for d in u.shape[1:3])
-        )
-        if v.ndim != 4:
-            g = self.graph
-            v = input_value((Batch(1), height, width, channels), f"x{len(g.fed)}")
-            v = self.keep(v, self.normal((g.rows, height, width, channels)), g.fed)
-        v = v * self.parameter((v.shape[3],)) if self.whole(0, 1) else v
-        kernel = (self.whole(1, 2), self.whole(1, 2))
-        padding = tuple(self.whole(0, 1) for _ in range(4))
-        strides = self.whole(1, 2), self.whole(1, 2)
-        if self.whole(0, 1):
-            return ops.conv2d(v, self.parameter((*kernel, v.shape[3], 3)), strides, padding)
-        return ops.unfold(v, kernel, strides, padding, outside=self.pick([0.0, -1.0]))
-
     def spread(self) -> Value:
         v = self.any(lambda u: u.ndim < 4)
         wide = tuple(3 if d == 1 else d for d in v.shape)
@@ -369,7 +353,8 @@ OTHERS: Mapping[str, Callable[[Builder], Value]] = {
     "embed": Builder.padded,
     "concatenate": Builder.joined,
     "take": Builder.looked_up,
-    "unfold": Builder.windows,
+    "unfold": random_images.windows,
+    "conv": random_images.convolved,
     "identity": Builder.spread,
     "count": Builder.counted,
     "stop_gradient": lambda b: ops.stop_gradient(b.any()),

@@ -79,6 +79,14 @@ LAYERS = {
     "Flatten": image(),
     "Reshape": stack(lambda: gd.Reshape((4, 40)), lambda: gd.Dense(12), gd.Flatten),
     "Conv2D": image(lambda: gd.Conv2D(6, 3, padding="same", activation="relu")),
+    "Conv1D": stack(lambda: gd.Reshape((40, 4)), lambda: gd.Conv1D(6, 3), gd.Flatten),
+    "Conv3D": stack(lambda: gd.Reshape((4, 4, 5, 2)), lambda: gd.Conv3D(3, 2), gd.Flatten),
+    "DepthwiseConv2D": image(lambda: gd.Conv2D(6, 3), lambda: gd.DepthwiseConv2D(3, padding=1)),
+    "SeparableConv2D": image(lambda: gd.SeparableConv2D(6, 3, depth_multiplier=2)),
+    "ConvTranspose1D": stack(
+        lambda: gd.Reshape((40, 4)), lambda: gd.ConvTranspose1D(3, 2, 2), gd.Flatten
+    ),
+    "ConvTranspose2D": image(lambda: gd.ConvTranspose2D(3, 3, 2)),
     "MaxPool2D": image(lambda: gd.Conv2D(6, 3), lambda: gd.MaxPool2D(2)),
     **STACKS,
     "attention": lambda: attention_model.attending(CLASSES),

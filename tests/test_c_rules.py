@@ -16,7 +16,7 @@ of_sources = pytest.mark.skipif(not CSRC.exists(), reason="the sources are not b
 
 C_FILES = sorted([*CSRC.rglob("*.c"), *CSRC.rglob("*.h")])
 OP_FILES = sorted((CSRC / "ops").glob("*.c"))
-SHARED = {"gd.h", "ops.h", "rng.h", "map_ops.h"}
+SHARED = {"gd.h", "ops.h", "rng.h", "map_ops.h", "windows.h"}
 LIBC = {"stdint.h", "stddef.h", "string.h", "math.h", "float.h"}
 INTRINSIC = re.compile(
     r"\b_mm\d*_\w+|\bv(?:ld|st)[1-4]q?_\w+|\b(?:__m(?:128|256|512)[di]?|float(?:32x4|64x2)_t)\b"

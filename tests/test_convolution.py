@@ -26,7 +26,7 @@ CASES = {
 def traced(case):
     image, kernel, strides, (down, across), dilation = CASES[case]
     leaves = [input_value(image, "x"), input_value(kernel, "w")]
-    return leaves, ops.conv2d(*leaves, strides, (down, down, across, across), dilation)
+    return leaves, ops.conv(*leaves, strides, (down, down, across, across), dilation)
 
 
 def arrays(case, seed=0):
@@ -96,7 +96,7 @@ def test_nothing_is_unfolded():
     plan = plan_of(network())
     assert {i.kernel for i in plan.instructions} & {"unfold", "fold", "copy", "fill"} == set()
     convolutions = [i for i in plan.instructions if i.kernel in ("conv", "conv_dw")]
-    assert [i.text for i in convolutions[:2]] == ["conv2d", "conv2d"]
+    assert [i.text for i in convolutions[:2]] == ["conv", "conv"]
     # bias and activation ride on the product, the bias' gradient is left by the weight's
     assert [i.then.text.split("·")[-1] for i in convolutions[:2]] == ["relu", "gelu"]
     assert [len(i.writes) for i in convolutions if i.kernel == "conv_dw"] == [2, 2]
@@ -124,12 +124,14 @@ def test_a_row_does_not_depend_on_its_neighbours(rows):
 def test_the_last_batch_may_be_shorter(batch):
     """A plan's instructions work for fewer samples than it was made for."""
     leaf, weight = input_value((gd.Input((6, 6, 2)).shape[0], 6, 6, 2), "x"), np.ones((3, 3, 2, 4))
-    y = ops.conv2d(leaf, weight, (2, 2), (1, 1, 1, 1))
+    y = ops.conv(leaf, weight, (2, 2), (1, 1, 1, 1))
     x = np.random.default_rng(1).normal(size=(batch, 6, 6, 2))
     (got,) = run_graph([leaf], [x], [y], 64, rows=batch)
     close(
         got,
-        OPS["conv2d"].reference(x, weight, strides=(2, 2), padding=(1, 1, 1, 1), dilation=(1, 1)),
+        OPS["conv"].reference(
+            x, weight, strides=(2, 2), padding=(1, 1, 1, 1), dilation=(1, 1), groups=1
+        ),
         1e-12,
     )
 
@@ -137,12 +139,14 @@ def test_the_last_batch_may_be_shorter(batch):
 def test_what_is_refused():
     x = gd.Input((8, 8, 3))
     with pytest.raises(ValueError, match="3 channels with a kernel of shape"):
-        ops.conv2d(x, np.ones((3, 3, 2, 4)))
-    with pytest.raises(ValueError, match="expected \\(height, width, channels in, channels out\\)"):
-        ops.conv2d(x, np.ones((3, 3, 3)))
+        ops.conv(x, np.ones((3, 3, 2, 4)))
+    with pytest.raises(ValueError, match="expected \\(length, channels in, channels out\\)"):
+        ops.conv(x, np.ones((3, 3)))
+    with pytest.raises(ValueError, match="expected \\(batch, length, channels\\)"):
+        ops.conv(x, np.ones((3, 3, 4)))
     with pytest.raises(ValueError, match="a convolution of a value of shape"):
-        ops.conv2d(gd.Input((8, 8)), np.ones((3, 3, 3, 4)))
+        ops.conv(gd.Input((8, 8)), np.ones((3, 3, 3, 4)))
     with pytest.raises(ValueError, match="does not fit into an image of 8 x 8"):
-        ops.conv2d(x, np.ones((9, 3, 3, 4)))
+        ops.conv(x, np.ones((9, 3, 3, 4)))
     with pytest.raises(ValueError, match="sizes must be at least 1"):
-        ops.conv2d(x, np.ones((3, 3, 3, 4)), (0, 1))
+        ops.conv(x, np.ones((3, 3, 3, 4)), (0, 1))

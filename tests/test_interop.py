@@ -92,6 +92,43 @@ def pair(name):
             [gd.Input((5, 3)), gd.LSTM(8, return_sequences=True), gd.LSTM(4), gd.Dense(2)],
             SEQUENCE,
         ),
+        "sequence": (
+            nn.Sequential(
+                nn.Conv1d(3, 6, 3, groups=3),
+                nn.ReLU(),
+                nn.ConvTranspose1d(6, 4, 2, 2),
+                nn.Flatten(),
+                nn.Linear(24, 2),
+            ),
+            [
+                gd.Input((5, 3)),
+                gd.Conv1D(6, 3, groups=3, activation="relu"),
+                gd.ConvTranspose1D(4, 2, 2),
+                gd.Flatten(),
+                gd.Dense(2),
+            ],
+            SEQUENCE,
+        ),
+        "depthwise": (
+            nn.Sequential(
+                nn.Conv2d(2, 4, 3, groups=2, padding=1),
+                nn.Conv2d(4, 8, (2, 3), groups=4, bias=False),
+                nn.Conv2d(8, 3, 1),
+                nn.ConvTranspose2d(3, 4, 3, 2, 1, 1, groups=1),
+            ),
+            [
+                gd.Input((9, 8, 2)),
+                gd.DepthwiseConv2D(3, padding=1, depth_multiplier=2),
+                gd.SeparableConv2D(3, (2, 3), depth_multiplier=2),
+                gd.ConvTranspose2D(4, 3, 2, 1, 1),
+            ],
+            IMAGE,
+        ),
+        "volume": (
+            nn.Sequential(nn.Conv3d(2, 4, 2), nn.Flatten(), nn.Linear(4 * 2 * 3 * 1, 3)),
+            [gd.Input((3, 4, 2, 2)), gd.Conv3D(4, 2), gd.Flatten(), gd.Dense(3)],
+            ("volume", (3, 4, 2, 2)),
+        ),
         "embedding": (
             nn.Sequential(nn.Embedding(11, 4), nn.Flatten(), nn.Linear(24, 3)),
             [gd.Input(6, dtype="int"), gd.Embedding(11, 4), gd.Flatten(), gd.Dense(3)],
@@ -110,16 +147,21 @@ def pair(name):
     return module.eval(), gd.Sequential(layers), kind
 
 
-PAIRS = ["dense", "square", "norms", "image", "lstm", "embedding"]
+PAIRS = [
+    *("dense", "square", "norms", "image", "lstm", "embedding", "sequence", "depthwise", "volume")
+]
 
 
 def asked(module, x):
     import torch
 
     t = torch.from_numpy(x)
-    t = t.permute(0, 3, 1, 2) if x.ndim == 4 else t
+    first = next(module.modules() if not hasattr(module, "__getitem__") else iter(module))
+    convolves = type(first).__name__.startswith("Conv")
+    t = t.permute(0, x.ndim - 1, *range(1, x.ndim - 1)) if convolves else t
     with torch.no_grad():
-        return module(t).numpy()
+        y = module(t)
+        return (y if y.ndim == 2 or not convolves else y.permute(0, *range(2, y.ndim), 1)).numpy()
 
 
 @pytest.mark.parametrize("name", PAIRS)

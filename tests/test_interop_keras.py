@@ -48,6 +48,44 @@ def keras_pair(keras, name):
             ],
             IMAGE,
         ),
+        "convolutions": (
+            [
+                k.Input((9, 8, 2)),
+                k.DepthwiseConv2D(3, depth_multiplier=2, padding="same"),
+                k.Conv2D(4, 3, groups=2),
+                k.SeparableConv2D(5, (2, 3), depth_multiplier=2),
+                k.Conv2DTranspose(3, 3, strides=2, padding="same"),
+                k.Flatten(),
+                k.Dense(3),
+            ],
+            [
+                gd.Input((9, 8, 2)),
+                gd.DepthwiseConv2D(3, depth_multiplier=2, padding="same"),
+                gd.Conv2D(4, 3, groups=2),
+                gd.SeparableConv2D(5, (2, 3), depth_multiplier=2),
+                gd.ConvTranspose2D(3, 3, strides=2, padding="same"),
+                gd.Flatten(),
+                gd.Dense(3),
+            ],
+            IMAGE,
+        ),
+        "sequence": (
+            [
+                k.Input((5, 3)),
+                k.Conv1D(4, 3, padding="causal"),
+                k.Conv1DTranspose(3, 2, strides=3),
+                k.Flatten(),
+                k.Dense(2),
+            ],
+            [
+                gd.Input((5, 3)),
+                gd.Conv1D(4, 3, padding="causal"),
+                gd.ConvTranspose1D(3, 2, strides=3),
+                gd.Flatten(),
+                gd.Dense(2),
+            ],
+            SEQUENCE,
+        ),
         "lstm": (
             [k.Input((5, 3)), k.LSTM(8, return_sequences=True), k.LSTM(4), k.Dense(2)],
             [gd.Input((5, 3)), gd.LSTM(8, return_sequences=True), gd.LSTM(4), gd.Dense(2)],
@@ -66,7 +104,9 @@ def keras_pair(keras, name):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("name", ["dense", "image", "lstm", "embedding"])
+@pytest.mark.parametrize(
+    "name", ["dense", "image", "convolutions", "sequence", "lstm", "embedding"]
+)
 def test_keras_there_and_back(keras, name):
     module, model, kind = keras_pair(keras, name)
     x = data(*kind)

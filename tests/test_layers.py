@@ -294,7 +294,14 @@ def network(case, dtype="float64"):
     )
 
 
-SHAPES = [((6,),), ((4, 6),), ((6, 5, 2),), ((6,), (6,)), ((4,),)]  # the last one of whole numbers
+SHAPES = [
+    ((6,),),
+    ((4, 6),),
+    ((6, 5, 2),),
+    ((4, 5, 3, 2),),
+    ((6,), (6,)),
+    ((4,),),
+]  # the last one of whole numbers
 
 
 def found_case(kind):

@@ -151,6 +151,17 @@ CASES = {
     "Conv-same": one("Conv", (2, 7, 6), (f(3, 2, 3, 2),), auto_pad="SAME_UPPER", strides=[2, 2]),
     "Conv-lower": one("Conv", (2, 7, 6), (f(3, 2, 2, 2),), auto_pad="SAME_LOWER"),
     "Conv-groups": one("Conv", (4, 5, 5), (f(6, 2, 2, 2), f(6)), group=2),
+    "Conv-depthwise": one("Conv", (6, 5, 5), (f(12, 1, 3, 3), f(12)), group=6, pads=[1, 1, 1, 1]),
+    "Conv-3d": one("Conv", (4, 5, 6, 4), (f(6, 2, 2, 3, 2), f(6)), group=2, strides=[1, 2, 1], pads=[0, 1, 1, 1, 0, 0]),
+    "Conv-1d-lower": one("Conv", (4, 9), (f(3, 4, 4),), auto_pad="SAME_LOWER", strides=[2]),
+    "ConvTranspose": one("ConvTranspose", (4, 5, 6), (f(4, 3, 3, 2), f(3)), strides=[2, 1], pads=[1, 0, 0, 1]),
+    "ConvTranspose-more": one("ConvTranspose", (4, 5, 6), (f(4, 3, 2, 2),), strides=[3, 2], output_padding=[2, 1]),
+    "ConvTranspose-shape": one("ConvTranspose", (4, 5, 6), (f(4, 3, 3, 3),), strides=[2, 2], output_shape=[10, 12]),
+    "ConvTranspose-same": one("ConvTranspose", (2, 5, 6), (f(2, 3, 3, 4),), strides=[2, 3], auto_pad="SAME_UPPER"),
+    "ConvTranspose-lower": one("ConvTranspose", (2, 5, 6), (f(2, 3, 4, 3),), strides=[1, 2], auto_pad="SAME_LOWER"),
+    "ConvTranspose-groups": one("ConvTranspose", (4, 5, 5), (f(4, 3, 3, 3), f(6)), group=2, dilations=[2, 1]),
+    "ConvTranspose-1d": one("ConvTranspose", (4, 9), (f(4, 1, 4), f(4)), group=4, strides=[2], pads=[1, 1]),
+    "ConvTranspose-3d": one("ConvTranspose", (2, 3, 4, 3), (f(2, 2, 2, 3, 2),), strides=[2, 1, 1]),
     "Conv-1d": one("Conv", (4, 9), (f(3, 4, 3), f(3)), pads=[1, 2], strides=[2]),
     "MaxPool": one("MaxPool", (3, 7, 6), kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1]),
     "MaxPool-up": one("MaxPool", (2, 8, 8), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
@@ -299,7 +310,6 @@ REFUSED = {
     "shapes apart": (lambda: one("MatMul", more=(f(5, 2),))[0], r"node 0 '' \(MatMul\): matmul of shapes"),
     "an unknown mode": (lambda: one("Pad", more=(i(0, 1, 0, 0, 1, 0),), mode="mirror")[0], "expected constant, reflect"),
     "a cast to bytes": (lambda: one("Cast", to=2)[0], "a cast to the element type 2: expected"),
-    "3-D convolution": (lambda: one("Conv", (1, 4, 4, 4), (f(1, 1, 2, 2, 2),))[0], "expected 1 or 2 of both"),
 }  # fmt: skip
 
 

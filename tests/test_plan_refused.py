@@ -26,6 +26,9 @@ def fixed(*sizes):
 CODE = {name: i for i, name in enumerate(_core.map_op_names())}
 CHAIN = _core.chain_keys().index("vv>1:add 2 0 1")
 
+# of a convolution: sizes, windows, steps, first taps, taps, and how far apart
+WINDOWS = [*(1, 4, 4), *(1, 3, 3), *(1, 1, 1), *(0, 0, 0), *(1, 2, 2), *(1, 1, 1)]
+
 # kernel: refs, dims, attrs, pars
 # Of a pool: length, windows, elements of one, stride, padding before and after, dilation, three times.
 AXES = [2, 2, 1, 1, 0, 0, 1, 5, 3, 3, 2, 1, 1, 1, 4, 3, 0, 1, 0, 0, 1]
@@ -37,11 +40,12 @@ SOUND = {
     "gemm": (refs("o", "i", "i"), fixed(1, 1, 4, 5, 6, 0, 0, 5, 0, 0, 6, 1, 0, 0, 5, 1), [0, 0, 0], []),
     "conv": (
         refs("o", "i", "i"), fixed((0, 1)),
-        [4, 4, 2, 3, 3, 1, 1, 0, 0, 2, 2, 1, 1, 5, 45, 15, 5, 0, 20, 10, 5, 1, 0], [],
+        [*WINDOWS, 2, 3, 5, 90, 90, 30, 10, 0, 60, 60, 30, 10, 1, 0, 5], [],
     ),
-    "conv_dw": (
-        refs("o", "i", "i", "o"), fixed((0, 1)),
-        [4, 4, 2, 3, 3, 1, 1, 0, 0, 2, 2, 1, 1, 5, 1], [],
+    "conv_dw": (refs("o", "i", "i", "o"), fixed((0, 1)), [*WINDOWS, 2, 3, 5, 1], []),
+    "depthwise": (
+        refs("o", "i", "i"), fixed((0, 1)),
+        [*WINDOWS, 12, 2, 1, 108, 108, 36, 12, 0, 48, 24, 12, 0], [],
     ),
     "attention": (  # samples, queries, keys, heads, groups, features, values; strides of q, k, v, y, bias, mask
         refs("o", "i", "i", "i", "i", "i", "o"),
@@ -52,6 +56,7 @@ SOUND = {
         fixed((0, 1), 3, 4, 4, 2, 3, 2, 36, 12, 3, 24, 6, 3, 16, 4, 2, 24, 8, 2, 48, 12, 4, 4,
               24, 8, 2, 36, 12, 3, 24, 6, 3, 16, 4, 2), [1, 1, 1, 1, 1, 1], [0.5],
     ),
+    "depthwise_dw": (refs("o", "i", "i", "o"), fixed((0, 1)), [*WINDOWS, 12, 2, 1], []),
     "sum": (refs("o", "i"), fixed(3, 4, 5), [], [0.0]),
     "max": (refs("o", "i"), fixed(3, 4, (0, 5)), [], [0.0]),
     "logsumexp": (refs("o", "i"), fixed(3, 4, 1), [], [0.0]),

@@ -145,7 +145,7 @@ def torch_functions(torch):
         "slice": lambda x, cuts: x[slices(cuts)],
         "embed": embed,
         "concatenate": lambda *x, axis: torch.cat(x, axis),
-        "conv2d": convolved,
+        "conv": convolved,
         "take": lambda table, i: table[i.long()],
         "scatter_add": lambda x, i, rows: torch.zeros(rows, x.shape[-1], dtype=x.dtype).index_add(
             0, i.long().reshape(-1), x.reshape(-1, x.shape[-1])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import Rows
-from gdcore.graph.dims import Batch
+from gdcore.graph.dims import Batch, Shape
 from gdcore.graph.ir import INT, REAL, Value, base, topological
 from gdcore.graph.ops.draws import number_streams
 from gdcore.graph.ops.identities import IDENTITY
@@ -189,6 +189,14 @@ def check_indices(arrays: Sequence[Rows], network: Network) -> None:
             )
 
 
+def _order_of_axes(shape: tuple[int, ...], want: Shape) -> str:
+    """What to do with images whose channels come first."""
+    if len(want) < 3 or shape[1:] != (want[-1], *want[:-1]):
+        return ""
+    order = ", ".join(map(str, [0, *range(2, len(shape)), 1]))
+    return f"; it has the channels first: turn it by x.transpose({order})"
+
+
 def check_input(array: Rows, leaf: Value, picks: bool) -> None:
     """Raises ValueError or TypeError if an array does not fit an input.
 
@@ -202,7 +210,7 @@ def check_input(array: Rows, leaf: Value, picks: bool) -> None:
             + (
                 "; give it a column with X.reshape(-1, 1)"
                 if array.ndim == 1 and want == (1,)
-                else ""
+                else _order_of_axes(array.shape, want)
             )
         )
     if leaf.dtype == INT and array.dtype.kind not in "iu":

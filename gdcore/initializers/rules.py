@@ -220,12 +220,27 @@ class VarianceScaling(Initializer):
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return uniform or truncated normal values of variance ``scale / fan``."""
-        return self._rule(shape)(shape, stream)
+        return self.at(shape)(shape, stream)
 
     def fill(self, out: NDArray[Any], stream: Stream) -> None:
-        self._rule(out.shape).fill(out, stream)
+        self.at(out.shape).fill(out, stream)
 
-    def _rule(self, shape: tuple[int, ...]) -> Uniform | TruncatedNormal:
+    def at(self, shape: tuple[int, ...]) -> Uniform | TruncatedNormal:
+        """Return the distribution that kernels of a shape are drawn from.
+
+        Parameters
+        ----------
+        shape : tuple of int
+
+        Returns
+        -------
+        Uniform or TruncatedNormal
+
+        Examples
+        --------
+        >>> VarianceScaling(1.0, "in", "normal").at((4, 8)).std
+        0.568...
+        """
         fan_in, fan_out = fans(shape)
         fan = {"in": fan_in, "out": fan_out, "mean": (fan_in + fan_out) / 2}[self.fan]
         std = math.sqrt(self.scale / max(1.0, fan))

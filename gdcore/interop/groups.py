@@ -52,7 +52,10 @@ class Group:
             rows, columns = self.variables["recurrent"].shape
             return RECURRENT.get(columns // rows, "")
         if "kernel" in names and names <= {"kernel", "bias"}:
-            return {2: "Dense", 4: "Conv2D"}.get(len(self.variables["kernel"].shape), "")
+            kinds = {2: "Dense", 3: "Conv1D", 4: "Conv2D", 5: "Conv3D"}
+            return kinds.get(len(self.variables["kernel"].shape), "")
+        if "depthwise_kernel" in names and names <= {"depthwise_kernel", "bias"}:
+            return "DepthwiseConv2D"
         return ""
 
     @property
@@ -121,8 +124,8 @@ def numbers_behind(model: Model, group: Group, batch_size: int) -> int:
     raise ValueError(f"batch_size={batch_size}: {group} is not computed from a batch")
 
 
-def image_before(model: Model, kernel: Variable) -> tuple[int, int, int] | None:
-    """(height, width, channels) of the image that was flattened into the rows of a matrix product.
+def image_before(model: Model, kernel: Variable) -> tuple[int, ...] | None:
+    """(..., channels) of the image, volume or convolved sequence that was flattened into the rows of a matrix product.
 
     None if there was none. Only elementwise ops, such as activations and dropout, may lie between.
     """
@@ -141,11 +144,23 @@ def image_before(model: Model, kernel: Variable) -> tuple[int, int, int] | None:
     return None
 
 
-def _image(value: Value) -> tuple[int, int, int] | None:
+def _image(value: Value) -> tuple[int, ...] | None:
     if value.op.name != "reshape":
         return None
     _, *shape = value.inputs[0].shape
-    if len(shape) != 3 or not all(isinstance(d, int) for d in shape):
+    sizes = tuple(d for d in shape if isinstance(d, int))
+    if len(sizes) != len(shape) or len(shape) not in (2, 3, 4):
         return None
-    high, wide, channels = (d for d in shape if isinstance(d, int))
-    return high, wide, channels
+    return sizes if len(sizes) > 2 or _convolved(value.inputs[0]) else None
+
+
+def _convolved(value: Value) -> bool:
+    """Whether a sequence comes from a convolution, which has channels first in PyTorch, unlike a recurrent layer."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if value.op.name in ("conv", "conv_dx"):
+            return True
+        if value.op.kind in ("map", "alias", "kernel") and value.op.name != "matmul":
+            waiting += [x for x in value.inputs if x.ndim == value.ndim]
+    return False

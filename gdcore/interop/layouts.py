@@ -24,12 +24,14 @@ class Part:
     theirs : names in PyTorch's module
     read : what PyTorch has of it, in gdcore's layout
     write : the other way, an array for each of `theirs`
+    split : whether gdcore has two dimensions, the last ones, where PyTorch has their product and 1 before it
     """
 
     ours: str
     theirs: tuple[str, ...]
     read: Callable[..., np.ndarray]
     write: Callable[[np.ndarray], tuple[np.ndarray, ...]]
+    split: bool = False
 
 
 def same(ours: str, theirs: str) -> Part:
@@ -69,17 +71,35 @@ GRU = (
     ),
 )
 
+
+def _filters_last(a: np.ndarray) -> np.ndarray:
+    return a.transpose(*range(2, a.ndim), 1, 0)
+
+
+def _filters_first(a: np.ndarray) -> np.ndarray:
+    return a.transpose(a.ndim - 1, a.ndim - 2, *range(a.ndim - 2))
+
+
+# (filters, channels, ...) in PyTorch; the same for transposed ones, where both say the other way round.
+CONVOLUTION = (
+    Part("kernel", ("weight",), _filters_last, lambda a: (_filters_first(a),)),
+    same("bias", "bias"),
+)
+DEPTHWISE = (
+    Part(
+        "depthwise_kernel",
+        ("weight",),
+        _filters_last,
+        lambda a: (_filters_first(a.reshape(*a.shape[:-2], 1, -1)),),
+        split=True,
+    ),
+    same("bias", "bias"),
+)
+
 LAYOUTS: dict[str, tuple[Part, ...]] = {
     "Dense": (transposed("kernel", "weight"), same("bias", "bias")),
-    "Conv2D": (
-        Part(
-            "kernel",
-            ("weight",),
-            lambda a: a.transpose(2, 3, 1, 0),
-            lambda a: (a.transpose(3, 2, 0, 1),),
-        ),
-        same("bias", "bias"),
-    ),
+    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), CONVOLUTION),
+    "DepthwiseConv2D": DEPTHWISE,
     "BatchNorm": (
         same("running_mean", "running_mean"),
         same("running_var", "running_var"),
@@ -102,13 +122,14 @@ LAYOUTS: dict[str, tuple[Part, ...]] = {
 LEFT_OUT = ("num_batches_tracked",)
 
 
-def rows_from_channels_first(kernel: np.ndarray, image: tuple[int, int, int]) -> np.ndarray:
-    """The rows of a product over a flat image: PyTorch's order (c, h, w) to gdcore's (h, w, c)."""
-    high, wide, channels = image
-    rows = kernel.reshape(channels, high, wide, -1)
-    return rows.transpose(1, 2, 0, 3).reshape(kernel.shape)
+def rows_from_channels_first(kernel: np.ndarray, image: tuple[int, ...]) -> np.ndarray:
+    """The rows of a product over a flat image: PyTorch's order (c, ...) to gdcore's (..., c)."""
+    *sizes, channels = image
+    rows = kernel.reshape(channels, *sizes, -1)
+    return rows.transpose(*range(1, len(image)), 0, len(image)).reshape(kernel.shape)
 
 
-def rows_to_channels_first(kernel: np.ndarray, image: tuple[int, int, int]) -> np.ndarray:
+def rows_to_channels_first(kernel: np.ndarray, image: tuple[int, ...]) -> np.ndarray:
     """The other way."""
-    return kernel.reshape(*image, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
+    rows, last = kernel.reshape(*image, -1), len(image) - 1
+    return rows.transpose(last, *range(last), len(image)).reshape(kernel.shape)

@@ -48,9 +48,9 @@ def from_torch(
 ) -> Model:
     """Set a model's weights to those of a PyTorch model of the same layers.
 
-    Linear, Conv2d, BatchNorm, LayerNorm, Embedding, MultiheadAttention, LSTM, GRU and RNN are brought
-    into gdcore's layout, a recurrent module of several layers or directions as one of gdcore's for each; layers of
-    your own are matched by the names and shapes of their parameters.
+    Linear, convolutions (transposed ones too), BatchNorm, LayerNorm, Embedding, MultiheadAttention, LSTM, GRU
+    and RNN are brought into gdcore's layout, a recurrent module of several layers or directions as one of
+    gdcore's for each; layers of your own are matched by the names and shapes of their parameters.
 
     Parameters
     ----------
@@ -283,7 +283,10 @@ def _read(arrays: Arrays, group: Group) -> Arrays | None:
             array = part.read(*(arrays[n] for n in part.theirs))
         except ValueError:
             return None
-        if array.shape != group.variables[part.ours].shape:
+        want = group.variables[part.ours].shape
+        if part.split and array.shape == (*want[:-2], 1, want[-2] * want[-1]):
+            array = array.reshape(want)
+        if array.shape != want:
             return None
         out[part.ours] = array
     return out

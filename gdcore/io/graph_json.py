@@ -25,6 +25,7 @@ from gdcore.io.graph_kinds import (
     ARITY,
     ATTRS,
     OPTIONAL_INPUTS,
+    RENAMED,
     bad,
     dim,
     encoded,
@@ -257,7 +258,7 @@ def _node(
     tensors: Mapping[str, np.ndarray],
     depth: int,
 ) -> Value:
-    name = _get(node, "op", str)
+    name, since = RENAMED.get(_get(node, "op", str), (node["op"], {}))
     op: Op | None = OPS.get(name)
     if op is None or op in (RANGE, COTANGENT) or (op is LOOP_LEAF and not depth):
         raise bad("an op", name, "one that this version of gdcore knows")
@@ -295,7 +296,7 @@ def _node(
     if op is COUNT:
         return apply(COUNT, dim=dim(node.get("dim")))
     kinds = ATTRS.get(name, {})
-    attrs = _get(node, "attrs", dict)
+    attrs = {**_get(node, "attrs", dict), **since}
     if set(attrs) != set(kinds):
         raise bad(f"the attributes of {name!r}", sorted(attrs), str(sorted(kinds)))
     arity = ARITY.get(name, len(op.samples[0].shapes) if op.samples else 0)

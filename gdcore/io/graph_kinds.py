@@ -128,6 +128,10 @@ _STEPS = {"strides": pair, "padding": four, "dilation": pair}
 _WINDOW = {"kernel": pair, **_STEPS, "outside": real}
 _POOL = dict.fromkeys(("kernel", "strides", "before", "after", "dilation", "windows"), wholes)
 _ATTENTION = {"scale": finite, "causal": truth, "bias": truth, "mask": truth}
+_CONVOLUTION: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("strides", "padding", "dilation"), wholes),
+    "groups": whole,
+}
 _FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
 ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "leaky_relu": {"slope": real},
@@ -148,13 +152,13 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "matmul": {"ta": truth, "tb": truth},
     "scatter_add": {"rows": whole},
     "step_mask": {"steps": lambda x: whole(x, "a number of steps", 1, 1 << 24)},
-    "conv2d": _STEPS,
-    "conv2d_dx": {**_STEPS, "image": pair},
-    "conv2d_dw": {**_STEPS, "kernel": pair},
     "attention": _ATTENTION,
     "attention_lse": _ATTENTION,
     "attention_gradient": _ATTENTION,
     "attention_gradient_part": {**_ATTENTION, "part": whole},
+    "conv": _CONVOLUTION,
+    "conv_dx": {**_CONVOLUTION, "image": wholes},
+    "conv_dw": {**_CONVOLUTION, "kernel": wholes},
     "unfold": _WINDOW,
     "fold": {**_WINDOW, "image": wholes},
     "max_pool": _POOL,
@@ -180,6 +184,10 @@ ARITY = {
     "attention_gradient_part": 7,
 }
 OPTIONAL_INPUTS = ("bias", "mask")  # attributes that say whether there is one more
+# Names of ops in files of version 0.1.0, and the attributes that they have since.
+RENAMED: dict[str, tuple[str, Mapping[str, Any]]] = {
+    f"conv2d{part}": (f"conv{part}", {"groups": 1}) for part in ("", "_dx", "_dw")
+}
 
 
 def encoded(x: Any) -> Any:

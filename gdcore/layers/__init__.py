@@ -5,8 +5,9 @@ A module's `__all__` names its layers; they are names of this package and of `gd
 
 from gdcore.layers import (
     attention,
-    convolution,
+    convolutions,
     dense,
+    depthwise,
     embedding,
     global_pooling,
     members,
@@ -21,11 +22,13 @@ from gdcore.layers import (
     sequences,
     shape,
     transformer,
+    transposed,
 )
 from gdcore.layers.attention import *
 from gdcore.layers.base import Layer
-from gdcore.layers.convolution import *
+from gdcore.layers.convolutions import *
 from gdcore.layers.dense import *
+from gdcore.layers.depthwise import *
 from gdcore.layers.embedding import *
 from gdcore.layers.global_pooling import *
 from gdcore.layers.members import *
@@ -40,12 +43,14 @@ from gdcore.layers.scaling import *
 from gdcore.layers.sequences import *
 from gdcore.layers.shape import *
 from gdcore.layers.transformer import *
+from gdcore.layers.transposed import *
 from gdcore.lazy import lazy_names
 
 __all__ = ["Layer"]
 __all__ += attention.__all__
-__all__ += convolution.__all__
+__all__ += convolutions.__all__
 __all__ += dense.__all__
+__all__ += depthwise.__all__
 __all__ += embedding.__all__
 __all__ += global_pooling.__all__
 __all__ += members.__all__
@@ -60,6 +65,7 @@ __all__ += scaling.__all__
 __all__ += sequences.__all__
 __all__ += shape.__all__
 __all__ += transformer.__all__
+__all__ += transposed.__all__
 
 # A missing name raises an error that says what to use instead.
 __getattr__, __dir__ = lazy_names(__name__, __all__, {})

@@ -14,6 +14,7 @@ from gdcore.onnx.kinds import REALS, Kind, kind_of_array, result
 from gdcore.onnx.messages import check_known, one_line, tensor
 from gdcore.onnx.nodes_attention import ATTENTION
 from gdcore.onnx.nodes_classic import CHOICES, CLASSIC
+from gdcore.onnx.nodes_convolution import CONVOLUTIONS
 from gdcore.onnx.nodes_elementwise import ELEMENTWISE
 from gdcore.onnx.nodes_host import FOLDS
 from gdcore.onnx.nodes_layers import LAYERS
@@ -23,7 +24,16 @@ from gdcore.onnx.nodes_shapes import SHAPES
 from gdcore.onnx.reader import Item, Node, Reader, checked
 from gdcore.onnx.samples import check_apart, in_front
 
-NODES = {**ELEMENTWISE, **SHAPES, **LAYERS, **POOLS, **RECURRENT, **ATTENTION, **CHOICES}
+NODES = {
+    **ELEMENTWISE,
+    **SHAPES,
+    **LAYERS,
+    **CONVOLUTIONS,
+    **POOLS,
+    **RECURRENT,
+    **ATTENTION,
+    **CHOICES,
+}
 # Errors that mean an invalid or unsupported node; any other exception is a bug of gdcore.
 REFUSALS = (
     ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError,

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gdcore import ops
-from gdcore.graph.dims import Dim, broadcast, size
+from gdcore.graph.dims import broadcast
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.leaves import STATE
 from gdcore.graph.ops.training_ops import when_training, with_update
 from gdcore.onnx.nodes_pools import channels_first, channels_last
-from gdcore.onnx.nodes_shapes import axis_of, transposed
+from gdcore.onnx.nodes_shapes import axis_of
 from gdcore.onnx.reader import Node
 
 
@@ -44,118 +44,6 @@ def _matmul(n: Node) -> Value:
         a = ops.broadcast_to(a, (*b.shape[:-2], 1, *a.shape))
         return ops.squeeze(ops.matmul(a, b), -2)
     return ops.matmul(a, b)
-
-
-# --- windows -------------------------------------------------------------------------
-
-
-class Window:
-    """The settings of a window over images, those of a sequence among them, as gdcore has them."""
-
-    def __init__(self, n: Node, image: Sequence[Dim], kernel: Sequence[int]) -> None:
-        rank = len(kernel)
-        if rank not in (1, 2) or len(image) != rank:
-            raise ValueError(
-                f"a window of {rank} dimensions over shape {tuple(image)}: expected 1 or 2 of both"
-            )
-        self.sizes = [d for d in image if isinstance(d, int)]
-        self.kernel = list(kernel)
-        self.strides = self._each(n, "strides", rank)
-        self.dilation = self._each(n, "dilations", rank)
-        if len(self.sizes) != rank or min(*self.sizes, *self.kernel, *self.strides) < 1:
-            raise ValueError(f"a window of {kernel} over {tuple(image)}: expected sizes from 1")
-        self.before, self.after = self._pads(n, rank)
-
-    def _each(self, n: Node, name: str, rank: int) -> list[int]:
-        found = n.attr(name, [1] * rank)
-        if len(found) != rank or min(found) < 1:
-            raise ValueError(f"{name} {found[:8]}: expected {rank} numbers from 1")
-        return list(found)
-
-    def _reach(self, i: int) -> int:
-        return self.dilation[i] * (self.kernel[i] - 1) + 1
-
-    def _pads(self, n: Node, rank: int) -> tuple[list[int], list[int]]:
-        auto, pads = n.attr("auto_pad", b"NOTSET"), n.attr("pads", [0] * 2 * rank)
-        if auto != b"NOTSET" and any(pads):
-            raise ValueError(f"auto_pad {auto!r} and pads {pads[:8]}: expected one of them")
-        if auto in (b"SAME_UPPER", b"SAME_LOWER"):
-            before, after = [], []
-            for i in range(rank):
-                length, stride = self.sizes[i], self.strides[i]
-                total = max(0, (-(-length // stride) - 1) * stride + self._reach(i) - length)
-                less, more = total // 2, total - total // 2
-                before.append(less if auto == b"SAME_UPPER" else more)
-                after.append(more if auto == b"SAME_UPPER" else less)
-            return before, after
-        if auto not in (b"NOTSET", b"VALID"):
-            raise ValueError(f"auto_pad {auto!r}: expected NOTSET, VALID, SAME_UPPER or SAME_LOWER")
-        if len(pads) != 2 * rank or min(pads) < 0:
-            raise ValueError(f"pads {pads[:8]}: expected {2 * rank} numbers from 0")
-        return list(pads[:rank]), list(pads[rank:])
-
-    def over(self, x: Value, outside: float = 0.0) -> Value:
-        """The windows of (B, channels, ...): (B, rows, columns, places, channels)."""
-        kernel = self._two(self.kernel, 1)
-        return ops.unfold(self._image(x), kernel, *self._geometry(), outside)
-
-    def convolved(self, x: Value, kernel: Value) -> Value:
-        """(B, rows, columns, filters) by a kernel of shape (..., channels, filters)."""
-        flat = kernel if kernel.ndim == 4 else ops.expand_dims(kernel, 0)
-        return ops.conv2d(self._image(x), flat, *self._geometry())
-
-    def _image(self, x: Value) -> Value:
-        image = channels_last(x)
-        return ops.expand_dims(image, 1) if len(self.kernel) == 1 else image
-
-    def _geometry(self) -> tuple[Any, Any, Any]:
-        """Strides, padding and dilation."""
-        (top, left), (bottom, right) = self._two(self.before, 0), self._two(self.after, 0)
-        around = (top, bottom, left, right)
-        return self._two(self.strides, 1), around, self._two(self.dilation, 1)
-
-    def back(self, y: Value) -> Value:
-        """(B, rows, columns, channels) as (B, channels, ...)."""
-        return channels_first(ops.squeeze(y, 1) if len(self.kernel) == 1 else y)
-
-    @staticmethod
-    def _two(found: Sequence[Any], other: Any) -> tuple[Any, Any]:
-        return (other, found[0]) if len(found) == 1 else (found[0], found[1])
-
-
-def _conv(n: Node) -> Value:
-    x, kernel = n.value(0), n.value(1, "kernel")
-    groups = n.attr("group", 1)
-    filters, depth, *sizes = kernel.shape
-    if not isinstance(filters, int) or groups < 1 or filters % groups or x.ndim < 3:
-        raise ValueError(f"{groups} groups of {filters} filters over shape {x.shape}")
-    if x.shape[1] != depth * groups or n.attr("kernel_shape", list(sizes)) != sizes:
-        raise ValueError(
-            f"a kernel of shape {kernel.shape} over shape {x.shape}, in {groups} groups"
-        )
-    window = Window(n, x.shape[2:], [d for d in sizes if isinstance(d, int)])
-    if groups == 1:
-        y = window.convolved(x, transposed(kernel, [*range(2, kernel.ndim), 1, 0]))
-    else:
-        y = _grouped(window.over(x), kernel, groups)
-    if n.has(2):
-        y = y + n.value(2, "bias")
-    return window.back(y)
-
-
-def _grouped(windows: Value, kernel: Value, groups: int) -> Value:
-    """Each group of channels with its own filters."""
-    batch, high, wide, places, _ = windows.shape
-    filters, depth = kernel.shape[:2]
-    assert isinstance(filters, int)
-    rows, each = batch * high * wide, filters // groups
-    parts = ops.reshape(windows, (rows, places, groups, depth))
-    parts = ops.reshape(ops.transpose(parts, (2, 0, 1, 3)), (groups, rows, size((places, depth))))
-    places_last = transposed(kernel, [*range(2, kernel.ndim), 1, 0])  # (places, depth, filters)
-    cut = ops.reshape(places_last, (places, depth, groups, each))
-    cut = ops.reshape(ops.transpose(cut, (2, 0, 1, 3)), (groups, size((places, depth)), each))
-    y = ops.transpose(ops.matmul(parts, cut), (1, 0, 2))
-    return ops.reshape(y, (batch, high, wide, filters))
 
 
 # --- normalization -------------------------------------------------------------------
@@ -229,7 +117,6 @@ def _group_norm(n: Node) -> Value:
 
 LAYERS: dict[str, Callable[[Node], Any]] = {
     "BatchNormalization": _batch_norm,
-    "Conv": _conv,
     "Gemm": _gemm,
     "GroupNormalization": _group_norm,
     "InstanceNormalization": _instance_norm,

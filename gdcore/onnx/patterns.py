@@ -17,7 +17,7 @@ from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value, constant_array
 from gdcore.graph.ops.leaves import PARAM, STATE
 from gdcore.onnx.rows_recurrent import part_of, result_of
-from gdcore.onnx.rows_windows import convolution, window_attrs
+from gdcore.onnx.rows_windows import convolution, transposed_convolution, window_attrs
 from gdcore.onnx.writer import Writer
 
 
@@ -87,15 +87,20 @@ def _rows_times(v: Value) -> Match | None:
     return Match((x, kernel), lambda w, xs: w.node("MatMul", *xs))
 
 
-# --- Conv2D and pooling --------------------------------------------------------------
+# --- Convolution and pooling --------------------------------------------------------------
 
 
 def _conv(v: Value) -> Match | None:
-    """A convolution and its bias."""
-    if not _is(v, "add") or not _is(v.inputs[0], "conv2d") or not _vector(v.inputs[1], v.shape[-1]):
+    """A convolution, or a transposed one, and its bias."""
+    rows = {"conv": convolution, "conv_dx": transposed_convolution}
+    if (
+        not _is(v, "add")
+        or v.inputs[0].op.name not in rows
+        or not _vector(v.inputs[1], v.shape[-1])
+    ):
         return None
     sums, bias = v.inputs
-    return Match((*sums.inputs, bias), lambda w, xs: convolution(w, sums, xs))
+    return Match((*sums.inputs, bias), lambda w, xs: rows[sums.op.name](w, sums, xs))
 
 
 def _pool(v: Value) -> Match | None:

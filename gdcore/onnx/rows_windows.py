@@ -8,7 +8,7 @@ from typing import Any
 
 from gdcore.graph.dims import size
 from gdcore.graph.ir import Value
-from gdcore.graph.ops.windows import image_sizes
+from gdcore.graph.ops.convolution_plans import fixed
 from gdcore.onnx.rows_elementwise import Row
 from gdcore.onnx.writer import Writer
 
@@ -31,48 +31,86 @@ def padded(w: Writer, name: str, before: Sequence[int], after: Sequence[int], fi
     return w.node("Pad", name, w.ints(*before, *after), w.number(fill))
 
 
+def channels_first(w: Writer, name: str, rank: int) -> str:
+    """(B, ..., channels) as (B, channels, ...)."""
+    return w.transpose(name, 0, rank + 1, *range(1, rank + 1))
+
+
+def channels_last(w: Writer, name: str, rank: int) -> str:
+    """(B, channels, ...) as (B, ..., channels)."""
+    return w.transpose(name, 0, *range(2, rank + 2), 1)
+
+
+def _filters_first(w: Writer, name: str, rank: int) -> str:
+    """A kernel (..., channels, filters) as (filters, channels, ...)."""
+    return w.transpose(name, rank + 1, rank, *range(rank))
+
+
+def convolution_attrs(attrs: Mapping[str, Any], kernel: Sequence[Any]) -> dict[str, Any]:
+    """What the nodes of convolutions are told about their windows."""
+    around = attrs["padding"]
+    return {
+        "kernel_shape": list(kernel),
+        "strides": list(attrs["strides"]),
+        "dilations": list(attrs["dilation"]),
+        "pads": [*around[::2], *around[1::2]],
+        "group": attrs["groups"],
+    }
+
+
 def convolution(w: Writer, v: Value, xs: Sequence[str]) -> str:
     """Conv of images and kernel, and a bias if there is a third name."""
-    image = w.transpose(xs[0], 0, 3, 1, 2)
-    kernel = w.transpose(xs[1], 3, 2, 0, 1)
-    y = w.node("Conv", image, kernel, *xs[2:], **window_attrs(v.attrs, v.inputs[1].shape[:2]))
-    return w.transpose(y, 0, 2, 3, 1)
+    rank = v.ndim - 2
+    image, kernel = channels_first(w, xs[0], rank), _filters_first(w, xs[1], rank)
+    attrs = convolution_attrs(v.attrs, v.inputs[1].shape[:-2])
+    return channels_last(w, w.node("Conv", image, kernel, *xs[2:], **attrs), rank)
 
 
-def _conv_dx(w: Writer, v: Value, xs: Sequence[str]) -> str:
-    """ConvTranspose; pixels behind the last window, which no window reads, are zeros."""
+def transposed_convolution(w: Writer, v: Value, xs: Sequence[str]) -> str:
+    """ConvTranspose, and a bias if there is a third name; what no window reaches at the end is output_padding."""
     dy, kernel = v.inputs
-    attrs = window_attrs(v.attrs, kernel.shape[:2])
-    top, left, bottom, right = attrs.pop("pads")
-    (_, oh, ow, _), (_, h, wide, _) = image_sizes(dy.shape), image_sizes(v.shape)
+    rank = v.ndim - 2
+    attrs = convolution_attrs(v.attrs, kernel.shape[:-2])
+    before, after = attrs["pads"][:rank], attrs["pads"][rank:]
+    steps = zip(attrs["strides"], attrs["dilations"], attrs["kernel_shape"], strict=True)
     whole = [
         (n - 1) * s + d * (k - 1) + 1
-        for n, s, d, k in zip(
-            (oh, ow), attrs["strides"], attrs["dilations"], attrs["kernel_shape"], strict=True
-        )
+        for n, (s, d, k) in zip(fixed(dy.shape[1:-1]), steps, strict=True)
     ]
-    have = [n + a + b for n, a, b in zip((h, wide), (top, left), (bottom, right), strict=True)]
-    rest = [h - n for h, n in zip(have, whole, strict=True)]
+    more = [
+        n - (full - a - b)
+        for n, full, a, b in zip(fixed(v.shape[1:-1]), whole, before, after, strict=True)
+    ]
     y = w.node(
         "ConvTranspose",
-        w.transpose(xs[0], 0, 3, 1, 2),
-        w.transpose(xs[1], 3, 2, 0, 1),
+        channels_first(w, xs[0], rank),
+        _filters_first(w, xs[1], rank),
+        *xs[2:],
+        output_padding=more,
         **attrs,
     )
-    y = padded(w, y, (0, 0, 0, 0), (0, 0, *rest), 0.0)
-    stops = w.ints(have[0] - bottom, have[1] - right)
-    y = w.node("Slice", y, w.ints(top, left), stops, w.ints(2, 3))
-    return w.transpose(y, 0, 2, 3, 1)
+    return channels_last(w, y, rank)
 
 
 def _conv_dw(w: Writer, v: Value, xs: Sequence[str]) -> str:
     """Conv of the images, channels for samples, with dy; strides and dilation change places."""
-    attrs = window_attrs(v.attrs, v.inputs[1].shape[1:3])
+    x, dy = v.inputs
+    rank, groups = v.ndim - 2, v.attrs["groups"]
+    attrs = convolution_attrs(v.attrs, dy.shape[1:-1])
     attrs["strides"], attrs["dilations"] = attrs["dilations"], attrs["strides"]
-    image = w.transpose(xs[0], 3, 0, 1, 2)
-    y = w.node("Conv", image, w.transpose(xs[1], 3, 0, 1, 2), **attrs)
-    y = w.node("Slice", y, w.ints(0, 0), w.ints(*v.attrs["kernel"]), w.ints(2, 3))
-    return w.transpose(y, 2, 3, 0, 1)
+    batch, *sizes, channels = x.shape
+    each = fixed((channels,))[0] // groups
+    image = xs[0]
+    if groups > 1:  # the samples of one group after another
+        image = w.reshape(image, (batch, *sizes, groups, each))
+        image = w.transpose(image, rank + 2, rank + 1, 0, *range(1, rank + 1))
+        image = w.reshape(image, (each, batch * groups, *sizes))
+    else:
+        image = w.transpose(image, rank + 1, 0, *range(1, rank + 1))
+    y = w.node("Conv", image, w.transpose(xs[1], rank + 1, 0, *range(1, rank + 1)), **attrs)
+    axes = range(2, rank + 2)
+    y = w.node("Slice", y, w.ints(*[0] * rank), w.ints(*v.attrs["kernel"]), w.ints(*axes))
+    return w.transpose(y, *axes, 0, 1)
 
 
 def _unfold(w: Writer, v: Value, xs: Sequence[str]) -> str:
@@ -110,9 +148,9 @@ def _fold(w: Writer, v: Value, xs: Sequence[str]) -> str:
 
 
 WINDOWS: dict[str, Row] = {
-    "conv2d": convolution,
-    "conv2d_dx": _conv_dx,
-    "conv2d_dw": _conv_dw,
+    "conv": convolution,
+    "conv_dx": transposed_convolution,
+    "conv_dw": _conv_dw,
     "unfold": _unfold,
     "fold": _fold,
 }

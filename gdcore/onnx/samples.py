@@ -23,7 +23,7 @@ MIXED = (
 )
 _ALONG = ("sum", "mean", "max", "logsumexp")
 _KEPT = (
-    *("transpose", "slice", "embed", "concatenate", "unfold", "conv2d"),
+    *("transpose", "slice", "embed", "concatenate", "unfold", "conv", "conv_dx"),
     *("max_pool", "avg_pool", "resample", "masked", "step_mask"),
 )
 

@@ -132,6 +132,8 @@ def _work(given):
         sizes = [max(1, fixed + per_row * rows) for fixed, per_row in ins[2][:4]]
         if ins[0] in ("unfold", "fold") or "pool" in ins[0]:
             sizes += [max(1, abs(a)) for a in ins[3]]
+        if ins[0].startswith(("conv", "depthwise")):  # windows, taps, channels
+            sizes += [max(1, abs(a)) for a in (*ins[3][3:6], *ins[3][12:15], *ins[3][18:21])]
         work = 1
         for s in sizes:
             work *= s

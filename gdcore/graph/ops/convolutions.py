@@ -1,47 +1,89 @@
-"""Convolution of images, and its two gradients: products whose packer reads the image."""
+"""Convolution of sequences, images and volumes, and its two gradients: products whose packer reads the image."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import gcd
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from gdcore.graph.dims import Dim, Shape, size
-from gdcore.graph.emitter import Emitter
-from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.dims import Batch, Dim, Shape, size
+from gdcore.graph.ir import Op, Value, register
+from gdcore.graph.ops.convolution_plans import depthwise, emit_conv, emit_dw, emit_dx, fixed
+from gdcore.graph.ops.convolution_samples import np_conv, np_dw, np_dx, samples
 from gdcore.graph.ops.leaves import apply, lift
-from gdcore.graph.ops.windows import image_sizes, np_fold, np_unfold, windows_of
+from gdcore.graph.ops.slices import pad
+
+SIZES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 
 
-def _geometry(attrs: Mapping[str, Any], kernel: Sequence[Dim]) -> dict[str, Any]:
-    """The attributes of `unfold` for a kernel of shape (height, width, ...)."""
-    return {
-        **{k: attrs[k] for k in ("strides", "padding", "dilation")},
-        "kernel": tuple(kernel[:2]),
-    }
+def _by(sizes: Sequence[Any]) -> str:
+    return " x ".join(map(str, sizes))
 
 
-def _kernel(w: Value) -> tuple[int, int, int, int]:
-    found = tuple(d for d in w.shape if isinstance(d, int))
-    if len(found) != 4 or w.ndim != 4:
+def _kernel(w: Value) -> tuple[int, ...]:
+    """The sizes of a kernel of one to three dimensions."""
+    if w.ndim - 2 not in SIZES or any(isinstance(d, Batch) for d in w.shape):
+        rank = min(3, max(1, w.ndim - 2))
         raise ValueError(
             f"a convolution with a kernel of shape {w.shape}: "
-            "expected (height, width, channels in, channels out)"
+            f"expected ({SIZES[rank]}, channels in, channels out)"
+        )
+    return fixed(w.shape)
+
+
+def _images(shape: Shape, rank: int) -> tuple[Dim, tuple[int, ...], int]:
+    """(batch, sizes, channels) of images."""
+    if len(shape) != rank + 2 or any(isinstance(d, Batch) for d in shape[1:]):
+        raise ValueError(
+            f"a convolution of a value of shape {shape}: expected (batch, {SIZES[rank]}, channels)"
+        )
+    return shape[0], fixed(shape[1:-1]), fixed(shape[-1:])[0]
+
+
+def _windows(
+    image: Sequence[int], kernel: Sequence[int], attrs: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """How many windows there are along each dimension: at least one."""
+    rank, padding = len(image), tuple(attrs["padding"])
+    strides, dilation = tuple(attrs["strides"]), tuple(attrs["dilation"])
+    if (len(kernel), len(strides), len(dilation), len(padding)) != (rank, rank, rank, 2 * rank):
+        raise ValueError(
+            f"a convolution over {rank} dimensions with a window of {_by(kernel)}, strides {strides}, dilation "
+            f"{dilation}, padding {padding}: expected {rank} of each, and {2 * rank} of padding"
+        )
+    if min(*kernel, *strides, *dilation) < 1 or min(padding) < 0:
+        raise ValueError(
+            f"a window of {_by(kernel)}, strides {_by(strides)}, dilation {_by(dilation)}, padding "
+            f"{padding}: sizes must be at least 1 and padding at least 0"
+        )
+    found = tuple(
+        (n + before + after - d * (k - 1) - 1) // s + 1
+        for n, k, s, d, before, after in zip(
+            image, kernel, strides, dilation, padding[::2], padding[1::2], strict=True
+        )
+    )
+    if min(found) < 1:
+        raise ValueError(
+            f"a window of {_by(kernel)} does not fit into an image of {_by(image)}: make the window smaller or "
+            "pad the image; images are (batch, height, width, channels)"
         )
     return found
 
 
-def _output(image: Sequence[Dim], kernel: Sequence[int], attrs: Mapping[str, Any]) -> Shape:
-    """The shape of the convolution of images (batch, height, width, channels)."""
-    batch, h, w, c = image_sizes(tuple(image), "a convolution")
-    if c != kernel[2]:
+def _output(image: Shape, kernel: Sequence[int], attrs: Mapping[str, Any]) -> Shape:
+    """The shape of the convolution of images (batch, ..., channels)."""
+    groups, each = attrs["groups"], kernel[-2]
+    batch, sizes, c = _images(image, len(kernel) - 2)
+    if groups < 1 or kernel[-1] % groups or c % groups:
         raise ValueError(
-            f"a convolution of {c} channels with a kernel of shape {tuple(kernel)}: "
-            f"its third size must be {c}"
+            f"a convolution of {c} channels into {kernel[-1]} in {groups} groups: expected numbers that the groups "
+            "divide"
         )
-    return (batch, *windows_of(_geometry(attrs, kernel), (h, w)), kernel[3])
+    if c != each * groups:
+        raise ValueError(
+            f"a convolution of {c} channels with a kernel of shape {tuple(kernel)}: its size for them, the last but "
+            f"one, must be {c // groups}"
+        )
+    return (batch, *_windows(sizes, kernel[:-2], attrs), kernel[-1])
 
 
 def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
@@ -51,7 +93,7 @@ def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 def _dx_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     dy, w = values
     kernel = _kernel(w)
-    image = (dy.shape[0], *attrs["image"], kernel[2])
+    image = (dy.shape[0], *attrs["image"], kernel[-2] * attrs["groups"])
     if _output(image, kernel, attrs) != dy.shape:
         raise ValueError(
             f"the gradient of a convolution of images {image}: got a shape of {dy.shape}, "
@@ -62,280 +104,245 @@ def _dx_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 def _dw_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     x, dy = values
-    _, _, _, c = image_sizes(x.shape, "a convolution")
-    filters = dy.shape[-1] if dy.ndim == 4 else 0
-    kernel = (*attrs["kernel"], c, filters)
-    if not isinstance(filters, int) or _output(x.shape, kernel, attrs) != dy.shape:
+    _, _, c = _images(x.shape, x.ndim - 2)
+    filters = dy.shape[-1] if dy.ndim == x.ndim else 0
+    each = c // attrs["groups"] if attrs["groups"] > 0 else 0
+    if (
+        not isinstance(filters, int)
+        or _output(x.shape, (*attrs["kernel"], each, filters), attrs) != dy.shape
+    ):
         raise ValueError(
-            f"the gradient of a convolution of images {x.shape}: got a shape of {dy.shape}, "
-            f"expected {_output(x.shape, kernel, attrs)}"
+            f"the gradient of a convolution of images {x.shape} by a kernel of {_by(attrs['kernel'])}: got a shape of "
+            f"{dy.shape}"
         )
-    return kernel
+    return (*attrs["kernel"], each, filters)
 
 
 def _only(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: attrs[k] for k in ("strides", "padding", "dilation")}
+    return {k: attrs[k] for k in ("strides", "padding", "dilation", "groups")}
+
+
+def _dx(dy: Value, w: Value, of: Value, attrs: Mapping[str, Any]) -> Value:
+    return apply(CONV_DX, dy, w, **_only(attrs), image=tuple(of.shape[1:-1]))
+
+
+def _dw(x: Value, dy: Value, of: Value, attrs: Mapping[str, Any]) -> Value:
+    return apply(CONV_DW, x, dy, **_only(attrs), kernel=tuple(of.shape[:-2]))
 
 
 def _grad(y: Value, d: Value) -> list[Value | None]:
     x, w = y.inputs
-    attrs = _only(y.attrs)
-    return [
-        apply(CONV_DX, d, w, **attrs, image=tuple(x.shape[1:3])),
-        apply(CONV_DW, x, d, **attrs, kernel=tuple(w.shape[:2])),
-    ]
+    return [_dx(d, w, x, y.attrs), _dw(x, d, w, y.attrs)]
 
 
 def _grad_dx(y: Value, d: Value) -> list[Value | None]:
     dy, w = y.inputs
-    attrs = _only(y.attrs)
-    return [apply(CONV, d, w, **attrs), apply(CONV_DW, d, dy, **attrs, kernel=tuple(w.shape[:2]))]
+    return [apply(CONV, d, w, **_only(y.attrs)), _dw(d, dy, w, y.attrs)]
 
 
 def _grad_dw(y: Value, d: Value) -> list[Value | None]:
     x, dy = y.inputs
-    attrs = _only(y.attrs)
-    return [apply(CONV_DX, dy, d, **attrs, image=tuple(x.shape[1:3])), apply(CONV, x, d, **attrs)]
-
-
-# --- instructions: see csrc/ops/conv.c for the order of the sizes ----------------------
-
-
-def _windows(image: Shape, kernel: Sequence[Dim], y: Shape, attrs: Mapping[str, Any]) -> list[Any]:
-    """The windows that a convolution reads."""
-    top, _, left, _ = attrs["padding"]
-    steps = (*attrs["strides"], -top, -left)
-    return [*image[1:], *y[1:3], *steps, *kernel[:2], *attrs["dilation"]]
-
-
-def _emit(y: Value, e: Emitter) -> None:
-    x, w = y.inputs
-    _, kw, c, n = _kernel(w)
-    _, oh, ow, _ = image_sizes(y.shape, "a convolution")
-    places = (n, oh * ow * n, ow * n, n, 0)
-    weights = (kw * c * n, c * n, n, 1, 0)
-    e.kernel(
-        "conv",
-        [e.ref(y), e.ref(x), e.ref(w)],
-        dims=[y.shape[0]],
-        attrs=[*_windows(x.shape, w.shape, y.shape, y.attrs), *places, *weights],
-    )
-
-
-class _Taps(NamedTuple):
-    """Along one dimension, what of dy and of the kernel the pixels of one remainder need, in the order of dy."""
-
-    pixels: int
-    first: int  # of dy, for the first of them
-    number: int
-    step: int
-    tap: int  # the kernel's that belongs to the first of dy
-    tap_step: int
-
-
-def _taps(phase: int, length: int, kernel: int, stride: int, before: int, dilation: int) -> _Taps:
-    """Pixels phase, phase + stride, ... get dy[(pixel + before - tap dilation) / stride] of the taps
-    for which this is a whole number."""
-    fitting = [k for k in range(kernel) if (phase + before - k * dilation) % stride == 0]
-    pixels = max(0, -(-(length - phase) // stride))
-    apart = stride // gcd(stride, dilation)
-    last = fitting[-1] if fitting else 0
-    return _Taps(
-        pixels,
-        (phase + before - last * dilation) // stride,
-        len(fitting),
-        apart * dilation // stride,
-        last,
-        -apart,
-    )
-
-
-def _emit_dx(y: Value, e: Emitter) -> None:
-    """A convolution of dy, the taps from last to first; one for each remainder by the strides."""
-    dy, w = y.inputs
-    kh, kw, c, f = _kernel(w)
-    _, height, width, _ = image_sizes(y.shape, "a convolution")
-    (sh, sw), (dh, dw) = y.attrs["strides"], y.attrs["dilation"]
-    top, _, left, _ = y.attrs["padding"]
-    for py in range(min(sh, height)):
-        down = _taps(py, height, kh, sh, top, dh)
-        for px in range(min(sw, width)):
-            across = _taps(px, width, kw, sw, left, dw)
-            taps = (down.number, across.number) if down.number and across.number else (0, 0)
-            windows = (down.pixels, across.pixels, 1, 1, down.first, across.first)
-            places = (height * width * c, sh * width * c, sw * c, (py * width + px) * c)
-            begin = (down.tap * kw + across.tap) * c * f
-            weights = (down.tap_step * kw * c * f, across.tap_step * c * f, 1, f, begin)
-            e.kernel(
-                "conv",
-                [e.ref(y), e.ref(dy), e.ref(w)],
-                dims=[y.shape[0]],
-                attrs=[
-                    *(*image_sizes(dy.shape)[1:], *windows, *taps, down.step, across.step),
-                    *(c, *places, *weights),
-                ],
-            )
-
-
-def _emit_dw(y: Value, e: Emitter) -> None:
-    x, dy = y.inputs
-    sums = [] if e.sums is None else [e.ref(e.sums)]
-    e.kernel(
-        "conv_dw",
-        [e.ref(y), e.ref(x), e.ref(dy), *sums],
-        dims=[dy.shape[0]],
-        attrs=[*_windows(x.shape, y.shape, dy.shape, y.attrs), _kernel(y)[3], len(sums)],
-    )
-
-
-# --- references and samples ------------------------------------------------------------
-
-
-def _np_rows(x: np.ndarray, kernel: Sequence[int], attrs: Mapping[str, Any]) -> np.ndarray:
-    windows = np_unfold(x, **_geometry(attrs, kernel), outside=0.0)
-    return windows.reshape(*windows.shape[:3], windows.shape[3] * windows.shape[4])
-
-
-def _np_conv(x: np.ndarray, w: np.ndarray, **attrs: Any) -> np.ndarray:
-    return np.asarray(_np_rows(x, w.shape, attrs) @ w.reshape(-1, w.shape[-1]))
-
-
-def _np_dx(dy: np.ndarray, w: np.ndarray, **attrs: Any) -> np.ndarray:
-    windows = (dy @ w.reshape(-1, w.shape[-1]).T).reshape(
-        *dy.shape[:3], w.shape[0] * w.shape[1], w.shape[2]
-    )
-    image = (*attrs["image"], w.shape[2])
-    return np_fold(windows, **_geometry(attrs, w.shape), image=image)
-
-
-def _np_dw(x: np.ndarray, dy: np.ndarray, **attrs: Any) -> np.ndarray:
-    rows = _np_rows(x, attrs["kernel"], attrs)
-    dw = np.tensordot(rows, dy, ((0, 1, 2), (0, 1, 2)))
-    return np.asarray(dw.reshape(*attrs["kernel"], x.shape[3], dy.shape[3]))
+    return [_dx(dy, d, x, y.attrs), apply(CONV, x, d, **_only(y.attrs))]
 
 
 def _flops(y: Value) -> Dim:
     """A factor and a sum for each tap, channel and filter of each window."""
     windows, kernel = {
-        "conv2d": lambda: (y.shape[:3], y.inputs[1].shape),
-        "conv2d_dx": lambda: (y.inputs[0].shape[:3], y.inputs[1].shape),
-        "conv2d_dw": lambda: (y.inputs[1].shape[:3], y.shape),
+        "conv": lambda: (y.shape[:-1], y.inputs[1].shape),
+        "conv_dx": lambda: (y.inputs[0].shape[:-1], y.inputs[1].shape),
+        "conv_dw": lambda: (y.inputs[1].shape[:-1], y.shape),
     }[y.op.name]()
     return size((2, *kernel, *windows))
 
 
-# images, kernel, strides, padding (top, bottom, left, right), dilation
-_CASES: list[tuple[tuple[int, ...], tuple[int, ...], Any, Any, Any]] = [
-    ((2, 4, 5, 2), (2, 3, 2, 2), (1, 1), (0, 0, 0, 0), (1, 1)),
-    ((1, 5, 4, 1), (3, 3, 1, 2), (1, 1), (1, 1, 1, 1), (1, 1)),
-    ((2, 5, 5, 1), (3, 2, 1, 1), (2, 3), (0, 1, 1, 1), (1, 1)),
-    ((1, 6, 6, 2), (2, 2, 2, 1), (1, 2), (1, 0, 0, 2), (3, 2)),
-    ((1, 7, 5, 1), (3, 2, 1, 2), (3, 2), (2, 0, 1, 0), (2, 4)),
-    ((2, 4, 4, 3), (1, 1, 3, 2), (1, 1), (0, 0, 0, 0), (1, 1)),
-    ((1, 5, 4, 2), (1, 1, 2, 3), (2, 3), (0, 0, 0, 0), (1, 1)),
-    ((3, 9, 8, 5), (3, 3, 5, 7), (1, 1), (1, 1, 1, 1), (1, 1)),
-    ((2, 9, 11, 16), (3, 3, 16, 33), (2, 2), (1, 1, 1, 1), (1, 1)),
-    ((2, 6, 6, 64), (3, 3, 64, 20), (1, 1), (1, 1, 1, 1), (1, 1)),
-    ((40, 5, 5, 4), (3, 3, 4, 1), (1, 1), (0, 0, 0, 0), (1, 1)),
-    ((9, 12, 12, 1), (5, 5, 1, 6), (1, 1), (0, 0, 0, 0), (1, 1)),
-    ((2, 9, 9, 300), (2, 2, 300, 3), (3, 3), (4, 4, 4, 4), (2, 2)),
-    ((0, 4, 4, 2), (3, 3, 2, 3), (1, 1), (0, 0, 0, 0), (1, 1)),
-]
-
-
-def _samples(which: str) -> tuple[Sample, ...]:
-    out = []
-    for x, w, strides, padding, dilation in _CASES:
-        attrs = {"strides": strides, "padding": padding, "dilation": dilation}
-        y = (x[0], *windows_of({**attrs, "kernel": w[:2]}, x[1:3]), w[3])
-        shapes, more = {
-            "conv2d": ((x, w), {}),
-            "conv2d_dx": ((y, w), {"image": x[1:3]}),
-            "conv2d_dw": ((x, y), {"kernel": w[:2]}),
-        }[which]
-        out.append(Sample(shapes, {**attrs, **more}))
-    return tuple(out)
-
-
 CONV: Op = register(
     Op(
-        "conv2d",
+        "conv",
         "kernel",
         _shape,
         _grad,
-        _np_conv,
-        _samples("conv2d"),
-        emit=_emit,
+        np_conv,
+        samples("conv"),
+        emit=emit_conv,
         flops=_flops,
         takes_epilogue=lambda y: True,
     )
 )
 CONV_DX: Op = register(
     Op(
-        "conv2d_dx",
+        "conv_dx",
         "kernel",
         _dx_shape,
         _grad_dx,
-        _np_dx,
-        _samples("conv2d_dx"),
-        emit=_emit_dx,
+        np_dx,
+        samples("conv_dx"),
+        emit=emit_dx,
         flops=_flops,
         # with strides it is several instructions, none of which finishes whole rows
-        takes_epilogue=lambda y: tuple(y.attrs["strides"]) == (1, 1),
+        takes_epilogue=lambda y: set(y.attrs["strides"]) == {1},
     )
 )
 CONV_DW: Op = register(
     Op(
-        "conv2d_dw",
+        "conv_dw",
         "kernel",
         _dw_shape,
         _grad_dw,
-        _np_dw,
-        _samples("conv2d_dw"),
-        emit=_emit_dw,
+        np_dw,
+        samples("conv_dw"),
+        emit=emit_dw,
         flops=_flops,
-        column_sums=lambda y: (y.inputs[1], (0, 3)),
+        column_sums=lambda y: (y.inputs[1], (0, y.inputs[1].ndim - 1)),
     )
 )
 
 
-def conv2d(
+def _numbers(what: str, value: Any, rank: int) -> tuple[int, ...]:
+    found = (value,) * rank if isinstance(value, int) else tuple(value)
+    if len(found) != rank:
+        raise ValueError(
+            f"{what}={value!r} of a convolution over {rank} dimensions: expected {rank} numbers"
+        )
+    return found
+
+
+def _around(padding: Any, rank: int) -> tuple[int, ...]:
+    """Before and after, along each dimension, from one number or all of them."""
+    if isinstance(padding, int):
+        return (padding,) * (2 * rank)
+    if len(padding) != 2 * rank:
+        raise ValueError(
+            f"padding={padding!r} of a convolution over {rank} dimensions: expected one number, or {2 * rank}, before "
+            "and after along each"
+        )
+    return tuple(padding)
+
+
+def conv(
     x: Any,
     kernel: Any,
-    strides: tuple[int, int] = (1, 1),
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
-    dilation: tuple[int, int] = (1, 1),
+    strides: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
 ) -> Value:
-    """Two-dimensional convolution (cross-correlation) of images with a kernel.
+    """Convolution (cross-correlation) of sequences, images or volumes with a kernel.
 
     Parameters
     ----------
-    x : Value of shape (batch, height, width, channels)
-    kernel : Value or array of shape (height, width, channels, filters)
-    strides, dilation : (int, int), down and across
-    padding : (int, int, int, int), zeros at the top, bottom, left and right
+    x : Value of shape (batch, length, channels), (batch, height, width, channels) or
+        (batch, depth, height, width, channels)
+    kernel : Value or array of shape (*window, channels / groups, filters)
+    strides, dilation : int or sequence of int, one for each dimension of the window
+    padding : int or sequence of int
+        Zeros before and after, along each dimension: of an image at the top, bottom, left and right.
+    groups : int
+        The channels of each of so many parts go to their own part of the filters.
 
     Returns
     -------
-    Value of shape (batch, out height, out width, filters)
+    Value of shape (batch, *windows, filters)
 
     Raises
     ------
     ValueError
-        If x or the kernel has another number of dimensions, their channels differ, a size is out of
-        range, or no window fits into the image.
+        If x or the kernel has another number of dimensions, their channels differ, the groups do not divide them, a
+        size is out of range, or no window fits into the image.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import gdcore as gd
-    >>> gd.ops.conv2d(gd.Input((28, 28, 3)), np.ones((3, 3, 3, 8)), strides=(2, 2))
-    <conv2d (B, 13, 13, 8)>
+    >>> gd.ops.conv(gd.Input((28, 28, 3)), np.ones((3, 3, 3, 8)), strides=2)
+    <conv (B, 13, 13, 8)>
+    >>> gd.ops.conv(gd.Input((100, 4)), np.ones((5, 2, 6)), padding=(4, 0), groups=2)
+    <conv (B, 100, 6)>
     """
+    w = lift(kernel)
+    rank = len(_kernel(w)) - 2
     return apply(
         CONV,
         lift(x),
-        kernel,
-        strides=tuple(strides),
-        padding=tuple(padding),
-        dilation=tuple(dilation),
+        w,
+        strides=_numbers("strides", strides, rank),
+        padding=_around(padding, rank),
+        dilation=_numbers("dilation", dilation, rank),
+        groups=groups,
     )
+
+
+def conv_transpose(
+    x: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    output_padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Value:
+    """Transposed convolution: the gradient by its input of a convolution with the same kernel.
+
+    Parameters
+    ----------
+    x : Value of shape (batch, *sizes, channels)
+    kernel : Value or array of shape (*window, filters / groups, channels)
+    strides, dilation : int or sequence of int, one for each dimension of the window
+    padding : int or sequence of int
+        Before and after, along each dimension: what is cut off there of the result.
+    output_padding : int or sequence of int
+        By how much the result is longer at its end, along each dimension.
+    groups : int
+        The channels of each of so many parts go to their own part of the filters.
+
+    Returns
+    -------
+    Value of shape (batch, *sizes, filters)
+        Along a dimension (size - 1) stride - before - after + dilation (window - 1) + 1 + output_padding.
+
+    Raises
+    ------
+    ValueError
+        If x or the kernel has another number of dimensions, their channels differ, the groups do not divide them, a
+        size is out of range, or `output_padding` is not smaller than the stride or the dilation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import gdcore as gd
+    >>> gd.ops.conv_transpose(gd.Input((7, 7, 16)), np.ones((4, 4, 8, 16)), 2, padding=1)
+    <conv_dx (B, 14, 14, 8)>
+    """
+    x, w = lift(x), lift(kernel)
+    window = _kernel(w)[:-2]
+    rank = len(window)
+    _, sizes, c = _images(x.shape, rank)
+    steps, apart = _numbers("strides", strides, rank), _numbers("dilation", dilation, rank)
+    around, more = _around(padding, rank), _numbers("output_padding", output_padding, rank)
+    if c != w.shape[-1]:
+        raise ValueError(
+            f"a transposed convolution of {c} channels with a kernel of shape {w.shape}: its last size must be {c}"
+        )
+    if any(not 0 <= m < max(s, d) for m, s, d in zip(more, steps, apart, strict=True)):
+        raise ValueError(
+            f"output_padding={output_padding!r} with strides {steps} and dilation {apart}: expected at least 0, and "
+            "less than the stride or the dilation"
+        )
+    cut, image, zeros = [], [], [(0, 0)]
+    for n, s, d, k, before, after, m in zip(
+        sizes, steps, apart, window, around[::2], around[1::2], more, strict=True
+    ):
+        longer = max(0, m - after)  # than all windows together: what no window reaches are zeros
+        reached = min(longer, s - 1)
+        cut += [before, after - (m - longer)]
+        image.append((n - 1) * s + d * (k - 1) + 1 - cut[-2] - cut[-1] + reached)
+        zeros.append((0, longer - reached))
+    if min(image) < 1:
+        raise ValueError(
+            f"a transposed convolution of {_by(sizes)} with a padding of {around}: nothing would be left"
+        )
+    kinds = {"strides": steps, "padding": tuple(cut), "dilation": apart, "groups": groups}
+    y = apply(CONV_DX, x, w, **kinds, image=tuple(image))
+    return pad(y, [*zeros, (0, 0)]) if any(z for _, z in zeros) else y
+
+
+__all__ = ["CONV", "CONV_DW", "CONV_DX", "conv", "conv_transpose", "depthwise"]

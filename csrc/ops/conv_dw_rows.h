@@ -1,0 +1,116 @@
+/* conv_dw_rows.h: the gradient of a kernel of few filters, all taps while some rows are in L1. Part of conv.c.
+ *
+ * Elements of a line of taps are rows of a matrix as it lies, whose columns are the pixels of a row of windows; rows
+ * of windows are segments of what is summed (`gd_product_segments`). A block of rows of an image is in L1 while
+ * dw, which is small, is added to tap by tap. Rows are copied where they are padded or hold several groups.
+ */
+enum { DW_FEW = 8 * VL, DW_BLOCK = 24576 / sizeof(real), DW_STRIP = 6 };
+
+/* Rows of windows in a block. */
+static int64_t dw_rows(const conv_windows *g) {
+  const int64_t line = gd_max(1, line_of(g->at.across)), rows = line > DW_BLOCK ? 0 : DW_BLOCK / line / g->c / gd_max(1, g->at.down.step);
+  return gd_min(g->at.down.windows, gd_max(1, gd_min(SEGMENTS, rows)));
+}
+static int64_t dw_lines(const conv_windows *g) {
+  return (dw_rows(g) - 1) * g->at.down.step + (g->at.down.taps - 1) * g->at.down.apart + 1;
+}
+
+/* A unit is a strip of a line of taps, or of a tap where they are apart: so many strips there are. */
+typedef struct { int64_t run, runs, strips; } dw_strips;
+static dw_strips dw_strips_of(const conv_windows *g) {
+  const gd_axis w = g->at.across;
+  const int64_t run = w.apart == 1 ? w.taps * g->c : g->c, cuts = w.apart == 1 ? 1 : w.taps;
+  return (dw_strips){run, g->at.down.taps * cuts, gd_ceil_div(run, DW_STRIP)};
+}
+
+static int dw_by_rows(const gd_ins *ins) {
+  const conv_windows g = windows_open(ins, NULL);
+  const gd_axis h = g.at.down, w = g.at.across;
+  const int flat = gd_axis_flat(g.at.deep) && gd_axis_flat(h) && gd_axis_flat(w), n = ins->attr[N] && ins->attr[N] <= DW_FEW;
+  return n && !flat && h.windows && h.taps && w.taps && g.c && g.at.deep.taps == 1 && g.at.deep.size == 1 && g.at.deep.windows == 1 && g.at.deep.first == 0 && w.windows >= 4 &&
+         within(dw_lines(&g), line_of(w), g.c, 8 * DW_BLOCK);
+}
+
+static int dw_is_copied(const conv_windows *g) {
+  const gd_axis h = g->at.down;
+  return line_is_copied(g) || h.first < 0 || h.first + (h.windows - 1) * h.step + (h.taps - 1) * h.apart >= h.size;
+}
+
+static int64_t dw_rows_scratch(const gd_ins *ins) {
+  const conv_windows g = windows_open(ins, NULL);
+  return dw_is_copied(&g) ? gd_ceil_div(dw_lines(&g) * padded(line_of(g.at.across) * g.c) * (int64_t)sizeof(real), 64) * 64 : 0;
+}
+
+static int64_t dw_rows_units(const gd_ins *ins) {
+  const conv_windows g = windows_open(ins, NULL);
+  const dw_strips s = dw_strips_of(&g);
+  return ins->attr[GROUPS] * s.runs * s.strips;
+}
+
+/* Sums of dy's columns over its pixels, sums of sums. */
+static void sum_columns(const real *dy, int64_t row, int64_t pixels, int64_t n, real *sums) {
+  for (int64_t j = 0; j < n; j += VL) {
+    const int64_t some = gd_min(VL, n - j);
+    vec total = v_zero();
+    for (int64_t at = 0; at < pixels; at += 64) {
+      vec part = v_zero();
+      for (int64_t p = at; p < gd_min(at + 64, pixels); ++p) part = v_add(part, v_load_n(dy + p * row + j, some));
+      total = v_add(total, part);
+    }
+    v_store_n(sums + j, total, some);
+  }
+}
+
+/* Units [lo, hi) of one group, whose dw and dy begin at `dw` and `dy`, with `all` filters in all groups. */
+static void dw_of_rows(const conv_windows *g, int64_t images, int64_t n, int64_t all, real *dw, const real *dy, real *scratch, int64_t lo, int64_t hi) {
+  const gd_axis h = g->at.down, w = g->at.across;
+  const dw_strips strips = dw_strips_of(g);
+  const int copied = dw_is_copied(g);
+  const int64_t some = dw_rows(g), pitch = copied ? padded(line_of(w) * g->c) : w.size * g->pixel;
+  const int64_t base = strips.run / strips.strips, more = strips.run % strips.strips, cuts = strips.runs / h.taps;
+  int64_t a_at[SEGMENTS], b_at[SEGMENTS];
+  for (int64_t image = 0; image < images; ++image)
+    for (int64_t r = 0; r < h.windows; r += some) {
+      const int64_t rows = gd_min(some, h.windows - r), top = r * h.step + h.first;
+      const int64_t lines = (rows - 1) * h.step + (h.taps - 1) * h.apart + 1;
+      const real *x = g->x + (image * h.size + top) * w.size * g->pixel + w.first * g->pixel;
+      if (copied) {
+        for (int64_t y = 0; y < lines; ++y)
+          if (top + y < 0 || top + y >= h.size) zero(scratch + y * pitch, line_of(w) * g->c);
+          else copy_line(g, w, g->x + (image * h.size + top + y) * w.size * g->pixel, scratch + y * pitch);
+        x = scratch;
+      }
+      for (int64_t s = 0; s < rows; ++s) a_at[s] = s * h.step * pitch, b_at[s] = s * w.windows * all;
+      for (int64_t u = lo; u < hi; ++u) {
+        const int64_t run = u / strips.strips, s = u % strips.strips, first = s * base + gd_min(s, more);
+        const gemm_segments product = {
+            .m = base + (s < more), .n = n, .k = w.windows, .segments = rows, .c = dw + (run * strips.run + first) * all,
+            .a = x + run / cuts * h.apart * pitch + run % cuts * w.apart * g->c + first, .b = dy + (image * h.windows + r) * w.windows * all,
+            .c_row = all, .a_row = 1, .a_col = w.step * g->c, .b_row = all, .panel = 2 * VL, .a_at = a_at, .b_at = b_at,
+            .accumulate = image > 0 || r > 0,
+        };
+        GD_NAME(gd_product_segments)(&product);
+      }
+    }
+  if (!images)
+    for (int64_t u = lo; u < hi; ++u) {
+      const int64_t s = u % strips.strips, first = u / strips.strips * strips.run + s * base + gd_min(s, more);
+      for (int64_t i = first; i < first + base + (s < more); ++i)
+        for (int64_t j = 0; j < n; ++j) dw[i * all + j] = 0;
+    }
+}
+
+static void conv_dw_rows(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
+  const int64_t *a = ins->attr, n = a[N], all = n * a[GROUPS], images = gd_size(ins->dim[0], run->batch);
+  const int64_t units = dw_rows_units(ins) / a[GROUPS];
+  const conv_windows g = windows_open(ins, (const real *)gd_at(run, ins, 1));
+  for (int64_t group = lo / units; group * units < hi; ++group) {
+    conv_windows of = g;
+    of.x += group * g.c;
+    real *dw = (real *)gd_at(run, ins, 0) + group * n;
+    const real *dy = (const real *)gd_at(run, ins, 2) + group * n;
+    const int64_t first = gd_max(lo - group * units, 0);
+    dw_of_rows(&of, images, n, all, dw, dy, (real *)run->scratch, first, gd_min(hi - group * units, units));
+    if (a[CONV_ATTRS] && !first) sum_columns(dy, all, images * gd_pixels(&g.at), n, (real *)gd_at(run, ins, 3) + group * n);
+  }
+}
