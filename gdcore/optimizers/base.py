@@ -56,6 +56,11 @@ class Optimizer(metaclass=Constructed):
         gives none. An lr that is a number follows the optimizer's schedule: where that is at half
         of its `base_rate`, the group has half of its number. An lr that is a schedule of the step
         is used as it is; ``gd.schedules.Constant(1e-4)`` stays constant.
+    sparse : {None, "exact", "lazy"}
+        What becomes of the rows of a table (of an embedding, or of a kernel that sparse rows are multiplied by) that
+        do not occur in a batch. None: they are updated in each step like all else. "lazy": they are left alone,
+        slots and weight decay included. "exact": the numbers are those of None, but a row takes the steps that it has
+        skipped when it next occurs or is read. The step's cost is then that of the rows that occur.
 
     Raises
     ------
@@ -97,6 +102,7 @@ class Optimizer(metaclass=Constructed):
     clip_value: float | None = None
     clip_norm: float | None = None
     groups: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    sparse: str | None = None
 
     name: ClassVar[str] = ""
     slots: ClassVar[tuple[str, ...]] = ()
@@ -175,6 +181,8 @@ class Optimizer(metaclass=Constructed):
     def __post_init__(self) -> None:
         if self.no_decay not in (None, NO_DECAY):
             raise ValueError(f"no_decay={self.no_decay!r}: expected None or {NO_DECAY!r}")
+        if self.sparse not in (None, "exact", "lazy"):
+            raise ValueError(f"sparse={self.sparse!r}: expected None, 'exact' or 'lazy'")
         for f in fields(self):
             value = getattr(self, f.name)
             for number in value if f.name == "betas" else (value,):

@@ -230,7 +230,7 @@ def check_fits(encoder: Encoder, network: Model) -> None:
         raise bad("the network's inputs", got, f"inputs of the shapes {want}, and one output")
     codes = made.inputs[1 if numbers else 0 :]
     for leaf, column in zip(codes, encoder.categories, strict=True):
-        if leaf.dtype != INT or made.index_limits.get(leaf.name, 0) < column.count:
+        if leaf.dtype != INT or made.index_limits.get(leaf, 0) < column.count:
             raise bad(f"the vectors of {column.name!r}", leaf.name, f"{column.count} of them")
     classes = encoder.target.classes
     shape = tuple(made.outputs[0].shape[1:])
