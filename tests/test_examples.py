@@ -1,8 +1,10 @@
 """The scripts in examples/, smaller: each solves what it says it solves."""
 
 import importlib.util
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -21,9 +23,9 @@ def example(name):
 
 def test_every_script_is_tried_and_shows_its_result():
     scripts = {p.stem: p.read_text(encoding="utf-8") for p in EXAMPLES.glob("*.py")}
-    assert set(scripts) == {"poisson", "spring"}, "give it a test below"
+    assert set(scripts) == {"imdb_ngrams", "poisson", "spring"}, "give it a test below"
     for name, text in scripts.items():
-        assert f"$ python examples/{name}.py\n" in text.split('"""')[1]
+        assert f"$ python examples/{name}.py" in text.split('"""')[1]
 
 
 def test_poisson():
@@ -37,3 +39,25 @@ def test_spring():
     both, alone = (errors(width=16, epochs=600, force_weight=w) for w in (0.1, 0.0))
     assert both["force"] < 0.6 and both["energy"] < 0.1
     assert both["energy"] < alone["energy"] and both["force"] < alone["force"] / 2
+
+
+def test_imdb_ngrams(tmp_path):
+    """Reviews of words that tell, and of words that do not: lazy and exact updates learn from them alike."""
+    pytest.importorskip("sklearn")
+    imdb = example("imdb_ngrams")
+    rng = np.random.default_rng(0)
+    for part, name in product(("train", "test"), ("pos", "neg")):
+        folder = tmp_path / part / name
+        folder.mkdir(parents=True)
+        for i in range(60):
+            told = rng.choice(["not bad", "well done"] if name == "pos" else ["so bad", "not done"])
+            noise = [f"w{n}" for n in rng.integers(0, 30, 12)]
+            (folder / f"{i}_7.txt").write_text(" ".join([*noise[:6], told, *noise[6:]]))
+    (texts, labels), (others, truth) = (imdb.reviews(tmp_path, p) for p in ("train", "test"))
+    x, test = imdb.ngrams(texts, others, most=5000)
+    ratios = imdb.log_ratios(x, labels)
+    x, test = imdb.weighted(x, ratios), imdb.weighted(test, ratios)
+    for sparse in ("lazy", "exact"):
+        assert (
+            imdb.learn(x, labels, epochs=10, sparse=sparse).evaluate(test, truth)["accuracy"] > 0.9
+        )
