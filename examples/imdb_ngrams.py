@@ -2,7 +2,7 @@
 
 Each n-gram of one to three words has the logarithm of how much more often it occurs in positive reviews than in
 negative ones (Wang and Manning 2012, Baselines and bigrams). A review's logit is the sum over its n-grams of that
-number times a weight, which is learned from 1. Reviews are sparse rows: only the weights of n-grams that occur are
+number times a weight, which is learned from 0. Reviews are sparse rows: only the weights of n-grams that occur are
 read and updated.
 
 The reviews are those of Maas et al. 2011 (ai.stanford.edu/~amaas/data/sentiment), unpacked; scikit-learn counts.
@@ -64,7 +64,7 @@ def weighted(x, ratios):
 
 def learn(x, labels, epochs=3, seed=0, sparse="lazy"):
     """A model of the weights, trained."""
-    model = gd.Sequential([gd.Input(x.shape[1]), gd.Dense(1, kernel_initializer="ones")])
+    model = gd.Sequential([gd.Input(x.shape[1]), gd.Dense(1, kernel_initializer="zeros")])
     model.compile(gd.Adam(1e-3, sparse=sparse), "binary_cross_entropy", metrics=["accuracy"])
     model.fit(x, labels, batch_size=32, epochs=epochs, seed=seed, verbose=0)
     return model
