@@ -53,6 +53,24 @@ static void spread_row(const gd_feed *f, int64_t sample, char *y, int64_t bytes)
   }
 }
 
+/* The columns or the numbers of one row of a compressed sparse matrix. Numbers beyond its last are left as they are:
+ * columns of -1 say that there are none. */
+static void stage_sparse(const gd_feed *f, int64_t sample, char *y) {
+  const int64_t begin = gd_max(0, index_at(f->starts, f->wide, sample));
+  const int64_t end = gd_min(f->held, index_at(f->starts, f->wide, sample + 1));
+  const int64_t n = gd_max(0, gd_min(f->row, end - begin));
+  if (f->part == GD_NUMBERS) {
+    f->convert(y, f->data + begin * source_bytes[f->source], n, f->scale);
+    return;
+  }
+  int32_t *columns = (int32_t *)y;
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t column = index_at(f->columns, f->wide, begin + i);
+    columns[i] = column < 0 || column > INT32_MAX ? -1 : (int32_t)column;
+  }
+  memset(columns + n, 0xff, (size_t)(f->row - n) * sizeof *columns);
+}
+
 /* Asks for the first page of a row that will be wanted soon. */
 static inline void fetch(const char *x, int64_t bytes) {
   for (int64_t i = 0; i < gd_min(bytes, PAGE); i += LINE) __builtin_prefetch(x + i);
@@ -69,7 +87,8 @@ void gd_stage(const gd_feed *f, const int64_t *order, int64_t first, int64_t lo,
     const int64_t sample = order ? order[at] : at;
     char *y = f->stage + r * to_bytes;
     if (f->columns) {
-      spread_row(f, sample, y, bytes);
+      if (f->part) stage_sparse(f, sample, y);
+      else spread_row(f, sample, y, bytes);
       continue;
     }
     const char *x = f->data + sample * f->pitch;

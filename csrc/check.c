@@ -152,6 +152,8 @@ static int64_t map(const scan *s) {
   return elements;
 }
 
+#include "check_rows.h"
+
 static int64_t copy(const scan *s) {
   const int64_t nd = s->ins->n_attr ? s->ins->attr[0] : -1;
   if (nd < 0 || nd > GD_COPY_DIMS) return fail(s, -1, "walks more dimensions than its kernel has room for"), 0;
@@ -166,15 +168,6 @@ static int64_t copy(const scan *s) {
 
 static int64_t fill(const scan *s) {
   if (has(s, 1, 1, 0, 1)) holds(s, 0, GD_REAL, size(s, 0));
-  return 0;
-}
-
-static int64_t gather(const scan *s) { /* and back: the table is operand 1, or 0 */
-  if (!has(s, 3, 3, 0, 0)) return 0;
-  const int back = strcmp(s->ins->op->name, "scatter_add") == 0;
-  holds(s, back, GD_REAL, times(size(s, 0), size(s, 2)));
-  holds(s, !back, GD_REAL, times(size(s, 1), size(s, 2)));
-  holds(s, 2, GD_INT32, size(s, 0));
   return 0;
 }
 
@@ -202,9 +195,11 @@ static int64_t sum_final(const scan *s) {
 }
 
 static int64_t all_finite(const scan *s) {
-  if (!has(s, 2, 1, 1, 0)) return 0;
+  const int rows = s->ins->n_ref == 3; /* of groups */
+  if (!has(s, 2 + rows, 1 + rows, 1, 0)) return 0;
   holds(s, 0, GD_INT32, 1);
-  holds(s, 1, GD_REAL, size(s, 0));
+  holds(s, 1, GD_REAL, rows ? product(s, 0, 2) : size(s, 0));
+  if (rows) groups(s, 2, 0);
   return 0;
 }
 
@@ -313,6 +308,9 @@ static const struct {
     {"max_pool", pool, 0}, {"max_pool_dx", pool, 0}, {"max_pool_take", pool, 0}, {"avg_pool", pool, 0}, {"avg_pool_dx", pool, 0},
     {"resample", resample, 0},
     {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0}, {"scan", loop, 0}, {"attention", attention, 0}, {"attention_gradient", attention, 0},
+    {"bag", bag, 0}, {"bag_add", bag, 0},
+    {"group_rows", group_rows, 0}, {"sum_rows", sum_rows, 0}, {"square_rows", square_rows, 0},
+    {"log_numbers", log_numbers, 0}, {"update_rows", update_rows, 0},
 };
 
 static int64_t look_at(scan *s, const gd_ins *ins, int *carries) {

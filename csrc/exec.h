@@ -39,10 +39,15 @@ typedef struct {
   gd_convert_fn convert;        /* from source to type */
   int32_t source, type;         /* GD_SOURCE_uint8 ...; GD_REAL or GD_INT32 */
   int32_t wide;                 /* whether columns and starts are int64, not int32 */
+  int32_t part;                 /* of a sparse matrix: GD_FULL rows are staged, or their columns or numbers alone */
   int32_t buffer;               /* its base is set to the staged batch, or straight into the data */
   char *stage;
   gd_augment augment;
 } gd_feed;
+
+/* What of a sparse matrix a feed stages: rows in full, or of each the first `row` columns (int32; -1 where there are
+ * fewer) or numbers. */
+enum { GD_FULL = 0, GD_COLUMNS = 1, GD_NUMBERS = 2 };
 
 /* One output of which every row is kept. */
 typedef struct { gd_ref from; char *to; int64_t row_bytes; } gd_tap;

@@ -45,6 +45,10 @@ enum { GD_MAP_DIMS = 64, GD_MAP_REGISTERS = 128 };
 enum { GD_COPY_DIMS = 1 << 18 };
 /* Elements of which one unit of a sum of all elements makes one. */
 #define GD_SUM_PART 4096
+/* Into how many parts the rows that occur fall, and from how many places at most a table's gradient comes. */
+enum { GD_ROW_PARTS = 64, GD_ROW_SOURCES = 64 };
+/* Rows that are updated at once, slots of each, and steps of which a row may be behind, at most. */
+enum { GD_ROW_BLOCK = 256, GD_ROW_SLOTS = 15, GD_ROW_LOG = 512 };
 
 typedef struct gd_ins gd_ins;
 

@@ -7,12 +7,13 @@
 
 /* with scratch, and without */
 #define GD_WITH_SCRATCH(X) \
-  X(gemm) X(conv) X(conv_dw) X(depthwise) X(depthwise_dw) X(attention) X(attention_gradient) X(copy) X(scan)
+  X(gemm) X(conv) X(conv_dw) X(depthwise) X(depthwise_dw) X(attention) X(attention_gradient) X(copy) X(scan) X(update_rows)
 #define GD_OPS(X) X(map) GD_WITH_SCRATCH(X) GD_KERNELS(X)
 #define GD_KERNELS(X) \
   X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) \
   X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak) \
-  X(max_pool) X(max_pool_dx) X(max_pool_take) X(avg_pool) X(avg_pool_dx) X(resample)
+  X(max_pool) X(max_pool_dx) X(max_pool_take) X(avg_pool) X(avg_pool_dx) X(resample) \
+  X(bag) X(bag_add) X(group_rows) X(sum_rows) X(square_rows) X(log_numbers)
 
 #ifdef GD_PRECISION
 #define GD_DECLARE(name)                                       \

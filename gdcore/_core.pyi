@@ -80,7 +80,7 @@ class Runner:
         plan: Plan,
         batch: int,
         buffers: list[Any],
-        feeds: list[tuple[int, int, int, Any]],
+        feeds: list[tuple[int, int, int, Any]] | list[tuple[int, int, int, Any, int]],
         taps: list[tuple[tuple[int, int, int], int]],
         loss: tuple[int, int, int] | None,
         hyper_buffer: int,

@@ -56,7 +56,7 @@ cdef extern from "exec.h" nogil:
         int64_t held, rows, row, pitch
         double scale
         gd_convert_fn convert
-        int32_t source, type, wide, buffer
+        int32_t source, type, wide, part, buffer
         char *stage
         gd_augment augment
     ctypedef struct gd_tap:

@@ -10,8 +10,9 @@ cdef class Runner:
     batch : int
         The largest batch.
     buffers : list of writable, C-contiguous arrays, by buffer number; None for those of the feeds
-    feeds : list of (buffer, type, elements of a row, staging array)
-        The inputs of the plan: rows of the data are gathered and converted into the staging array.
+    feeds : list of (buffer, type, elements of a row, staging array[, part])
+        The inputs of the plan: rows of the data are gathered and converted into the staging array. `part` is 0, or,
+        of rows of a CSR matrix alone, 1 for their columns and 2 for their numbers.
     taps : list of ((buffer, type, byte offset), bytes of a row)
         The values that are copied out after each step, one row for each sample.
     loss : (buffer, type, byte offset) or None
@@ -61,7 +62,8 @@ cdef class Runner:
                 self.room[i] = self.held[self.n_held - 1].len
         for i in range(self.job.n_feeds):
             feed = &self.job.feeds[i]
-            feed.buffer, feed.type, feed.row, stage = fed[i]
+            feed.buffer, feed.type, feed.row, stage, *part = fed[i]
+            feed.part = part[0] if part else 0
             feed.stage = self.hold(stage)
             if not 0 <= feed.buffer < self.job.n_buffers or self.job.base[feed.buffer] != NULL:
                 raise ValueError(f"input {i} of a plan lies in buffer {feed.buffer}, which is not its own")
@@ -206,7 +208,7 @@ cdef class Runner:
                 if i == 0:
                     rows = view.shape[0]
                 feed = &c.job.feeds[i]
-                if not kinds.fit(i, view, rows) or kinds.feeds[i].row != feed.row or rows > self.batch:
+                if feed.part or not kinds.fit(i, view, rows) or kinds.feeds[i].row != feed.row or rows > self.batch:
                     return None
                 feed.source, feed.scale = kinds.feeds[i].source, kinds.feeds[i].scale
                 feed.convert, feed.columns = kinds.feeds[i].convert, NULL
@@ -248,6 +250,8 @@ cdef class Runner:
             if isinstance(array, tuple) and len(<tuple>array) == 3:
                 self.take_sparse(c, feed, array)
                 continue
+            if feed.part:
+                raise ValueError(f"an array for input {i} of a plan that reads sparse rows")
             if isinstance(array, tuple):
                 array, recipe = array
                 self.take_recipe(c, feed, recipe, rows)

@@ -76,7 +76,7 @@ def apply(op: Op, *inputs: Value, **attrs: object) -> Value:
 
 def leaves_of(op: Op, sample: Sample) -> list[Value]:
     """Inputs of a sample as leaves, of fixed sizes: any rank and an empty batch can be tried."""
-    takes_int = {("take", 1), ("scatter_add", 1)}
+    takes_int = {("take", 1), ("scatter_add", 1), ("bag", 1), ("bag_add", 1)}
     return [
         input_value(shape, f"x{i}", INT if (op.name, i) in takes_int else REAL)
         for i, shape in enumerate(sample.shapes)

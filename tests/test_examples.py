@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +24,11 @@ def example(name):
 
 def test_every_script_is_tried_and_shows_its_result():
     scripts = {p.stem: p.read_text(encoding="utf-8") for p in EXAMPLES.glob("*.py")}
-    assert set(scripts) == {"char_transformer", "poisson", "spring"}, "give it a test below"
+    assert set(scripts) == {"char_transformer", "imdb_ngrams", "poisson", "spring"}, (
+        "give it a test below"
+    )
     for name, text in scripts.items():
-        assert re.search(rf"\$ python examples/{name}\.py( TEXT)?\n", text.split('"""')[1])
+        assert re.search(rf"\$ python examples/{name}\.py( \w+)?\n", text.split('"""')[1])
 
 
 def test_poisson():
@@ -54,3 +57,25 @@ def test_char_transformer(tmp_path):
     assert loss < 0.5  # of a text without rule 2.7
     written = example_of.write(model, characters)
     assert len(written) == 200 and sum(word in written for word in words) >= 3
+
+
+def test_imdb_ngrams(tmp_path):
+    """Reviews of words that tell, and of words that do not: lazy and exact updates learn from them alike."""
+    pytest.importorskip("sklearn")
+    imdb = example("imdb_ngrams")
+    rng = np.random.default_rng(0)
+    for part, name in product(("train", "test"), ("pos", "neg")):
+        folder = tmp_path / part / name
+        folder.mkdir(parents=True)
+        for i in range(60):
+            told = rng.choice(["not bad", "well done"] if name == "pos" else ["so bad", "not done"])
+            noise = [f"w{n}" for n in rng.integers(0, 30, 12)]
+            (folder / f"{i}_7.txt").write_text(" ".join([*noise[:6], told, *noise[6:]]))
+    (texts, labels), (others, truth) = (imdb.reviews(tmp_path, p) for p in ("train", "test"))
+    x, test = imdb.ngrams(texts, others, most=5000)
+    ratios = imdb.log_ratios(x, labels)
+    x, test = imdb.weighted(x, ratios), imdb.weighted(test, ratios)
+    for sparse in ("lazy", "exact"):
+        assert (
+            imdb.learn(x, labels, epochs=10, sparse=sparse).evaluate(test, truth)["accuracy"] > 0.9
+        )

@@ -114,6 +114,30 @@ CASES = {
     "Embedding-2d": Case(
         lambda: gd.Embedding(3, 5), ((4, 2),), lambda xs, ws: ws[0][xs[0]], numbers=3
     ),
+    "EmbeddingBag": Case(
+        lambda: gd.EmbeddingBag(7, 3), ((5,),), lambda xs, ws: ws[0][xs[0]].mean(-2), numbers=7
+    ),
+    "EmbeddingBag-sum": Case(
+        lambda: gd.EmbeddingBag(7, 70, "sum", padding_index=2),
+        ((2, 5),),
+        lambda xs, ws: (ws[0][xs[0]] * (xs[0] != 2)[..., None]).sum(-2),
+        numbers=7,
+    ),
+    "EmbeddingBag-mean": Case(
+        lambda: gd.EmbeddingBag(3, 1, padding_index=2),
+        ((9,),),
+        lambda xs, ws: (
+            (ws[0][xs[0]] * (xs[0] != 2)[..., None]).sum(-2)
+            / np.maximum((xs[0] != 2).sum(-1, keepdims=True), 1)
+        ),
+        numbers=3,
+    ),
+    "EmbeddingBag-max": Case(
+        lambda: gd.EmbeddingBag(7, 3, "max"),
+        ((5,),),
+        lambda xs, ws: ws[0][xs[0]].max(-2),
+        numbers=7,
+    ),
     "LayerNorm": Case(lambda: gd.LayerNorm(), ((7,),), plain(reference.layer_norm)),
     "LayerNorm-wide": Case(
         lambda: gd.LayerNorm(epsilon=1e-5),

@@ -2,6 +2,7 @@
  *
  *   all_finite  ref flag (int32), x;  dim n;  attr 1 if squares are asked, too: most optimizers take them
  *               the flag is cleared where an element (or its square) is Inf or NaN
+ *               with groups as a third operand: the numbers of so many rows; dim n, width (see rows.c)
  *
  *   outer_peak  ref y, a, b;  dim n, m
  *               y = max |a| max |b|: the largest magnitude of a column times a row, which is finite if and
@@ -16,12 +17,15 @@
 enum { PIECE = 16384 };
 
 int64_t GD_NAME(gd_all_finite_units)(const gd_ins *ins, int64_t batch) {
-  return gd_ceil_div(gd_size(ins->dim[0], batch), PIECE);
+  const int64_t width = ins->n_ref > 2 ? gd_size(ins->dim[1], batch) : 1;
+  return gd_ceil_div(gd_size(ins->dim[0], batch) * width, PIECE);
 }
 
 void GD_NAME(gd_all_finite)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const real *x = (const real *)gd_at(run, ins, 1);
-  const int64_t end = gd_min(gd_size(ins->dim[0], run->batch), hi * PIECE);
+  int64_t n = gd_size(ins->dim[0], run->batch);
+  if (ins->n_ref > 2) n = gd_max(0, gd_min(n, ((const int32_t *)gd_at(run, ins, 2))[3 * n])) * gd_size(ins->dim[1], run->batch);
+  const int64_t end = gd_min(n, hi * PIECE);
   /* x * 0 is 0 for finite x and NaN otherwise: few instructions a vector, and NaN sticks in the sum. */
   const int squared = (int)ins->attr[0];
   vec a = v_zero(), b = v_zero();

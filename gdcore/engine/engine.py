@@ -13,6 +13,7 @@ import numpy as np
 from gdcore._core import StepCount, TrainingLock
 from gdcore.data.arrays import Rows
 from gdcore.data.dataset import TargetSpec
+from gdcore.data.sparse import SparseRows
 from gdcore.engine.definition import Definition
 from gdcore.engine.fast_path import FastPath
 from gdcore.engine.freezing import Freezing, every_layer, layers_of
@@ -214,7 +215,7 @@ class Engine:
         assert self._network is not None
         if arrays is not None:
             for a, leaf in zip(arrays, self._network.inputs, strict=True):
-                check_input(a, leaf, leaf.name in self._network.index_limits)
+                check_input(a, leaf, leaf in self._network.index_limits)
         return self._network
 
     def _trace(self, arrays: Sequence[Rows] | None) -> None:
@@ -340,7 +341,15 @@ class Engine:
             settings.loss_weights,
             self._plans,
             self.count,
+            tuple(map(self._capacity, arrays or ())),
         )
+
+    def _capacity(self, rows: Rows) -> int:
+        """The most numbers of a row if products should read an input as sparse rows, else 0."""
+        by_rows = self.settings.optimizer is not None and self.settings.optimizer.sparse is not None
+        if isinstance(rows, SparseRows) and (by_rows or rows.worth_it):
+            return rows.capacity()
+        return 0
 
     def step(self, key: tuple[Any, ...], make: Callable[[], Step]) -> Step:
         """The cached step of a key, made by `make` at the first call."""

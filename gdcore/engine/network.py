@@ -50,15 +50,15 @@ class Network:
     told: list[tuple[Any, Value]] = field(default_factory=list)
 
     @cached_property
-    def index_limits(self) -> dict[str, int]:
+    def index_limits(self) -> dict[Value, int]:
         """For each input that indexes the rows of a table (an embedding), the number of rows."""
-        limits: dict[str, int] = {}
+        limits: dict[Value, int] = {}
         for v in topological(self.outputs):
             index = base(v.inputs[1]) if v.op in (TAKE, SCATTER) else None
             if index is not None and index.op is INPUT:
                 rows = (v.inputs[0] if v.op is TAKE else v).shape[0]
                 assert isinstance(rows, int)
-                limits[index.name] = min(rows, limits.get(index.name, rows))
+                limits[index] = min(rows, limits.get(index, rows))
         return limits
 
     @cached_property
@@ -174,12 +174,13 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
 def check_indices(arrays: Sequence[Rows], network: Network) -> None:
     """Raises ValueError if an input that indexes a table, or holds lengths of sequences, is out of range."""
     limits, lengths = network.index_limits, network.length_limits
-    for array, name in zip(arrays, network.input_names, strict=True):
-        if name in limits and array.size and not 0 <= array.min() <= array.max() < limits[name]:
+    for array, leaf in zip(arrays, network.inputs, strict=True):
+        limit, name = limits.get(leaf), leaf.name
+        if limit is not None and array.size and not 0 <= array.min() <= array.max() < limit:
             bad = array.min() if array.min() < 0 else array.max()
             raise ValueError(
-                f"input {name!r} holds the index {bad}, and the embedding has {limits[name]} rows: "
-                f"expected 0 to {limits[name] - 1}"
+                f"input {leaf.name!r} holds the index {bad}, and the embedding has {limit} rows: "
+                f"expected 0 to {limit - 1}"
             )
         if name in lengths and array.size and not 0 <= array.min() <= array.max() <= lengths[name]:
             bad = array.min() if array.min() < 0 else array.max()

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gdcore.engine.network import Network
-from gdcore.engine.session import GRADS, PARAMS, SLOTS, STATES, ReadWriteLock, aligned
+from gdcore.engine.row_log import RowLog
+from gdcore.engine.session import GRADS, PARAMS, ROWS, SLOTS, STATES, ReadWriteLock, aligned
 from gdcore.engine.store import Store
 from gdcore.graph.ir import Value
 from gdcore.graph.program import Place
@@ -167,6 +168,10 @@ class Parameters:
             first = optimizer.initial(slot)
             if first:  # the memory is zeroed already; a page that is not written to stays unmapped
                 self.slots[i * at : (i + 1) * at] = first
+        self.log: RowLog | None = None
+        if optimizer is not None and optimizer.sparse == "exact":
+            tables = {p: p.shape[0] for p in self.offsets if len(p.shape) == 2}
+            self.log = RowLog(tables, optimizer, len(self.groups), self.dtype)
 
     @property
     def lock(self) -> ReadWriteLock:
@@ -186,7 +191,8 @@ class Parameters:
     @property
     def buffers(self) -> dict[int, np.ndarray]:
         """The vectors by buffer number."""
-        return {PARAMS: self.params, GRADS: self.grads, SLOTS: self.slots, STATES: self.states}
+        own = {PARAMS: self.params, GRADS: self.grads, SLOTS: self.slots, STATES: self.states}
+        return own if self.log is None else own | {ROWS: self.log.memory}
 
     @property
     def variables(self) -> list[Variable]:
@@ -197,7 +203,8 @@ class Parameters:
     def nbytes(self) -> int:
         """Bytes of the model's own variables, their gradients and slots."""
         own = sum(self.store.room(v) for v in self.variables) * self.dtype.itemsize
-        return int(own + self.grads.nbytes + self.slots.nbytes)
+        logged = 0 if self.log is None else self.log.memory.nbytes
+        return int(own + self.grads.nbytes + self.slots.nbytes + logged)
 
     def view(self, v: Variable) -> np.ndarray:
         """A variable's numbers, as a writable view."""
@@ -214,6 +221,11 @@ class Parameters:
 
     def slot(self, p: Parameter, slot: str) -> np.ndarray:
         """One optimizer slot (such as the momentum) of a trained parameter, as a writable view of its shape."""
+        if (
+            self.log is not None
+        ):  # the numbers may be changed: what is behind no longer is, whatever it was
+            self.store.catch_up()
+            self.log.all_done([p])
         at = self.slot_names.index(slot) * self.n_trainable + self.offsets[p]
         return self.slots[at : at + p.size].reshape(p.shape)
 
@@ -243,8 +255,12 @@ class Parameters:
         """Copy variables, gradients and slots from parameters of the same network and layout."""
         for v in self.variables:
             self.view(v)[...] = other.view(v)
+        for parameters in (self, other):
+            parameters.store.catch_up()
         np.copyto(self.grads, other.grads)
         np.copyto(self.slots, other.slots)
+        if self.log is not None:
+            self.log.all_done()
 
     def trainable(self) -> Sequence[Parameter]:
         """The trained parameters, in the order of the layers."""

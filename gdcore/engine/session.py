@@ -15,7 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from gdcore.graph.ir import INT, Value
 from gdcore.graph.plan import Plan
 from gdcore.graph.program import ARENA, Place
 
-PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, INPUTS = range(1, 9)
+PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, ROWS, INPUTS = range(1, 10)
 BUFFER_NAMES = {
     ARENA: "arena",
     PARAMS: "params",
@@ -38,6 +38,7 @@ BUFFER_NAMES = {
     CONSTANTS: "const",
     HYPER: "hyper",
     FLAG: "flag",
+    ROWS: "rows",
 }
 
 # Bytes that the arenas of one plan may take beyond one for each processor: with a small plan many threads get
@@ -46,6 +47,8 @@ ARENAS = 16 << 20
 
 # Seconds after which a run returns from C, to advance the progress bar and handle signals.
 SECONDS = 0.05
+
+COLUMNS, NUMBERS = 1, 2  # parts of sparse rows, GD_COLUMNS and GD_NUMBERS
 
 SOURCES = {name: code for code, name in enumerate(_core.source_names())}
 
@@ -102,6 +105,15 @@ StepCount = _core.StepCount
 Kinds = _core.Kinds  # shapes and types of arrays that the fast path accepts
 
 
+class Pending(Protocol):
+    """Has the sessions that catch up rows, of which others must not be behind when they are read."""
+
+    pending: dict[Session, None]
+
+    def catch_up(self, but: Session | None = None) -> None:
+        """Run them all but one."""
+
+
 class Session:
     """Runs one plan.
 
@@ -122,6 +134,10 @@ class Session:
     lock : guards the shared vectors; None if no other session uses them
     writes : whether a run writes to the shared vectors
     count : incremented with each step, or None
+    fed : for each input, which of the data it is fed with, and which part of sparse rows (0: all of it); None
+        for each with its own
+    store : what holds the shared vectors: asked to catch up rows before a run; None if rows are never behind
+    settles : the session that catches up the rows that runs of this one leave behind, or None
     """
 
     def __init__(
@@ -137,10 +153,16 @@ class Session:
         lock: ReadWriteLock | None = None,
         writes: bool = False,
         count: StepCount | None = None,
+        fed: Sequence[tuple[int, int]] | None = None,
+        store: Pending | None = None,
+        settles: Session | None = None,
     ) -> None:
         self.plan = plan
+        self.fed, self.store, self.settles = fed, store, settles
         self.inputs = list(inputs)
         self.scales = [1.0] * len(self.inputs) if scales is None else list(scales)
+        if fed is not None:  # data gives one scale for each array
+            self.scales = [self.scales[at] for at, _ in fed]
         self.taps = list(taps)
         self.real = np.dtype(np.float32 if plan.bits == 32 else np.float64)
         slots: list[np.ndarray | None] = [None] * (INPUTS + len(self.inputs))
@@ -196,14 +218,15 @@ class Session:
         self.has_loss = loss is not None
         self.thread_count = ThreadCount(plan)
 
-    def _stages(self) -> list[tuple[int, int, int, np.ndarray]]:
-        """For each input: its buffer, its type, the elements of a row, and a staging array for a batch."""
+    def _stages(self) -> list[tuple[int, int, int, np.ndarray, int]]:
+        """For each input: its buffer, its type, the elements of a row, a staging array for a batch, its part."""
         out = []
         for i, leaf in enumerate(self.inputs):
             kind = np.dtype(np.int32) if leaf.dtype == INT else self.real
             row = at_batch(size(leaf.shape), 1)
             room = aligned(self.plan.batch * row * kind.itemsize + 64)
-            out.append((INPUTS + i, int(leaf.dtype == INT), row, room))
+            part = 0 if self.fed is None else self.fed[i][1]
+            out.append((INPUTS + i, int(leaf.dtype == INT), row, room, part))
         return out
 
     def _take(self) -> _core.Runner:
@@ -290,6 +313,9 @@ class Session:
         if batch > self.plan.batch:
             raise ValueError(f"a batch of {batch} for a plan of at most {self.plan.batch}")
         given = self.thread_count.pick() if threads is None else threads
+        self._catch_up()
+        if self.fed is not None:
+            data = [data[at] for at, _ in self.fed]
         feeds: tuple[Any, ...] = tuple(
             (a if isinstance(a, np.ndarray) else a.parts, SOURCES[a.dtype.name], scale * own)
             for (a, scale), own in zip(data, self.scales, strict=True)
@@ -324,6 +350,19 @@ class Session:
             self.thread_count.note(given, begun, done)
         return done, status
 
+    def _catch_up(self) -> None:
+        """Have rows caught up that other sessions have left behind, and note that this one leaves some."""
+        if self.store is None:
+            return
+        if self.store.pending:
+            self.store.catch_up(self.settles)
+        if self.settles is not None:
+            self.store.pending[self.settles] = None
+
+    def settle(self) -> None:
+        """Run once, without data."""
+        self.run([], 1, 1)
+
     def repeat(
         self,
         kinds: Kinds,
@@ -335,6 +374,7 @@ class Session:
         counter: int,
     ) -> float | None:
         """The fast path: one step over arrays that match `kinds`, or None; see `_core.Runner.repeat`."""
+        self._catch_up()
         threads = self.thread_count.pick()
         begun = perf_counter()
         runner = self.runner if self.writes else self._take()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gdcore import ops
 from gdcore.data.dataset import TargetSpec
 from gdcore.engine.network import Network
 from gdcore.engine.parameters import Parameters
+from gdcore.engine.row_updates import add_updates, finite_check, refuse_callback
 from gdcore.engine.session import (
     BUFFER_NAMES,
+    COLUMNS,
     CONSTANTS,
     FLAG,
     GRADS,
     HYPER,
+    NUMBERS,
     Session,
     StepCount,
     aligned,
@@ -28,6 +32,8 @@ from gdcore.graph.ops.leaves import input_value
 from gdcore.graph.ops.masks import mask_of
 from gdcore.graph.ops.products import loosened
 from gdcore.graph.ops.rank_one import column_and_row, largest
+from gdcore.graph.ops.rows import RowGradient, row_gradient
+from gdcore.graph.passes.bags import SparseInput, make_bags, sparse_leaves, sparse_readable
 from gdcore.graph.passes.feeds import fold_scales
 from gdcore.graph.passes.phases import specialize
 from gdcore.graph.plan import Plan, make_plan
@@ -124,6 +130,7 @@ class Builder:
     loss_weights : factor of each loss
     plans : cache of plans that models of the same structure share, or None
     count : incremented by steps that update parameters, or None
+    sparse : for each input of sparse rows the most numbers of a row, or 0 where rows are better read in full
     """
 
     def __init__(
@@ -134,7 +141,9 @@ class Builder:
         loss_weights: Sequence[float],
         plans: Plans | None = None,
         count: StepCount | None = None,
+        sparse: tuple[int, ...] = (),
     ) -> None:
+        self.sparse = sparse
         self.network = network
         self.memory = memory
         self.losses = losses
@@ -152,15 +161,16 @@ class Builder:
         batch: int,
         checked: Sequence[tuple[int, int]] = (),
         squared: bool = False,
+        by_rows: Mapping[Parameter, RowGradient] | None = None,
     ) -> Plan:
         """The plan of a step.
 
         Between computation and update, the ranges `checked` of the gradients are checked for numbers that
-        are not finite; if `squared`, so are their squares.
+        are not finite; if `squared`, so are their squares. So are the numbers of gradients by rows.
         """
         roots = [*compute, *update]
         key = None
-        if self.plans is not None:
+        if self.plans is not None and not by_rows:
             checks = tuple(checked), squared
             key = structure(compute, update, pinned, places), batch, self.bits, checks
             found = self.plans.find(key, roots)
@@ -180,34 +190,73 @@ class Builder:
                 ),
             )
             plan.n_compute += 1
-        if self.plans is not None:
+        for rows in (by_rows or {}).values():
+            plan.instructions.insert(plan.n_compute, finite_check(plan, rows, squared))
+            plan.n_compute += 1
+        if key is not None and self.plans is not None:
             self.plans.keep(key, roots, plan)
         return plan
 
+    def _session(
+        self,
+        plan: Plan,
+        inputs: Sequence[Value],
+        taps: Sequence[Value],
+        loss: Value | None,
+        scales: Sequence[float],
+        found: Mapping[Value, SparseInput],
+        **more: Any,
+    ) -> Session:
+        """A session whose inputs are fed as `_bags` found them."""
+        leaves: list[Value] = []
+        fed: list[tuple[int, int]] = []
+        for i, x in enumerate(inputs):
+            leaves += found.get(x, (x,))
+            fed += [(i, COLUMNS), (i, NUMBERS)] if x in found else [(i, 0)]
+        memory = self.memory
+        return Session(
+            plan,
+            leaves,
+            taps,
+            loss,
+            memory.buffers | more.pop("buffers", {}),
+            scales=scales,
+            lock=memory.lock,
+            store=memory.store,
+            fed=fed if found else None,
+            **more,
+        )
+
+    def _bags(
+        self, values: Sequence[Value], inputs: Sequence[Value]
+    ) -> tuple[list[Value], dict[Value, SparseInput], Places]:
+        """The values with bags where rows are summed, the leaves of sparse inputs, the places of all leaves."""
+        found = {
+            x: sparse_leaves(x, k)
+            for x, k in zip(inputs, self.sparse, strict=False)
+            if k and sparse_readable(values, x)
+        }
+        leaves = [leaf for x in inputs for leaf in found.get(x, (x,))]
+        return make_bags(values, found), found, Places(self.memory, leaves)
+
     def predict(self, batch: int) -> Step:
         """A step that computes the outputs in prediction mode."""
-        inputs, memory = self.network.inputs, self.memory
+        inputs = self.network.inputs
         folded, scales = fold_scales(self.network.outputs, inputs)
         outputs, _ = specialize(folded, training=False)
-        plan = self._plan(outputs, [], {}, Places(memory, inputs), batch)
-        return Step(
-            Session(plan, inputs, outputs, None, memory.buffers, scales=scales, lock=memory.lock),
-            memory,
-        )
+        outputs, found, places = self._bags(outputs, inputs)
+        plan = self._plan(outputs, [], {}, places, batch)
+        return Step(self._session(plan, inputs, outputs, None, scales, found), self.memory)
 
     def evaluate(self, batch: int, targets: Sequence[TargetSpec], weighted: bool) -> Step:
         """A step that computes the loss and the outputs in prediction mode."""
         inputs, values = self._graph(targets, weighted, masks=True)
         folded, scales = fold_scales(values, inputs)
-        (loss, *outputs), _ = specialize(folded, training=False)
-        places = Places(self.memory, inputs)
+        chosen, _ = specialize(folded, training=False)
+        (loss, *outputs), found, places = self._bags(chosen, inputs)
         plan = self._plan([loss, *outputs], [], {}, places, batch)
-        memory = self.memory
-        return Step(
-            Session(plan, inputs, outputs, loss, memory.buffers, scales=scales, lock=memory.lock),
-            memory,
-            masked=self._mask() is not None,
-        )
+        session = self._session(plan, inputs, outputs, loss, scales, found)
+        return Step(session, self.memory, masked=self._mask() is not None)
 
     def train(
         self,
@@ -225,8 +274,10 @@ class Builder:
         """
         inputs, values = self._graph(targets, weighted, masks=outputs_kept)
         folded, scales = fold_scales(values, inputs)
-        (loss, *outputs), updates = specialize(folded, training=True)
-        places = Places(self.memory, inputs)
+        chosen, states = specialize(folded, training=True)
+        made, found, places = self._bags([*chosen, *(new for _, new in states)], inputs)
+        (loss, *outputs), after = made[: len(chosen)], made[len(chosen) :]
+        updates = list(zip((state for state, _ in states), after, strict=True))
         parameters = self.memory.trainable()
         grads = loosened(gradients(loss, [p.leaf for p in parameters]), [loss, *outputs])
         numbers = None
@@ -236,13 +287,21 @@ class Builder:
             in_pieces = (
                 batch == 1
                 and not gradients_kept
+                and optimizer.clip_norm is None
                 and element_by_element(optimizer, numbers, self.memory)
             )
         pinned: dict[Value, Place] = {}
         wanted: list[Value] = []
         rank_one: dict[Parameter, Value] = {}
+        by_rows: dict[Parameter, RowGradient] = {}
         checked: list[tuple[int, int]] = []
         for p, g in zip(parameters, grads, strict=True):
+            rows = row_gradient(g) if optimizer is not None and optimizer.sparse else None
+            if rows is not None:
+                by_rows[p] = rows
+                rows.numbers.name = f"d {self.network.names[p]}"
+                wanted.append(rows.numbers)
+                continue
             start, end = self.memory.offsets[p], self.memory.end(p)
             parts = column_and_row(g) if in_pieces else None
             if parts is not None:
@@ -262,26 +321,46 @@ class Builder:
                 own = own_value(new)
                 pinned[own] = at
                 update.append(own)
-            for own, at in updates_of(optimizer, numbers, self.memory, places, rank_one):
+            if gradients_kept:
+                refuse_callback(optimizer, [self.network.names[p] for p in by_rows])
+            for own, at in updates_of(optimizer, numbers, self.memory, places, rank_one, by_rows):
                 pinned[own] = at
                 update.append(own)
         checked = joined(checked)
         squared = optimizer is not None and (optimizer.squares or optimizer.clip_norm is not None)
-        plan = self._plan([loss, *wanted, *kept], update, pinned, places, batch, checked, squared)
-        buffers = self.memory.buffers | {FLAG: aligned(64)}
+        plan = self._plan(
+            [*(rows.groups for rows in by_rows.values()), loss, *wanted, *kept],
+            update,
+            pinned,
+            places,
+            batch,
+            checked,
+            squared,
+            by_rows,
+        )
+        settles = None
+        if by_rows:
+            assert optimizer is not None
+            assert numbers is not None
+            settles = add_updates(plan, optimizer, numbers, self.memory, by_rows)
+        if self.memory.log is not None and optimizer is not None:
+            self.memory.store.catch_up()
+            self.memory.log.all_done(p for p in parameters if p not in by_rows)
+        buffers = {FLAG: aligned(64)}
         if numbers is not None:
             buffers[HYPER] = numbers.buffer
-        session = Session(
+        session = self._session(
             plan,
             inputs,
             kept,
             loss,
-            buffers,
+            scales,
+            found,
+            buffers=buffers,
             check=Place(FLAG, 0),
-            scales=scales,
-            lock=self.memory.lock,
             writes=True,
             count=None if optimizer is None else self.count,
+            settles=settles,
         )
         return Step(session, self.memory, numbers, outputs_kept and self._mask() is not None)
 
@@ -296,7 +375,8 @@ class Builder:
     def study(self, batch: int, inputs: Sequence[Value], values: Sequence[Value]) -> Session:
         """A session that computes some values without an update; `Session.read` returns them."""
         plan = self._plan(values, [], {}, Places(self.memory, inputs), batch)
-        return Session(plan, inputs, [], None, self.memory.buffers, lock=self.memory.lock)
+        memory = self.memory
+        return Session(plan, inputs, [], None, memory.buffers, lock=memory.lock, store=memory.store)
 
     def _mask(self) -> Value | None:
         """The mask of the first output."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.engine.session import ReadWriteLock, aligned
+from gdcore.engine.session import ReadWriteLock, Session, aligned
 from gdcore.layers.base import Parameter, State, Variable
 from gdcore.random import Stream
 
@@ -42,6 +42,9 @@ class Store:
         The engines that are bound to this store.
     stale : bool
         Whether the variables have moved to another store.
+    pending : dict of Session to None
+        Sessions that catch up rows of tables: an optimizer with ``sparse="exact"`` leaves rows behind that do not
+        occur, until something reads them.
     """
 
     def __init__(
@@ -61,6 +64,17 @@ class Store:
         self.lock = ReadWriteLock()
         self.engines: weakref.WeakSet[Any] = weakref.WeakSet()
         self.stale = False
+        self.pending: dict[Session, None] = {}
+
+    def catch_up(self, but: Session | None = None) -> None:
+        """Have all rows take the steps that they have skipped, but those that one session catches up."""
+        for session in [s for s in self.pending if s is not but]:
+            self.pending.pop(session, None)
+            try:
+                session.settle()
+            except BaseException:  # by Ctrl-C, for example: rows are still behind
+                self.pending[session] = None
+                raise
 
     def room(self, v: Variable) -> int:
         """Elements that a variable takes, rounded up to whole cache lines."""
@@ -68,6 +82,8 @@ class Store:
 
     def view(self, v: Variable) -> np.ndarray:
         """A variable's numbers, as a writable view."""
+        if self.pending:
+            self.catch_up()
         vector = self.params if isinstance(v, Parameter) else self.states
         at = self.offsets[v]
         return vector[at : at + v.size].reshape(v.shape)

@@ -14,6 +14,7 @@ from gdcore.graph.dims import Shape
 from gdcore.graph.ir import Value, topological
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import INPUT, RANGE, apply
+from gdcore.graph.ops.rows import RowGradient, squared_norm
 from gdcore.graph.program import Place
 from gdcore.layers.base import Parameter
 from gdcore.optimizers import Optimizer
@@ -36,7 +37,8 @@ class StepNumbers:
         shared = optimizer.numbers(np.arange(1, 2, dtype=np.float64))
         self.names = [*shared, *(f"{n}/{i}" for i in range(len(groups)) for n in ("lr", "decay"))]
         self.leaves = {n: leaf((), f"h:{n}") for n in self.names}
-        self.buffer = aligned(max(64, len(self.names) * dtype.itemsize))
+        # Behind them, the factor that clips gradients by norm, for the updates of rows.
+        self.buffer = aligned(max(64, (len(self.names) + 1) * dtype.itemsize))
         self._kept: tuple[int, int, np.ndarray] | None = None
 
     def place(self, value: Value) -> Place | None:
@@ -44,6 +46,11 @@ class StepNumbers:
             if v is value:
                 return Place(HYPER, i * self.dtype.itemsize)
         return None
+
+    @property
+    def scale_place(self) -> Place:
+        """The place of the factor of gradients, behind the numbers."""
+        return Place(HYPER, len(self.names) * self.dtype.itemsize)
 
     def rows(self, first: int, steps: int) -> np.ndarray:
         """An array (steps, n): the numbers of the steps first, first + 1, ...; the model's first step is 0."""
@@ -106,8 +113,6 @@ def element_by_element(optimizer: Optimizer, numbers: StepNumbers, memory: Param
 
     It is if tracing it for a vector and for a matrix gives the same elementwise ops.
     """
-    if optimizer.clip_norm is not None:
-        return False
     shared = {n: v for n, v in numbers.leaves.items() if "/" not in n} | {"lr": leaf((), "lr")}
 
     def formula(shape: Shape) -> list[tuple[str, str, list[int]]] | None:
@@ -139,14 +144,17 @@ def updates_of(
     memory: Parameters,
     places: Places,
     rank_one: Mapping[Parameter, Value],
+    by_rows: Mapping[Parameter, RowGradient],
 ) -> list[tuple[Value, Place]]:
-    """The optimizer's update of each group, over ranges of the vectors.
+    """The optimizer's update of each group, over ranges of the vectors, and the factor that clips by norm.
 
     Parameters
     ----------
     rank_one : mapping of Parameter to Value
         Gradients that are computed within the update (see `graph/ops/rank_one.py`). Those of all other
         parameters are read from the buffer GRADS.
+    by_rows : mapping of Parameter to RowGradient
+        Parameters that are left out: `row_updates` updates them.
 
     Returns
     -------
@@ -166,11 +174,17 @@ def updates_of(
         return value
 
     scale: Value | None = None
+    pieces = list(_pieces(memory, rank_one, by_rows))
     if optimizer.clip_norm is not None:
-        every = stretch(GRADS, 0, (total,), "g")
-        norm = ops.sqrt(ops.sum(ops.square(every)))
+        parts = [ops.square(stretch(GRADS, 0, (total,), "g"))]
+        if by_rows:
+            parts = [ops.square(stretch(GRADS, x.grads, (x.size,), "g")) for x, _, _ in pieces]
+            parts += map(squared_norm, by_rows.values())
+        norm = ops.sqrt(sum((ops.sum(x) for x in parts[1:]), ops.sum(parts[0])))
         scale = ops.minimum(optimizer.clip_norm / (norm + 1e-6), 1.0)
-    for piece, shape, gradient in _pieces(memory, rank_one):
+        if by_rows:
+            out.append((own_value(scale), numbers.scale_place))
+    for piece, shape, gradient in pieces:
         i, start = piece.group, piece.grads
         settings = memory.groups[i]
         p = stretch(PARAMS, piece.params, shape, "p")
@@ -178,31 +192,54 @@ def updates_of(
         slots = {
             s: stretch(SLOTS, k * total + start, shape, s) for k, s in enumerate(memory.slot_names)
         }
-        if scale is not None:
-            g = g * scale
-        if optimizer.clip_value is not None:
-            g = ops.clip(g, -optimizer.clip_value, optimizer.clip_value)
-        n = {name: v for name, v in numbers.leaves.items() if "/" not in name} | {
-            "lr": numbers.leaves[f"lr/{i}"]
-        }
-        decayed = p * numbers.leaves[f"decay/{i}"] if settings.weight_decay else p
-        new_p, new_slots = optimizer.update(decayed, g, slots, n)
-        optimizer.planned()
-        if set(new_slots) != set(slots):
-            raise ValueError(
-                f"{type(optimizer).__name__}.update returned the slots {sorted(new_slots)}: "
-                f"expected {sorted(slots)}"
-            )
-        for value, source in ((new_p, p), *((new_slots[s], slots[s]) for s in slots)):
+        for value, source in updated(optimizer, numbers.leaves, i, settings, p, g, slots, scale):
             out.append((own_value(value), places.more[source]))
     return out
 
 
+def updated(
+    optimizer: Optimizer,
+    leaves: Mapping[str, Value],
+    group: int,
+    settings: GroupSettings,
+    p: Value,
+    g: Value,
+    slots: dict[str, Value],
+    scale: Value | None,
+) -> list[tuple[Value, Value]]:
+    """The new value of some parameters of one group, and of each slot of theirs, each with its old one.
+
+    Parameters
+    ----------
+    leaves : mapping of str to Value
+        The numbers of the step, by the names of `StepNumbers`.
+    scale : Value or None
+        What gradients are multiplied by first.
+    """
+    if scale is not None:
+        g = g * scale
+    if optimizer.clip_value is not None:
+        g = ops.clip(g, -optimizer.clip_value, optimizer.clip_value)
+    n = {name: v for name, v in leaves.items() if "/" not in name} | {"lr": leaves[f"lr/{group}"]}
+    decayed = p * leaves[f"decay/{group}"] if settings.weight_decay else p
+    new_p, new_slots = optimizer.update(decayed, g, slots, n)
+    optimizer.planned()
+    if set(new_slots) != set(slots):
+        raise ValueError(
+            f"{type(optimizer).__name__}.update returned the slots {sorted(new_slots)}: "
+            f"expected {sorted(slots)}"
+        )
+    return [(new_p, p), *((new_slots[s], slots[s]) for s in slots)]
+
+
 def _pieces(
-    memory: Parameters, rank_one: Mapping[Parameter, Value]
+    memory: Parameters,
+    rank_one: Mapping[Parameter, Value],
+    by_rows: Mapping[Parameter, RowGradient],
 ) -> Iterator[tuple[Range, Shape, Value | None]]:
     """Parts that are updated at once: range, shape, and the gradient if it is not read from GRADS."""
-    alone = sorted(((memory.offsets[p], p) for p in rank_one), key=itemgetter(0))
+    apart = [(memory.offsets[p], p) for p in (*rank_one, *by_rows)]
+    alone = sorted(apart, key=itemgetter(0))
     for group, params, grads, size in memory.ranges:
         ahead, end = params - grads, grads + size
         for at, p in alone:
@@ -210,6 +247,7 @@ def _pieces(
                 if grads < at:
                     yield Range(group, grads + ahead, grads, at - grads), (at - grads,), None
                 grads = memory.end(p)
-                yield Range(group, at + ahead, at, grads - at), p.shape, rank_one[p]
+                if p in rank_one:
+                    yield Range(group, at + ahead, at, grads - at), p.shape, rank_one[p]
         if grads < end:
             yield Range(group, grads + ahead, grads, end - grads), (end - grads,), None

@@ -9,6 +9,7 @@ from gdcore.layers import (
     dense,
     depthwise,
     embedding,
+    embedding_bag,
     global_pooling,
     members,
     normalization,
@@ -30,6 +31,7 @@ from gdcore.layers.convolutions import *
 from gdcore.layers.dense import *
 from gdcore.layers.depthwise import *
 from gdcore.layers.embedding import *
+from gdcore.layers.embedding_bag import *
 from gdcore.layers.global_pooling import *
 from gdcore.layers.members import *
 from gdcore.layers.normalization import *
@@ -52,6 +54,7 @@ __all__ += convolutions.__all__
 __all__ += dense.__all__
 __all__ += depthwise.__all__
 __all__ += embedding.__all__
+__all__ += embedding_bag.__all__
 __all__ += global_pooling.__all__
 __all__ += members.__all__
 __all__ += normalization.__all__

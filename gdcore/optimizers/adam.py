@@ -28,7 +28,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
         By keyword, as for `Optimizer`.
     betas : (float, float)
         β₁, β₂.
@@ -90,7 +90,7 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups
+    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups, sparse
         As for `Adam`; pass ``no_decay="biases_and_norms"`` to leave these alone.
 
     Raises
@@ -124,7 +124,7 @@ class AMSGrad(Adam):
 
     Parameters
     ----------
-    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups
+    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups, sparse
         As for `Adam`.
 
     Raises
@@ -161,7 +161,7 @@ class Nadam(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
         By keyword, as for `Optimizer`.
     betas : (float, float)
         β₁, β₂.

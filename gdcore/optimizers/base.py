@@ -57,6 +57,11 @@ class Optimizer(metaclass=Constructed):
         of its `base_rate`, the group has half of its number. An lr that is a schedule of the step
         is used as it is; ``gd.schedules.Constant(1e-4)`` stays constant. ``"lr_scale": 64.0`` in
         its place is a factor of the optimizer's rate, whatever that is.
+    sparse : {None, "exact", "lazy"}
+        What becomes of the rows of a table (of an embedding, or of a kernel that sparse rows are multiplied by) that
+        do not occur in a batch. None: they are updated in each step like all else. "lazy": they are left alone,
+        slots and weight decay included. "exact": the numbers are those of None, but a row takes the steps that it has
+        skipped when it next occurs or is read. The step's cost is then that of the rows that occur.
 
     Raises
     ------
@@ -98,6 +103,7 @@ class Optimizer(metaclass=Constructed):
     clip_value: float | None = None
     clip_norm: float | None = None
     groups: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    sparse: str | None = None
 
     name: ClassVar[str] = ""
     slots: ClassVar[tuple[str, ...]] = ()
@@ -181,6 +187,8 @@ class Optimizer(metaclass=Constructed):
                 f"{type(self).__name__} weight_decay={self.weight_decay!r}: expected a number of at "
                 "least 0, or a schedule of the step"
             )
+        if self.sparse not in (None, "exact", "lazy"):
+            raise ValueError(f"sparse={self.sparse!r}: expected None, 'exact' or 'lazy'")
         for f in fields(self):
             value = getattr(self, f.name)
             for number in value if f.name == "betas" else (value,):

@@ -260,7 +260,7 @@ def check_fits(encoder: Encoder, network: Model) -> None:
         raise bad("the network's inputs", got, f"inputs of the shapes {want}, and one output")
     codes = made.inputs[1 if numbers else 0 :]
     for leaf, column in zip(codes, encoder.categories, strict=True):
-        if leaf.dtype != INT or made.index_limits.get(leaf.name, column.count) < column.count:
+        if leaf.dtype != INT or made.index_limits.get(leaf, column.count) < column.count:
             raise bad(f"the vectors of {column.name!r}", leaf.name, f"{column.count} of them")
     classes, many = encoder.target.each[0].classes, len(encoder.target.each)
     shape = tuple(made.outputs[0].shape[1:])

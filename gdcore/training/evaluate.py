@@ -20,7 +20,7 @@ def measure(engine: Engine, data: Data, batch: int, metrics: Sequence[Metric]) -
     """Loss and metrics, those of `bound_metrics`, on validated data, in prediction mode."""
     batch = min(batch, data.rows)
     builder, weighted = engine.builder(data.inputs), data.weights is not None
-    key = ("evaluate", batch, data.spec, weighted)
+    key = ("evaluate", batch, data.spec, weighted, builder.sparse)
     step = engine.step(key, lambda: builder.evaluate(batch, data.spec, weighted))
     tally = Tally(metrics)
     sweep(step, data, batch, tally, seed=engine.seed)
@@ -67,7 +67,7 @@ def training_step(
     builder, weighted = engine.builder(data.inputs), data.weights is not None
     optimizer = engine.optimizer if update else None
     return engine.step(
-        ("train", batch, data.spec, weighted, keep_outputs, update, keep_gradients),
+        ("train", batch, data.spec, weighted, keep_outputs, update, keep_gradients, builder.sparse),
         lambda: builder.train(batch, data.spec, weighted, optimizer, keep_outputs, keep_gradients),
     )
 

@@ -43,7 +43,7 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
     while batch < min(rows, batch_size):  # powers of two: few plans serve data of any length
         batch *= 2
     builder = engine.builder(inputs)
-    step = engine.step(("predict", batch), lambda: builder.predict(batch))
+    step = engine.step(("predict", batch, builder.sparse), lambda: builder.predict(batch))
     one = len(step.output_shapes) == 1 and network.output_names is None
     if one and plain(x) and rows <= batch <= PREDICT_BATCH and not network.limited:
         least = batch // 2 + 1

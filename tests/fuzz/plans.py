@@ -31,13 +31,14 @@ def _models():
         (gd.Model(image, gd.Dense(2)(folded)), (5, 5, 1)),
         (gd.Model(i, gd.Dense(2)(gd.Flatten()(gd.Embedding(5, 2)(i)))), 2),
         (gd.Model(x, gd.Dense(2)(gd.Flatten()(turned))), 3),
+        (gd.Model(i, gd.Dense(2)(gd.EmbeddingBag(5, 3)(i))), 2),
     ]
 
 
 def _seeds():
     out = []
     for model, shape in _models():
-        model.compile("adam", "cross_entropy")
+        model.compile(gd.Adam(sparse="exact"), "cross_entropy")
         x = np.zeros((3, *np.atleast_1d(shape)), np.int32 if shape == 2 else np.float32)
         model.train_on_batch(x, [0, 1, 1])
         model.predict(x)
