@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.dims import Batch, Shape, strides
-from gdcore.graph.emitter import Emitter
+from gdcore.graph.dims import Batch, Shape
 from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.layout import Cut
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import expand_dims
-from gdcore.graph.ops.slices import getitem
+from gdcore.graph.ops.slices import emit_join, getitem
 from gdcore.graph.ranges import of_concatenate
 
 
@@ -48,12 +48,16 @@ def _grad_concat(y: Value, d: Value) -> list[Value | None]:
     return list(out)
 
 
-def _emit_concat(y: Value, e: Emitter) -> None:
-    steps, axis, at = strides(y.shape), y.attrs["axis"], 0
+def _parts(y: Value) -> list[tuple[Cut, ...]]:
+    axis, at, out = y.attrs["axis"], 0, []
+    whole: Cut = (0, None, 1)
     for x in y.inputs:
-        e.copy(y, x, x.shape, steps, strides(x.shape), y_starts=[(at, steps[axis])])
-        e.out[-1].reads = [x]  # of thousands of inputs, one
-        at += x.shape[axis]
+        width = x.shape[axis]
+        assert isinstance(width, int)
+        cut: Cut = (at, at + width, 1)
+        out.append((*(whole,) * axis, cut, *(whole,) * (y.ndim - axis - 1)))
+        at += width
+    return out
 
 
 CONCAT = register(
@@ -68,9 +72,12 @@ CONCAT = register(
             Sample(((2, 3), (1, 3), (4, 3)), {"axis": 0}),
             Sample(((2, 3, 4), (2, 1, 4)), {"axis": 1}),
         ),
-        emit=_emit_concat,
+        emit=emit_join,
         flops=0,
         takes_ints=True,
+        walks=lambda y, i, at: True,
+        writes=lambda y, at: True,
+        parts=_parts,
         bounds=of_concatenate,
     )
 )

@@ -10,8 +10,10 @@ import numpy as np
 from gdcore.graph.dims import Dim, Shape, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register, rewrite, topological
+from gdcore.graph.layout import Strided, leading
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import reshape
+from gdcore.graph.program import collapse
 
 
 def _sides(values: Sequence[Value], attrs: Mapping[str, Any]) -> tuple[Shape, Dim, Dim, Dim, Dim]:
@@ -44,21 +46,46 @@ def _emit(y: Value, e: Emitter) -> None:
     """c = a b; see csrc/ops/gemm.c for the order of the sizes."""
     a, b = y.inputs
     lead, m, n, k, _ = _sides(y.inputs, y.attrs)
-    a_row, a_col = (1, m) if y.attrs["ta"] else (k, 1)
-    b_row, b_col = (1, k) if y.attrs["tb"] else (n, 1)
+    walks = [e.steps(v) for v in (y, a, b)]
+    outer, steps = collapse(lead, [w[:-2] for w in walks])
+    by_matrix = [[*s, *[0] * (2 - len(s))] for s in steps]
     sums = e.ref(e.sums) if e.sums is not None else None
     e.kernel(
         "gemm",
         [e.ref(y), e.ref(a), e.ref(b)] + ([sums] if sums else []),
         dims=[
-            *(size(lead), 1),
+            *(*outer, *[1] * (2 - len(outer))),
             *(m, n, k),
-            *(size((m, n)), 0, n),
-            *(size((m, k)), 0, a_row, a_col),
-            *(size((k, n)), 0, b_row, b_col),
+            *(*by_matrix[0], walks[0][-2]),
+            *(*by_matrix[1], *_turned(_stepped(a, walks[1]), y.attrs["ta"])),
+            *(*by_matrix[2], *_turned(_stepped(b, walks[2]), y.attrs["tb"])),
         ],
         attrs=[int(sums is not None), int(y.attrs.get("loose", False)), 0],
     )
+
+
+def _stepped(x: Value, steps: Sequence[Dim]) -> tuple[Dim, Dim]:
+    """Strides of a matrix; next to a stride of 1 or more, that of a single row or column is 1."""
+    row, col = steps[-2:]
+    return (row, 1) if x.shape[-1] == 1 else (1 if x.shape[-2] == 1 and col != 1 else row, col)
+
+
+def _turned(steps: tuple[Dim, Dim], t: bool) -> tuple[Dim, Dim]:
+    return (steps[1], steps[0]) if t else steps
+
+
+def _walks(y: Value, i: int, at: Strided) -> bool:
+    """Rows or columns lie side by side, and the matrices of a batch are found by two strides."""
+    x = y.inputs[i]
+    return 1 in _stepped(x, at.steps) and _lead_fits(x.shape, at)
+
+
+def _writes(y: Value, at: Strided) -> bool:
+    return (at.steps[-1] == 1 or y.shape[-1] == 1) and _lead_fits(y.shape, at)
+
+
+def _lead_fits(shape: Shape, at: Strided) -> bool:
+    return len(shape) <= 4 or len(leading(shape[:-2], at.steps[:-2])[0]) < 2
 
 
 def _swap(x: np.ndarray, t: bool) -> np.ndarray:
@@ -125,6 +152,8 @@ MATMUL = register(
         flops=_flops,
         takes_epilogue=lambda y: True,
         column_sums=_column_sums,
+        walks=_walks,
+        writes=_writes,
     )
 )
 
