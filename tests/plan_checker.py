@@ -204,7 +204,8 @@ def assert_valid(plan: Plan) -> None:
         if ins.body is not None:  # of a loop, over the memory of one block
             assert_valid(ins.body)
     for batch in sorted({1, (plan.batch + 1) // 2, plan.batch}):
-        assert repaint(plan, batch) == []
+        wrong = repaint(plan, batch)
+        assert not wrong, wrong
     for v, at in plan.placement.places.items():
         if at.buffer == ARENA and v.op.kind != "leaf" and owner(plan, v) is v:
             assert at.offset % LINE == 0

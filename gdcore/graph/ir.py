@@ -209,6 +209,7 @@ class Op(NamedTuple):
     writes : for kernels, whether the result can be written so, from (value, layout); otherwise it is dense
     parts : for kernels that only put their inputs side by side, the slice of the result that each becomes;
         an input may then be written there by whatever computes it
+    reuses : for kernels, the input over which the result is written where nothing else reads it
     bounds : bounds of the result from those of other values, see `ranges`; None where there are none
     """
 
@@ -230,6 +231,7 @@ class Op(NamedTuple):
     walks: Callable[[Value, int, Any], bool] | None = None
     writes: Callable[[Value, Any], bool] | None = None
     parts: Callable[[Value], Sequence[Any]] | None = None
+    reuses: int | None = None
     bounds: Callable[[Value, Any], Any] | None = None
 
 

@@ -128,9 +128,11 @@ class MemoryCheck:
 
     def not_over(self, number: int, ins: Instruction, v: Value, reads: Iterable[Value]) -> None:
         """Only an elementwise pass may write where it reads."""
-        owner, (start, end) = self.placement.layouts.owner(v), self.span(v)
+        layouts, (start, end) = self.placement.layouts, self.span(v)
+        # what a product adds to lies where its result does, and so may what its epilogue writes
+        known = {layouts.owner(v), *map(layouts.owner, ins.writes)}
         for x in reads:
-            if self.placement.layouts.owner(base(x)) is owner:
+            if layouts.owner(base(x)) in known:
                 continue
             low, high = self.span(x)
             if start < high and low < end and (ins.kernel != "map" or low != start):

@@ -18,9 +18,11 @@ from gdcore.graph.memory_check import PlanError, check_memory
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import apply
 from gdcore.graph.ops.shapes import COPY
+from gdcore.graph.passes.accumulate import accumulate
 from gdcore.graph.passes.fuse import fuse
 from gdcore.graph.passes.loop_plan import plan_loop
 from gdcore.graph.passes.lower import lower
+from gdcore.graph.passes.pieces import gather_pieces
 from gdcore.graph.passes.place import place
 from gdcore.graph.passes.simplify import simplify
 from gdcore.graph.passes.views import lay_out
@@ -206,6 +208,9 @@ def make_plan(
     batch, bits : the largest batch; 32 or 64
     """
     simple = simplify([*compute, *update])
+    for gather in (gather_pieces, accumulate):
+        joined = gather([simple[v] for v in (*compute, *update)])
+        simple = {v: joined[simple[v]] for v in (*compute, *update)}
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
     for v in (

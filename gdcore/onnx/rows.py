@@ -123,10 +123,10 @@ ROWS: dict[str, Row] = {
     **POOLS,
 }
 # What never stands in a prediction graph: leaves that have their name already, the two phases,
-# which `specialize` resolves, the ranges of an optimizer's vectors, and what passes put in.
+# which `specialize` resolves, and the ranges of an optimizer's vectors.
 ELSEWHERE = {
     *("input", "param", "state", "range", "when_training", "with_update"),
     *("single", "outer_peak"),  # of training steps alone
-    "copy",  # plans put it where a kernel cannot read a view
+    *("copy", "pieces", "matmul_add"),  # passes put them in
     *("scan", "loop_leaf", "loop_part", "loop_cotangent"),  # loops are written out before
 }

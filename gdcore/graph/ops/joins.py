@@ -12,8 +12,8 @@ from gdcore.graph.ir import Op, Sample, Value, register
 from gdcore.graph.layout import Cut
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import expand_dims
-from gdcore.graph.ops.slices import emit_join, getitem
-from gdcore.graph.ranges import of_concatenate
+from gdcore.graph.ops.slices import SLICE, embed_shape, emit_join, getitem
+from gdcore.graph.ranges import of_concatenate, or_zero
 
 
 def _concat_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
@@ -79,6 +79,52 @@ CONCAT = register(
         writes=lambda y, at: True,
         parts=_parts,
         bounds=of_concatenate,
+    )
+)
+
+
+def _pieces_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    shape, cuts = tuple(attrs["shape"]), attrs["cuts"]
+    for v, cut in zip(values, cuts, strict=True):
+        embed_shape([v], {"shape": shape, "cuts": cut})
+    return shape
+
+
+def _np_pieces(*x: np.ndarray, cuts: Sequence[Sequence[Cut]], shape: tuple[int, ...]) -> np.ndarray:
+    out = np.zeros(shape)
+    for piece, cut in zip(x, cuts, strict=True):
+        out[tuple(slice(*c) for c in cut)] = piece
+    return out
+
+
+_ALL: Cut = (0, None, 1)
+# Disjoint slices beside one another, and zeros elsewhere: what gradients of slices add up to.
+PIECES = register(
+    Op(
+        "pieces",
+        "kernel",
+        _pieces_shape,
+        lambda y, d: [apply(SLICE, d, cuts=cuts) for cuts in y.attrs["cuts"]],
+        _np_pieces,
+        (
+            Sample(
+                ((5, 3), (5, 4)), {"cuts": ((_ALL, (0, 3, 1)), (_ALL, (3, 7, 1))), "shape": (5, 7)}
+            ),
+            Sample(((4,), (3,)), {"cuts": (((0, 7, 2),), ((1, 7, 2),)), "shape": (7,)}),
+            Sample(
+                ((2, 2), (1, 5), (3, 2)),
+                {
+                    "cuts": (((1, 3, 1), (1, 3, 1)), ((3, 4, 1), _ALL), ((0, 3, 1), (3, 5, 1))),
+                    "shape": (6, 5),
+                },
+            ),
+        ),
+        emit=emit_join,
+        flops=0,
+        walks=lambda y, i, at: True,
+        writes=lambda y, at: True,
+        parts=lambda y: y.attrs["cuts"],
+        bounds=or_zero,
     )
 )
 

@@ -10,21 +10,21 @@ import numpy as np
 from gdcore.graph.dims import Dim, Shape, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register, rewrite, topological
-from gdcore.graph.layout import Strided, leading
+from gdcore.graph.layout import Strided, leading, same
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import reshape
 from gdcore.graph.program import collapse
 
 
 def _sides(values: Sequence[Value], attrs: Mapping[str, Any]) -> tuple[Shape, Dim, Dim, Dim, Dim]:
-    a, b = values
+    a, b = values[:2]
     m, ka = a.shape[-2:] if not attrs["ta"] else a.shape[-2:][::-1]
     kb, n = b.shape[-2:] if not attrs["tb"] else b.shape[-2:][::-1]
     return a.shape[:-2], m, n, ka, kb
 
 
 def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
-    a, b = values
+    a, b = values[:2]
     lead, m, n, ka, kb = _sides(values, attrs)
     if ka != kb or a.shape[:-2] != b.shape[:-2]:
         raise ValueError(
@@ -35,7 +35,7 @@ def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 
 def _grad(y: Value, d: Value) -> list[Value | None]:
-    a, b = y.inputs
+    a, b = y.inputs[:2]
     ta, tb = y.attrs["ta"], y.attrs["tb"]
     da = _product(b, d, tb, True) if ta else _product(d, b, False, not tb)
     db = _product(d, a, True, ta) if tb else _product(a, d, not ta, False)
@@ -43,8 +43,12 @@ def _grad(y: Value, d: Value) -> list[Value | None]:
 
 
 def _emit(y: Value, e: Emitter) -> None:
-    """c = a b; see csrc/ops/gemm.c for the order of the sizes."""
-    a, b = y.inputs
+    """c = a b, or c + a b; see csrc/ops/gemm.c for the order of the sizes."""
+    a, b = y.inputs[:2]
+    for c in y.inputs[2:]:
+        if not same(y.shape, e.layouts.of(c), e.layouts.of(y)):
+            e.copy(y.shape, e.layouts.of(y), e.layouts.of(c), y.dtype)
+            e.out[-1].reads = [c]
     lead, m, n, k, _ = _sides(y.inputs, y.attrs)
     walks = [e.steps(v) for v in (y, a, b)]
     outer, steps = collapse(lead, [w[:-2] for w in walks])
@@ -60,7 +64,7 @@ def _emit(y: Value, e: Emitter) -> None:
             *(*by_matrix[1], *_turned(_stepped(a, walks[1]), y.attrs["ta"])),
             *(*by_matrix[2], *_turned(_stepped(b, walks[2]), y.attrs["tb"])),
         ],
-        attrs=[int(sums is not None), int(y.attrs.get("loose", False)), 0],
+        attrs=[int(sums is not None), int(y.attrs.get("loose", False)), len(y.inputs) - 2],
     )
 
 
@@ -77,7 +81,7 @@ def _turned(steps: tuple[Dim, Dim], t: bool) -> tuple[Dim, Dim]:
 def _walks(y: Value, i: int, at: Strided) -> bool:
     """Rows or columns lie side by side, and the matrices of a batch are found by two strides."""
     x = y.inputs[i]
-    return 1 in _stepped(x, at.steps) and _lead_fits(x.shape, at)
+    return i == 2 or (1 in _stepped(x, at.steps) and _lead_fits(x.shape, at))
 
 
 def _writes(y: Value, at: Strided) -> bool:
@@ -130,6 +134,13 @@ def _samples() -> tuple[Sample, ...]:
     return tuple(out)
 
 
+def _sum_shape_of(s: Sample) -> tuple[int, ...]:
+    """The result's shape in a sample of a product."""
+    a, b = (np.empty(shape, np.int8) for shape in s.shapes)
+    shape: tuple[int, ...] = (_swap(a, s.attrs["ta"]) @ _swap(b, s.attrs["tb"])).shape
+    return shape
+
+
 def _column_sums(y: Value) -> tuple[Value, tuple[int, int]] | None:
     """dw = x' dy, and db = the sums of dy over its rows."""
     return (y.inputs[1], (0, 1)) if y.ndim == 2 and y.attrs["ta"] and not y.attrs["tb"] else None
@@ -154,6 +165,26 @@ MATMUL = register(
         column_sums=_column_sums,
         walks=_walks,
         writes=_writes,
+    )
+)
+
+
+def _sum_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    shape = _shape(values, attrs)
+    if values[2].shape != shape:
+        raise ValueError(f"a product of shape {shape} added to a value of {values[2].shape}")
+    return shape
+
+
+# c + a b, written over c where nothing else reads that.
+MATMUL_ADD = register(
+    MATMUL._replace(
+        name="matmul_add",
+        shape=_sum_shape,
+        grad=lambda y, d: [*_grad(y, d), d],
+        reference=lambda a, b, c, ta, tb, loose=False: c + _swap(a, ta) @ _swap(b, tb),
+        samples=tuple(s._replace(shapes=(*s.shapes, _sum_shape_of(s))) for s in _samples()[::3]),
+        reuses=2,
     )
 )
 

@@ -41,7 +41,8 @@ def _slice_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     )
 
 
-def _embed_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+def embed_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    """The shape of a value that is a slice among zeros."""
     shape = tuple(attrs["shape"])
     _check_cuts(shape, attrs["cuts"])
     inside = tuple(
@@ -71,7 +72,7 @@ def emit_join(y: Value, e: Emitter) -> None:
             piece = tuple(map(_length, y.shape, cuts))
             zero = Layout(lift(0.0), Strided((0, 0), (0,) * y.ndim))
             e.copy(piece, Layout(layout.owner, cut_out(layout.at, cuts)), zero, y.dtype)
-            e.out[-1].writes = [y]
+            e.out[-1].reads = [zero.owner]
     for x, cuts in zip(y.inputs, parts, strict=True):
         place = Layout(layout.owner, cut_out(layout.at, cuts))
         if not same(x.shape, place, e.layouts.of(x)):
@@ -139,7 +140,7 @@ EMBED: Op = register(
     Op(
         "embed",
         "kernel",
-        _embed_shape,
+        embed_shape,
         lambda y, d: [apply(SLICE, d, cuts=y.attrs["cuts"])],
         _np_embed,
         (

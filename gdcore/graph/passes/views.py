@@ -49,7 +49,7 @@ def lay_out(
     Layouts
     """
     order = topological(roots)
-    if all(v.op.kind != "view" and v.op.parts is None for v in order):
+    if all(v.op.kind != "view" and v.op.parts is None and v.op.reuses is None for v in order):
         return {v: v for v in order}, Layouts()
     found = _Homes(order, set(roots), set(alone)).found
     lies: dict[Value, Layout] = {}
@@ -144,10 +144,12 @@ class _Homes:
         for reader, i, x in self.readers[v]:
             if reader.op.parts is not None:
                 layout = self.place(reader, i)
-                if layout.owner in self.alone or layout.owner.dtype != v.dtype:
-                    continue
+            elif reader.op.reuses == i and len(self.readers[v]) == 1:
+                layout = self.found.get(reader) or Layout(reader, dense(reader.shape))
             else:
                 layout = Layout(v, dense(x.shape))
+            if layout.owner in self.alone or layout.owner.dtype != v.dtype:
+                continue
             at = pulled(x, layout.at, v)
             if at is not None:
                 yield Layout(layout.owner, at)
@@ -161,6 +163,9 @@ class _Homes:
                 fits = False
             elif reader.op.parts is not None:
                 fits = same(x.shape, self.place(reader, i), Layout(layout.owner, at))
+            elif reader.op.reuses == i:
+                over = self.found.get(reader) or Layout(reader, dense(reader.shape))
+                fits = same(x.shape, over, Layout(layout.owner, at))
             else:
                 fits = _reads(reader, i, x, at)
             if not fits:
