@@ -159,8 +159,8 @@ class Painted:
         whole = words(self.plan, x, self.batch)
         return all(
             np.isin(self.buffer(x)[whole[tuple(slice(*c) for c in cuts)]], list(allowed)).all()
-            for y, cuts in zip(x.inputs, x.op.parts(x), strict=True)
-            for allowed in [{self.colour(x)} | self.held(base(y))]
+            for i, (y, cuts) in enumerate(zip(x.inputs, x.op.parts(x), strict=True))
+            for allowed in [self.held(x if x.op.reuses == i else base(y)) | {self.colour(x)}]
         )
 
 

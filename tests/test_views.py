@@ -9,7 +9,7 @@ from gdcore.engine.session import CONSTANTS
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.ir import OPS, Value
 from gdcore.graph.layout import Layout, Strided, reshaped
-from gdcore.graph.ops.leaves import PARAM, input_value
+from gdcore.graph.ops.leaves import PARAM, apply, input_value
 from gdcore.graph.plan import PlanError, check, make_plan
 from gdcore.graph.program import Place
 
@@ -166,6 +166,38 @@ def test_slices_that_tile_a_value_need_no_zeros(step):
 
     plan = of_weights(function, (8, 4))
     assert set(kernels(plan)) == {"map"}
+
+
+def test_a_slice_gradient_is_added_to_its_slice():
+    """Where all of a value has a gradient, that of a slice is added to it in place: by its product, here."""
+    x, y = input_value((3, 5), "x"), input_value((3, 4), "y")
+    w = Value(PARAM, (), {"shape": (8, 4)}, (8, 4), name="w")
+    z = gd.ops.sum(gd.ops.exp(w)) + gd.ops.sum(y * gd.ops.matmul(x, w[2:7])) + gd.ops.sum(w[1:, 3])
+    (dw,) = gradients(z, [w])
+    places = {w: Place(1, 0), x: Place(2, 0), y: Place(4, 0)}.get
+    plan = make_plan([dw], [], {dw: Place(3, 0)}, places, 1, 32, CONSTANTS)
+    assert_valid(plan)
+    (product,) = (i for i in plan.instructions if i.kernel == "gemm")
+    assert kernels(plan).count("map") == 3 and product.attrs[2] == 1
+    assert [i.refs[0] for i in plan.instructions] == [(3, 0, 0), (3, 0, 28), (0, 0, 0), (3, 0, 32)]
+
+
+def test_a_part_that_others_read_is_not_written_over():
+    """Zeros that stand in two values: in one of them, something is added to them in place."""
+    x, u = input_value((5, 7), "x"), input_value((5, 3), "u")
+    cuts = (((0, None, 1), (2, 5, 1)),)
+    zeros = gd.ops.broadcast_to(0.0, (5, 3))
+    one = apply(OPS["overlay"], gd.ops.exp(x), zeros, cuts=cuts) + apply(
+        OPS["embed"], u, cuts=cuts[0], shape=(5, 7)
+    )
+    two = apply(OPS["overlay"], x, zeros, cuts=cuts)
+    plan = make_plan([one, two], [], {}, {x: Place(9, 0), u: Place(10, 0)}.get, 1, 32, CONSTANTS)
+    assert_valid(plan)
+    y = gd.ops.exp(x)  # of which a slice is made of another
+    first, second = (((0, None, 1), (0, 3, 1)), ((0, None, 1), (3, 6, 1)))
+    parts = [y[:, :3] + y[:, 3:6], y[:, 3:6] * y[:, :3]]
+    three = apply(OPS["overlay"], y, *parts, cuts=(first, second))
+    assert_valid(make_plan([three], [], {}, {x: Place(9, 0)}.get, 1, 32, CONSTANTS))
 
 
 def windows(w):

@@ -8,6 +8,7 @@ the place of a slice in the value that is joined from slices. Whose memory it is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gdcore.graph.dims import Batch, Dim, Shape, over, refined, size, strides
@@ -33,6 +34,7 @@ class Layout(NamedTuple):
     at: Strided
 
 
+@lru_cache(4096)
 def dense(shape: Shape) -> Strided:
     """Row by row from the beginning of the owner's memory."""
     return Strided((0, 0), tuple(strides(shape)))
@@ -44,20 +46,26 @@ def is_dense(shape: Shape, at: Strided) -> bool:
 
 
 def _in_order(shape: Shape, steps: Sequence[Dim]) -> bool:
-    if size(shape) == 0:
+    own = dense(shape).steps
+    if steps is own or steps == own or size(shape) == 0:
         return True
-    own = strides(shape)
     return all(d == 1 or s == o for d, s, o in zip(shape, steps, own, strict=True))
 
 
 def reshaped(shape: Shape, at: Strided, target: Shape) -> Strided | None:
     """The same elements in the same order under another shape; None if no strides give that."""
-    if _in_order(shape, at.steps):
-        return Strided(at.start, tuple(strides(target)))
+    steps = _steps_under(shape, at.steps, target)
+    return None if steps is None else Strided(at.start, steps)
+
+
+@lru_cache(4096)
+def _steps_under(shape: Shape, own: tuple[Dim, ...], target: Shape) -> tuple[Dim, ...] | None:
+    if _in_order(shape, own):
+        return dense(target).steps
     fine = refined(shape, target)
     if fine is None:
         return None
-    steps = over(at.steps, shape, fine)
+    steps = over(own, shape, fine)
     out: list[Dim] = []
     i = len(fine)
     for dim in reversed(target):
@@ -76,7 +84,7 @@ def reshaped(shape: Shape, at: Strided, target: Shape) -> Strided | None:
             last = steps[i]
             done = part * done if isinstance(part, Batch) else done * part
         out.append(inner)
-    return Strided(at.start, tuple(out[::-1]))
+    return tuple(out[::-1])
 
 
 def cut_out(at: Strided, cuts: Sequence[Cut]) -> Strided:

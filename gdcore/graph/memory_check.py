@@ -82,7 +82,8 @@ class MemoryCheck:
             for x, cut in zip(v.inputs, cuts, strict=True)
             if same(x.shape, Layout(layout.owner, cut_out(layout.at, cut)), layouts.of(x))
         ]
-        all_of_it = covers(v.shape, zip((x.shape for x in v.inputs), cuts, strict=True))
+        pieces = zip((x.shape for x in v.inputs), cuts, strict=True)
+        all_of_it = v.op.reuses is not None or covers(v.shape, pieces)
         return found, len(found) == len(v.inputs) and all_of_it
 
     def is_there(self, v: Value) -> bool:

@@ -1,6 +1,6 @@
 """The plan: passes in order, and a result that people can print and programs can check.
 
-compute values and updates → simplify → fuse → place → lower → check → `Plan`
+compute values and updates → simplify → gather sums → lay out views → fuse → place → lower → check → `Plan`
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from gdcore.graph.memory_check import PlanError, check_memory
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import apply
 from gdcore.graph.ops.shapes import COPY
-from gdcore.graph.passes.accumulate import accumulate
 from gdcore.graph.passes.fuse import fuse
 from gdcore.graph.passes.loop_plan import plan_loop
 from gdcore.graph.passes.lower import lower
-from gdcore.graph.passes.pieces import gather_pieces
 from gdcore.graph.passes.place import place
 from gdcore.graph.passes.simplify import simplify
+from gdcore.graph.passes.sums import gather_sums
 from gdcore.graph.passes.views import lay_out
 from gdcore.graph.program import (
     Codes,
@@ -208,9 +207,8 @@ def make_plan(
     batch, bits : the largest batch; 32 or 64
     """
     simple = simplify([*compute, *update])
-    for gather in (gather_pieces, accumulate):
-        joined = gather([simple[v] for v in (*compute, *update)])
-        simple = {v: joined[simple[v]] for v in (*compute, *update)}
+    gathered = gather_sums([simple[v] for v in (*compute, *update)])
+    simple = {v: gathered[simple[v]] for v in (*compute, *update)}
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
     for v in (

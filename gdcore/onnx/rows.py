@@ -127,6 +127,6 @@ ROWS: dict[str, Row] = {
 ELSEWHERE = {
     *("input", "param", "state", "range", "when_training", "with_update"),
     *("single", "outer_peak"),  # of training steps alone
-    *("copy", "pieces", "matmul_add"),  # passes put them in
+    *("copy", "pieces", "overlay", "matmul_add"),  # passes put them in
     *("scan", "loop_leaf", "loop_part", "loop_cotangent"),  # loops are written out before
 }

@@ -10,6 +10,7 @@ import numpy as np
 from gdcore.graph.dims import Batch, Shape
 from gdcore.graph.ir import Op, Sample, Value, register
 from gdcore.graph.layout import Cut
+from gdcore.graph.ops.identities import broadcast_to
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import expand_dims
 from gdcore.graph.ops.slices import SLICE, embed_shape, emit_join, getitem
@@ -124,6 +125,44 @@ PIECES = register(
         walks=lambda y, i, at: True,
         writes=lambda y, at: True,
         parts=lambda y: y.attrs["cuts"],
+        bounds=or_zero,
+    )
+)
+
+
+def _np_overlay(x: np.ndarray, *parts: np.ndarray, cuts: Sequence[Sequence[Cut]]) -> np.ndarray:
+    out = x.copy()
+    for piece, cut in zip(parts, cuts, strict=True):
+        out[tuple(slice(*c) for c in cut)] = piece
+    return out
+
+
+def _overlay_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    return _pieces_shape(values[1:], {**attrs, "shape": values[0].shape}) and values[0].shape
+
+
+def _grad_overlay(y: Value, d: Value) -> list[Value | None]:
+    cuts, parts = y.attrs["cuts"], y.inputs[1:]
+    zeros = [broadcast_to(0.0, x.shape) for x in parts]
+    return [apply(OVERLAY, d, *zeros, cuts=cuts), *(apply(SLICE, d, cuts=c) for c in cuts)]
+
+
+# The first input with disjoint slices of it replaced, in its own memory where nothing else reads that.
+OVERLAY: Op = register(
+    Op(
+        "overlay",
+        "kernel",
+        _overlay_shape,
+        _grad_overlay,
+        _np_overlay,
+        (
+            Sample(((5, 7), (5, 3)), {"cuts": ((_ALL, (2, 5, 1)),)}),
+            Sample(((9,), (4,), (2,)), {"cuts": (((1, 9, 2),), ((2, 5, 2),))}),
+        ),
+        emit=emit_join,
+        flops=0,
+        parts=lambda y: [(_ALL,) * y.ndim, *y.attrs["cuts"]],
+        reuses=0,
         bounds=or_zero,
     )
 )

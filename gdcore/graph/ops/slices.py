@@ -67,7 +67,9 @@ def _np_embed(x: np.ndarray, cuts: Sequence[Cut], shape: tuple[int, ...]) -> np.
 def emit_join(y: Value, e: Emitter) -> None:
     """Copy those inputs that do not lie in their place, and set what no input becomes to zero."""
     layout, parts = e.layouts.of(y), y.op.parts(y) if y.op.parts is not None else ()
-    if not covers(y.shape, zip((x.shape for x in y.inputs), parts, strict=True)):
+    if y.op.reuses is None and not covers(
+        y.shape, zip((x.shape for x in y.inputs), parts, strict=True)
+    ):
         for cuts in _around(y.shape, parts):
             piece = tuple(map(_length, y.shape, cuts))
             zero = Layout(lift(0.0), Strided((0, 0), (0,) * y.ndim))
