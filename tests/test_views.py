@@ -103,6 +103,18 @@ def test_parts_are_written_to_their_places():
     np.testing.assert_allclose(predicted(function), want, atol=1e-5)
 
 
+def test_a_result_is_dense_under_whatever_shape():
+    """What is wanted lies row by row, though it is a part of another value, too."""
+    x = gd.Input((6, 4))
+    h = gd.ops.exp(x)
+    joined = gd.ops.max(gd.ops.concatenate([h, gd.ops.tanh(x)]), axis=2)
+    model = gd.Model(x, [gd.ops.expand_dims(h, 2), joined, turned(h)])
+    flat, most, other = model.predict(ROWS)
+    np.testing.assert_allclose(flat, np.exp(ROWS)[:, :, None], rtol=1e-6)
+    np.testing.assert_allclose(most, np.maximum(np.exp(ROWS), np.tanh(ROWS)).max(2), rtol=1e-6)
+    np.testing.assert_allclose(other, np.exp(ROWS).transpose(0, 2, 1), rtol=1e-6)
+
+
 def test_stacks_of_stacks_and_of_views():
     """A part that is a view of what lies elsewhere, or that stands twice, is copied."""
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from gdcore.graph.dims import at_batch, size
-from gdcore.graph.ir import VIEWS, Value, topological
+from gdcore.graph.ir import VIEWS, Value, base, topological
 from gdcore.graph.layout import (
     Layout,
     Layouts,
@@ -51,7 +51,7 @@ def lay_out(
     order = topological(roots)
     if all(v.op.kind != "view" and v.op.parts is None and v.op.reuses is None for v in order):
         return {v: v for v in order}, Layouts()
-    found = _Homes(order, set(roots), set(alone)).found
+    found = _Homes(order, set(map(base, roots)), set(map(base, alone))).found
     lies: dict[Value, Layout] = {}  # of what is not dense in memory of its own
     copies: dict[Value, Value] = {}
     new: dict[Value, Value] = {}
