@@ -112,10 +112,11 @@ static int64_t map(const scan *s) {
     return fail(s, -1, "has more operands than its kernel has registers"), 0;
   if (n_code < 0 || n_code > MOST || attr[4] < 1 || attr[4] > MOST)
     return fail(s, -1, "has a number of operations, or a unit, that cannot be"), 0;
-  if (!has(s, n_out + n_in, nd * (n_in + 1), 6 + n_in + 5 * n_code, 2 * n_code)) return 0;
+  const int64_t placed = s->ins->n_dim == nd * (n_in + 1) ? 0 : n_out; /* outputs that have strides, too */
+  if (!has(s, n_out + n_in, nd * (n_in + 1 + placed), 6 + n_in + 5 * n_code, 2 * n_code)) return 0;
   const int64_t elements = product(s, 0, nd);
   char kinds[GD_MAP_REGISTERS], written[GD_MAP_REGISTERS];
-  for (int64_t k = 0; k < n_out; ++k) holds(s, (int32_t)k, GD_REAL, elements);
+  for (int64_t k = 0; k < n_out; ++k) holds(s, (int32_t)k, GD_REAL, placed ? walked(s, 0, nd * (n_in + 1 + k), nd) : elements);
   for (int64_t k = 0; k < n_in; ++k) {
     const int32_t ref = (int32_t)(n_out + k);
     kinds[k] = attr[6 + k] == DIRECT || (attr[6 + k] == SPREAD && nd && size(s, nd * (k + 2) - 1)) ? 'v' : 's';
@@ -126,9 +127,7 @@ static int64_t map(const scan *s) {
         holds(s, ref, ANY, walked(s, 0, nd * (k + 1), nd));
         break;
       case SCALAR: holds(s, ref, ANY, 1); break;
-      case COUNT:
-        if (nd == 0) fail(s, ref, "has a count and no place for it");
-        break;
+      case COUNT: if (nd == 0) fail(s, ref, "has a count and no place for it"); break;
       default: fail(s, ref, "has an operand of an unknown kind");
     }
   }

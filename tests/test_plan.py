@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from by_hand import attention, by_steps
 
 import gdcore as gd
 from gdcore.data.dataset import TargetSpec as Target
@@ -96,8 +97,10 @@ TRAINED = {  # model, optimizer, loss, target
     "residual_nadam": (residual, lambda: gd.Nadam(clip_value=1.0), "cross_entropy", CLASSES),
     "conv_adam": (conv, lambda: gd.AMSGrad(), "cross_entropy", CLASSES),
     "lstm_adagrad": (recurrent, lambda: gd.Adagrad(), "cross_entropy", CLASSES),
+    "attention_sgd": (attention, lambda: gd.SGD(), "cross_entropy", CLASSES),
+    "steps_sgd": (by_steps, lambda: gd.SGD(), "cross_entropy", CLASSES),
 }
-PRINTED = ["mlp_adam", "noisy_momentum", "regression_adamw"]
+PRINTED = ["mlp_adam", "noisy_momentum", "regression_adamw", "attention_sgd", "steps_sgd"]
 
 
 def builder(name, dtype="float32"):
@@ -130,9 +133,11 @@ def products(plan):
 # --- golden prints -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*PRINTED, "predict"])
+@pytest.mark.parametrize("name", [*PRINTED, "predict", "attention_predict"])
 def test_golden(name):
-    if name == "predict":
+    if name == "attention_predict":
+        plan = attention()._engine.builder().predict(8).session.plan
+    elif name == "predict":
         model = gd.Sequential(
             [
                 gd.Input(12),
@@ -152,6 +157,12 @@ def test_golden(name):
     assert text == path.read_text(encoding="utf-8"), (
         "the plan has changed: GDCORE_GOLDEN=write, and read the difference"
     )
+
+
+@pytest.mark.parametrize("name", ["attention_sgd", "steps_sgd"])
+def test_nothing_is_copied(name):
+    """Heads and steps are read, written and given gradients where they lie, all zeros left out."""
+    assert not {"copy", "fill"} & {i.kernel for i in train_plan(name).instructions}
 
 
 def test_print_names_everything():

@@ -113,6 +113,23 @@ def refused(kernel, parts, match, **more):
     assert "\n" not in str(caught.value) and f"({kernel})" in str(caught.value)
 
 
+# The same pass with strides of its output: five elements from row to row.
+PLACED = (SOUND["map"][0], [*SOUND["map"][1], (5, 0), (1, 0)], *SOUND["map"][2:])
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_outputs_of_a_pass_may_have_strides(bits):
+    where, dims, attrs, pars = PLACED
+    run("map", PLACED, bits=bits)
+    for stride in ((SIZE, 0), (2**62, 2**62), (-1, 0)):
+        changed = [*dims[:-2], stride, dims[-1]]
+        refused(
+            "map", (where, changed, attrs, pars), "reaches beyond|cannot be|negative", bits=bits
+        )
+    refused("map", (where, dims[:-1], attrs, pars), "another number", bits=bits)
+    refused("map", (where, [*dims, (1, 0)], attrs, pars), "another number", bits=bits)
+
+
 def test_every_kernel_is_known():
     assert set(SOUND) == set(_core.kernel_names()) - {"scan", "update_rows"}  # see their own tests
 

@@ -6,7 +6,8 @@
  * read where it lies. Called by the executor, and by the products on each window that they finish.
  *
  *   ref   outputs, inputs
- *   dim   shape[nd], then strides[nd] of each input (for a COUNT input: the number itself, in the first)
+ *   dim   shape[nd], then strides[nd] of each input (for a COUNT input: the number itself, in the first), then of
+ *         each output, if there is one that does not lie in the order of the walk without gaps
  *   attr  nd, n_out, n_in, n_code, unit, chain (its number in map_chains.h, or -1), kind[n_in],
  *         code[n_code][5] = operation, destination, up to 3 arguments
  *   par   two numbers for each operation
@@ -114,15 +115,16 @@ static const block_fn block_fns[] = {GD_MAP_OPS(ROW)};
 typedef struct {
   const gd_run *run;
   int64_t nd, n_out, n_in, n_code, inner, together;
-  int spread;   /* some input is walked in another order than the output */
-  int in_place; /* every row of every input can be read where it lies */
+  int spread;   /* some operand is not walked element by element */
+  int placed;   /* outputs have strides */
+  int in_place; /* every row of every operand can be walked where it lies */
   chain_fn chain;
   const int64_t *kind, *code;
   const double *par;
   real *buffer;
   char *at[MAX_REGS];
   uint8_t is_int[MAX_REGS], steady[MAX_REGS]; /* steady: the same for every row, so spread once */
-  int64_t *shape, *stride; /* [nd], [n_in][nd] */
+  int64_t *shape, *stride; /* [nd], [n_in + n_out][nd] */
 } map_state;
 _Static_assert(sizeof(map_state) <= GD_EPILOGUE, "an opened pass fits into what a product keeps for it");
 
@@ -131,7 +133,7 @@ static int64_t blocks_size(const int64_t *attr) {
   return gd_min(MAX_REGS, attr[1] + attr[2] + attr[3]) * (int64_t)(BLOCK * sizeof(real));
 }
 int64_t GD_NAME(gd_map_scratch)(const gd_ins *ins) {
-  const int64_t *attr = ins->attr, walk = (attr[2] + 1) * attr[0] * (int64_t)sizeof(int64_t);
+  const int64_t *attr = ins->attr, walk = (attr[1] + attr[2] + 1) * attr[0] * (int64_t)sizeof(int64_t);
   return blocks_size(attr) + gd_ceil_div(walk, 64) * 64;
 }
 
@@ -145,11 +147,16 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   s->chain = attr[5] < 0 ? NULL : chain_fns[attr[5]];
   s->buffer = (real *)run->scratch;
   s->shape = (int64_t *)(run->scratch + blocks_size(attr)), s->stride = s->shape + s->nd;
-  s->spread = 0, s->in_place = s->nd <= 2;
+  s->spread = s->placed = ins->n_dim > s->nd * (s->n_in + 1), s->in_place = s->nd <= 2;
   int per_row = 0;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);
   s->inner = s->nd > 0 ? s->shape[s->nd - 1] : 1;
-  for (int64_t k = 0; k < s->n_out; ++k) s->at[s->n_in + k] = gd_at(run, ins, (int)k);
+  for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k) {
+    s->at[k] = gd_at(run, ins, (int)(k - s->n_in));
+    if (!s->placed) continue;
+    for (int64_t d = 0; d < s->nd; ++d) s->stride[k * s->nd + d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
+    if (s->stride[(k + 1) * s->nd - 1] != 1) s->in_place = 0;
+  }
   for (int64_t k = 0; k < s->n_in; ++k) {
     const gd_ref ref = ins->ref[s->n_out + k];
     s->at[k] = run->base[ref.buffer] + ref.offset;
@@ -176,15 +183,40 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   s->together = s->spread && s->inner > 0 && s->inner <= few ? BLOCK / s->inner : 0;
 }
 
-/* Writes elements [first, first + n) of input k, in the order of the output, to a block. */
-static void map_spread(const map_state *s, int64_t k, int64_t first, int64_t n, real *to) {
-  const int64_t last = s->nd - 1, step = s->stride[k * s->nd + last];
+/* How far a row of operand k is from the first. */
+static int64_t row_offset(const map_state *s, int64_t k, int64_t row) {
+  int64_t offset = 0;
+  for (int64_t d = s->nd - 2; d >= 0; --d) {
+    offset += row % s->shape[d] * s->stride[k * s->nd + d];
+    row /= s->shape[d];
+  }
+  return offset;
+}
+
+/* Where elements [first, first + n) of output k lie side by side; NULL where they do not. */
+static real *output_at(const map_state *s, int64_t k, int64_t first, int64_t n) {
+  if (!s->placed) return (real *)s->at[k] + first;
+  const int64_t column = first % s->inner, step = s->stride[(k + 1) * s->nd - 1];
+  if (column + n > s->inner || (step != 1 && n > 1)) return NULL;
+  return (real *)s->at[k] + row_offset(s, k, first / s->inner) + column * step;
+}
+
+/* Moves a block to elements [first, first + n) of output k. */
+static void map_scatter(const map_state *s, int64_t k, int64_t first, int64_t n, const real *from) {
+  const int64_t step = s->stride[(k + 1) * s->nd - 1];
   while (n > 0) {
-    int64_t column = first % s->inner, row = first / s->inner, offset = 0;
-    for (int64_t d = last - 1; d >= 0; --d) {
-      offset += row % s->shape[d] * s->stride[k * s->nd + d];
-      row /= s->shape[d];
-    }
+    const int64_t column = first % s->inner, run = gd_min(n, s->inner - column);
+    real *to = (real *)s->at[k] + row_offset(s, k, first / s->inner) + column * step;
+    for (int64_t i = 0; i < run; ++i) to[i * step] = from[i];
+    from += run, first += run, n -= run;
+  }
+}
+
+/* Writes elements [first, first + n) of input k, in the order of the walk, to a block. */
+static void map_spread(const map_state *s, int64_t k, int64_t first, int64_t n, real *to) {
+  const int64_t step = s->stride[(k + 1) * s->nd - 1];
+  while (n > 0) {
+    const int64_t column = first % s->inner, offset = row_offset(s, k, first / s->inner);
     const int64_t run = gd_min(n, s->inner - column);
     if (s->is_int[k]) {
       const int32_t *from = (const int32_t *)s->at[k] + offset + column * step;
@@ -217,26 +249,37 @@ static void map_block(const map_state *s, int64_t first, int64_t n, int reuse) {
       default: arg[k] = (block_arg){own, 0};
     }
   }
-  for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k) arg[k] = (block_arg){(real *)s->at[k] + first, 1};
+  int whole = 1; /* every output is written where it lies */
+  for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k) {
+    real *to = output_at(s, k, first, n);
+    whole &= to != NULL;
+    arg[k] = (block_arg){to ? to : s->buffer + k * BLOCK, 1};
+  }
   if (s->chain) {
     map_arg x[MAX_REGS];
     real *y[MAX_REGS];
     for (int64_t k = 0; k < s->n_in; ++k) x[k] = (map_arg){arg[k].p, 0, arg[k].step};
     for (int64_t k = 0; k < s->n_out; ++k) y[k] = (real *)arg[s->n_in + k].p;
     s->chain(&(map_region){x, y, 1, n, 0, s->par});
-    return;
   }
   const block_place at = {first, s->run};
-  for (int64_t c = 0; c < s->n_code; ++c) {
+  for (int64_t c = 0; c < s->n_code && !s->chain; ++c) {
     const int64_t *code = s->code + 5 * c, dst = gd_max(0, code[1]);
     if (dst >= s->n_in + s->n_out) arg[dst] = (block_arg){s->buffer + dst * BLOCK, 1};
     const block_arg x[3] = {arg[code[2]], arg[code[3]], arg[code[4]]};
     block_fns[code[0]]((real *)arg[dst].p, x, n, s->par + 2 * c, &at);
   }
+  if (!whole)
+    for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k)
+      if (arg[k].p == s->buffer + k * BLOCK) map_scatter(s, k, first, n, arg[k].p);
 }
 
 /* A chain over rows of n elements, `pitch` apart, all inside rows of the output if any input is spread. */
 static void map_rows(const map_state *s, int64_t first, int64_t rows, int64_t n, int64_t pitch) {
+  if (s->placed && rows > 1) { /* each output has a pitch of its own */
+    for (int64_t r = 0; r < rows; ++r) map_rows(s, first + r * pitch, 1, n, pitch);
+    return;
+  }
   map_arg x[MAX_REGS];
   real *y[MAX_REGS];
   const int64_t column = s->spread ? first % s->inner : 0, row = s->spread ? first / s->inner : 0;
@@ -248,7 +291,7 @@ static void map_rows(const map_state *s, int64_t first, int64_t rows, int64_t n,
       x[k] = (map_arg){(real *)s->at[k] + row * next + column * step, next, step};
     }
   }
-  for (int64_t k = 0; k < s->n_out; ++k) y[k] = (real *)s->at[s->n_in + k] + first;
+  for (int64_t k = 0; k < s->n_out; ++k) y[k] = output_at(s, s->n_in + k, first, n);
   s->chain(&(map_region){x, y, rows, n, pitch, s->par});
 }
 

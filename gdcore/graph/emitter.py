@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gdcore.graph.dims import Dim, Shape
-from gdcore.graph.ir import INT, Value, base
+from gdcore.graph.ir import INT, Value
+from gdcore.graph.layout import Layout, Layouts
 from gdcore.graph.program import (
     Codes,
     Constants,
@@ -15,6 +16,7 @@ from gdcore.graph.program import (
     Placement,
     Ref,
     collapse,
+    element_bytes,
     pair,
 )
 
@@ -49,16 +51,28 @@ class Emitter:
         self.sums: Value | None = None
         self.parts: list[Value] = []
 
-    def place(self, value: Value) -> Place:
-        v = base(value)
-        if v.op.name == "constant":
-            return self.constants.place(v.attrs["array"])
-        return self.placement.places[v]
+    @property
+    def layouts(self) -> Layouts:
+        """In which order and in whose memory values lie."""
+        return self.placement.layouts
+
+    def place(self, owner: Value) -> Place:
+        """Where a value's own memory begins."""
+        if owner.op.name == "constant":
+            return self.constants.place(owner.attrs["array"])
+        return self.placement.places[owner]
 
     def ref(self, value: Value) -> Ref:
-        """Where a value lies."""
-        at = self.place(value)
-        return (at.buffer, int(value.dtype == INT), at.offset)
+        """Where the first element of a value lies."""
+        layout = self.layouts.of(value)
+        at, (fixed, per_row) = self.place(layout.owner), layout.at.start
+        assert per_row == 0, f"{value!r} begins elsewhere in each batch"
+        width = element_bytes(value, self.bits)
+        return (at.buffer, int(value.dtype == INT), at.offset + fixed * width)
+
+    def steps(self, value: Value) -> tuple[Dim, ...]:
+        """The strides of a value."""
+        return self.layouts.of(value).at.steps
 
     def workspace(self, value: Value) -> Ref:
         """Memory for as long as the value's instructions run."""
@@ -84,26 +98,11 @@ class Emitter:
             )
         )
 
-    def copy(
-        self,
-        y: Value,
-        x: Value,
-        shape: Shape,
-        y_steps: Sequence[Dim],
-        x_steps: Sequence[Dim],
-        y_starts: Sequence[tuple[int, Dim]] = (),
-        x_starts: Sequence[tuple[int, Dim]] = (),
-    ) -> None:
-        """Write a strided copy; starts are (index, stride) pairs to be added up."""
-        short, (ys, xs) = collapse(shape, [y_steps, x_steps])
-
-        def start(parts: Sequence[tuple[int, Dim]]) -> Pair:
-            pairs = [pair(step * index) for index, step in parts]
-            return (sum(p[0] for p in pairs), sum(p[1] for p in pairs))
-
-        self.kernel(
-            "copy",
-            [self.ref(y), self.ref(x)],
-            [*short, *ys, *xs, start(y_starts), start(x_starts)],
-            [len(short)],
-        )
+    def copy(self, shape: Shape, to: Layout, of: Layout, dtype: str) -> None:
+        """Write a copy of elements that lie anywhere, to anywhere."""
+        short, (to_steps, of_steps) = collapse(shape, [to.at.steps, of.at.steps])
+        refs = [
+            (p.buffer, int(dtype == INT), p.offset) for p in map(self.place, (to.owner, of.owner))
+        ]
+        dims = [*short, *to_steps, *of_steps, to.at.start, of.at.start]
+        self.kernel("copy", refs, dims, [len(short)])

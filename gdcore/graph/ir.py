@@ -18,6 +18,7 @@ import numpy as np
 from gdcore.graph.dims import Batch, Dim, Shape
 
 REAL, INT = "real", "int"
+VIEWS = ("alias", "view")  # kinds of ops that compute nothing: they read their input's memory
 
 
 class Value:
@@ -182,10 +183,11 @@ class Op(NamedTuple):
     Attributes
     ----------
     name : str
-    kind : {"leaf", "map", "kernel", "alias", "composite", "loop", "part"}
+    kind : {"leaf", "map", "kernel", "alias", "view", "composite", "loop", "part"}
         A leaf has its numbers from outside. A map works element by element, fuses with its like,
-        and can ride on a product. A kernel is one C routine. An alias is its input's memory under
-        another shape. A composite is replaced by `expand` before planning. A loop is one
+        can ride on a product, and reads and writes whatever strides there are. A kernel is one C
+        routine. An alias is its input's memory under another shape. A view is its input's memory
+        in another order, or a part of it. A composite is replaced by `expand` before planning. A loop is one
         instruction with a body of its own, its results are parts of it. A part is one more result of its
         first input's instruction.
     shape : shape of the result, from the inputs and the attributes
@@ -201,6 +203,13 @@ class Op(NamedTuple):
     column_sums : for kernels, (input, axes): the sums that the value's instruction can leave, too
     takes_ints : whether a kernel reads int32 as it is; its result then has its first input's type,
         unless it is a table that is read by number
+    view : for aliases and views, where the result lies from (value, where its input lies); see `layout`
+    back : the other way round, where view and input have the same elements
+    walks : for kernels, whether input `i` is read where it lies, from (value, i, layout); others are dense
+    writes : for kernels, whether the result can be written so, from (value, layout); otherwise it is dense
+    parts : for kernels that only put their inputs side by side, the slice of the result that each becomes;
+        an input may then be written there by whatever computes it
+    reuses : for kernels, the input over which the result is written where nothing else reads it
     bounds : bounds of the result from those of other values, see `ranges`; None where there are none
     """
 
@@ -217,6 +226,12 @@ class Op(NamedTuple):
     takes_epilogue: Callable[[Value], bool] | None = None
     column_sums: Callable[[Value], tuple[Value, tuple[int, int]] | None] | None = None
     takes_ints: bool = False
+    view: Callable[[Value, Any], Any] | None = None
+    back: Callable[[Value, Any], Any] | None = None
+    walks: Callable[[Value, int, Any], bool] | None = None
+    writes: Callable[[Value, Any], bool] | None = None
+    parts: Callable[[Value], Sequence[Any]] | None = None
+    reuses: int | None = None
     bounds: Callable[[Value, Any], Any] | None = None
 
 
@@ -233,7 +248,7 @@ def register(op: Op) -> Op:
 
 def base(value: Value) -> Value:
     """The value whose memory this one is."""
-    while value.op.kind == "alias":
+    while value.op.kind in VIEWS:
         value = value.inputs[0]
     return value
 

@@ -1,29 +1,31 @@
 """The plan: passes in order, and a result that people can print and programs can check.
 
-compute values and updates → simplify → fuse → place → lower → check → `Plan`
+compute values and updates → simplify → gather sums → lay out views → fuse → place → lower → check → `Plan`
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from gdcore import _core
 from gdcore.graph.dims import at_batch, size
-from gdcore.graph.ir import Value, base, topological
+from gdcore.graph.ir import VIEWS, Value, base, topological
+from gdcore.graph.layout import is_dense, straight
+from gdcore.graph.memory_check import PlanError, check_memory
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import apply
+from gdcore.graph.ops.shapes import COPY
 from gdcore.graph.passes.fuse import fuse
 from gdcore.graph.passes.loop_plan import plan_loop
 from gdcore.graph.passes.lower import lower
 from gdcore.graph.passes.place import place
 from gdcore.graph.passes.simplify import simplify
+from gdcore.graph.passes.sums import gather_sums
+from gdcore.graph.passes.views import lay_out
 from gdcore.graph.program import (
-    ARENA,
     Codes,
     Constants,
     Instruction,
@@ -32,6 +34,8 @@ from gdcore.graph.program import (
     element_bytes,
 )
 from gdcore.text import shown
+
+__all__ = ["Plan", "PlanError", "check", "make_plan", "short_chain"]
 
 CODES = Codes(
     {name: i for i, name in enumerate(_core.map_op_names())},
@@ -106,11 +110,16 @@ class Plan:
 
     def where(self, value: Value) -> str:
         """A value as the print shows it."""
-        at = self.placement.places[value]
+        layout = self.placement.layouts.of(value)
+        at, (fixed, per_row) = self.placement.places[layout.owner], layout.at.start
+        width = element_bytes(value, self.bits)
         name = f"{value.name} " if value.name else ""
         shape = "×".join(map(str, value.shape)) or "1"
+        if not is_dense(value.shape, layout.at):
+            shape += " by " + ",".join(map(str, layout.at.steps))
         buffer = self.buffer_names.get(at.buffer, f"in{at.buffer - len(self.buffer_names)}")
-        return f"{name}{buffer}+{at.offset}[{shape}]"
+        more = f"+{per_row * width}B" if per_row else ""
+        return f"{name}{buffer}+{at.offset + fixed * width}{more}[{shape}]"
 
     def _listed(self, values: Sequence[Value]) -> str:
         """Values as the print shows them, each place once."""
@@ -198,6 +207,8 @@ def make_plan(
     batch, bits : the largest batch; 32 or 64
     """
     simple = simplify([*compute, *update])
+    gathered = gather_sums([simple[v] for v in (*compute, *update)])
+    simple = {v: gathered[simple[v]] for v in (*compute, *update)}
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
     for v in (
@@ -205,6 +216,8 @@ def make_plan(
         *update,
     ):  # what is pinned is computed into its place, by a value of its own
         new = simple[v]
+        if is_view(new):
+            new = apply(COPY, new)
         if v in pinned:
             if new.op.kind in ("leaf", "alias") or new in pinned_new:
                 new = apply(IDENTITY, new, shape=new.shape)
@@ -216,6 +229,11 @@ def make_plan(
     done_roots = [values[v] for v in compute]
     update_roots = [values[v] for v in update]
     after = _readers_first(done_roots, update_roots, values, pinned_new, leaves)
+    found, layouts = lay_out([values[v] for v in (*compute, *update)], {values[v] for v in update})
+    values = {v: found[new] for v, new in values.items()}
+    pinned_new = {found[new]: at for new, at in pinned_new.items()}
+    after = {found[v]: [found[r] for r in readers] for v, readers in after.items()}
+    done_roots = [values[v] for v in compute]
     update_roots = [values[v] for v in update]
     done = set(topological(done_roots))
     done_roots += [  # what an update alone takes of a loop that runs before
@@ -229,7 +247,7 @@ def make_plan(
         if group.root is not None and group.root.op.kind == "loop":
             group.loop = plan_loop(group, batch, bits, make_plan)
     placement = place(
-        [*groups, *later], pinned_new, leaves, [*done_roots, *update_roots], batch, bits
+        [*groups, *later], pinned_new, leaves, [*done_roots, *update_roots], batch, bits, layouts
     )
     constants = Constants(constants_buffer, bits)
     instructions = lower(groups, placement, batch, bits, CODES, constants)
@@ -263,11 +281,17 @@ def _readers_first(
     readers: dict[Place, list[Value]] = {}
     for v in order:
         for x in map(base, v.inputs):
+            if v.op.kind in VIEWS:  # who reads the view reads the leaf
+                continue
             if x.op.kind == "leaf" and (at := leaves(x)) is not None:
                 readers.setdefault(at, []).append(v)
     for old, new in list(values.items()):
         at = pinned.get(new)
-        others = [r for r in readers.get(at, []) if r is not new] if at is not None else []
+        others = (
+            [r for r in readers.get(at, []) if r is not new or any(map(is_view, r.inputs))]
+            if at is not None
+            else []
+        )
         if not others:
             continue
         below = set()
@@ -284,88 +308,17 @@ def _readers_first(
     return after
 
 
-class PlanError(AssertionError):
-    """A plan that would compute with the wrong memory: a fault of gdcore's, never of its user's."""
+def is_view(value: Value) -> bool:
+    """Whether a value reads another's memory in another order, or a part of it."""
+    return straight(value).op.kind == "view"
 
 
 def check(plan: Plan) -> None:
     """Walk the plan as it will run, and see that every read finds what was written for it.
 
-    Each byte of the arena belongs to the value that wrote it last; reading a value whose bytes
-    belong to another, or that nobody has written, is an error, as is a place beyond the arena's
-    end, and writing over what the same instruction still reads. A workspace belongs to nobody.
+    Raises
+    ------
+    PlanError
     """
-    owned: dict[Value, tuple[int, int]] = {}
-    starts: list[int] = []  # of what is owned, in order; nothing overlaps
-    owners: list[Value] = []
-
-    def drop(i: int) -> None:
-        del owned[owners[i]], starts[i], owners[i]
-
-    @cache
-    def span(v: Value) -> tuple[int, int]:
-        at = plan.placement.places[v].offset
-        return at, at + _nbytes(v, plan)
-
-    def take(start: int, end: int) -> int:
-        """Drop whoever owns some of these bytes; where a new owner stands among the starts."""
-        i = bisect_left(starts, start)
-        if i and owned[owners[i - 1]][1] > start:
-            drop(i := i - 1)
-        while i < len(starts) and starts[i] < end:
-            drop(i)
-        return i
-
-    def in_arena(v: Value) -> bool:
-        return v.op.kind != "leaf" and plan.placement.places[v].buffer == ARENA
-
-    for number, ins in enumerate(plan.instructions):
-        for part in (ins, ins.then):
-            if part is None:
-                continue
-            for v in filter(in_arena, part.reads):
-                if owned.get(v) != span(v):
-                    raise PlanError(
-                        f"instruction {number} ({ins.text}) reads {plan.where(v)}, "
-                        "which is not there"
-                    )
-            for v in part.writes:
-                if (spare := plan.placement.workspaces.get(v)) is None:
-                    continue
-                start, end = spare.offset, spare.offset + spare.nbytes
-                touched = map(span, filter(in_arena, [*part.reads, *part.writes]))
-                if end > plan.placement.arena_bytes or any(
-                    a < end and start < b for a, b in touched
-                ):
-                    raise PlanError(
-                        f"instruction {number} ({ins.text}) has its workspace at {start} to {end} "
-                        "over what it reads or writes, or beyond the arena"
-                    )
-                take(start, end)
-            for v in filter(in_arena, part.writes):
-                start, end = span(v)
-                if end > plan.placement.arena_bytes:
-                    raise PlanError(
-                        f"instruction {number} ({ins.text}) writes {plan.where(v)} beyond the arena"
-                    )
-                for x in filter(in_arena, ins.reads):
-                    low, high = span(x)  # only an elementwise pass may write where it reads
-                    if start < high and low < end and (ins.kernel != "map" or low != start):
-                        raise PlanError(
-                            f"instruction {number} ({ins.text}) writes {plan.where(v)} over "
-                            f"{plan.where(x)}"
-                        )
-                if v in owned:
-                    drop(bisect_left(starts, owned[v][0]))
-                i = take(start, end)
-                owned[v] = start, end
-                starts.insert(i, start)
-                owners.insert(i, v)
-    for v in plan.values.values():
-        root = base(v)
-        if root in plan.placement.places and in_arena(root) and root not in owned:
-            raise PlanError(f"{plan.where(root)} is wanted but is overwritten before the step ends")
-
-
-def _nbytes(v: Value, plan: Plan) -> int:
-    return at_batch(size(v.shape), plan.batch) * element_bytes(v, plan.bits)
+    wanted = plan.values.values()
+    check_memory(plan.instructions, plan.placement, plan.batch, plan.bits, wanted, plan.where)

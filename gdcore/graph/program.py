@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore.graph.dims import Batch, Dim, Shape, size
 from gdcore.graph.ir import INT, Value
+from gdcore.graph.layout import Layouts
 
 Pair = tuple[int, int]
 Ref = tuple[int, int, int]
@@ -68,11 +69,12 @@ class Workspace(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Placement:
-    """Where the values of a plan lie, and how large the arena is."""
+    """Where the values of a plan lie, in which order and whose memory, and how large the arena is."""
 
     places: dict[Value, Place]
     workspaces: dict[Value, Workspace]
     arena_bytes: int
+    layouts: Layouts
 
 
 class Codes(NamedTuple):

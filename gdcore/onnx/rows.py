@@ -128,5 +128,6 @@ ELSEWHERE = {
     *("input", "param", "state", "range", "when_training", "with_update"),
     *("single", "outer_peak"),  # of training steps alone
     *("bag", "bag_add", "group_rows", "sum_rows", "square_rows"),  # made while a step is planned
+    *("copy", "pieces", "overlay", "matmul_add"),  # passes put them in
     *("scan", "loop_leaf", "loop_part", "loop_cotangent"),  # loops are written out before
 }

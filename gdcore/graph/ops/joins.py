@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.dims import Batch, Shape, strides
-from gdcore.graph.emitter import Emitter
+from gdcore.graph.dims import Batch, Shape
 from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.layout import Cut
+from gdcore.graph.ops.identities import broadcast_to
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import expand_dims
-from gdcore.graph.ops.slices import getitem
-from gdcore.graph.ranges import of_concatenate
+from gdcore.graph.ops.slices import SLICE, embed_shape, emit_join, getitem
+from gdcore.graph.ranges import of_concatenate, or_zero
 
 
 def _concat_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
@@ -48,12 +49,16 @@ def _grad_concat(y: Value, d: Value) -> list[Value | None]:
     return list(out)
 
 
-def _emit_concat(y: Value, e: Emitter) -> None:
-    steps, axis, at = strides(y.shape), y.attrs["axis"], 0
+def _parts(y: Value) -> list[tuple[Cut, ...]]:
+    axis, at, out = y.attrs["axis"], 0, []
+    whole: Cut = (0, None, 1)
     for x in y.inputs:
-        e.copy(y, x, x.shape, steps, strides(x.shape), y_starts=[(at, steps[axis])])
-        e.out[-1].reads = [x]  # of thousands of inputs, one
-        at += x.shape[axis]
+        width = x.shape[axis]
+        assert isinstance(width, int)
+        cut: Cut = (at, at + width, 1)
+        out.append((*(whole,) * axis, cut, *(whole,) * (y.ndim - axis - 1)))
+        at += width
+    return out
 
 
 CONCAT = register(
@@ -68,10 +73,97 @@ CONCAT = register(
             Sample(((2, 3), (1, 3), (4, 3)), {"axis": 0}),
             Sample(((2, 3, 4), (2, 1, 4)), {"axis": 1}),
         ),
-        emit=_emit_concat,
+        emit=emit_join,
         flops=0,
         takes_ints=True,
+        walks=lambda y, i, at: True,
+        writes=lambda y, at: True,
+        parts=_parts,
         bounds=of_concatenate,
+    )
+)
+
+
+def _pieces_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    shape, cuts = tuple(attrs["shape"]), attrs["cuts"]
+    for v, cut in zip(values, cuts, strict=True):
+        embed_shape([v], {"shape": shape, "cuts": cut})
+    return shape
+
+
+def _np_pieces(*x: np.ndarray, cuts: Sequence[Sequence[Cut]], shape: tuple[int, ...]) -> np.ndarray:
+    out = np.zeros(shape)
+    for piece, cut in zip(x, cuts, strict=True):
+        out[tuple(slice(*c) for c in cut)] = piece
+    return out
+
+
+_ALL: Cut = (0, None, 1)
+# Disjoint slices beside one another, and zeros elsewhere: what gradients of slices add up to.
+PIECES = register(
+    Op(
+        "pieces",
+        "kernel",
+        _pieces_shape,
+        lambda y, d: [apply(SLICE, d, cuts=cuts) for cuts in y.attrs["cuts"]],
+        _np_pieces,
+        (
+            Sample(
+                ((5, 3), (5, 4)), {"cuts": ((_ALL, (0, 3, 1)), (_ALL, (3, 7, 1))), "shape": (5, 7)}
+            ),
+            Sample(((4,), (3,)), {"cuts": (((0, 7, 2),), ((1, 7, 2),)), "shape": (7,)}),
+            Sample(
+                ((2, 2), (1, 5), (3, 2)),
+                {
+                    "cuts": (((1, 3, 1), (1, 3, 1)), ((3, 4, 1), _ALL), ((0, 3, 1), (3, 5, 1))),
+                    "shape": (6, 5),
+                },
+            ),
+        ),
+        emit=emit_join,
+        flops=0,
+        walks=lambda y, i, at: True,
+        writes=lambda y, at: True,
+        parts=lambda y: y.attrs["cuts"],
+        bounds=or_zero,
+    )
+)
+
+
+def _np_overlay(x: np.ndarray, *parts: np.ndarray, cuts: Sequence[Sequence[Cut]]) -> np.ndarray:
+    out = x.copy()
+    for piece, cut in zip(parts, cuts, strict=True):
+        out[tuple(slice(*c) for c in cut)] = piece
+    return out
+
+
+def _overlay_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    return _pieces_shape(values[1:], {**attrs, "shape": values[0].shape}) and values[0].shape
+
+
+def _grad_overlay(y: Value, d: Value) -> list[Value | None]:
+    cuts, parts = y.attrs["cuts"], y.inputs[1:]
+    zeros = [broadcast_to(0.0, x.shape) for x in parts]
+    return [apply(OVERLAY, d, *zeros, cuts=cuts), *(apply(SLICE, d, cuts=c) for c in cuts)]
+
+
+# The first input with disjoint slices of it replaced, in its own memory where nothing else reads that.
+OVERLAY: Op = register(
+    Op(
+        "overlay",
+        "kernel",
+        _overlay_shape,
+        _grad_overlay,
+        _np_overlay,
+        (
+            Sample(((5, 7), (5, 3)), {"cuts": ((_ALL, (2, 5, 1)),)}),
+            Sample(((9,), (4,), (2,)), {"cuts": (((1, 9, 2),), ((2, 5, 2),))}),
+        ),
+        emit=emit_join,
+        flops=0,
+        parts=lambda y: [(_ALL,) * y.ndim, *y.attrs["cuts"]],
+        reuses=0,
+        bounds=or_zero,
     )
 )
 

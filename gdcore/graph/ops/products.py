@@ -10,19 +10,21 @@ import numpy as np
 from gdcore.graph.dims import Dim, Shape, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register, rewrite, topological
+from gdcore.graph.layout import Strided, leading, same
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import reshape
+from gdcore.graph.program import collapse
 
 
 def _sides(values: Sequence[Value], attrs: Mapping[str, Any]) -> tuple[Shape, Dim, Dim, Dim, Dim]:
-    a, b = values
+    a, b = values[:2]
     m, ka = a.shape[-2:] if not attrs["ta"] else a.shape[-2:][::-1]
     kb, n = b.shape[-2:] if not attrs["tb"] else b.shape[-2:][::-1]
     return a.shape[:-2], m, n, ka, kb
 
 
 def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
-    a, b = values
+    a, b = values[:2]
     lead, m, n, ka, kb = _sides(values, attrs)
     if ka != kb or a.shape[:-2] != b.shape[:-2]:
         raise ValueError(
@@ -33,7 +35,7 @@ def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 
 def _grad(y: Value, d: Value) -> list[Value | None]:
-    a, b = y.inputs
+    a, b = y.inputs[:2]
     ta, tb = y.attrs["ta"], y.attrs["tb"]
     da = _product(b, d, tb, True) if ta else _product(d, b, False, not tb)
     db = _product(d, a, True, ta) if tb else _product(a, d, not ta, False)
@@ -41,24 +43,53 @@ def _grad(y: Value, d: Value) -> list[Value | None]:
 
 
 def _emit(y: Value, e: Emitter) -> None:
-    """c = a b; see csrc/ops/gemm.c for the order of the sizes."""
-    a, b = y.inputs
+    """c = a b, or c + a b; see csrc/ops/gemm.c for the order of the sizes."""
+    a, b = y.inputs[:2]
+    for c in y.inputs[2:]:
+        if not same(y.shape, e.layouts.of(c), e.layouts.of(y)):
+            e.copy(y.shape, e.layouts.of(y), e.layouts.of(c), y.dtype)
+            e.out[-1].reads = [c]
     lead, m, n, k, _ = _sides(y.inputs, y.attrs)
-    a_row, a_col = (1, m) if y.attrs["ta"] else (k, 1)
-    b_row, b_col = (1, k) if y.attrs["tb"] else (n, 1)
+    walks = [e.steps(v) for v in (y, a, b)]
+    outer, steps = collapse(lead, [w[:-2] for w in walks])
+    by_matrix = [[*s, *[0] * (2 - len(s))] for s in steps]
     sums = e.ref(e.sums) if e.sums is not None else None
     e.kernel(
         "gemm",
         [e.ref(y), e.ref(a), e.ref(b)] + ([sums] if sums else []),
         dims=[
-            *(size(lead), 1),
+            *(*outer, *[1] * (2 - len(outer))),
             *(m, n, k),
-            *(size((m, n)), 0, n),
-            *(size((m, k)), 0, a_row, a_col),
-            *(size((k, n)), 0, b_row, b_col),
+            *(*by_matrix[0], walks[0][-2]),
+            *(*by_matrix[1], *_turned(_stepped(a, walks[1]), y.attrs["ta"])),
+            *(*by_matrix[2], *_turned(_stepped(b, walks[2]), y.attrs["tb"])),
         ],
-        attrs=[int(sums is not None), int(y.attrs.get("loose", False)), 0],
+        attrs=[int(sums is not None), int(y.attrs.get("loose", False)), len(y.inputs) - 2],
     )
+
+
+def _stepped(x: Value, steps: Sequence[Dim]) -> tuple[Dim, Dim]:
+    """Strides of a matrix; next to a stride of 1 or more, that of a single row or column is 1."""
+    row, col = steps[-2:]
+    return (row, 1) if x.shape[-1] == 1 else (1 if x.shape[-2] == 1 and col != 1 else row, col)
+
+
+def _turned(steps: tuple[Dim, Dim], t: bool) -> tuple[Dim, Dim]:
+    return (steps[1], steps[0]) if t else steps
+
+
+def _walks(y: Value, i: int, at: Strided) -> bool:
+    """Rows or columns lie side by side, and the matrices of a batch are found by two strides."""
+    x = y.inputs[i]
+    return i == 2 or (1 in _stepped(x, at.steps) and _lead_fits(x.shape, at))
+
+
+def _writes(y: Value, at: Strided) -> bool:
+    return (at.steps[-1] == 1 or y.shape[-1] == 1) and _lead_fits(y.shape, at)
+
+
+def _lead_fits(shape: Shape, at: Strided) -> bool:
+    return len(shape) <= 4 or len(leading(shape[:-2], at.steps[:-2])[0]) < 2
 
 
 def _swap(x: np.ndarray, t: bool) -> np.ndarray:
@@ -103,6 +134,13 @@ def _samples() -> tuple[Sample, ...]:
     return tuple(out)
 
 
+def _sum_shape_of(s: Sample) -> tuple[int, ...]:
+    """The result's shape in a sample of a product."""
+    a, b = (np.empty(shape, np.int8) for shape in s.shapes)
+    shape: tuple[int, ...] = (_swap(a, s.attrs["ta"]) @ _swap(b, s.attrs["tb"])).shape
+    return shape
+
+
 def _column_sums(y: Value) -> tuple[Value, tuple[int, int]] | None:
     """dw = x' dy, and db = the sums of dy over its rows."""
     return (y.inputs[1], (0, 1)) if y.ndim == 2 and y.attrs["ta"] and not y.attrs["tb"] else None
@@ -125,6 +163,28 @@ MATMUL = register(
         flops=_flops,
         takes_epilogue=lambda y: True,
         column_sums=_column_sums,
+        walks=_walks,
+        writes=_writes,
+    )
+)
+
+
+def _sum_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    shape = _shape(values, attrs)
+    if values[2].shape != shape:
+        raise ValueError(f"a product of shape {shape} added to a value of {values[2].shape}")
+    return shape
+
+
+# c + a b, written over c where nothing else reads that.
+MATMUL_ADD = register(
+    MATMUL._replace(
+        name="matmul_add",
+        shape=_sum_shape,
+        grad=lambda y, d: [*_grad(y, d), d],
+        reference=lambda a, b, c, ta, tb, loose=False: c + _swap(a, ta) @ _swap(b, tb),
+        samples=tuple(s._replace(shapes=(*s.shapes, _sum_shape_of(s))) for s in _samples()[::3]),
+        reuses=2,
     )
 )
 

@@ -11,6 +11,7 @@ import numpy as np
 from gdcore.graph.dims import Batch, at_batch, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.layout import Strided, dense, is_dense
 from gdcore.graph.ops.leaves import apply
 from gdcore.graph.ops.products import MATMUL
 
@@ -23,6 +24,10 @@ def _np_peak(column: np.ndarray, row: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(column).max() * np.abs(row).max())
 
 
+def _view(y: Value, at: Strided) -> Strided | None:
+    return Strided(at.start, dense(y.shape).steps) if is_dense(y.inputs[0].shape, at) else None
+
+
 SINGLE = register(
     Op(
         "single",
@@ -31,6 +36,7 @@ SINGLE = register(
         None,
         lambda x, shape: x.reshape(shape),
         (Sample(((1, 5),), {"shape": (5, 1)}), Sample(((1, 5),), {"shape": (1, 5)})),
+        view=_view,
     )
 )
 

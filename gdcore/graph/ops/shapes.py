@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gdcore.graph.dims import Batch, Dim, Shape, size, strides
+from gdcore.graph.dims import Batch, Dim, Shape, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.layout import Strided, reshaped
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ranges import same_elements, same_rows
 
@@ -34,6 +35,8 @@ RESHAPE = register(
             for a, b in (((4, 6), (24,)), ((4, 6), (2, 2, 6)), ((5,), (5, 1)), ((1, 1), ()))
         ),
         bounds=same_elements,
+        view=lambda y, at: reshaped(y.inputs[0].shape, at, y.shape),
+        back=lambda y, at: reshaped(y.shape, at, y.inputs[0].shape),
     )
 )
 
@@ -171,9 +174,13 @@ def squeeze(x: Any, axis: int) -> Value:
     return reshape(value, value.shape[:at] + value.shape[at + 1 :])
 
 
-def _emit_transpose(y: Value, e: Emitter) -> None:
-    steps = strides(y.inputs[0].shape)
-    e.copy(y, y.inputs[0], y.shape, strides(y.shape), [steps[a] for a in y.attrs["axes"]])
+def _permuted(y: Value, at: Strided) -> Strided:
+    return Strided(at.start, tuple(at.steps[a] for a in y.attrs["axes"]))
+
+
+def _permuted_back(y: Value, at: Strided) -> Strided:
+    axes = y.attrs["axes"]
+    return Strided(at.start, tuple(at.steps[axes.index(i)] for i in range(y.ndim)))
 
 
 def _transpose_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
@@ -189,7 +196,7 @@ def _transpose_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape
 TRANSPOSE = register(
     Op(
         "transpose",
-        "kernel",
+        "view",
         _transpose_shape,
         lambda y, d: [transpose(d, [y.attrs["axes"].index(i) for i in range(y.ndim)])],
         lambda x, axes: x.transpose(axes),
@@ -203,9 +210,10 @@ TRANSPOSE = register(
                 ((2, 3, 4, 5), (0, 2, 1, 3)),
             )
         ),
-        emit=_emit_transpose,
         flops=0,
         takes_ints=True,
+        view=_permuted,
+        back=_permuted_back,
         bounds=same_rows(lambda y: y.ndim > 0 and y.attrs["axes"][-1] == y.ndim - 1),
     )
 )
@@ -238,3 +246,26 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Value:
     value = lift(x)
     order = tuple(range(value.ndim))[::-1] if axes is None else tuple(a % value.ndim for a in axes)
     return value if order == tuple(range(value.ndim)) else apply(TRANSPOSE, value, axes=order)
+
+
+def _emit_copy(y: Value, e: Emitter) -> None:
+    e.copy(y.shape, e.layouts.of(y), e.layouts.of(y.inputs[0]), y.dtype)
+
+
+# What the pass over layouts puts before a kernel that cannot read a view where it lies.
+COPY = register(
+    Op(
+        "copy",
+        "kernel",
+        lambda values, _: values[0].shape,
+        lambda y, d: [d],
+        lambda x: x,
+        (Sample(((5, 7),)), Sample(((2, 3, 4),)), Sample(((0, 3),))),
+        emit=_emit_copy,
+        flops=0,
+        takes_ints=True,
+        walks=lambda y, i, at: True,
+        writes=lambda y, at: True,
+        bounds=same_elements,
+    )
+)

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from gdcore.graph.dims import Batch, Dim, Shape, size, strides
+from gdcore.graph.dims import Batch, Dim, Shape
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.layout import Cut, Layout, Strided, covers, cut_out, disjoint, same
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import reshape
 from gdcore.graph.ranges import or_zero, same_rows
-
-Cut = tuple[
-    int, int | None, int
-]  # start, stop and step along a dimension; stop None keeps all of it
-
-
-def _starts(y: Value, steps: Sequence[Dim]) -> list[tuple[int, Dim]]:
-    return [(start, step) for (start, _, _), step in zip(y.attrs["cuts"], steps, strict=True)]
-
-
-def _emit_slice(y: Value, e: Emitter) -> None:
-    steps = strides(y.inputs[0].shape)
-    inner = [step * cut[2] for step, cut in zip(steps, y.attrs["cuts"], strict=True)]
-    e.copy(y, y.inputs[0], y.shape, strides(y.shape), inner, x_starts=_starts(y, steps))
-
-
-def _emit_embed(y: Value, e: Emitter) -> None:
-    steps, x = strides(y.shape), y.inputs[0]
-    outer = [step * cut[2] for step, cut in zip(steps, y.attrs["cuts"], strict=True)]
-    e.kernel("fill", [e.ref(y)], dims=[size(y.shape)], pars=[0.0])
-    e.copy(y, x, x.shape, outer, strides(x.shape), y_starts=_starts(y, steps))
 
 
 def _cut_length(start: int, stop: int, step: int) -> int:
@@ -61,7 +41,8 @@ def _slice_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     )
 
 
-def _embed_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+def embed_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    """The shape of a value that is a slice among zeros."""
     shape = tuple(attrs["shape"])
     _check_cuts(shape, attrs["cuts"])
     inside = tuple(
@@ -83,10 +64,66 @@ def _np_embed(x: np.ndarray, cuts: Sequence[Cut], shape: tuple[int, ...]) -> np.
     return out
 
 
+def emit_join(y: Value, e: Emitter) -> None:
+    """Copy those inputs that do not lie in their place, and set what no input becomes to zero."""
+    layout, parts = e.layouts.of(y), y.op.parts(y) if y.op.parts is not None else ()
+    if y.op.reuses is None and not covers(
+        y.shape, zip((x.shape for x in y.inputs), parts, strict=True)
+    ):
+        for cuts in _around(y.shape, parts):
+            piece = tuple(map(_length, y.shape, cuts))
+            zero = Layout(lift(0.0), Strided((0, 0), (0,) * y.ndim))
+            e.copy(piece, Layout(layout.owner, cut_out(layout.at, cuts)), zero, y.dtype)
+            e.out[-1].reads = [zero.owner]
+    for x, cuts in zip(y.inputs, parts, strict=True):
+        place = Layout(layout.owner, cut_out(layout.at, cuts))
+        if not same(x.shape, place, e.layouts.of(x)):
+            e.copy(x.shape, place, e.layouts.of(x), y.dtype)
+            e.out[-1].reads = [x]
+
+
+def _length(dim: Dim, cut: Cut) -> Dim:
+    start, stop, step = cut
+    return dim if stop is None else _cut_length(start, stop, step)
+
+
+def _around(shape: Shape, parts: Sequence[Sequence[Cut]]) -> list[tuple[Cut, ...]]:
+    """Slices that are, together, what some disjoint slices leave of a shape.
+
+    Several of them may only have steps of 1.
+    """
+    left: list[tuple[Cut, ...]] = [((0, None, 1),) * len(shape)]
+    for cuts in parts:
+        left = [rest for box in left for rest in _without(box, cuts, shape)]
+    return left
+
+
+def _without(box: Sequence[Cut], cuts: Sequence[Cut], shape: Shape) -> Iterator[tuple[Cut, ...]]:
+    """What a slice leaves of a box, in boxes: dimension by dimension, what lies beside it."""
+    if disjoint(box, cuts) or any(stop is not None and start == stop for start, stop, _ in cuts):
+        yield tuple(box)
+        return
+    inner = list(box)
+    for axis, (start, stop, step) in enumerate(cuts):
+        if stop is None:
+            continue
+        dim = shape[axis]
+        low, stop_of_box, by = inner[axis]
+        high = dim if stop_of_box is None else stop_of_box
+        assert isinstance(high, int) and by == 1
+        end = start + (_cut_length(start, stop, step) - 1) * step + 1
+        beside = [(low, min(start, high), 1), (max(end, low), high, 1)]
+        beside += [(start + r, end, step) for r in range(1, step)]
+        for one in beside:
+            if _cut_length(*one) > 0:
+                yield (*inner[:axis], one, *inner[axis + 1 :])
+        inner[axis] = (max(low, start), min(high, end), 1) if step == 1 else (start, end, step)
+
+
 SLICE = register(
     Op(
         "slice",
-        "kernel",
+        "view",
         _slice_shape,
         lambda y, d: [apply(EMBED, d, cuts=y.attrs["cuts"], shape=y.inputs[0].shape)],
         lambda x, cuts: x[_np_cuts(cuts)],
@@ -95,9 +132,9 @@ SLICE = register(
             Sample(((6, 7, 3),), {"cuts": ((1, 6, 2), (0, None, 1), (1, 2, 1))}),
             Sample(((9,),), {"cuts": ((4, 9, 1),)}),
         ),
-        emit=_emit_slice,
         flops=0,
         takes_ints=True,
+        view=lambda y, at: cut_out(at, y.attrs["cuts"]),
         bounds=same_rows(lambda y: tuple(y.attrs["cuts"][-1]) == (0, None, 1)),
     )
 )
@@ -105,15 +142,18 @@ EMBED: Op = register(
     Op(
         "embed",
         "kernel",
-        _embed_shape,
+        embed_shape,
         lambda y, d: [apply(SLICE, d, cuts=y.attrs["cuts"])],
         _np_embed,
         (
             Sample(((5, 3),), {"cuts": ((0, None, 1), (2, 5, 1)), "shape": (5, 7)}),
             Sample(((3,),), {"cuts": ((1, 7, 2),), "shape": (8,)}),
         ),
-        emit=_emit_embed,
+        emit=emit_join,
         flops=0,
+        walks=lambda y, i, at: True,
+        writes=lambda y, at: True,
+        parts=lambda y: [y.attrs["cuts"]],
         bounds=or_zero,
     )
 )

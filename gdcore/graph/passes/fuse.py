@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from gdcore.graph.dims import refined, size
-from gdcore.graph.ir import Value, base, topological
+from gdcore.graph.ir import VIEWS, Value, base, topological
+from gdcore.graph.layout import straight
 from gdcore.graph.ops.reductions import SUM
 from gdcore.graph.program import Group
 
@@ -38,7 +39,7 @@ class Fusion:
         self.after = after
         self.users: dict[Value, list[Value]] = defaultdict(list)
         for v in order:  # who reads the memory of a value, under whatever shape
-            if v.op.kind != "alias":
+            if v.op.kind not in VIEWS:
                 for x in (*v.inputs, *after.get(v, ())):
                     self.users[base(x)].append(v)
         self.group: dict[Value, Group] = {}
@@ -91,13 +92,14 @@ class Fusion:
         if shape is None or (len(shape) > MOST_DIMS and one.shape != other.shape):
             return False
         inside = {id(v) for g in (one, other) for v in g.members}
-        outside = {
-            (id(base(x)), x.shape, v.shape)
-            for g in (one, other)
-            for v in g.members
-            for x in v.inputs
-            if id(base(x)) not in inside
-        }
+        outside = set()
+        for v in (*one.members, *other.members):
+            for x in v.inputs:
+                below, read = base(x), straight(x)
+                if id(below) not in inside:
+                    outside.add((id(read), x.shape, v.shape))
+                elif read is not below:  # in another order than it is computed in
+                    return False
         return len(inside) <= MOST and len(inside) + len(outside) <= REGISTERS
 
     def merge(self, into: Group, other: Group) -> None:
@@ -116,7 +118,7 @@ class Fusion:
         """Each elementwise value joins its users' pass if they have one in common."""
         for v in reversed(self.order):
             own = Group(v, self.position[v])
-            if v.op.kind == "alias":
+            if v.op.kind in VIEWS:
                 continue
             if v.op.kind == "map":
                 passes = {
@@ -126,7 +128,7 @@ class Fusion:
                     and g.shape is not None
                     and size(g.shape) == size(v.shape)
                     and u.op.kind == "map"
-                    and any(base(x) is v for x in u.inputs)
+                    and any(straight(x) is v for x in u.inputs)
                 }
                 maps = [u for u in self.users[v] if u.op.kind == "map"]
                 if len(passes) == 1 and all(id(self.group[u]) in passes for u in maps):
@@ -187,7 +189,7 @@ class Fusion:
     def read_flat(self, product: Value, group: Group) -> bool:
         """Whether the pass reads the product element by element, never repeated."""
         return all(
-            size(x.shape) == size(product.shape)
+            size(x.shape) == size(product.shape) and straight(x) is product
             for v in group.members
             for x in v.inputs
             if base(x) is product

@@ -17,7 +17,7 @@ from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import INT, Value, base, topological
 from gdcore.graph.ops.leaves import apply
 from gdcore.graph.ops.loop_body import PART, Body, has_batch
-from gdcore.graph.ops.slices import SLICE
+from gdcore.graph.ops.shapes import COPY
 from gdcore.graph.program import ALIGN, Group, Place, Ref, element_bytes
 
 SAMPLES = 16  # of one block
@@ -136,7 +136,7 @@ def _own(v: Value) -> Value:
     """A value in memory of its own: a plan copies reals of leaves by itself."""
     if v.dtype != INT or base(v).op.kind != "leaf":
         return v
-    return apply(SLICE, v, cuts=((0, None, 1),) * v.ndim)
+    return apply(COPY, v)
 
 
 def _emit(how: LoopPlan, loop: Value, e: Emitter) -> None:

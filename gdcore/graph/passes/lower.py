@@ -13,6 +13,7 @@ import numpy as np
 from gdcore.graph.dims import Dim, Shape, over, size, strides
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import INT, Value, base
+from gdcore.graph.layout import Strided, straight
 from gdcore.graph.passes.chains import chain_key
 from gdcore.graph.program import (
     Codes,
@@ -28,6 +29,9 @@ DIRECT, SPREAD, SCALAR, COUNT = range(4)  # kinds of input, as in csrc/ops/map.c
 UNIT_BYTES = 16384  # of each output, in one unit of an elementwise pass
 
 
+Walk = tuple[int, Strided, Shape, Shape]
+
+
 class Lowering(Emitter):
     """The instructions of groups, one after another."""
 
@@ -40,15 +44,18 @@ class Lowering(Emitter):
         outputs = [v for v in members if v in self.placement.places]
         inputs: list[Value] = []
         steps: list[list[Dim]] = []
-        number: dict[tuple[int, Shape, Shape], int] = {}
+        number: dict[Walk, int] = {}
         for v in members:
             for x in v.inputs:
-                if id(base(x)) not in inside and (id(base(x)), x.shape, v.shape) not in number:
-                    number[id(base(x)), x.shape, v.shape] = len(inputs)
+                if id(base(x)) not in inside and (key := self.walk(x, v.shape)) not in number:
+                    number[key] = len(inputs)
                     inputs.append(x)
-                    steps.append(over(self.steps(x, v.shape), v.shape, shape))
+                    steps.append(over(self.spread(x, v.shape), v.shape, shape))
         flat = strides(shape)
-        short, walked = collapse(shape, [*steps, flat])
+        written = [over(self.steps(v), v.shape, shape) for v in outputs]
+        if all(self.layouts.is_dense(v) for v in outputs):
+            written = []
+        short, walked = collapse(shape, [*steps, *written, flat])
         if len(short) > self.codes.dims:
             raise ValueError(
                 f"an elementwise pass over {shape} walks {len(short)} dimensions: "
@@ -77,7 +84,7 @@ class Lowering(Emitter):
         ]
         names = [v.op.name for v in members]
         chain = self.codes.chains.get(chain_key(one_for_a_row, len(outputs), names, code), -1)
-        dims = [*short, *(d for w in walked[:-1] for d in w)]
+        dims = [*short, *(d for w in walked[:-1] for d in w)]  # of outputs only where one has gaps
         unit = max(1, UNIT_BYTES // (self.bits // 8)) if alone else 1
         return Instruction(
             "map",
@@ -85,14 +92,19 @@ class Lowering(Emitter):
             [pair(d) for d in dims],
             [len(short), len(outputs), len(inputs), len(members), unit, chain, *kinds, *code],
             pars,
-            reads=[b for b in map(base, inputs) if b.op.name not in ("constant", "count")],
+            reads=[b for b in map(straight, inputs) if b.op.name not in ("constant", "count")],
             writes=outputs,
             text="·".join(v.op.name for v in members),
         )
 
-    def steps(self, x: Value, shape: Shape) -> list[Dim]:
+    def walk(self, x: Value, shape: Shape) -> Walk:
+        """What tells one input of a pass from another: whose memory, where in it, over which shape."""
+        layout = self.layouts.of(x)
+        return id(layout.owner), layout.at, x.shape, shape
+
+    def spread(self, x: Value, shape: Shape) -> list[Dim]:
         """Strides with which x is walked over a broadcast shape."""
-        own = strides(x.shape)
+        own = self.steps(x)
         lead = len(shape) - len(x.shape)
         return [
             0 if i < lead or x.shape[i - lead] == 1 else own[i - lead] for i in range(len(shape))
@@ -102,7 +114,7 @@ class Lowering(Emitter):
         self,
         members: Sequence[Value],
         inputs: Sequence[Value],
-        number: Mapping[tuple[int, Shape, Shape], int],
+        number: Mapping[Walk, int],
         outputs: Sequence[Value],
     ) -> tuple[list[int], list[float]]:
         """The pass as operations on registers: inputs, then outputs, then temporaries."""
@@ -115,9 +127,7 @@ class Lowering(Emitter):
         temporaries = {id(v) for v in members} - set(register)
         for k, v in enumerate(members):
             args = [
-                register[id(base(x))]
-                if id(base(x)) in register
-                else number[id(base(x)), x.shape, v.shape]
+                register[id(base(x))] if id(base(x)) in register else number[self.walk(x, v.shape)]
                 for x in v.inputs
             ]
             if id(v) in temporaries:
@@ -153,13 +163,15 @@ class Lowering(Emitter):
             emit(root, self)
             # every instruction of a group reads and writes what the group does, unless it says less
             for ins in self.out:
-                read = map(base, ins.reads or root.inputs)
+                read = map(straight, ins.reads or root.inputs)
                 ins.reads = [x for x in read if x.op.name != "constant"]
                 ins.writes = [root, *self.parts, *([] if group.sums is None else [group.sums])]
                 ins.text = root.op.name
                 if group.loop is not None:
                     ins.writes = group.loop.parts
                     ins.text = group.loop.text
+            if not self.out:  # everything was written to its place before
+                return []
             if group.pass_members:
                 self.out[-1].then = self.map(group, alone=False)
         parts = [ins for ins in self.out if ins.kernel == self.out[-1].kernel]  # each does a share

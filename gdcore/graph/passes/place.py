@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gdcore.graph.dims import Dim, at_batch, size
 from gdcore.graph.ir import Value, base
+from gdcore.graph.layout import Layouts, straight
 from gdcore.graph.program import ALIGN, ARENA, Group, Place, Placement, Workspace, element_bytes
 
 
@@ -52,6 +53,7 @@ def place(
     keep: Sequence[Value],
     batch: int,
     bits: int,
+    layouts: Layouts,
 ) -> Placement:
     """Give every value that reaches memory a place.
 
@@ -62,6 +64,7 @@ def place(
     leaves : the place of a leaf; None for those that need none
     keep : values that must be there at the end
     batch, bits : the largest batch; 32 or 64
+    layouts : who is written to whose memory
     """
     first: dict[Value, int] = {}
     last: dict[Value, int] = {}
@@ -77,6 +80,14 @@ def place(
         if v is group.root or last.get(v, i) > i or v in pinned:
             first[v] = i
             last.setdefault(v, i)
+    for v in layouts.homes:  # memory lives as long as anything that lies in it
+        owner = layouts.owner(v)
+        first[owner] = min(first[owner], first[v])
+        last[owner] = max(last[owner], last[v])
+    starting: dict[int, list[Value]] = defaultdict(list)
+    for v, i in first.items():
+        if layouts.owner(v) is v and order.get(v) != i:
+            starting[i].append(v)
     places: dict[Value, Place] = dict(pinned)
     workspaces: dict[Value, Workspace] = {}
     for group in groups:
@@ -89,23 +100,27 @@ def place(
         return max(ALIGN, -(-at_batch(dim, batch) * width // ALIGN) * ALIGN)
 
     arena = Arena()
-    owner: dict[int, int] = defaultdict(int)  # values that still use what starts at an offset
+    users: dict[int, int] = defaultdict(int)  # values that still use what starts at an offset
     taken: dict[int, int] = {}
     for i, group in enumerate(groups):
         used_up: set[Value] = set()
-        new = [v for v in group.members if first.get(v) == i and v not in places]
+        new = [
+            v
+            for v in (*group.members, *starting[i])
+            if first.get(v) == i and v not in places and layouts.owner(v) is v
+        ]
         # a product first: its epilogue may write over it
         for v in sorted(new, key=lambda v: v is not group.root):
-            over = _takes_over(v, group, last, i, places, used_up, bits)
+            over = _takes_over(v, group, last, i, places, used_up, bits, layouts)
             if over is not None:
                 used_up.add(over)
                 places[v] = places[over]
-                owner[places[v].offset] += 1
+                users[places[v].offset] += 1
                 continue
             size_bytes = nbytes(size(v.shape), element_bytes(v, bits))
             at = arena.take(size_bytes)
             places[v], taken[at] = Place(ARENA, at), size_bytes
-            owner[at] += 1
+            users[at] += 1
         spare: list[tuple[int, int]] = []
         for v in group.members:
             if v is group.root and group.loop is not None:
@@ -120,7 +135,8 @@ def place(
                 spare.append((at, size_bytes))
         for at, size_bytes in spare:
             arena.give(at, size_bytes)
-        ended = {x for v in group.members for x in (v, *map(base, v.inputs)) if last.get(x) == i}
+        touched = [x for v in group.members for x in (v, *map(base, v.inputs))]
+        ended = {x for x in map(layouts.owner, touched) if last.get(x) == i}
         for v in ended:
             if (
                 v in places
@@ -129,10 +145,13 @@ def place(
                 and v.op.kind != "leaf"
             ):
                 at = places[v].offset
-                owner[at] -= 1
-                if owner[at] == 0:
+                users[at] -= 1
+                if users[at] == 0:
                     arena.give(at, taken.pop(at))
-    return Placement(places, workspaces, arena.end)
+    for v, layout in layouts.homes.items():
+        whole, width = places[layout.owner], element_bytes(v, bits)
+        places[v] = Place(whole.buffer, whole.offset + layout.at.start[0] * width)
+    return Placement(places, workspaces, arena.end, layouts)
 
 
 def _takes_over(
@@ -143,10 +162,11 @@ def _takes_over(
     places: Mapping[Value, Place],
     used_up: set[Value],
     bits: int,
+    layouts: Layouts,
 ) -> Value | None:
     """An input whose place an elementwise result can have: read here for the last time, element by
     element, and by no member that comes after the result is written."""
-    if v.op.kind != "map":
+    if v.op.kind != "map" or v in layouts.homes:
         return None
     members = group.pass_members
     position = next(k for k, m in enumerate(members) if m is v)
@@ -156,6 +176,7 @@ def _takes_over(
             at is None
             or at.buffer != ARENA
             or candidate in used_up
+            or candidate in layouts.homes
             or candidate.op.kind == "leaf"
             or any(candidate is m for m in members)
             or last.get(candidate) != i
@@ -170,6 +191,9 @@ def _takes_over(
         ):
             continue
         reads = [(k, x) for k, m in enumerate(members) for x in m.inputs if base(x) is candidate]
-        if all(k <= position and size(x.shape) == size(group.shape or ()) for k, x in reads):
+        if all(
+            k <= position and size(x.shape) == size(group.shape or ()) and straight(x) is candidate
+            for k, x in reads
+        ):
             return candidate
     return None
