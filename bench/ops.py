@@ -25,10 +25,22 @@ _POOL = {
     "dilation": (1, 1),
     "windows": (16, 16),
 }
+_ALL = (0, None, 1)
 _IMAGES, _POOLED = (16, 32, 32, 64), (16, 16, 16, 64)
 
 # One sample larger than the caches for each kernel that is not elementwise.
 LARGE: dict[str, Sample] = {
+    "masked": Sample(((64, 256, 64), (64, 256))),
+    "copy": Sample(((1024, 1024),)),
+    "pieces": Sample(
+        ((1024, 512), (1024, 512)),
+        {"cuts": ((_ALL, (0, 512, 1)), (_ALL, (512, 1024, 1))), "shape": (1024, 1024)},
+    ),
+    "overlay": Sample(((1024, 1024), (1024, 512)), {"cuts": ((_ALL, (256, 768, 1)),)}),
+    "matmul_add": Sample(((512, 512),) * 3, {"ta": False, "tb": False}),
+    "bag": Sample(((100_000, 64), (64, 300)), ints={1: 100_000}),
+    "bag_add": Sample(((64, 64), (64, 300)), {"rows": 100_000}, ints={1: 100_000}),
+    "step_mask": Sample(((LARGE_SIDE,),), {"steps": LARGE_SIDE}, 0.0, float(LARGE_SIDE)),
     "matmul": Sample(((512, 512), (512, 512)), {"ta": False, "tb": False}),
     "sum": Sample(((1024, 1024),), {"axes": (1, 2)}),
     "mean": Sample(((1024, 1024),), {"axes": (0, 1)}),

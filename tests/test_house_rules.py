@@ -240,7 +240,6 @@ LONGER = {
     "tests/csrc/vmath_check.c": 499,
     "tests/random_graphs.py": 408,
     "gdcore/model.py": 782,  # two thirds are docstrings of what people call
-    "tests/test_bits.py": 417,
     "tests/test_checkpoints.py": 451,
     "tests/test_diagnostics.py": 446,
     "tests/test_safetensors.py": 582,

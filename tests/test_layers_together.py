@@ -5,7 +5,7 @@ import numpy_layers as reference
 import pytest
 from differences import assert_gradient, central_differences
 from harness import close
-from test_layers import CASES, network, set_random_weights
+from layer_table import CASES, network, set_random_weights
 
 import gdcore as gd
 

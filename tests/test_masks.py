@@ -4,7 +4,7 @@ import numpy as np
 import numpy_layers as reference
 import pytest
 from differences import assert_gradient, central_differences
-from test_layers import set_random_weights
+from layer_table import set_random_weights
 
 import gdcore as gd
 from gdcore import ops

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from harness import close
-from test_layers import CASES
+from layer_table import CASES
 from test_onnx_save import answers, convolutional, fed_to, model_of
 
 import gdcore as gd

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from harness import OPS, apply, arrays_of, close, leaves_of
-from test_layers import CASES, Called
+from layer_table import CASES, Called
 
 import gdcore as gd
 from gdcore.activations import ACTIVATIONS

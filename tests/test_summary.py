@@ -5,8 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
-from test_layers import CASES as LAYERS
-from test_layers import network
+from layer_table import CASES as LAYERS
+from layer_table import network
 
 import gdcore as gd
 from gdcore.show.summary import amount, table

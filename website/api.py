@@ -48,8 +48,18 @@ class Item:
 
 
 def missing_library(error: BaseException) -> bool:
-    """Whether an ImportError speaks of an optional library, as a line that names the extra."""
-    return isinstance(error, ImportError) and "gdcore[" in str(error)
+    """Whether an ImportError speaks of an optional library, by a line that names the extra or by its own name."""
+    return isinstance(error, ImportError) and ("gdcore[" in str(error) or error.name == "PIL")
+
+
+def exported(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """The names in a module's `__all__`; those that need a library that is not there are left out."""
+    for name in module.__all__:
+        try:
+            yield name, getattr(module, name)
+        except ImportError as error:
+            if not missing_library(error):
+                raise
 
 
 def modules() -> Iterator[tuple[str, ModuleType | ImportError]]:
@@ -68,20 +78,9 @@ def modules() -> Iterator[tuple[str, ModuleType | ImportError]]:
             continue
         if hasattr(module, "__all__"):
             yield name, module
-            for inner in module.__all__:  # gdcore.io.safetensors
-                part = getattr(module, inner)
+            for _, part in exported(module):  # gdcore.io.safetensors
                 if inspect.ismodule(part) and hasattr(part, "__all__"):
                     yield part.__name__, part
-
-
-def exported(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """The names in a module's `__all__`; those that need a library that is not there are left out."""
-    for name in module.__all__:
-        try:
-            yield name, getattr(module, name)
-        except ImportError as error:
-            if not missing_library(error):
-                raise
 
 
 def kind_of(item: Any) -> str:

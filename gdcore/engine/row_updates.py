@@ -28,6 +28,7 @@ from gdcore.engine.session import (
 from gdcore.engine.updates import StepNumbers, element_by_element, leaf, own_value, updated
 from gdcore.graph.dims import Batch, size
 from gdcore.graph.ir import Value, base
+from gdcore.graph.layout import Layouts
 from gdcore.graph.ops.rows import RowGradient, block_of
 from gdcore.graph.plan import Plan, make_plan
 from gdcore.graph.program import Instruction, Pair, Place, Placement, Ref, pair
@@ -260,7 +261,7 @@ def _settling(behind: list[Update], numbers: StepNumbers, memory: Parameters) ->
 
     Its instructions are those of a computation, which Ctrl-C may end between any two blocks of rows.
     """
-    nothing = Placement({}, {}, 0)
+    nothing = Placement({}, {}, 0, Layouts())
     plan = Plan(
         [], 0, 1, 8 * memory.dtype.itemsize, nothing, np.zeros(64, np.uint8), {}, BUFFER_NAMES
     )
