@@ -160,7 +160,8 @@ def test_a_loaded_model_is_grouped_by_the_names_of_its_parameters(make, expected
     assert work(found) == work(expected)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+# A sum over rows of a table is computed another way once a step is planned: as a bag.
+@pytest.mark.parametrize("name", [n for n in LAYERS if not n.startswith("EmbeddingBag")])
 def test_the_layers_work_adds_up_to_the_plan_s(name, tmp_path):
     traced = network(LAYERS[name])
     model = gd.Model(

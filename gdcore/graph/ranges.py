@@ -210,6 +210,15 @@ def or_zero(y: Value, of: Lookup) -> Bounds:
     return or_else(y, of, 0.0)
 
 
+def any_or_zero(y: Value, of: Lookup) -> Bounds:
+    """Elements of any input, or 0."""
+    found = [of(x) for x in y.inputs]
+    span = (0.0, 0.0)
+    for b in found:
+        span = either(span, b.span)
+    return Bounds(*span, free=all(b.free for b in found))
+
+
 def of_concatenate(y: Value, of: Lookup) -> Bounds:
     """Elements of all inputs; along the last axis their rows' sums add up."""
     found = [of(x) for x in y.inputs]

@@ -62,8 +62,9 @@ class Dropout(Layer):
     masks = "keep"
 
     def __init__(self, rate: float | Schedule, name: str | None = None) -> None:
-        first = share("Dropout rate", rate(0) if isinstance(rate, Schedule) else rate)
-        self.rate = rate if isinstance(rate, Schedule) else first
+        if isinstance(rate, Schedule) and not 0 <= rate(0) < 1:
+            raise ValueError(f"Dropout rate={rate!r}: expected at least 0 and below 1")
+        self.rate = rate if isinstance(rate, Schedule) else share("Dropout rate", rate)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]

@@ -21,7 +21,7 @@ def _heads(x: Value, heads: int) -> Value:
     if not isinstance(width, int) or heads < 1 or width % heads:
         raise ValueError(
             f"shape {x.shape} and {heads} heads: expected (batch, heads, steps, features), or (batch, "
-            "steps, heads · features) and the number of heads"
+            "steps, heads * features) and the number of heads"
         )
     return ops.reshape(x, (*x.shape[:2], heads, width // heads))
 

@@ -107,7 +107,7 @@ class Number(Column):
     def described(self) -> str:
         how = {
             "standardize": f"standardised: mean {self.mean:.4g}, deviation {self.scale:.4g}",
-            "robust": f"by median {self.mean:.4g} and quartiles {self.scale:.4g} apart, within ±3",
+            "robust": f"by median {self.mean:.4g} and quartiles {self.scale:.4g} apart, within -3 to 3",
             "quantile": f"by quantiles, median {self.fill:.4g}",
             "raw": "as it is",
         }[self.how]

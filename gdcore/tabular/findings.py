@@ -79,7 +79,9 @@ def about_folds(model: Any, scorer: Scorer) -> list[Finding]:
     scores = getattr(model, "out_of_fold", {})
     if not scores:
         return []
-    told = ", ".join(f"{scorer.label(n)} {m:.4f} ± {d:.4f}" for n, (m, d) in scores.items())
+    told = ", ".join(
+        f"{scorer.label(n)} {m:.4f} (deviation {d:.4f})" for n, (m, d) in scores.items()
+    )
     stopped = "" if model.settings.patience is None else ", but stopped by"
     return [
         Finding(

@@ -79,7 +79,7 @@ BAG = register(
             Sample(((9, 70), (5, 20), (5, 20)), ints={1: 9}),
         ),
         emit=_emit,
-        flops=lambda y: size((2, y.inputs[0].shape[1], *y.inputs[1].shape)),
+        flops=lambda y: size((len(y.inputs) - 1, y.inputs[0].shape[1], *y.inputs[1].shape)),
         takes_ints=True,
     )
 )
@@ -96,7 +96,7 @@ BAG_ADD: Op = register(
             Sample(((5, 70), (5, 20), (5, 20)), {"rows": 9}, ints={1: 9}),
         ),
         emit=_emit,
-        flops=lambda y: size((2, y.shape[1], *y.inputs[1].shape)),
+        flops=lambda y: size((len(y.inputs) - 1, y.shape[1], *y.inputs[1].shape)),
         takes_ints=True,
     )
 )

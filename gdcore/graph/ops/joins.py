@@ -14,7 +14,7 @@ from gdcore.graph.ops.identities import broadcast_to
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import expand_dims
 from gdcore.graph.ops.slices import SLICE, embed_shape, emit_join, getitem
-from gdcore.graph.ranges import of_concatenate, or_zero
+from gdcore.graph.ranges import any_or_zero, of_concatenate
 
 
 def _concat_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
@@ -125,7 +125,7 @@ PIECES = register(
         walks=lambda y, i, at: True,
         writes=lambda y, at: True,
         parts=lambda y: y.attrs["cuts"],
-        bounds=or_zero,
+        bounds=any_or_zero,
     )
 )
 
@@ -163,7 +163,7 @@ OVERLAY: Op = register(
         flops=0,
         parts=lambda y: [(_ALL,) * y.ndim, *y.attrs["cuts"]],
         reuses=0,
-        bounds=or_zero,
+        bounds=any_or_zero,
     )
 )
 
