@@ -151,8 +151,9 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   int per_row = 0;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);
   s->inner = s->nd > 0 ? s->shape[s->nd - 1] : 1;
-  for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k) {
-    s->at[k] = gd_at(run, ins, (int)(k - s->n_in));
+  for (int64_t o = 0; o < s->n_out; ++o) {
+    const int64_t k = s->n_in + o;
+    s->at[k] = gd_at(run, ins, (int)o);
     if (!s->placed) continue;
     for (int64_t d = 0; d < s->nd; ++d) s->stride[k * s->nd + d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
     if (s->stride[(k + 1) * s->nd - 1] != 1) s->in_place = 0;

@@ -95,6 +95,7 @@ void GD_NAME(gd_sum_rows)(const gd_ins *ins, const gd_run *run, int64_t lo, int6
   const int32_t *order = (const int32_t *)gd_at(run, ins, 1), *ends = order + 2 * n;
   row_source sources[GD_ROW_SOURCES];
   int64_t before = 0;
+  if (ins->n_attr <= 0) return; /* for analysers: there is a source */
   for (int32_t s = 0; s < ins->n_attr; ++s) {
     const int64_t operand = ins->attr[s], own = gd_size(ins->dim[2 + 2 * s], run->batch);
     sources[s] = (row_source){(const real *)gd_at(run, ins, 2 + s),

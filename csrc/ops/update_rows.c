@@ -191,6 +191,7 @@ void GD_NAME(gd_update_rows)(const gd_ins *ins, const gd_run *run, int64_t lo, i
     }
     return;
   }
+  if (!u.last) return; /* for analysers: without a list there is a log */
   int64_t begin = 0, end = rows, to = u.now;
   if (attr[PERIOD]) {
     const int64_t piece = gd_ceil_div(rows, attr[PERIOD]);
