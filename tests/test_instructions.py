@@ -57,8 +57,18 @@ def owners():
 
 
 KERNELS = (
-    *("conv.c", "convert.c", "finite.c", "gemm.c", "index.c", "map.c", "move.c", "product.c"),
-    *("reduce.c", "window.c"),
+    *(
+        "attention.c",
+        "bags.c",
+        "conv.c",
+        "convert.c",
+        "depthwise.c",
+        "finite.c",
+        "gemm.c",
+        "index.c",
+    ),
+    *("map.c", "move.c", "pool.c", "product.c", "reduce.c", "resample.c", "rows.c", "scan.c"),
+    *("update_rows.c", "window.c"),
 )
 
 

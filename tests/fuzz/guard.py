@@ -4,7 +4,9 @@ A reader may give something back, or raise a ValueError or OSError of one line. 
 processor time or memory than the file's size explains, open another file, or load code.
 """
 
+import importlib
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -17,6 +19,7 @@ REFUSALS = (ValueError, OSError)
 CODE = {"exec", "marshal.load", "marshal.loads", "pickle.find_class", "code.__new__", "import"}
 BEYOND = ("os.", "subprocess.", "socket.", "shutil.", "ctypes.", "glob.", "tempfile.", "urllib.")
 HARMLESS = {"os.fspath"}
+NAMED = ("initializers", "losses", "metrics", "optimizers", "schedules")
 
 
 class Finding(Exception):
@@ -40,6 +43,10 @@ class Guard:
         self.folder = os.path.realpath(folder)
         self.watching = False
         self.seen = None
+        for part in NAMED:  # what a name in a file imports at its first use
+            package = importlib.import_module(f"gdcore.{part}")
+            for found in pkgutil.iter_modules(package.__path__, f"gdcore.{part}."):
+                importlib.import_module(found.name)
         sys.addaudithook(self._audit)
         signal.signal(signal.SIGPROF, self._stop)
 
