@@ -151,13 +151,12 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   int per_row = 0;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);
   s->inner = s->nd > 0 ? s->shape[s->nd - 1] : 1;
-  for (int64_t o = 0; o < s->n_out; ++o) {
-    const int64_t k = s->n_in + o;
-    s->at[k] = gd_at(run, ins, (int)o);
-    if (!s->placed) continue;
-    for (int64_t d = 0; d < s->nd; ++d) s->stride[k * s->nd + d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
-    if (s->stride[(k + 1) * s->nd - 1] != 1) s->in_place = 0;
-  }
+  for (int64_t o = 0; o < s->n_out; ++o) s->at[s->n_in + o] = gd_at(run, ins, (int)o);
+  if (s->placed)
+    for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k) {
+      for (int64_t d = 0; d < s->nd; ++d) s->stride[k * s->nd + d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
+      if (s->stride[(k + 1) * s->nd - 1] != 1) s->in_place = 0;
+    }
   for (int64_t k = 0; k < s->n_in; ++k) {
     const gd_ref ref = ins->ref[s->n_out + k];
     s->at[k] = run->base[ref.buffer] + ref.offset;
@@ -292,7 +291,8 @@ static void map_rows(const map_state *s, int64_t first, int64_t rows, int64_t n,
       x[k] = (map_arg){(real *)s->at[k] + row * next + column * step, next, step};
     }
   }
-  for (int64_t k = 0; k < s->n_out; ++k) y[k] = output_at(s, s->n_in + k, first, n);
+  if (s->placed) for (int64_t k = 0; k < s->n_out; ++k) y[k] = output_at(s, s->n_in + k, first, n);
+  else for (int64_t k = 0; k < s->n_out; ++k) y[k] = (real *)s->at[s->n_in + k] + first;
   s->chain(&(map_region){x, y, rows, n, pitch, s->par});
 }
 
