@@ -6,11 +6,8 @@ has what a base install has; then ``pip install '.[test-all]'`` and ``pytest --w
 
 import re
 
-import pytest
-
 SAYS = re.compile(r"could not import |is not installed|page needs |gdcore\[")
 NOTE = "gdcore/wanting"  # in pytest's cache
-RAN, WANTING = pytest.StashKey[set[str]](), pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser):
@@ -22,33 +19,33 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.stash[RAN], config.stash[WANTING] = set(), set()
+    # With pytest-xdist it is the process that gives out the tests that hears of all of them.
+    noting = not config.getoption("--wanting") and not hasattr(config, "workerinput")
+    if noting and getattr(config, "cache", None) is not None:
+        config.pluginmanager.register(Noted(config.cache))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    return _noted(item.config, (yield))
+class Noted:
+    """Notes what ran and what was skipped: tests, and whole files that could not be collected."""
 
+    def __init__(self, cache):
+        self.cache, self.ran, self.wanting = cache, set(), set()
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector):
-    return _noted(collector.config, (yield))
+    def pytest_runtest_logreport(self, report):
+        self.ran.add(report.nodeid.split("::")[0])  # its file was collected
+        self.note(report)
 
+    def pytest_collectreport(self, report):
+        self.note(report)
 
-def _noted(config, report):
-    """A test, or a whole file, that ran or was skipped."""
-    config.stash[RAN].add(report.nodeid)
-    if isinstance(report.longrepr, tuple) and SAYS.search(str(report.longrepr[2])):
-        config.stash[WANTING].add(report.nodeid)
-    return report
+    def note(self, report):
+        self.ran.add(report.nodeid)
+        if isinstance(report.longrepr, tuple) and SAYS.search(str(report.longrepr[2])):
+            self.wanting.add(report.nodeid)
 
-
-def pytest_sessionfinish(session):
-    config = session.config
-    if config.getoption("--wanting") or getattr(config, "cache", None) is None:
-        return
-    before = set(config.cache.get(NOTE, []))
-    config.cache.set(NOTE, sorted((before - config.stash[RAN]) | config.stash[WANTING]))
+    def pytest_sessionfinish(self):
+        before = set(self.cache.get(NOTE, []))
+        self.cache.set(NOTE, sorted((before - self.ran) | self.wanting))
 
 
 def pytest_collection_modifyitems(config, items):
