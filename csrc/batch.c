@@ -93,7 +93,7 @@ void gd_stage(const gd_feed *f, const int64_t *order, int64_t first, int64_t lo,
     }
     const char *x = f->data + sample * f->pitch;
     if (order && at + ahead < f->rows) fetch(f->data + order[at + ahead] * f->pitch, from_bytes);
-    if (f->augment.height) gd_augment_row(f, f->augment.samples ? f->augment.samples[sample] : sample, x, y, bytes);
+    if (f->augment.height) gd_augment_row(f, sample, x, y, bytes);
     else if (plain) memcpy(y, x, (size_t)to_bytes);
     else f->convert(y, x, f->row, f->scale);
   }

@@ -16,13 +16,22 @@ typedef struct {
   int64_t scratch; /* bytes that each thread needs */
 } gd_plan;
 
-/* What is done to the images of a feed while they are gathered; height 0: nothing. See augment.c. */
+/* What is done to the rows of a feed while they are gathered; height 0: nothing. See augment.c. */
 enum { GD_FLIP_NONE = 0, GD_FLIP_RANDOM = 1, GD_FLIP_ALTERNATING = 2 };
+enum { GD_IMAGE = 0, GD_MASK = 1, GD_LABELS = 2, GD_BOXES = 3 }; /* roles: images, or targets that go along with them */
+enum { GD_GRID_MOST = 8, GD_CHANNELS_MOST = 1024 };
 typedef struct {
   int64_t height, width, channels;
   int64_t shift_y, shift_x;  /* most pixels by which an image is shifted, up or down, left or right */
   int32_t flip, reflect;     /* reflect: at the outermost pixels; or zeros */
   int64_t hole;              /* side of the square that is set to 0 */
+  double rotation, zoom;     /* most radians either way; most by which the scale differs from 1 */
+  double elastic;            /* standard deviation of the control points of a bend, in pixels */
+  int64_t grid;              /* cells between control points along a side, 1 ... GD_GRID_MOST */
+  double brightness, contrast, saturation, channel_scale; /* most by which each factor differs from 1 */
+  double most;               /* colours are limited to 0 ... most; 0: they are not */
+  double mixup, cutmix;      /* alpha of the beta distribution of shares; 0: none */
+  int32_t role;
   uint64_t seed, epoch;
   const int64_t *samples;    /* the number of each row, where rows are not numbered as they lie; or NULL */
 } gd_augment;
@@ -95,8 +104,8 @@ int gd_openmp_threads(void);
 
 /* Stages rows [lo, hi) of one batch of a feed, whose first sample is number `first` of the order. */
 void gd_stage(const gd_feed *feed, const int64_t *order, int64_t first, int64_t lo, int64_t hi, int bits);
-/* One row of a feed of images, in `bytes` for each element, changed as its `augment` says. */
-void gd_augment_row(const gd_feed *feed, int64_t sample, const char *x, char *y, int64_t bytes);
+/* One row of a feed, in `bytes` for each element, changed as its `augment` says. */
+void gd_augment_row(const gd_feed *feed, int64_t row, const char *x, char *y, int64_t bytes);
 /* Whether a feed can be read where it lies. */
 int gd_in_place(const gd_feed *feed, const int64_t *order, int bits);
 /* Whether whole numbers are all in 0 ... limit - 1 (if limit is not 0), and reals all finite (if that is asked). */

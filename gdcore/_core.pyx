@@ -47,6 +47,10 @@ cdef extern from "exec.h" nogil:
         int64_t height, width, channels, shift_y, shift_x
         int32_t flip, reflect
         int64_t hole
+        double rotation, zoom, elastic
+        int64_t grid
+        double brightness, contrast, saturation, channel_scale, most, mixup, cutmix
+        int32_t role
         uint64_t seed, epoch
         const int64_t *samples
     ctypedef struct gd_feed:

@@ -265,14 +265,20 @@ cdef class Runner:
         return 0
 
     cdef int take_recipe(self, call *c, gd_feed *feed, tuple recipe, int64_t rows) except -1:
-        """What is done to the images of a feed: see `gdcore.data.augmentation.AugmentedImages.parts`."""
+        """What is done to the rows of a feed: see `gdcore.data.image_rows.AugmentedImages.parts`."""
         cdef gd_augment *a = &feed.augment
-        (a.height, a.width, a.channels), (a.shift_y, a.shift_x), a.flip, a.reflect, a.hole, a.seed, a.epoch, samples = recipe
+        cdef double share
+        (a.height, a.width, a.channels), a.role, (a.shift_y, a.shift_x), a.flip, a.reflect, a.hole, a.grid, shares, a.seed, a.epoch, samples = recipe
+        a.rotation, a.zoom, a.elastic, a.brightness, a.contrast, a.saturation, a.channel_scale, a.most, a.mixup, a.cutmix = shares
+        for share in shares:
+            if not 0 <= share < 1e9:
+                raise ValueError(f"images changed by {share}: expected a number from 0 to 1e9")
         if (
             min(a.height, a.width, a.channels) < 1
-            or product(product(a.height, a.width), a.channels) != feed.row
+            or (a.role < 2 and product(product(a.height, a.width), a.channels) != feed.row)
             or not 0 <= a.shift_y < 1 << 30 or not 0 <= a.shift_x < 1 << 30
             or not 0 <= a.hole < 1 << 30 or not 0 <= a.flip <= 2
+            or not 0 <= a.role <= 3 or not 1 <= a.grid <= 8 or a.channels > 1024 or a.zoom >= 1
         ):
             raise ValueError(f"images of {a.height} x {a.width} x {a.channels} for an input of {feed.row} elements")
         a.samples = NULL

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import operator
 from collections.abc import Sequence
 from typing import Any
 
 from gdcore.data.arrays import as_rows
-from gdcore.data.image_rows import BORDERS, FLIPS, AugmentedImages
+from gdcore.data.image_files import ImageFiles
+from gdcore.data.image_rows import BORDERS, FLIPS, AugmentedImages, Changes
 
 MOST = 1 << 20  # pixels of a shift or a hole
+CHANNELS = 1024  # of an image, as csrc/exec.h has it
 
 
-def _whole(what: str, value: Any, most: int = MOST) -> int:
+def _whole(what: str, value: Any, most: int = MOST, least: int = 0) -> int:
     try:
         number = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = -1
-    if not 0 <= number <= most:
-        raise ValueError(f"{what}={value!r}: expected a whole number from 0 to {most}")
+    if not least <= number <= most:
+        raise ValueError(f"{what}={value!r}: expected a whole number from {least} to {most}")
     return number
+
+
+def _real(what: str, value: Any, most: float, below: bool = False) -> float:
+    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not good or not 0 <= value <= most or (below and value == most) or not math.isfinite(value):
+        raise ValueError(
+            f"{what}={value!r}: expected a number of at least 0 and {'below' if below else 'at most'} {most:g}"
+        )
+    return float(value)
 
 
 def augmented(
@@ -29,6 +42,17 @@ def augmented(
     flip: str | None = None,
     border: str = "reflect",
     cutout: int = 0,
+    rotation: float = 0.0,
+    zoom: float = 0.0,
+    elastic: float = 0.0,
+    elastic_grid: int = 3,
+    brightness: float = 0.0,
+    contrast: float = 0.0,
+    saturation: float = 0.0,
+    channel_scale: float = 0.0,
+    mixup: float = 0.0,
+    cutmix: float = 0.0,
+    targets: str | None = None,
 ) -> AugmentedImages:
     """Images that `fit` changes at random each time that it gathers them: no copies, no pass of their own.
 
@@ -50,6 +74,30 @@ def augmented(
         What comes in beyond the edge: the image mirrored at its outermost pixels, or zeros.
     cutout : int
         Side of a square of zeros whose centre is any pixel; 0 for none.
+    rotation : float
+        Most degrees by which an image is turned about its centre, either way; at most 180. Between pixels, values are
+        interpolated linearly.
+    zoom : float
+        Most by which the factor of magnification differs from 1; below 1.
+    elastic : float
+        Standard deviation, in pixels, of the control points of a smooth bend of the image (a cubic spline).
+    elastic_grid : int
+        Cells between these points along a side, 1 to 8.
+    brightness, contrast, saturation : float
+        Most by which the factor of all values, of the distance from the mean grey of the image, and of the distance
+        from the grey of the pixel differs from 1; at most 1. Values of uint8 images stay between 0 and 255.
+    channel_scale : float
+        Most by which a factor of each channel of an image differs from 1; at most 1.
+    mixup : float
+        α of the beta distribution of the share in which an image, and its target, is blended with another one of the
+        data set, which is changed too; 0 for none.
+    cutmix : float
+        α likewise, of the share of the area that is not cut out and filled with the same part of another image. With
+        both, each has half of the images.
+    targets : {None, "masks", "boxes"}
+        What moves with the image: masks (n, height, width) or (n, height, width, classes), whose pixels become their
+        nearest ones, 0 beyond a border of zeros; or boxes (n, k, 4) of top, left, bottom and right in pixels, zeros
+        where there is none. Targets of mixed images are mixed likewise: class numbers become shares of classes.
 
     Returns
     -------
@@ -63,14 +111,15 @@ def augmented(
 
     References
     ----------
-    DeVries and Taylor 2017, Improved regularization of convolutional neural networks with cutout.
+    DeVries and Taylor 2017, Improved regularization of convolutional neural networks with cutout. Zhang et al. 2018,
+    mixup: beyond empirical risk minimization. Yun et al. 2019, CutMix. Ronneberger et al. 2015, U-Net, for the bend.
 
     Examples
     --------
     >>> import numpy as np
     >>> import gdcore as gd
     >>> images = np.zeros((8, 6, 6, 3), np.uint8)
-    >>> x = gd.data.augmented(images, shift=2, flip="alternating", cutout=3)
+    >>> x = gd.data.augmented(images, shift=2, flip="alternating", cutout=3, rotation=15, mixup=0.2)
     >>> model = gd.Sequential([gd.Rescaling(1 / 255), gd.Flatten(), gd.Dense(2)])
     >>> history = model.compile(loss="cross_entropy").fit(x, np.arange(8) % 2, verbose=0)
     """
@@ -94,5 +143,36 @@ def augmented(
         raise ValueError(f"augmented flip={flip!r}: expected None, 'random' or 'alternating'")
     if border not in BORDERS:
         raise ValueError(f"augmented border={border!r}: expected 'reflect' or 'zeros'")
+    if array.shape[3] > CHANNELS:
+        raise ValueError(f"images of shape {array.shape}: expected at most {CHANNELS} channels")
+    if targets not in (None, "masks", "boxes"):
+        raise ValueError(f"augmented targets={targets!r}: expected None, 'masks' or 'boxes'")
     down, across = (_whole("augmented shift", s) for s in pair)
-    return AugmentedImages(array, (down, across), flip, border, _whole("augmented cutout", cutout))
+    changes = Changes(
+        (down, across),
+        flip,
+        border,
+        _whole("augmented cutout", cutout),
+        _real("augmented rotation", rotation, 180),
+        _real("augmented zoom", zoom, 1, below=True),
+        _real("augmented elastic", elastic, MOST),
+        _whole("augmented elastic_grid", elastic_grid, 8, 1),
+        _real("augmented brightness", brightness, 1),
+        _real("augmented contrast", contrast, 1),
+        _real("augmented saturation", saturation, 1),
+        _real("augmented channel_scale", channel_scale, 1),
+        _real("augmented mixup", mixup, 1000),
+        _real("augmented cutmix", cutmix, 1000),
+        targets,
+    )
+    if changes.mixes and targets is not None:
+        raise ValueError(
+            f"augmented mixup={mixup!r}, cutmix={cutmix!r} with targets={targets!r}: mixed images have shares of "
+            "classes for targets; leave one of them out"
+        )
+    if changes.mixes and isinstance(array, ImageFiles):
+        raise ValueError(
+            "augmented mixes images that are decoded as they are needed: any other one has to be at hand; "
+            "np.asarray(x) decodes all of them"
+        )
+    return AugmentedImages(array, changes, tuple(array.shape[1:]))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gdcore.data.arrays import Rows
+from gdcore.data.image_rows import AugmentedImages
 
 
 class TargetSpec(NamedTuple):
@@ -26,7 +27,7 @@ class Data:
     Attributes
     ----------
     inputs : list of arrays or sparse rows
-    targets : list of arrays
+    targets : list of arrays, or of what goes along with augmented images
     weights : array or None
     spec : tuple of TargetSpec
         One for each output.
@@ -34,7 +35,7 @@ class Data:
     """
 
     inputs: list[Rows]
-    targets: list[np.ndarray]
+    targets: list[np.ndarray | AugmentedImages]
     weights: np.ndarray | None = None
     spec: tuple[TargetSpec, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

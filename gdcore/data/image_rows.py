@@ -1,13 +1,49 @@
-"""Images with what training does to them: one kind of rows of a data set."""
+"""Rows of a data set that training changes at random as it gathers them: images, and targets that go along."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 FLIPS = {None: 0, "random": 1, "alternating": 2}
 BORDERS = ("zeros", "reflect")
+ROLES = {"images": 0, "masks": 1, "labels": 2, "boxes": 3}  # as csrc/exec.h numbers them
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is done to images; the parameters of `augmented`, checked."""
+
+    shift: tuple[int, int] = (0, 0)
+    flip: str | None = None
+    border: str = "reflect"
+    cutout: int = 0
+    rotation: float = 0.0
+    zoom: float = 0.0
+    elastic: float = 0.0
+    elastic_grid: int = 3
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    channel_scale: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    targets: str | None = None
+
+    @property
+    def mixes(self) -> bool:
+        """Whether an image is mixed with another one."""
+        return self.mixup > 0 or self.cutmix > 0
+
+    def __str__(self) -> str:
+        """Shift, flip, border and cutout, and what else is not as it is by default."""
+        told = [f for f in fields(self) if f.name in ALWAYS or getattr(self, f.name) != f.default]
+        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in told)
+
+
+ALWAYS = ("shift", "flip", "border", "cutout")
 
 
 class AugmentedImages:
@@ -18,27 +54,29 @@ class AugmentedImages:
     Attributes
     ----------
     images : ndarray or ImageFiles
-        The images themselves.
-    shift : (int, int)
-    flip : {None, "random", "alternating"}
-    border : {"zeros", "reflect"}
-    cutout : int
+        The images themselves; where this stands for targets, the targets.
+    changes : Changes
+    extent : (int, int, int)
+        Height, width and channels of an image.
+    role : {"images", "masks", "labels", "boxes"}
+        What the rows are.
     """
-
-    ndim = 4
 
     def __init__(
         self,
         images: Any,
-        shift: tuple[int, int],
-        flip: str | None,
-        border: str,
-        cutout: int,
+        changes: Changes,
+        extent: tuple[int, ...],
+        role: str = "images",
         drawn: tuple[int, int, np.ndarray | None] | None = None,
     ) -> None:
-        self.images = images
-        self.shift, self.flip, self.border, self.cutout = shift, flip, border, cutout
+        self.images, self.changes, self.extent, self.role = images, changes, extent, role
         self._drawn = drawn  # seed, epoch and the numbers of the samples, where they are changed
+
+    @property
+    def ndim(self) -> int:
+        """Of the array."""
+        return len(self.images.shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,11 +100,23 @@ class AugmentedImages:
         images = self.images if isinstance(self.images, np.ndarray) else np.asarray(self.images)
         if self._drawn is None:
             return images
-        seed, epoch, samples = self._drawn
+        c, (seed, epoch, samples) = self.changes, self._drawn
+        most = 255.0 if self.dtype == np.uint8 and self.role == "images" else 0.0
         return images, (
-            *(self.shape[1:], self.shift, FLIPS[self.flip], int(self.border == "reflect")),
-            *(self.cutout, seed, epoch, samples),
+            *(self.extent, ROLES[self.role], c.shift, FLIPS[c.flip], int(c.border == "reflect")),
+            *(c.cutout, c.elastic_grid),
+            (
+                *(float(np.deg2rad(c.rotation)), c.zoom, c.elastic),
+                *(c.brightness, c.contrast, c.saturation, c.channel_scale, most),
+                *(c.mixup, c.cutmix),
+            ),
+            *(seed, epoch, samples),
         )
+
+    @property
+    def moved(self) -> bool:
+        """Whether they are targets that move with the images of an epoch; shares of classes are mixed instead."""
+        return self._drawn is not None and self.role in ("masks", "boxes")
 
     def drawn(self, seed: int, epoch: int, samples: np.ndarray | None = None) -> AugmentedImages:
         """The images as an epoch of training sees them.
@@ -89,8 +139,36 @@ class AugmentedImages:
         known = self._drawn
         return self._with(images, None if known is None else (*known[:2], samples))
 
+    def alongside(self, targets: np.ndarray) -> np.ndarray | AugmentedImages:
+        """The targets as they go along with the images: a row for each of them.
+
+        Raises
+        ------
+        ValueError
+            If they do not have the shape of masks or boxes.
+        """
+        c, extent = self.changes, self.extent
+        if c.mixes:
+            return AugmentedImages(targets, c, extent, "labels", self._drawn)
+        if c.targets == "masks":
+            if targets.shape[1:3] != extent[:2] or targets.ndim > 4:
+                raise ValueError(
+                    f"masks of shape {targets.shape} for images of {extent[0]} x {extent[1]}: expected "
+                    "(n, height, width) or (n, height, width, classes)"
+                )
+            channels = targets.shape[3] if targets.ndim == 4 else 1
+            return AugmentedImages(targets, c, (*extent[:2], channels), "masks", self._drawn)
+        if c.targets == "boxes":
+            if targets.ndim < 2 or targets.shape[-1] != 4 or targets.dtype.kind != "f":
+                raise ValueError(
+                    f"boxes of shape {targets.shape} and type {targets.dtype}: expected reals (n, boxes, 4), "
+                    "top, left, bottom, right in pixels; zeros where there is none"
+                )
+            return AugmentedImages(targets, c, extent, "boxes", self._drawn)
+        return targets
+
     def _with(self, images: Any, drawn: Any = None) -> AugmentedImages:
-        return AugmentedImages(images, self.shift, self.flip, self.border, self.cutout, drawn)
+        return AugmentedImages(images, self.changes, self.extent, self.role, drawn)
 
     def min(self) -> Any:
         """The least element of the images as they are."""
@@ -115,7 +193,4 @@ class AugmentedImages:
         return np.array(self.images, dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
-        told = (
-            f"shift={self.shift}, flip={self.flip!r}, border={self.border!r}, cutout={self.cutout}"
-        )
-        return f"<images {self.shape} {self.dtype}, {told}>"
+        return f"<{self.role} {self.shape} {self.dtype}, {self.changes}>"

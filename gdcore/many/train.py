@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
+import numpy as np
+
 from gdcore.callbacks import Callback
 from gdcore.data.arrays import as_inputs
 from gdcore.data.frames import ColumnNames
@@ -129,7 +131,8 @@ def fit_many(
     several = len(data.targets) > 1
     folds = None
     if cv is not None:
-        labels = data.targets[0] if first.losses[0].classes and data.targets[0].ndim == 1 else None
+        truth = np.asarray(data.targets[0])
+        labels = truth if first.losses[0].classes and truth.ndim == 1 else None
         folds = make_folds(cv, shared, data.rows, y, labels)
     jobs = make_jobs(
         settings,

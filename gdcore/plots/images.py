@@ -9,33 +9,13 @@ import numpy as np
 
 from gdcore.data.arrays import as_rows
 from gdcore.data.image_rows import AugmentedImages
-from gdcore.data.stream import Stream
-from gdcore.engine.session import BUFFER_NAMES, CONSTANTS, INPUTS, Session
-from gdcore.graph.dims import Batch
-from gdcore.graph.ops.identities import broadcast_to
-from gdcore.graph.ops.leaves import input_value
-from gdcore.graph.plan import make_plan
-from gdcore.graph.program import Place
+from gdcore.engine.gathering import gathered
 from gdcore.plots.style import axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GAP = 2  # pixels between images
-
-
-def _gathered(x: Any, seed: int, epoch: int, count: int) -> np.ndarray:
-    """The first images as an epoch of training has them: gathered by the same code."""
-    rows = x.drawn(seed, epoch) if isinstance(x, AugmentedImages) else x
-    leaf = input_value((Batch(1), *x.shape[1:]), "x")
-    out = broadcast_to(leaf, (Batch(1), *x.shape[1:])) + 0.0
-    places = {leaf: Place(INPUTS, 0)}
-    plan = make_plan([out], [], {}, places.get, count, 32, CONSTANTS, BUFFER_NAMES)
-    session = Session(plan, [leaf], [out], None, {})
-    fed, _, _ = Stream([(rows, 1.0)], None, count, count).steps(0, 1)
-    made = np.empty((count, *x.shape[1:]), np.float32)
-    session.run(fed, count, count, outputs=[made.reshape(count, -1)])
-    return made
 
 
 def batch(
@@ -93,7 +73,8 @@ def batch(
             f"x has {len(rows)} images and y the shape {labels.shape}: expected one each"
         )
     count = min(max(1, int(count)), len(rows))
-    images = _gathered(rows, seed, epoch, count)
+    seen = rows.drawn(seed, epoch) if isinstance(rows, AugmentedImages) else rows
+    images = gathered(seen, count)
     low, high = (0.0, 255.0) if rows.dtype == np.uint8 else (images.min(), images.max())
     images = np.clip((images - low) / max(high - low, 1e-12), 0.0, 1.0)
     across = int(np.ceil(np.sqrt(count * 1.5)))

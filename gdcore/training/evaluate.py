@@ -76,7 +76,7 @@ def bad_tensor(engine: Engine, data: Data, rows: np.ndarray) -> str:
     """The first tensor of a step on these samples that is not finite, in the order of computation."""
     part = Data(
         [np.asarray(a[rows]) for a in data.inputs],
-        [a[rows] for a in data.targets],
+        [np.asarray(a[rows]) for a in data.targets],
         None if data.weights is None else data.weights[rows],
     )
     builder = engine.builder(part.inputs)

@@ -8,6 +8,7 @@ from typing import Any
 from gdcore.data.arrays import as_inputs, check_finite
 from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
+from gdcore.data.image_rows import AugmentedImages
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
 from gdcore.graph.ops.masks import mask_of
@@ -61,18 +62,21 @@ def prepare(
     try:
         network = engine.network(inputs)
         check_indices(inputs, network)
-        targets, spec = as_targets(y, inputs[0], network, engine.settings.losses, known)
+        changed = next((a for a in inputs if isinstance(a, AugmentedImages)), None)
+        mixed = changed is not None and changed.changes.mixes
+        targets, spec = as_targets(y, inputs[0], network, engine.settings.losses, known, mixed)
         tell_assumptions(engine.settings.losses, network.outputs, network.told)
         output = network.outputs[0]
         weights = weights_of(sample_weight, class_weight, inputs[0], targets[0], output, held_out)
         if held_out is not None:
             check_targets(bound_metrics(engine), targets[0], output, what or "y")
+        rows = [a if changed is None else changed.alongside(a) for a in targets]
     except Exception:
         if first:  # the shapes of refused data must not become those of the network
             engine.forget_trace()
         raise
     engine.target_spec = spec
-    return Data(inputs, targets, weights, spec, known.known)
+    return Data(inputs, rows, weights, spec, known.known)
 
 
 def bound_metrics(engine: Engine) -> list[Metric]:

@@ -13,6 +13,7 @@ from gdcore.data.dataset import Data
 from gdcore.data.image_rows import AugmentedImages
 from gdcore.data.read_ahead import ReadAhead
 from gdcore.data.stream import Stream, streams
+from gdcore.engine.gathering import gathered
 from gdcore.engine.steps import Step
 from gdcore.metrics import Metric
 from gdcore.runtime import check_stop
@@ -88,8 +89,6 @@ def sweep(
         As for `Session.run`.
     epoch : int, optional
         Of training: images are augmented as this epoch has them; None leaves them as they are.
-    epoch : int, optional
-        Of training: images are augmented as this epoch has them; None leaves them as they are.
     tally : Tally
         What loss and metrics are added to.
     clock : callable, optional
@@ -141,9 +140,12 @@ def sweep(
         weights = None if data.weights is None else data.weights[which]
         for mask in masks:  # a weight for each step
             weights = (mask if weights is None else mask * weights[:, None]).reshape(-1)
+        truth = feeds[len(data.inputs)][0][which]
+        if isinstance(truth, AugmentedImages):
+            truth = gathered(truth, len(truth)) if truth.moved else np.asarray(truth)
         for m in tally.metrics:
             m.update(
-                data.targets[0][which],
+                truth,
                 values.reshape(len(values), *step.output_shapes[0]),
                 weights,
             )

@@ -22,8 +22,9 @@ def as_targets(
     network: Network,
     losses: Sequence[Loss],
     columns: ColumnNames | None = None,
+    mixed: bool = False,
 ) -> tuple[list[np.ndarray], tuple[TargetSpec, ...]]:
-    """The targets of each output, and their shapes and dtypes.
+    """The targets of each output, and their shapes and dtypes; with `mixed`, class numbers as shares of classes.
 
     Raises
     ------
@@ -58,6 +59,8 @@ def as_targets(
         same_length(x, array, what)
         check_finite(array, what)
         array = np.ascontiguousarray(one_target(array, loss, output, what))
+        if mixed and loss.classes and array.dtype == np.int32:
+            array = np.eye(fixed_shape(output.shape[-1:], "an output")[0], dtype=np.float32)[array]
         kind = INT if loss.classes and array.dtype == np.int32 else REAL
         arrays.append(array)
         spec.append(TargetSpec(tuple(array.shape[1:]), kind))
