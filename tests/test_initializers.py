@@ -160,7 +160,7 @@ def test_dirac_keeps_images():
     with pytest.raises(ValueError, match=r"dirac is for kernels of convolutions .*\(4, 4\)"):
         ini.Dirac()((4, 4), Stream(0, 0))
     nested = {"name": "dirac", "rest": {"name": "dirac", "rest": "zeros"}}
-    with pytest.raises(TypeError, match="Dirac rest=.* expected another initializer"):
+    with pytest.raises(TypeError, match=r"Dirac rest=.* expected another initializer"):
         ini.from_config(nested)
     with pytest.raises(ValueError, match="dirac groups=2 of 3 filters: expected a divisor"):
         ini.Dirac(groups=2)((3, 2, 3), Stream(0, 0))

@@ -61,7 +61,8 @@ class StepNumbers:
             group = settings.group
             rate = schedule(at) if group is None else group.rates(at, schedule)
             columns[f"lr/{i}"] = rate
-            columns[f"decay/{i}"] = 1.0 - rate * settings.decay(at)
+            decay = np.broadcast_to(settings.decay(at), at.shape)
+            columns[f"decay/{i}"] = decay if self.optimizer.coupled else 1.0 - rate * decay
         return np.ascontiguousarray(
             np.stack([columns[n] for n in self.names], axis=1), dtype=self.dtype
         )
@@ -216,20 +217,24 @@ def updated(
     scale : Value or None
         What gradients are multiplied by first.
     """
+    old = p
     if scale is not None:
         g = g * scale
     if optimizer.clip_value is not None:
         g = ops.clip(g, -optimizer.clip_value, optimizer.clip_value)
     n = {name: v for name, v in leaves.items() if "/" not in name} | {"lr": leaves[f"lr/{group}"]}
-    decayed = p * leaves[f"decay/{group}"] if settings.weight_decay else p
-    new_p, new_slots = optimizer.update(decayed, g, slots, n)
+    if settings.weight_decay and optimizer.coupled:
+        g = g + old * leaves[f"decay/{group}"]
+    elif settings.weight_decay:
+        p = p * leaves[f"decay/{group}"]
+    new_p, new_slots = optimizer.update(p, g, slots, n)
     optimizer.planned()
     if set(new_slots) != set(slots):
         raise ValueError(
             f"{type(optimizer).__name__}.update returned the slots {sorted(new_slots)}: "
             f"expected {sorted(slots)}"
         )
-    return [(new_p, p), *((new_slots[s], slots[s]) for s in slots)]
+    return [(new_p, old), *((new_slots[s], slots[s]) for s in slots)]
 
 
 def _pieces(

@@ -62,6 +62,9 @@ class Optimizer(metaclass=Constructed):
         do not occur in a batch. None: they are updated in each step like all else. "lazy": they are left alone,
         slots and weight decay included. "exact": the numbers are those of None, but a row takes the steps that it has
         skipped when it next occurs or is read. The step's cost is then that of the rows that occur.
+    coupled : bool
+        Add weight_decay · p to the gradient, behind the clipping, instead: a penalty of weight_decay / 2 · Σ p² that
+        goes through momentum and moments, as in `torch.optim.SGD` and `torch.optim.Adam`.
 
     Raises
     ------
@@ -104,6 +107,7 @@ class Optimizer(metaclass=Constructed):
     clip_norm: float | None = None
     groups: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     sparse: str | None = None
+    coupled: bool = False
 
     name: ClassVar[str] = ""
     slots: ClassVar[tuple[str, ...]] = ()
@@ -187,6 +191,8 @@ class Optimizer(metaclass=Constructed):
                 f"{type(self).__name__} weight_decay={self.weight_decay!r}: expected a number of at "
                 "least 0, or a schedule of the step"
             )
+        if not isinstance(self.coupled, bool):
+            raise ValueError(f"coupled={self.coupled!r}: expected True or False")
         if self.sparse not in (None, "exact", "lazy"):
             raise ValueError(f"sparse={self.sparse!r}: expected None, 'exact' or 'lazy'")
         for f in fields(self):
