@@ -21,6 +21,7 @@ from gdcore.callbacks import (
     LambdaCallback,
     LearningRateScheduler,
     ModelCheckpoint,
+    WeightAverage,
 )
 from gdcore.errors import NonFiniteError
 from gdcore.layers import *
@@ -67,6 +68,7 @@ __all__ = [
     "RMSprop",
     "Sequential",
     "TensorBoardLogger",
+    "WeightAverage",
     "activations",
     "data",
     "datasets",

@@ -76,8 +76,8 @@ class Dirac(Initializer):
         filters = np.arange(shape[-1])
         first = filters[filters % each < channels]
         values[..., first] = 0.0
-        centre = tuple((size - 1) // 2 for size in shape[:-2])
-        values[(*centre, first % each, first)] = 1.0
+        centre: Any = tuple((size - 1) // 2 for size in shape[:-2])
+        values[centre][first % each, first] = 1.0
         return values
 
 
