@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.generation import generate
+    from gdcore.image_views import predict_views
     from gdcore.loading import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
@@ -89,6 +90,7 @@ __all__ = [
     "ops",
     "optimizers",
     "plots",
+    "predict_views",
     "schedules",
     "set_num_threads",
     "tabular",
@@ -119,6 +121,7 @@ __getattr__, __dir__ = lazy_names(
         "lr_find": "gdcore.diagnostics.learning_rate",
         "onnx": "gdcore.onnx",
         "plots": "gdcore.plots",
+        "predict_views": "gdcore.image_views",
         "tabular": "gdcore.tabular",
     },
 )
