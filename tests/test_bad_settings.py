@@ -218,7 +218,7 @@ SETTINGS = {
     "scales": (
         lambda: gd.Rescaling([1.0, 2.0], offset=[])(gd.Input(2)),
         ValueError,
-        r"Rescaling offset=\[\]: expected a finite number, or a list of them",
+        "Rescaling offset=[]: expected a finite number, or a list of them",
     ),
     "scales of others": (
         lambda: gd.Rescaling([1.0, 2.0])(gd.Input(3)),
