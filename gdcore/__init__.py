@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from gdcore.loading import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
-    from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Nadam, RMSprop
+    from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Muon, Nadam, RMSprop
     from gdcore.training.lbfgs import lbfgs
 
 __version__ = "0.1.0"
@@ -63,6 +63,7 @@ __all__ = [
     "MLflowLogger",
     "Model",
     "ModelCheckpoint",
+    "Muon",
     "Nadam",
     "NonFiniteError",
     "Optimizer",

@@ -126,6 +126,7 @@ LOOPS = {
     "rmsprop": rmsprop,
     "adagrad": adagrad,
     "adadelta": adadelta,
+    "muon": adam,  # of vectors
 }
 assert set(LOOPS) <= set(OPTIMIZERS)
 LOOPS = {name: LOOPS.get(name, loop_of(make)) for name, make in OPTIMIZERS.items()}

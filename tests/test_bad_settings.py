@@ -215,16 +215,6 @@ SETTINGS = {
         ValueError,
         "Rescaling scale=nan: expected a finite number",
     ),
-    "scales": (
-        lambda: gd.Rescaling([1.0, 2.0], offset=[])(gd.Input(2)),
-        ValueError,
-        "Rescaling offset=[]: expected a finite number, or a list of them",
-    ),
-    "scales of others": (
-        lambda: gd.Rescaling([1.0, 2.0])(gd.Input(3)),
-        ValueError,
-        "Rescaling with 2 numbers as scale got an input of shape .*: expected .* a feature for each",
-    ),
     **{
         f"input {s!r}": (
             lambda s=s: gd.Input(s),

@@ -51,3 +51,13 @@ def test_refused():
     two = gd.Model(x, [gd.Flatten()(x), gd.Flatten()(x)])
     with pytest.raises(ValueError, match="predict_views of a model with 2 outputs: expected one"):
         gd.predict_views(two, IMAGES)
+
+
+def test_rescaling_by_channel_refuses():
+    for wrong in ([], [[1.0]], [1.0, [2.0]], [float("nan")], "a"):
+        with pytest.raises(
+            ValueError, match=r"Rescaling offset=.*: expected a finite number, or a"
+        ):
+            gd.Rescaling(1.0, wrong)
+    with pytest.raises(ValueError, match=r"2 numbers as scale got an input of shape .*B, 3.*: exp"):
+        gd.Rescaling([1.0, 2.0])(gd.Input(3))
