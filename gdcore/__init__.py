@@ -21,6 +21,7 @@ from gdcore.callbacks import (
     LambdaCallback,
     LearningRateScheduler,
     ModelCheckpoint,
+    WeightAverage,
 )
 from gdcore.errors import NonFiniteError
 from gdcore.layers import *
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.generation import generate
+    from gdcore.image_views import predict_views
     from gdcore.loading import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
-    from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Nadam, RMSprop
+    from gdcore.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, AMSGrad, Muon, Nadam, RMSprop
     from gdcore.training.lbfgs import lbfgs
 
 __version__ = "0.1.0"
@@ -61,12 +63,14 @@ __all__ = [
     "MLflowLogger",
     "Model",
     "ModelCheckpoint",
+    "Muon",
     "Nadam",
     "NonFiniteError",
     "Optimizer",
     "RMSprop",
     "Sequential",
     "TensorBoardLogger",
+    "WeightAverage",
     "activations",
     "data",
     "datasets",
@@ -87,6 +91,7 @@ __all__ = [
     "ops",
     "optimizers",
     "plots",
+    "predict_views",
     "schedules",
     "set_num_threads",
     "tabular",
@@ -117,6 +122,7 @@ __getattr__, __dir__ = lazy_names(
         "lr_find": "gdcore.diagnostics.learning_rate",
         "onnx": "gdcore.onnx",
         "plots": "gdcore.plots",
+        "predict_views": "gdcore.image_views",
         "tabular": "gdcore.tabular",
     },
 )

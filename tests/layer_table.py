@@ -238,6 +238,11 @@ CASES = {
     ),
     "Dropout": Case(lambda: gd.Dropout(0.5), ((9,),), lambda xs, ws: xs[0]),
     "GaussianNoise": Case(lambda: gd.GaussianNoise(0.5), ((9,),), lambda xs, ws: xs[0]),
+    "Rescaling-each": Case(
+        lambda: gd.Rescaling([0.5, 2.0, -1.0], [0.0, 1.0, 3.0]),
+        ((5, 3),),
+        lambda xs, ws: xs[0] * [0.5, 2.0, -1.0] + [0.0, 1.0, 3.0],
+    ),
     "Rescaling": Case(lambda: gd.Rescaling(0.5, -1.0), ((9,),), lambda xs, ws: xs[0] * 0.5 - 1.0),
 }
 EDGES = [[-1.0, -0.2, 0.3, 1.0], [-0.5, 0.5], [0.0, 0.1, 2.0]]

@@ -16,15 +16,19 @@ def _loop(make):
     """A loop around a function that makes `step(t, g, lr)`, which returns what p loses."""
 
     @wraps(make)
-    def run(p, gradients, lr, weight_decay=0.0, **settings):
+    def run(p, gradients, lr, weight_decay=0.0, coupled=False, **settings):
         p = np.array(p, np.float64)
         step = make(np.zeros_like(p), **settings)
         path = []
         for t, (g, rate) in enumerate(
             zip(gradients, np.broadcast_to(lr, len(gradients)), strict=True), 1
         ):
-            p = p * (1 - rate * weight_decay)  # decoupled decay: before the step, as AdamW has it
-            p = p - step(t, np.asarray(g, np.float64), rate)
+            g = np.asarray(g, np.float64)
+            if coupled:
+                g = g + weight_decay * p
+            else:  # before the step, as AdamW has it
+                p = p * (1 - rate * weight_decay)
+            p = p - step(t, g, rate)
             path.append(p)
         return np.array(path)
 
@@ -122,6 +126,7 @@ LOOPS = {
     "rmsprop": rmsprop,
     "adagrad": adagrad,
     "adadelta": adadelta,
+    "muon": adam,  # of vectors
 }
 assert set(LOOPS) <= set(OPTIMIZERS)
 LOOPS = {name: LOOPS.get(name, loop_of(make)) for name, make in OPTIMIZERS.items()}

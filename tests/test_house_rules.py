@@ -69,6 +69,7 @@ EDGE = (
     "diagnostics",
     "estimators",
     "generation",
+    "image_views",
     "interop",
     "lab",
     "loading",

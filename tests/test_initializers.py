@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import gdcore as gd
 from gdcore import initializers as ini
 from gdcore.errors import NonFiniteError, did_you_mean, unknown
 from gdcore.random import Stream, fresh_seed
@@ -125,10 +126,83 @@ def test_orthogonal(shape):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", sorted(ini._NAMED))
 def test_filling_an_array_gives_the_same_values(name, dtype):
-    rule, shape = ini.get(name), (150, 301)  # several pieces, the last one cut short
+    rule, shape = ini.get(name), (150, 1, 301)  # several pieces, the last one cut short
     out = np.empty(shape, dtype)
     rule.fill(out, Stream(3, "w"))
     assert np.array_equal(out, rule(shape, Stream(3, "w")).astype(dtype))
+
+
+@pytest.mark.parametrize(
+    ("shape", "groups"),
+    [((3, 3, 4, 4), 1), ((3, 5, 3, 7), 1), ((3, 4, 2), 1), ((1, 3, 3, 2, 8), 2)],
+)
+def test_dirac_is_torch_s(shape, groups):
+    """Odd windows, more filters than channels and fewer, groups, one to three dimensions."""
+    nn = pytest.importorskip("torch").nn
+    values = ini.Dirac(groups=groups)(shape, Stream(0, "w"))
+    flat = np.moveaxis(values, (-1, -2), (0, 1))
+    theirs = nn.init.dirac_(nn.Parameter(nn.init.torch.empty(flat.shape)), groups=groups)
+    assert np.array_equal(flat, theirs.detach().numpy())
+
+
+def test_dirac_keeps_images():
+    """Also with an even window, and before what is drawn for the other filters."""
+    for size in (2, 3, (2, 5)):
+        init = ini.Dirac(ini.Normal(1.0))
+        model = gd.Sequential(
+            [gd.Input((5, 6, 2)), gd.Conv2D(3, size, padding="same", kernel_initializer=init)]
+        )
+        x = Stream(0, "x").normal((2, 5, 6, 2)).astype(np.float32)
+        y = model.predict(x)
+        assert np.array_equal(y[..., :2], x) and np.ptp(y[..., 2]) > 1
+    drawn = init((2, 5, 2, 3), Stream(3, "w"))[..., 2]
+    assert np.array_equal(drawn, ini.Normal(1.0)((2, 5, 2, 3), Stream(3, "w"))[..., 2])
+    with pytest.raises(ValueError, match=r"dirac is for kernels of convolutions .*\(4, 4\)"):
+        ini.Dirac()((4, 4), Stream(0, 0))
+    nested = {"name": "dirac", "rest": {"name": "dirac", "rest": "zeros"}}
+    with pytest.raises(TypeError, match=r"Dirac rest=.* expected another initializer"):
+        ini.from_config(nested)
+    with pytest.raises(ValueError, match="dirac groups=2 of 3 filters: expected a divisor"):
+        ini.Dirac(groups=2)((3, 2, 3), Stream(0, 0))
+
+
+@pytest.mark.parametrize("sizes", [(7, 8), (9,)])
+def test_whitening(sizes):
+    """Responses to the patches that it was made from: both signs, of variance 1, uncorrelated."""
+    epsilon, window = 1e-3, (2, 3)[: len(sizes)]
+    mixed = Stream(0, "m").normal((3, 3))
+    images = Stream(0, "x").normal((60, *sizes, 3)) @ mixed + 0.5
+    filters = 2 * 3 * int(np.prod(window))
+    white = ini.Whitening(images, epsilon)
+    conv = (gd.Conv2D if len(sizes) == 2 else gd.Conv1D)(filters, window, kernel_initializer=white)
+    y = gd.Sequential([conv]).predict(images.astype(np.float32)).reshape(-1, filters)
+    half = filters // 2
+    assert np.allclose(y[:, :half], -y[:, half:])
+    moments = y[:, :half].T @ y[:, :half] / len(y)
+    kernel = np.asarray(conv.variables["kernel"]).reshape(half, filters)
+    lengths = (kernel**2).sum(0)[:half]  # 1 / (eigenvalue + epsilon), the largest eigenvalue first
+    assert (np.diff(lengths) > 0).all()
+    assert np.allclose(moments, np.diag((1 / lengths - epsilon) * lengths), atol=2e-4)
+
+
+def test_whitening_refuses():
+    x, stream = np.zeros((4, 3, 3, 2)), Stream(0, 0)
+    assert np.isfinite(ini.Whitening(x)((1, 2, 2, 8), stream)).all()  # of images that are all 0
+    for shape, message in (
+        (
+            (2, 2, 3, 24),
+            r"Whitening of images \(4, 3, 3, 2\) for a kernel .*: expected \(\*window, 2,",
+        ),
+        ((2, 2, 12), "with 2 dimensions in the window"),
+        ((2, 2, 2, 8), "Whitening for 8 filters: expected 16, both signs of the 8 numbers"),
+        ((4, 1, 2, 16), r"no window \(4, 1\) fits into one"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ini.Whitening(x)(shape, stream)
+    with pytest.raises(ValueError, match=r"images of type float64 and shape \(4, 3\): expected"):
+        ini.Whitening(x[:, :, 0, 0])
+    with pytest.raises(ValueError, match="epsilon=0: expected a number above 0"):
+        ini.Whitening(x, 0)
 
 
 def test_orthogonal_needs_a_matrix():
@@ -167,7 +241,8 @@ def test_config_round_trip():
     for init in (
         ini.zeros, ini.ones, ini.he_normal, ini.glorot_uniform, ini.Constant(0.5),
         ini.Uniform(-1.0, 2.0), ini.Normal(0.1), ini.TruncatedNormal(0.2), ini.Orthogonal(2.0),
-        ini.Orthogonal(), ini.VarianceScaling(3.0, "out", "uniform"),
+        ini.Orthogonal(), ini.VarianceScaling(3.0, "out", "uniform"), ini.Dirac(),
+        ini.Dirac(ini.VarianceScaling(0.5, "in", "uniform"), 2),
     ):  # fmt: skip
         assert ini.from_config(json.loads(json.dumps(ini.to_config(init)))) == init
     with pytest.raises(TypeError, match="Custom cannot be saved"):

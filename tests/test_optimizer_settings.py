@@ -60,6 +60,35 @@ def test_decay_is_decoupled(name):
     close(got, p * (1 - LR * 0.5) ** 10, 1e-13)
 
 
+def test_coupled_decay_by_group():
+    """It is added to the clipped gradient, by each group's own factor and by none, and is kept in files."""
+    sizes = (WIDTH, 5, 3)
+    g = gradients_of(8, sum(sizes))
+    decay = schedules.FlatCosine(0.4, STEPS)
+    groups = [{"match": "bias", "lr_scale": 64.0, "weight_decay": decay}]
+    optimizer = gd.SGD(
+        LR / 64,
+        weight_decay=0.1,
+        no_decay=None,
+        clip_value=0.25,
+        coupled=True,
+        groups=[*groups, {"match": "gain", "weight_decay": 0.0}],
+    )
+    got = feed(given(optimizer, 64, sizes), g)
+    p, at = first_values(1.0, (sum(sizes),), 0), np.cumsum((0, *sizes))
+    each = [(1, np.full(STEPS, 0.1)), (64, decay(np.arange(STEPS))), (1, np.zeros(STEPS))]
+    for (i, k), (scale, own) in zip(pairwise(at), each, strict=True):
+        want = p[i:k]
+        for row, factor in zip(np.clip(g[:, i:k], -0.25, 0.25), own, strict=True):
+            want = want - scale * LR / 64 * (row + factor * want)
+        close(got[i:k], want, 1e-12)
+    assert from_config(json.loads(json.dumps(optimizer.config()))).coupled
+    with pytest.raises(ValueError, match="coupled='yes': expected True or False"):
+        gd.SGD(coupled="yes")
+    with pytest.raises(ValueError, match="AdamW is the one whose decay is not coupled: use Adam"):
+        gd.AdamW(coupled=True)
+
+
 def test_no_decay_on_biases_and_norms(isa):
     sizes = (WIDTH, 5, 3)
     g = gradients_of(6, sum(sizes))

@@ -21,7 +21,14 @@ TABLE = [
         {},
     ),  # torch's decay of SGD is not decoupled
     ("sgd", {"weight_decay": 0.1}, "SGD", {"weight_decay": 0.1}),  # without momentum it is the same
+    (
+        "sgd",
+        {"momentum": 0.85, "nesterov": True, "weight_decay": 0.1, "coupled": True},
+        "SGD",
+        {"momentum": 0.85, "nesterov": True, "weight_decay": 0.1},
+    ),
     ("adam", {}, "Adam", {}),
+    ("adam", {"weight_decay": 0.1, "coupled": True}, "Adam", {"weight_decay": 0.1}),
     ("adam", {"betas": (0.8, 0.95), "epsilon": 1e-3}, "Adam", {"betas": (0.8, 0.95), "eps": 1e-3}),
     ("adam", {"amsgrad": True}, "Adam", {"amsgrad": True}),
     ("adam", {"weight_decay": 0.1}, "AdamW", {"weight_decay": 0.1}),

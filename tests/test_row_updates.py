@@ -45,7 +45,7 @@ def kernels(model):
 OPTIMIZERS = {
     "sgd": lambda **s: gd.SGD(0.1, **s),
     "decay": lambda **s: gd.SGD(0.1, weight_decay=0.1, **s),
-    "momentum": lambda **s: gd.SGD(0.1, momentum=0.9, **s),
+    "momentum": lambda **s: gd.SGD(0.1, momentum=0.9, weight_decay=0.1, coupled=True, **s),
     "nesterov": lambda **s: gd.SGD(0.1, momentum=0.9, nesterov=True, clip_value=0.01, **s),
     "adam": lambda **s: gd.Adam(0.01, **s),
     "adamw": lambda **s: gd.AdamW(0.01, groups=[{"match": "0.*", "lr": 0.05}], **s),

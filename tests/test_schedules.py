@@ -24,6 +24,8 @@ def test_scalar_and_array_agree_for_every_schedule():
         s.LogCosine(0.1, 40, 3),
         s.OneCycle(0.1, 40),
         s.Warmup(s.Cosine(0.1, 30), 10),
+        s.Piecewise([3, 10, 40], [0.2, 1.0, 0.1]),
+        s.Until(s.Cosine(0.1, 30), 10),
         s.ReduceOnPlateau(0.1),
     ):
         rates = schedule(steps)
@@ -64,6 +66,19 @@ def test_polynomial_and_cosine_end_where_they_should():
     for t in range(11):
         by_hand = 0.1 + 0.4 * (1 + math.cos(math.pi * t / 10)) / 2
         assert s.Cosine(0.5, 10, 0.1)(t) == pytest.approx(by_hand, rel=1e-14)
+
+
+def test_lines_between_points_and_an_end():
+    """The triangle of PyTorch's recipes, which `numpy.interp` computes; an end cuts it off."""
+    line = s.Piecewise([0, 123, 539], [0.2, 1.0, 0.07])
+    t = np.arange(600)
+    rising, falling = 0.2 + 0.8 * t / 123, 1 - 0.93 * (t - 123) / (539 - 123)
+    want = np.where(t < 123, rising, np.where(t < 539, falling, 0.07))
+    assert np.allclose(line(t), want, rtol=1e-14) and line.base_rate == 1.0
+    ended = s.Until(line, 147)
+    assert ended(t).tolist() == [*line(t[:147]), *[0.0] * 453] and ended.base_rate == 1.0
+    with pytest.raises(TypeError, match="Until: schedule must be a number or a schedule of the"):
+        s.Until(s.ReduceOnPlateau(0.1), 3)
 
 
 def test_restarts_against_a_loop():
@@ -238,6 +253,7 @@ def test_config_round_trip():
         s.Warmup(0.1, 10),
         s.FlatCosine(0.1, 10, 0.01),
         s.LogCosine(0.1, 10, 3),
+        s.Until(s.Piecewise((0, 5.5), (0.1, 0)), 10),
         s.ReduceOnPlateau(0.1, factor=0.3),
     ):
         assert s.from_config(json.loads(json.dumps(s.to_config(schedule)))) == schedule
@@ -269,6 +285,10 @@ def test_config_round_trip():
         (lambda: s.LogCosine(0.1, 10, 0), "cycles must be 1 to 32 humps, got 0"),
         (lambda: s.OneCycle(0.1, 10, pct_start=2), "pct_start must be 0 to 1"),
         (lambda: s.Warmup(0.1, -1), "warmup_steps must be 0 or more steps"),
+        (lambda: s.Piecewise([0, 2, 2], [1, 2, 3]), "steps must be one or more steps that ascend"),
+        (lambda: s.Piecewise([0, 2], [1]), "rates must be a finite rate .* of the 2 steps"),
+        (lambda: s.Piecewise([0], "a"), "rates must be a list of numbers, got 'a'"),
+        (lambda: s.Until(0.1, -1), "end must be 0 or more steps, got -1"),
         (lambda: s.ReduceOnPlateau(0.1, factor=1.0), "factor must be above 0 and below 1"),
         (lambda: s.ReduceOnPlateau(0.1, patience=0), "patience must be at least 1 epoch"),
         (lambda: s.ReduceOnPlateau(0.1, mode="mx"), "unknown mode 'mx': did you mean 'max'"),

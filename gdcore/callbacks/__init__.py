@@ -14,6 +14,7 @@ from gdcore.callbacks.history import History
 from gdcore.callbacks.learning_rate import LearningRateScheduler
 from gdcore.callbacks.model_checkpoint import ModelCheckpoint
 from gdcore.callbacks.monitored import better, monitored
+from gdcore.callbacks.weight_average import WeightAverage
 from gdcore.lazy import lazy_names
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Logs",
     "ModelCheckpoint",
     "Saver",
+    "WeightAverage",
     "better",
     "monitored",
     "wants_batches",

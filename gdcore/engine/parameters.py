@@ -29,11 +29,13 @@ from gdcore.schedules import Schedule
 class GroupSettings(NamedTuple):
     """The settings that a group of parameters shares.
 
-    `group` is the optimizer's group that sets their learning rate, None for the optimizer's own rate.
+    `group` is the optimizer's group that sets their learning rate, None for the optimizer's own rate; `member` is
+    which of the optimizer's `members` that is.
     """
 
     group: Group | None
     weight_decay: float | Schedule
+    member: int = 0
 
     def decay(self, steps: np.ndarray) -> Any:
         """The weight decay of steps."""
@@ -57,6 +59,8 @@ def group_settings(parameter: Parameter, name: str, optimizer: Optimizer | None)
     """The optimizer's settings for one parameter."""
     if optimizer is None:
         return GroupSettings(None, 0.0)
+    member = optimizer.member_of(name, parameter.role, parameter.shape)
+    optimizer = optimizer.members[member]
     group = group_of(optimizer.parts, name)
     decay = optimizer.weight_decay
     if group is not None and group.weight_decay is not None:
@@ -64,6 +68,7 @@ def group_settings(parameter: Parameter, name: str, optimizer: Optimizer | None)
     return GroupSettings(
         None if group is None or not group.own_rate else group,
         0.0 if spared(parameter, optimizer) else decay,
+        member,
     )
 
 
@@ -93,9 +98,10 @@ class Layout:
     def __init__(
         self, network: Network, trains: Callable[[Parameter], bool], optimizer: Optimizer | None
     ) -> None:
-        if optimizer is not None and optimizer.parts:
-            names = {network.names[p]: spared(p, optimizer) for p in network.parameters}
-            check_fit(optimizer.parts, names)
+        for one in () if optimizer is None else optimizer.members:
+            if one.parts:
+                names = {network.names[p]: spared(p, one) for p in network.parameters}
+                check_fit(one.parts, names)
         found: dict[GroupSettings, list[Parameter]] = {}
         for p in network.parameters:
             if trains(p):

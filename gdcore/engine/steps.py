@@ -327,7 +327,7 @@ class Builder:
                 pinned[own] = at
                 update.append(own)
         checked = joined(checked)
-        squared = optimizer is not None and (optimizer.squares or optimizer.clip_norm is not None)
+        squared = optimizer is not None and optimizer.takes_squares
         plan = self._plan(
             [*(rows.groups for rows in by_rows.values()), loss, *wanted, *kept],
             update,

@@ -34,12 +34,22 @@ class StepNumbers:
         self.optimizer = optimizer
         self.groups = groups
         self.dtype = dtype
-        shared = optimizer.numbers(np.arange(1, 2, dtype=np.float64))
+        shared = self._shared(np.arange(1, 2, dtype=np.float64))
         self.names = [*shared, *(f"{n}/{i}" for i in range(len(groups)) for n in ("lr", "decay"))]
         self.leaves = {n: leaf((), f"h:{n}") for n in self.names}
         # Behind them, the factor that clips gradients by norm, for the updates of rows.
         self.buffer = aligned(max(64, (len(self.names) + 1) * dtype.itemsize))
         self._kept: tuple[int, int, np.ndarray] | None = None
+
+    @property
+    def changes(self) -> int:
+        """Counts assignments to settings of the optimizer and of those within it."""
+        return sum(m.changes for m in self.optimizer.members)
+
+    def _shared(self, t: np.ndarray) -> dict[str, np.ndarray]:
+        """The numbers that all groups of a member share, by their names behind the number of the member."""
+        members = enumerate(self.optimizer.members)
+        return {f"{i}:{name}": v for i, m in members for name, v in m.numbers(t).items()}
 
     def place(self, value: Value) -> Place | None:
         for i, v in enumerate(self.leaves.values()):
@@ -55,13 +65,14 @@ class StepNumbers:
     def rows(self, first: int, steps: int) -> np.ndarray:
         """An array (steps, n): the numbers of the steps first, first + 1, ...; the model's first step is 0."""
         at = np.arange(first, first + steps)
-        columns = dict(self.optimizer.numbers((at + 1).astype(np.float64)))
-        schedule = self.optimizer.schedule
+        columns = self._shared((at + 1).astype(np.float64))
         for i, settings in enumerate(self.groups):
-            group = settings.group
+            group, member = settings.group, self.optimizer.members[settings.member]
+            schedule = member.schedule
             rate = schedule(at) if group is None else group.rates(at, schedule)
             columns[f"lr/{i}"] = rate
-            columns[f"decay/{i}"] = 1.0 - rate * settings.decay(at)
+            decay = np.broadcast_to(settings.decay(at), at.shape)
+            columns[f"decay/{i}"] = decay if member.coupled else 1.0 - rate * decay
         return np.ascontiguousarray(
             np.stack([columns[n] for n in self.names], axis=1), dtype=self.dtype
         )
@@ -70,7 +81,7 @@ class StepNumbers:
         """(rows, index): an array of rows, cached where the schedule allows, and the index of this step's row."""
         if not self.optimizer.steady:
             return self.rows(step, 1), 0
-        changes = self.optimizer.changes
+        changes = self.changes
         if (
             self._kept is None
             or self._kept[0] != changes
@@ -108,12 +119,20 @@ class Places:
         return self.memory.place(value)
 
 
+def numbers_of(leaves: Mapping[str, Value], member: int) -> dict[str, Value]:
+    """The numbers that all groups of a member of an optimizer share, by the names that it gives them."""
+    begin = f"{member}:"
+    return {n.removeprefix(begin): v for n, v in leaves.items() if n.startswith(begin)}
+
+
 def element_by_element(optimizer: Optimizer, numbers: StepNumbers, memory: Parameters) -> bool:
     """Whether an update is elementwise, so that it may be applied to parts of the vectors.
 
     It is if tracing it for a vector and for a matrix gives the same elementwise ops.
     """
-    shared = {n: v for n, v in numbers.leaves.items() if "/" not in n} | {"lr": leaf((), "lr")}
+    if len(optimizer.members) > 1 or optimizer.by_tensor:
+        return False
+    shared = numbers_of(numbers.leaves, 0) | {"lr": leaf((), "lr")}
 
     def formula(shape: Shape) -> list[tuple[str, str, list[int]]] | None:
         slots = {s: leaf(shape, s) for s in memory.slot_names}
@@ -174,7 +193,7 @@ def updates_of(
         return value
 
     scale: Value | None = None
-    pieces = list(_pieces(memory, rank_one, by_rows))
+    pieces = list(_pieces(optimizer, memory, rank_one, by_rows))
     if optimizer.clip_norm is not None:
         parts = [ops.square(stretch(GRADS, 0, (total,), "g"))]
         if by_rows:
@@ -216,23 +235,30 @@ def updated(
     scale : Value or None
         What gradients are multiplied by first.
     """
+    member, old = optimizer.members[settings.member], p
     if scale is not None:
         g = g * scale
-    if optimizer.clip_value is not None:
-        g = ops.clip(g, -optimizer.clip_value, optimizer.clip_value)
-    n = {name: v for name, v in leaves.items() if "/" not in name} | {"lr": leaves[f"lr/{group}"]}
-    decayed = p * leaves[f"decay/{group}"] if settings.weight_decay else p
-    new_p, new_slots = optimizer.update(decayed, g, slots, n)
+    if member.clip_value is not None:
+        g = ops.clip(g, -member.clip_value, member.clip_value)
+    n = numbers_of(leaves, settings.member) | {"lr": leaves[f"lr/{group}"]}
+    if settings.weight_decay and member.coupled:
+        g = g + old * leaves[f"decay/{group}"]
+    elif settings.weight_decay:
+        p = p * leaves[f"decay/{group}"]
+    own = {s: slots[kept] for s, kept in optimizer.slots_of(settings.member).items()}
+    new_p, new_slots = member.update(p, g, own, n)
     optimizer.planned()
-    if set(new_slots) != set(slots):
+    member.planned()
+    if set(new_slots) != set(own):
         raise ValueError(
-            f"{type(optimizer).__name__}.update returned the slots {sorted(new_slots)}: "
-            f"expected {sorted(slots)}"
+            f"{type(member).__name__}.update returned the slots {sorted(new_slots)}: "
+            f"expected {sorted(own)}"
         )
-    return [(new_p, p), *((new_slots[s], slots[s]) for s in slots)]
+    return [(new_p, old), *((new_slots[s], own[s]) for s in own)]
 
 
 def _pieces(
+    optimizer: Optimizer,
     memory: Parameters,
     rank_one: Mapping[Parameter, Value],
     by_rows: Mapping[Parameter, RowGradient],
@@ -240,14 +266,18 @@ def _pieces(
     """Parts that are updated at once: range, shape, and the gradient if it is not read from GRADS."""
     apart = [(memory.offsets[p], p) for p in (*rank_one, *by_rows)]
     alone = sorted(apart, key=itemgetter(0))
+    every = sorted(((at, p) for p, at in memory.offsets.items()), key=itemgetter(0))
     for group, params, grads, size in memory.ranges:
         ahead, end = params - grads, grads + size
-        for at, p in alone:
+        by_tensor = optimizer.members[memory.groups[group].member].by_tensor
+        for at, p in every if by_tensor else alone:
             if grads <= at < end:
                 if grads < at:
                     yield Range(group, grads + ahead, grads, at - grads), (at - grads,), None
                 grads = memory.end(p)
                 if p in rank_one:
                     yield Range(group, at + ahead, at, grads - at), p.shape, rank_one[p]
+                elif by_tensor:
+                    yield Range(group, at + ahead, at, grads - at), p.shape, None
         if grads < end:
             yield Range(group, grads + ahead, grads, end - grads), (end - grads,), None

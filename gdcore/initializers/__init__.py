@@ -17,6 +17,7 @@ from typing import Any
 
 from gdcore.errors import unknown
 from gdcore.initializers.by_data import dense_by_data
+from gdcore.initializers.filters import Dirac, Whitening
 from gdcore.initializers.rules import (
     Constant,
     Custom,
@@ -32,12 +33,14 @@ from gdcore.initializers.rules import (
 __all__ = [
     "Constant",
     "Custom",
+    "Dirac",
     "Initializer",
     "Normal",
     "Orthogonal",
     "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
+    "Whitening",
     "dense_by_data",
     "fans",
     "from_config",
@@ -70,6 +73,7 @@ _NAMED: dict[str, Initializer] = {
     "lecun_uniform": lecun_uniform,
     "lecun_normal": lecun_normal,
     "orthogonal": Orthogonal(),
+    "dirac": Dirac(),
     "zeros": zeros,
     "ones": ones,
     "uniform": Uniform(),
@@ -83,6 +87,7 @@ _CLASSES: dict[str, Callable[..., Initializer]] = {
     "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling,
     "orthogonal": Orthogonal,
+    "dirac": Dirac,
 }
 
 
@@ -154,7 +159,10 @@ def to_config(init: Initializer) -> str | dict[str, Any]:
             return name
     for name, cls in _CLASSES.items():
         if type(init) is cls:
-            return {"name": name, **vars(init)}
+            settings = vars(init).items()
+            return {"name": name} | {
+                k: to_config(v) if isinstance(v, Initializer) else v for k, v in settings
+            }
     raise TypeError(
         f"{type(init).__name__} cannot be saved, only the built-in initializers can: "
         f"use one of {', '.join(_CLASSES)}"
@@ -192,4 +200,7 @@ def from_config(config: str | dict[str, Any]) -> Initializer:
     for key in options:
         if key not in fields:
             raise unknown(f"option of initializer {name!r}", key, fields)
+    rest = options.get("rest")
+    if isinstance(rest, str) or (isinstance(rest, dict) and "rest" not in rest):
+        options["rest"] = from_config(rest)
     return _CLASSES[name](**options)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+
+import numpy as np
 
 from gdcore import initializers
 from gdcore.graph.ir import Value
@@ -53,21 +54,22 @@ class Scale(Layer):
 
 
 class Rescaling(Layer):
-    """x · scale + offset, with two numbers.
+    """x · scale + offset, with given numbers, of all features or of each.
 
-    At the head of a model it lets `fit` and `predict` take uint8 images as they are: the scaling is
-    fused into the gathering of a batch and needs no pass of its own.
+    At the head of a model it lets `fit` and `predict` take uint8 images as they are: one scale is fused into the
+    gathering of a batch and needs no pass of its own.
 
     Parameters
     ----------
-    scale : float
-    offset : float
+    scale, offset : float, or sequence of float
+        A sequence has a number for each feature of the last dimension, as for the channels of images.
     name : str, optional
 
     Raises
     ------
     ValueError
-        If one of them is not a finite number.
+        If one of them is not a finite number, or a list of them; when it is called, if the
+        number of features is another.
 
     Examples
     --------
@@ -76,18 +78,44 @@ class Rescaling(Layer):
     >>> model = gd.Sequential([gd.Input(2), gd.Rescaling(1 / 255)])
     >>> model.predict(np.array([[0, 51]], dtype=np.uint8)).round(4)
     array([[0. , 0.2]], dtype=float32)
+
+    To mean 0 and deviation 1, of features whose mean and deviation are known:
+
+    >>> mean, std = np.array([3.0, 5.0]), np.array([1.0, 2.0])
+    >>> model = gd.Sequential([gd.Input(2), gd.Rescaling(1 / std, -mean / std)])
+    >>> model.predict([[4.0, 5.0]])
+    array([[1., 0.]], dtype=float32)
     """
 
     masks = "keep"
 
-    def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
-        for key, number in (("scale", scale), ("offset", offset)):
-            if not isinstance(number, int | float) or not math.isfinite(number):
-                raise ValueError(f"Rescaling {key}={number!r}: expected a finite number")
-        self.scale = float(scale)
-        self.offset = float(offset)
+    def __init__(self, scale: Any, offset: Any = 0.0, name: str | None = None) -> None:
+        self.scale = _numbers("Rescaling scale", scale)
+        self.offset = _numbers("Rescaling offset", offset)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        scaled = x * self.scale
-        return scaled + self.offset if self.offset else scaled
+        for key, given in (("scale", self.scale), ("offset", self.offset)):
+            if isinstance(given, tuple) and x.shape[-1:] != (len(given),):
+                raise ValueError(
+                    f"Rescaling with {len(given)} numbers as {key} got an input of shape {x.shape}: expected "
+                    f"(batch, ..., {len(given)}), a feature for each"
+                )
+        scaled = x * np.asarray(self.scale)
+        return scaled + np.asarray(self.offset) if np.any(self.offset) else scaled
+
+
+def _numbers(what: str, given: Any) -> float | tuple[float, ...]:
+    """A finite number, or some of them."""
+    try:
+        array = np.asarray(given)
+    except ValueError:  # lists of different lengths
+        array = np.asarray(None)
+    if (
+        array.dtype.kind not in "fiu"
+        or array.ndim > 1
+        or not array.size
+        or not np.isfinite(array).all()
+    ):
+        raise ValueError(f"{what}={given!r}: expected a finite number, or a list of them")
+    return float(array) if array.ndim == 0 else tuple(array.astype(np.float64).tolist())

@@ -21,6 +21,7 @@ from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
 if TYPE_CHECKING:
     from gdcore.optimizers.adam import Adam, AdamW, AMSGrad, Nadam
     from gdcore.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+    from gdcore.optimizers.muon import Muon
     from gdcore.optimizers.sgd import SGD
 
 OPTIMIZERS: LazyTable[type[Optimizer]] = LazyTable(
@@ -33,6 +34,7 @@ OPTIMIZERS: LazyTable[type[Optimizer]] = LazyTable(
         "rmsprop": "gdcore.optimizers.adaptive:RMSprop",
         "adagrad": "gdcore.optimizers.adaptive:Adagrad",
         "adadelta": "gdcore.optimizers.adaptive:Adadelta",
+        "muon": "gdcore.optimizers.muon:Muon",
     }
 )
 
@@ -45,6 +47,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Muon",
     "Nadam",
     "Numbers",
     "Optimizer",
@@ -120,6 +123,9 @@ def from_config(config: Mapping[str, Any]) -> Optimizer:
         k: tuple(v) if k == "betas" else v for k, v in config.items() if k != "name"
     }
     settings |= {k: groups.restored(settings[k]) for k in ("lr", "weight_decay") if k in settings}
+    rest = settings.get("rest")
+    if isinstance(rest, Mapping) and "rest" not in rest:  # one that has another is refused
+        settings["rest"] = from_config(rest)
     if "groups" in settings:
         settings["groups"] = groups.from_config(settings["groups"])
     cls = OPTIMIZERS.get(str(config.get("name")))

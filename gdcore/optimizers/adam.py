@@ -28,7 +28,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse, coupled
         By keyword, as for `Optimizer`.
     betas : (float, float)
         β₁, β₂.
@@ -92,6 +92,8 @@ class AdamW(Adam):
     ----------
     lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups, sparse
         As for `Adam`; pass ``no_decay="biases_and_norms"`` to leave these alone.
+    coupled : bool
+        Not True: that is `Adam`.
 
     Raises
     ------
@@ -117,6 +119,11 @@ class AdamW(Adam):
     weight_decay: float | schedules.Schedule = 0.01
     name: ClassVar[str] = "adamw"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.coupled:
+            raise ValueError("AdamW is the one whose decay is not coupled: use Adam(coupled=True)")
+
 
 @dataclass
 class AMSGrad(Adam):
@@ -124,7 +131,7 @@ class AMSGrad(Adam):
 
     Parameters
     ----------
-    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups, sparse
+    lr, betas, epsilon, amsgrad, weight_decay, no_decay, clip_value, clip_norm, groups, sparse, coupled
         As for `Adam`.
 
     Raises
@@ -161,7 +168,7 @@ class Nadam(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse, coupled
         By keyword, as for `Optimizer`.
     betas : (float, float)
         β₁, β₂.

@@ -21,7 +21,7 @@ class RMSprop(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse, coupled
         By keyword, as for `Optimizer`.
     rho : float
         ρ.
@@ -89,7 +89,7 @@ class Adagrad(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse, coupled
         By keyword, as for `Optimizer`.
     initial_accumulator : float
         Initial value of s.
@@ -140,7 +140,7 @@ class Adadelta(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse, coupled
         By keyword, as for `Optimizer`.
     rho : float
         ρ.

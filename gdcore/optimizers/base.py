@@ -62,6 +62,9 @@ class Optimizer(metaclass=Constructed):
         do not occur in a batch. None: they are updated in each step like all else. "lazy": they are left alone,
         slots and weight decay included. "exact": the numbers are those of None, but a row takes the steps that it has
         skipped when it next occurs or is read. The step's cost is then that of the rows that occur.
+    coupled : bool
+        Add weight_decay · p to the gradient, behind the clipping, instead: a penalty of weight_decay / 2 · Σ p² that
+        goes through momentum and moments, as in `torch.optim.SGD` and `torch.optim.Adam`.
 
     Raises
     ------
@@ -104,10 +107,14 @@ class Optimizer(metaclass=Constructed):
     clip_norm: float | None = None
     groups: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     sparse: str | None = None
+    coupled: bool = False
 
     name: ClassVar[str] = ""
     slots: ClassVar[tuple[str, ...]] = ()
-    squares: ClassVar[bool] = True  # whether a gradient whose square overflows is refused
+    by_tensor: ClassVar[bool] = (
+        False  # whether `update` takes each parameter by itself, in its shape
+    )
+    squares: ClassVar[bool] = True  # whether `update` squares gradients
 
     parts: ClassVar[tuple[grouping.Group, ...]] = ()  # `groups`, read and checked
     changes: ClassVar[int] = (
@@ -187,6 +194,8 @@ class Optimizer(metaclass=Constructed):
                 f"{type(self).__name__} weight_decay={self.weight_decay!r}: expected a number of at "
                 "least 0, or a schedule of the step"
             )
+        if not isinstance(self.coupled, bool):
+            raise ValueError(f"coupled={self.coupled!r}: expected True or False")
         if self.sparse not in (None, "exact", "lazy"):
             raise ValueError(f"sparse={self.sparse!r}: expected None, 'exact' or 'lazy'")
         for f in fields(self):
@@ -203,9 +212,60 @@ class Optimizer(metaclass=Constructed):
     @property
     def steady(self) -> bool:
         """Whether learning rates depend on the step alone, so that they can be computed ahead."""
-        numbers = [self.weight_decay, *(n for g in self.parts for n in (g.lr, g.weight_decay))]
-        own = [n for n in numbers if isinstance(n, schedules.Schedule)]
-        return all(s.steady for s in (self.schedule, *own))
+        numbers: list[Any] = []
+        for one in self.members:
+            numbers += [one.schedule, one.weight_decay]
+            numbers += [n for g in one.parts for n in (g.lr, g.weight_decay)]
+        return all(s.steady for s in numbers if isinstance(s, schedules.Schedule))
+
+    @property
+    def takes_squares(self) -> bool:
+        """Whether a gradient whose square overflows is refused."""
+        return self.clip_norm is not None or any(one.squares for one in self.members)
+
+    @property
+    def members(self) -> tuple[Optimizer, ...]:
+        """The optimizers that share the parameters: this one alone, or itself and others."""
+        return (self,)
+
+    def member_of(self, name: str, role: str, shape: tuple[int, ...]) -> int:
+        """Which of the `members` updates a parameter.
+
+        Parameters
+        ----------
+        name, role : str
+        shape : tuple of int
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.SGD().member_of("0.bias", "bias", (3,)), gd.Muon().member_of("0.bias", "bias", (3,))
+        (0, 1)
+        """
+        return 0
+
+    def slots_of(self, member: int) -> dict[str, str]:
+        """The slots of one of the `members`: by the names in its `update`, those among `slots`.
+
+        Parameters
+        ----------
+        member : int
+
+        Returns
+        -------
+        dict of str to str
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> gd.Muon(rest=gd.SGD(momentum=0.9)).slots_of(1)
+        {'velocity': 'rest.velocity'}
+        """
+        return {slot: slot for slot in self.slots}
 
     def numbers(self, t: np.ndarray) -> Numbers:
         """Scalars that `update` needs besides the learning rate, for many steps at once.
@@ -292,4 +352,5 @@ class Optimizer(metaclass=Constructed):
         out = {"name": self.name, **{f.name: getattr(self, f.name) for f in fields(self)}}
         out |= {k: grouping.described(out[k]) for k in ("lr", "weight_decay")}
         out["groups"] = grouping.to_config(self.parts)
+        out |= {k: v.config() for k, v in out.items() if isinstance(v, Optimizer)}
         return {k: list(v) if isinstance(v, tuple) else v for k, v in out.items()}

@@ -20,7 +20,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     lr : float or Schedule
-    weight_decay, no_decay, clip_value, clip_norm, groups, sparse
+    weight_decay, no_decay, clip_value, clip_norm, groups, sparse, coupled
         By keyword, as for `Optimizer`.
     momentum : float
         Factor of the velocity v in each step; with 0 there is no velocity and no slot for it.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Warmup,
     )
     from gdcore.schedules.named import from_config, from_name, to_config
+    from gdcore.schedules.pieces import Piecewise, Until
     from gdcore.schedules.plateau import ReduceOnPlateau
 
 __all__ = [
@@ -39,10 +40,12 @@ __all__ = [
     "LogCosine",
     "MultiStep",
     "OneCycle",
+    "Piecewise",
     "Polynomial",
     "ReduceOnPlateau",
     "Schedule",
     "Step",
+    "Until",
     "Warmup",
     "from_config",
     "from_name",
@@ -64,6 +67,8 @@ __getattr__, __dir__ = lazy_names(
         "LogCosine": "gdcore.schedules.cycles",
         "OneCycle": "gdcore.schedules.cycles",
         "Warmup": "gdcore.schedules.cycles",
+        "Piecewise": "gdcore.schedules.pieces",
+        "Until": "gdcore.schedules.pieces",
         "from_config": "gdcore.schedules.named",
         "from_name": "gdcore.schedules.named",
         "to_config": "gdcore.schedules.named",

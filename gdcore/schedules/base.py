@@ -209,3 +209,15 @@ class Constant(Schedule):
 
     def at(self, t: Steps) -> Steps:
         return np.full_like(t, self.lr)
+
+
+def of_step(who: str, given: object) -> Schedule:
+    """A schedule that another one contains: it must depend on the step alone; a number is constant."""
+    if isinstance(given, (int, float)):
+        return Constant(float(given))
+    if not isinstance(given, Schedule) or type(given).update is not Schedule.update:
+        raise TypeError(
+            f"{who}: schedule must be a number or a schedule of the step, got "
+            f"{type(given).__name__}: pass for example Cosine(0.1, 1000)"
+        )
+    return given

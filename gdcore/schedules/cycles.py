@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gdcore.graph.ir import Value
 from gdcore.graph.ops import elementwise as ew
-from gdcore.schedules.base import Constant, Schedule, Steps, require
+from gdcore.schedules.base import Schedule, Steps, of_step, require
 
 __all__ = ["Cosine", "CosineRestarts", "FlatCosine", "LogCosine", "OneCycle", "Warmup"]
 
@@ -285,14 +285,7 @@ class Warmup(Schedule):
     start: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.schedule, (int, float)):
-            object.__setattr__(self, "schedule", Constant(float(self.schedule)))
-        given = self.schedule
-        if not isinstance(given, Schedule) or type(given).update is not Schedule.update:
-            raise TypeError(
-                "Warmup: schedule must be a number or a schedule of the step, got "
-                f"{type(self.schedule).__name__}: pass for example Cosine(0.1, 1000)"
-            )
+        object.__setattr__(self, "schedule", of_step("Warmup", self.schedule))
         require(self, "warmup_steps", self.warmup_steps >= 0, "0 or more steps")
 
     @property

@@ -10,6 +10,7 @@ from gdcore.errors import unknown
 from gdcore.schedules.base import Constant, Schedule
 from gdcore.schedules.curves import Exponential, MultiStep, Polynomial, Step
 from gdcore.schedules.cycles import Cosine, CosineRestarts, FlatCosine, LogCosine, OneCycle, Warmup
+from gdcore.schedules.pieces import Piecewise, Until
 from gdcore.schedules.plateau import ReduceOnPlateau
 
 __all__ = ["from_config", "from_name", "to_config"]
@@ -36,6 +37,8 @@ _CLASSES: dict[str, type[Any]] = {
     "flat_cosine": FlatCosine,
     "log_cosine": LogCosine,
     "one_cycle": OneCycle,
+    "piecewise": Piecewise,
+    "until": Until,
     "warmup": Warmup,
     "reduce_on_plateau": ReduceOnPlateau,
 }

@@ -175,7 +175,7 @@ def sweep(
             if cut is not None:
                 count = min(count, cut - now % cut)
             if step.numbers and clock is not None:
-                settings = now - first, step.numbers.optimizer.changes
+                settings = now - first, step.numbers.changes
                 # At first, and after a callback has set a learning rate or trained a step.
                 if settings != known:
                     known, hyper = settings, step.numbers.rows(now - at, end - begin)
