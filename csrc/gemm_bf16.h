@@ -5,6 +5,7 @@
  * number of rows, and on x86 not on the instruction set, the last case that follows included. Two ways:
  *
  *   1  packed factors stay float32, whose multiples of 2^16 are bfloat16, and the usual register tiles read them
+ *      (a few rows are multiplied by B as it lies, rounded in registers: it would be packed for one use)
  *   2  pairs of k lie in one 32-bit word, which the tiles of bf16_tiles.c read, where the processor multiplies pairs
  *
  * Part of product.c, which includes it behind its packers.
@@ -53,8 +54,71 @@ static void narrow_strip(real *strip, int64_t k, int paired) {
   else round_packed(strip, k * MR);
 }
 
+/* Few rows: B is read once, and rounded in registers; of A, FEW_ROWS rounded rows lie side by side. */
+enum { FEW_ROWS = 4 };
+
+INLINE void few_body(const tile_args *t, const int m, const int nv, const int tail) {
+  vec acc[FEW_ROWS][4];
+#pragma GCC unroll 4
+  for (int i = 0; i < m; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < nv; ++j) {
+      const real *c = t->c + i * t->ldc + j * VL;
+      acc[i][j] = t->first ? v_zero() : tail ? v_load_n(c, t->n) : v_load(c);
+    }
+  const real *a = t->a, *b = t->b;
+  for (int64_t k = 0; k < t->k; ++k, a += FEW_ROWS, b += t->ldb) {
+    vec bv[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < nv; ++j) bv[j] = v_bf16(tail ? v_load_n(b, t->n) : v_load(b + j * VL));
+#pragma GCC unroll 4
+    for (int i = 0; i < m; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < nv; ++j) acc[i][j] = v_fma(v_set1(a[i]), bv[j], acc[i][j]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < m; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < nv; ++j) {
+      real *c = t->c + i * t->ldc + j * VL;
+      if (tail) v_store_n(c, acc[i][j], t->n);
+      else v_store(c, acc[i][j]);
+    }
+}
+
+#define FEW(m)                                                                 \
+  static void few_##m##x4(const tile_args *t) { few_body(t, m, 4, 0); }      \
+  static void few_##m##x1(const tile_args *t) { few_body(t, m, 1, 0); }      \
+  static void few_##m##x1_tail(const tile_args *t) { few_body(t, m, 1, 1); }
+FEW(1) FEW(2) FEW(3) FEW(4)
+#define FEW_TILES(m) {few_##m##x1_tail, few_##m##x1, few_##m##x4},
+static const tile_fn few_tiles[FEW_ROWS][3] = {FEW_TILES(1) FEW_TILES(2) FEW_TILES(3) FEW_TILES(4)};
+
+static void few_rows_bf16(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, real *rounded) {
+  const int64_t m = w->r1 - w->r0, depth = g->k * g->n > 1 << 18 ? 16 : KC; /* as gemm_few_rows, of a large B */
+  for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) {
+    const int64_t k = gd_min(depth, g->k - kb);
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t r = 0; r < FEW_ROWS; ++r)
+        rounded[i * FEW_ROWS + r] = r < m ? a[(w->r0 + r) * g->a.row + (kb + i) * g->a.col] : 0;
+    round_packed(rounded, k * FEW_ROWS);
+    for (int64_t j = w->c0, n; j < w->c1; j += n) {
+      n = gd_min(w->c1 - j, VL);
+      const int wide = w->c1 - j >= 4 * VL ? 2 : n == VL;
+      if (wide == 2) n = 4 * VL;
+      few_tiles[m - 1][wide](&(tile_args){.c = c + w->r0 * g->c_row + j, .a = rounded, .b = b + kb * g->b.row + j,
+                                          .ldc = g->c_row, .ldb = g->b.row, .k = k, .n = n, .first = kb == 0 && !g->accumulate});
+    }
+  }
+}
+
 static void gemm_bf16(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
                       const gemm_then *then) {
+  if (w->r1 - w->r0 <= FEW_ROWS && g->b.col == 1 && !g->a.pack && !g->b.pack) {
+    few_rows_bf16(g, w, c, a, b, (real *)scratch);
+    finish(then, g, w);
+    return;
+  }
   const int paired = g->bfloat16 == 2 && GD_NAME(gd_bf16_tiles)[0][0][0];
   const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, KC))), VL) * VL);
   const int64_t mc = g->a.pack ? read_rows(&g->a, w->r1 - w->r0, depth) : MC;

@@ -118,7 +118,7 @@ def test_kernels_over_pairs(isa, tmp_path):
     sources = [CSRC.parent / "tests" / "csrc" / "bf16_pairs.c"]
     sources += [CSRC / "product.c", CSRC / "bf16_tiles.c"]
     names = [f"-DGD_ISA={isa}", f"-DGD_ISA_{isa}", "-DGD_PRECISION=f32", "-DGD_REAL_BITS=32"]
-    own = ["-std=gnu11", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}"]
+    own = ["-std=gnu11", "-O0", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}"]
     exe = tmp_path / "pairs"
     command = [*cc, *own, *names, *flags, *map(str, sources), "-o", str(exe), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True)
@@ -158,7 +158,7 @@ def images():
     return [
         gd.Input(64),
         gd.Reshape((8, 8, 1)),
-        gd.Conv2D(6, 3, activation="relu"),
+        gd.Conv2D(6, 3, activation="gelu"),
         gd.DepthwiseConv2D(3),
         gd.Flatten(),
         gd.Dense(40, activation="gelu"),
@@ -177,14 +177,15 @@ def digits(rows=None):
 
 
 def test_gradients_are_near_those_of_float32():
-    x, y, _ = digits(64)
+    x, y, _ = digits(256)
     models = [compiled(how) for how in compute.COMPUTE]
-    models[0].fit(x, y, epochs=2, seed=0, verbose=0)
-    models[1].predict(x[:1])
+    for model in models:
+        engine_of(model).known_seed = 0
+        model.predict(x[:1])
     models[1].set_weights(models[0].get_weights())
     full, narrow = (np.concatenate([g.ravel() for g in m.gradients(x, y).values()]) for m in models)
     error = np.linalg.norm(full - narrow) / np.linalg.norm(full)
-    assert 1e-5 < error < 1e-2
+    assert 1e-4 < error < 1e-2
 
 
 def test_the_same_bits_on_any_number_of_threads():
@@ -317,6 +318,7 @@ def test_it_warns_once_where_it_does_not_pay(monkeypatch):
 # --- what else carries settings --------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # that it has not converged
 def test_estimators_take_it():
     pytest.importorskip("sklearn")
     from gdcore.estimators import MLPClassifier, NetClassifier, NetRegressor
@@ -326,9 +328,7 @@ def test_estimators_take_it():
     mlp = MLPClassifier(
         (16,), compute="bfloat16", max_iter=3, tol=0, n_iter_no_change=9, random_state=0
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it has not converged
-        mlp.fit(wide, y)
+    mlp.fit(wide, y)
     assert engine_of(mlp.model_).settings.compute == "bfloat16"
     assert mlp.model_.predict(x).dtype == mlp.coefs_[0].dtype == np.float32
     own = gd.Sequential([gd.Input(64), gd.Dense(10)])
@@ -359,7 +359,8 @@ def test_tables_and_the_command_line_take_it(tmp_path, capsys):
     assert main(["train", "digits", *options]) == 0
     assert "float32 with bfloat16 products" in capsys.readouterr().out
     assert engine_of(gd.load(file)).settings.compute == "bfloat16"
-    assert main(["train", "digits", "--compute", "half"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "digits", "--compute", "half"])
     assert "unknown compute 'half'" in capsys.readouterr().err
     assert main(["info"]) == 0
     assert "bfloat16" in capsys.readouterr().out
