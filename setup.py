@@ -52,6 +52,8 @@ X86 = {
         "-mprefer-vector-width=512",
     ],
 }
+# Of csrc/bf16_tiles.c alone: what it is compiled to is called only where the processor has it.
+BF16 = {"avx512": ["-mavx512bf16"], "neon": ["-march=armv8.2-a+bf16"]}
 TARGET = sysconfig.get_platform().rpartition("-")[2].lower()  # of a cross build, too
 ISAS = {"x86_64": X86, "amd64": X86, "aarch64": {"neon": []}, "arm64": {"neon": []}}.get(TARGET)
 if ISAS is None:
@@ -85,7 +87,9 @@ class BuildCore(build_ext):
                     f"-DGD_PRECISION=f{bits}",
                     f"-DGD_REAL_BITS={bits}",
                 ]
-                jobs.append((PER_ISA, Path(self.build_temp) / f"{isa}_f{bits}", names + isa_flags))
+                own = Path(self.build_temp) / f"{isa}_f{bits}"
+                jobs.append((PER_ISA, own, names + isa_flags))
+                jobs.append((["csrc/bf16_tiles.c"], own, names + isa_flags + BF16.get(isa, [])))
         files = [(source, folder, flags) for sources, folder, flags in jobs for source in sources]
 
         def compile_one(job):
@@ -197,6 +201,7 @@ core = Extension(
     depends=[
         *COMMON,
         *PER_ISA,
+        "csrc/bf16_tiles.c",
         *HEADERS,
         "gdcore/_call.pxi",
         "gdcore/_runner.pxi",

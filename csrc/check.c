@@ -210,8 +210,15 @@ static int64_t outer_peak(const scan *s) {
   return 0;
 }
 
+/* Whether factors can be rounded so: 0 not, 1 in float32 code, 2 for instructions that this processor has. */
+static void bfloat16(const scan *s, int64_t how) {
+  if (how < 0 || how > 2 || (how && s->plan->bits != 32)) fail(s, -1, "rounds to bfloat16 in a way that its kernel has not");
+  else if (how == 2 && !gd_bf16_supported()) fail(s, -1, "multiplies bfloat16 by instructions that this processor has not");
+}
+
 static int64_t gemm(const scan *s) {
-  if (!has(s, s->ins->n_ref == 4 ? 4 : 3, 16, 3, 0)) return 0;
+  if (!has(s, s->ins->n_ref == 4 ? 4 : 3, 16, 4, 0)) return 0;
+  bfloat16(s, s->ins->attr[3]);
   enum { OUTER, INNER, M, N, K, C_OUTER, C_INNER, C_ROW, A_OUTER, A_INNER, A_ROW, A_COL, B_OUTER, B_INNER, B_ROW, B_COL };
   const struct { int operand, sizes[4], strides[4]; } walks[] = {
       {0, {OUTER, INNER, M, N}, {C_OUTER, C_INNER, C_ROW, -1}},

@@ -49,10 +49,11 @@ static int64_t pixels(const scan *s, int64_t at, int64_t channels) {
 }
 
 static int64_t conv(const scan *s) {
-  enum { GROUPS = 18, C, N, Y, Y_BEGIN = Y + 4, W, W_ROW = W + 3, W_COLUMN, W_BEGIN, W_GROUP, ALL };
+  enum { GROUPS = 18, C, N, Y, Y_BEGIN = Y + 4, W, W_ROW = W + 3, W_COLUMN, W_BEGIN, W_GROUP, BF16, ALL };
   const int64_t image = windows(s, ALL - GROUPS);
   if (image < 0 || !has(s, 3, 1, ALL, 0) || !sizes(s, GROUPS, 3) || !sizes(s, Y_BEGIN, 1) || !sizes(s, W_BEGIN, 1)) return 0;
   const int64_t *a = s->ins->attr, channels = times(a[GROUPS], a[N]);
+  bfloat16(s, a[BF16]);
   if (times(taps_of(s), a[C]) > MOST) return fail(s, -1, "has a size that cannot be"), 0;
   holds(s, 1, GD_REAL, times(times(size(s, 0), image), times(a[GROUPS], a[C])));
   strided(s, 2, a[W_BEGIN], (int64_t[]){a[12], a[13], a[14], a[C], a[N], a[GROUPS]},
@@ -61,9 +62,10 @@ static int64_t conv(const scan *s) {
 }
 
 static int64_t conv_dw(const scan *s) {
-  enum { GROUPS = 18, C, N, SUMS, ALL };
+  enum { GROUPS = 18, C, N, SUMS, BF16, ALL };
   const int64_t image = windows(s, ALL - GROUPS), *a = s->ins->attr;
   if (image < 0 || !has(s, a[SUMS] ? 4 : 3, 1, ALL, 0) || !sizes(s, GROUPS, 3)) return 0;
+  bfloat16(s, a[BF16]);
   const int64_t filters = times(a[GROUPS], a[N]), places = times(size(s, 0), times(times(a[3], a[4]), a[5]));
   holds(s, 0, GD_REAL, times(times(taps_of(s), a[C]), filters));
   holds(s, 1, GD_REAL, times(times(size(s, 0), image), times(a[GROUPS], a[C])));

@@ -1,4 +1,10 @@
 /* dispatch.c: which kernel tables this build holds, and which of them this processor can run. */
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
 #include "exec.h"
 #include "map_ops.h"
 #include "ops/map_chains.h"
@@ -40,6 +46,21 @@ int gd_isa_supported(int i) {
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 #endif
   return i == 0;
+}
+
+int gd_bf16_supported(void) {
+#if defined(__x86_64__) || defined(_M_X64)
+  __builtin_cpu_init();
+  return gd_isa_supported(2) && __builtin_cpu_supports("avx512bf16");
+#elif defined(__linux__)
+  return getauxval(AT_HWCAP2) >> 14 & 1; /* HWCAP2_BF16 */
+#elif defined(__APPLE__)
+  int32_t here = 0;
+  size_t size = sizeof here;
+  return !sysctlbyname("hw.optional.arm.FEAT_BF16", &here, &size, NULL, 0) && here;
+#else
+  return 0;
+#endif
 }
 
 const gd_op *gd_table(int isa, int bits) { return bits == 32 ? isas[isa].f32 : isas[isa].f64; }

@@ -119,6 +119,7 @@ void gd_permutation(int64_t *order, int64_t n, uint64_t seed, uint64_t stream);
 int gd_isa_count(void);
 const char *gd_isa_name(int i);
 int gd_isa_supported(int i);
+int gd_bf16_supported(void); /* whether the processor multiplies pairs of bfloat16, in the best of these */
 const gd_op *gd_table(int isa, int bits);
 gd_convert_fn gd_converter(int isa, int bits, int source, int type);
 const char *gd_source_name(int i);

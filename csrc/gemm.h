@@ -8,7 +8,7 @@
  * ops/conv.c, ops/attention.c.
  *
  * Every element of C is summed over k = 0 ... K-1 in that order (behind what C holds, if it is added to), in
- * blocks of KC, whatever tile it falls in, but for a single column, which is made of dot products: so the bits
+ * blocks of KC, whatever tile it falls in, but for a single column of float32, made of dot products: so the bits
  * depend neither on how the work is dealt out nor (but where `loose` allows it) on the number of rows.
  */
 #ifndef GD_GEMM_H
@@ -37,6 +37,7 @@ typedef struct {
   gemm_operand a, b;
   int accumulate;                    /* C + A B instead of A B */
   int loose;                         /* one or two rows may be summed in another order (in a gradient) */
+  int bfloat16;                      /* factors are rounded to it: 1 multiplied as float32, 2 by instructions; float32 alone */
   real *sums;                        /* [n]: the sums of b's columns over K, of a single matrix in memory; or NULL */
   const gd_ins *then;                /* elementwise work on C, whose matrices lie one after another; or NULL */
   int64_t then_width, then_first;    /* where C is some columns of a wider matrix: how wide, and its first; or 0 */

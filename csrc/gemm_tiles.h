@@ -5,27 +5,7 @@
 #ifndef GD_GEMM_TILES_H
 #define GD_GEMM_TILES_H
 
-#define INLINE static inline __attribute__((always_inline))
-
-#if defined(GD_ISA_avx512)
-enum { MR = 14, KC = 512 }; /* its second caches are large, and deep blocks pass over C less often */
-#elif defined(GD_ISA_neon)
-enum { MR = 12, KC = 256 };
-#else
-enum { MR = 6, KC = 256 };
-#endif
-enum { NR = 2 * VL, MAX_NV = 8 };
-enum { TALL = MR < 12 ? 2 * MR : MR }; /* rows of a tile of one vector, whose latency more rows hide */
-
-typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
-  real *c;
-  const real *a, *b;
-  int64_t ldc, a_row, a_col, ldb, k, n;
-  int first; /* the first block of K overwrites C */
-  int64_t segments; /* of k each, a's and b's of which begin at a + a_at[i] and b + b_at[i]; 0: one, at both */
-  const int64_t *a_at, *b_at;
-  int dense; /* rows of c are one panel wide and lie one after another: what runs over into later ones is written again */
-} tile_args;
+#include "gemm_shapes.h"
 
 INLINE void tile_body(const tile_args *t, const int m, const int nv, const int packed_rows, const int tail) {
   vec acc[TALL][MAX_NV];
@@ -64,7 +44,6 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int p
     }
 }
 
-typedef void (*tile_fn)(const tile_args *);
 #define TILE(m, nv)                                                                        \
   static void tile_##m##x##nv##_packed(const tile_args *t) { tile_body(t, m, nv, MR, 0); } \
   static void tile_##m##x##nv##_plain(const tile_args *t) { tile_body(t, m, nv, 0, 0); }   \

@@ -161,7 +161,8 @@ static void turn(real *to, int64_t to_row, const real *x, int64_t row, int64_t m
 static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
   real *turned = (real *)(scratch + TURNED_AT);
   const gemm_then nothing = {0};
-  gemm_product other = {.outer = 1, .inner = 1, .m = g->n, .k = g->k, .c_row = TURNED, .a = g->b, .b = g->a, .accumulate = g->accumulate};
+  gemm_product other = {.outer = 1, .inner = 1, .m = g->n, .k = g->k, .c_row = TURNED, .a = g->b, .b = g->a, .accumulate = g->accumulate,
+                        .bfloat16 = g->bfloat16};
   other.a.row = g->b.col, other.a.col = g->b.row, other.b.row = g->a.col, other.b.col = g->a.row;
   other.a.turned = !g->b.turned, other.b.turned = !g->a.turned;
   for (int64_t r = w->r0; r < w->r1; r += TURNED) {
@@ -176,8 +177,14 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
   }
 }
 
+#include "gemm_bf16.h"
+
 static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
                            char *scratch, const gemm_then *then) {
+  if (g->bfloat16) {
+    gemm_bf16(g, w, c, a, b, scratch, then);
+    return;
+  }
   const int64_t rows = w->r1 - w->r0, cols = w->c1 - w->c0;
   const int few = (rows == 1 || rows == 2) && !g->a.pack; /* of a packer's B no stride is 1 */
   if (g->k == 1 && g->b.col == 1 && !g->a.pack) {
@@ -258,13 +265,13 @@ static void column_sums(const gemm_product *g, int64_t c0, int64_t c1, real *sum
 static void gemm_any(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
                      const gemm_then *then) {
   const int64_t rows = w->r1 - w->r0;
-  const int dots = g->n == 1 && g->a.col == 1 && g->b.row == 1;
+  const int dots = g->n == 1 && g->a.col == 1 && g->b.row == 1 && !g->bfloat16;
   const int columns = g->a.row == 1 || g->a.turned; /* A lies in columns */
   if (dots || (g->n <= (columns ? NARROW_COLUMNS : NARROW) && rows >= VL)) {
     if (dots) gemm_dots(g, w, c, a, b);
     else gemm_narrow(g, w, c, a, b, scratch);
     finish(then, g, w);
-  } else if (g->loose && g->m <= 2 && g->a.col == 1 && g->b.row == 1 && g->k >= 4 * VL) {
+  } else if (g->loose && !g->bfloat16 && g->m <= 2 && g->a.col == 1 && g->b.row == 1 && g->k >= 4 * VL) {
     gemm_few_rows_dotted(g, w, c, a, b);
     finish(then, g, w);
   } else if (g->a.pack && g->k > KC) { /* C is passed over once for each block of K */

@@ -97,6 +97,7 @@ cdef extern from "exec.h" nogil:
     int gd_isa_count()
     const char *gd_isa_name(int)
     int gd_isa_supported(int)
+    bint gd_bf16_supported()
     const gd_op *gd_table(int, int)
     gd_convert_fn gd_converter(int, int, int, int)
     const char *gd_source_name(int)
@@ -140,6 +141,11 @@ def isa_names() -> list:
     """Instruction sets that this build holds, from the plainest to the best: (name, runs here)."""
     cdef int i
     return [(gd_isa_name(i).decode(), bool(gd_isa_supported(i))) for i in range(gd_isa_count())]
+
+
+def bf16_supported() -> bool:
+    """Whether this processor has the instructions of the kernels that multiply pairs of bfloat16."""
+    return gd_bf16_supported()
 
 
 def map_op_names() -> list:

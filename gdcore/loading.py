@@ -180,6 +180,7 @@ def _compile(model: Model, compiled: Any, dtype: str, outputs: int) -> None:
         [str(m) for m in metrics],
         dtype,
         [real(w) for w in compiled.get("loss_weights", [])],
+        compiled.get("compute", "float32"),
     )
 
 

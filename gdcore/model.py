@@ -153,6 +153,7 @@ class Model(Layer):
         metrics: Sequence[Any] = (),
         dtype: str = "float32",
         loss_weights: Any = None,
+        compute: str = "float32",
     ) -> Self:
         """Set optimizer, loss and metrics for training.
 
@@ -166,6 +167,9 @@ class Model(Layer):
         dtype : {"float32", "float64"}
         loss_weights : sequence of float, or dict by name, optional
             Factors of the losses of several outputs.
+        compute : {"float32", "bfloat16"}
+            With "bfloat16" matrix products and convolutions round their factors to 8 bits of mantissa and add
+            in float32: faster where the processor multiplies them at a higher rate, with a warning elsewhere.
 
         Returns
         -------
@@ -175,7 +179,7 @@ class Model(Layer):
         Raises
         ------
         ValueError
-            For unknown names, or another dtype.
+            For unknown names, another dtype, or bfloat16 with float64.
 
         Examples
         --------
@@ -184,7 +188,7 @@ class Model(Layer):
         >>> model.compile(gd.Adam(1e-3), loss="huber", metrics=["mae"]).compiled
         True
         """
-        settings = compile_settings(optimizer, loss, metrics, dtype, loss_weights)
+        settings = compile_settings(optimizer, loss, metrics, dtype, loss_weights, compute)
         self._engine.compile(settings, dtype)
         return self
 
@@ -313,8 +317,7 @@ class Model(Layer):
         Examples
         --------
         >>> import gdcore as gd
-        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
+        >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")]).compile("sgd", "mse")
         >>> [round(model.train_on_batch([[1.0, 1.0]], [1.0]), 3) for _ in range(3)]
         [1.0, 0.884, 0.781]
         """
@@ -416,7 +419,6 @@ class Model(Layer):
         --------
         >>> import gdcore as gd
         >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
         >>> model.predict([[1.0, 2.0], [3.0, 4.0]]).tolist()
         [[3.0], [7.0]]
         """
@@ -437,7 +439,6 @@ class Model(Layer):
         --------
         >>> import gdcore as gd
         >>> model = gd.Sequential([gd.Input(2), gd.Dense(1, kernel_initializer="ones")])
-        >>> _ = model.compile("sgd", "mse")
         >>> model.predict_on_batch([[1.0, 2.0]]).tolist()
         [[3.0]]
         """
@@ -466,8 +467,7 @@ class Model(Layer):
         >>> import gdcore as gd
         >>> (x, y), (xt, yt) = gd.datasets.digits()
         >>> model = gd.Sequential([gd.Dense(32, activation="relu"), gd.Dense(10)])
-        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy", metrics=["accuracy"])
-        >>> _ = model.fit(x, y, epochs=5, seed=0)
+        >>> _ = model.compile(gd.Adam(1e-2), "cross_entropy").fit(x, y, epochs=5, seed=0)
         >>> sure = model.predict_proba(xt)
         >>> sure.shape, bool((abs(sure.sum(1) - 1) < 1e-5).all())
         ((355, 10), True)

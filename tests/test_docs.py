@@ -66,6 +66,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:compute='bfloat16' is no faster")
 # Keras with its torch backend reads a tensor in a way that NumPy 2 has deprecated.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("page", PAGES)

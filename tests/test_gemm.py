@@ -54,7 +54,7 @@ def place(memory, view):
     return (at if view.size else 0), [s // memory.itemsize for s in view.strides]
 
 
-def multiply(c, a, b, isa, bits, threads=1, accumulate=0, loose=0):
+def multiply(c, a, b, isa, bits, threads=1, accumulate=0, loose=0, bfloat16=0):
     """One instruction; operands are (memory, view) of shape (outer, inner, rows, columns)."""
     buffers, refs, steps = [], [], []
     for number, (memory, view) in enumerate((c, a, b)):
@@ -65,7 +65,7 @@ def multiply(c, a, b, isa, bits, threads=1, accumulate=0, loose=0):
     assert steps[0].pop() == 1 or c[1].shape[-1] <= 1
     sizes = [*c[1].shape, a[1].shape[-1]]
     dims = [(int(d), 0) for d in (*sizes, *steps[0], *steps[1], *steps[2])]
-    ins = ("gemm", refs, dims, [0, loose, accumulate], [], None, (0, 0))
+    ins = ("gemm", refs, dims, [0, loose, accumulate, bfloat16], [], None, (0, 0))
     plan = _core.Plan(runtime.isa_number(isa), bits, [ins], 1, None)
     runner = _core.Runner(plan, 1, buffers, [], [], None, -1, None, True)
     scratch = np.zeros(threads * plan.scratch + 64, np.uint8)

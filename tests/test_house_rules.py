@@ -52,7 +52,18 @@ def within(name, *rooms):
 
 # From the ground up: a module imports what stands in its own row or in a lower one.
 STOREYS = [
-    ("errors", "lazy", "names", "random", "runtime", "scores", "signatures", "text", "_core"),
+    (
+        "compute",
+        "errors",
+        "lazy",
+        "names",
+        "random",
+        "runtime",
+        "scores",
+        "signatures",
+        "text",
+        "_core",
+    ),
     ("graph",),
     ("data", "initializers", "schedules"),
     ("activations", "layers", "losses", "metrics", "ops", "optimizers"),
@@ -80,6 +91,7 @@ EDGE = (
     "tabular",
 )
 DOORKEEPERS = {
+    "gdcore.compute",
     "gdcore.cli.info",  # tells how the door was built
     "gdcore.data.shuffle",
     "gdcore.engine.engine",

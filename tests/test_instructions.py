@@ -60,6 +60,7 @@ KERNELS = (
     *(
         "attention.c",
         "bags.c",
+        "bf16_tiles.c",
         "conv.c",
         "convert.c",
         "depthwise.c",

@@ -18,12 +18,13 @@
  *         conv:    strides of y: image, plane, row, pixel, and where it begins; of w: tap deep, down, across,
  *                  channel of x, channel of y, where it begins, and from one group to the next
  *         conv_dw: 1 if the sums of dy are wanted, too
+ *         both:    factors rounded to bfloat16, as in gemm.c
  */
 #include "../gemm.h"
 #include "../ops.h"
 #include "../windows.h"
 
-enum { GROUPS = WINDOW_ATTRS, C, N, CONV_ATTRS, Y_STRIDES = CONV_ATTRS, Y_BEGIN = Y_STRIDES + 4, W_TAPS, W_ROW = W_TAPS + 3, W_COLUMN, W_BEGIN, W_GROUP };
+enum { GROUPS = WINDOW_ATTRS, C, N, CONV_ATTRS, Y_STRIDES = CONV_ATTRS, Y_BEGIN = Y_STRIDES + 4, W_TAPS, W_ROW = W_TAPS + 3, W_COLUMN, W_BEGIN, W_GROUP, BF16, DW_BF16 = CONV_ATTRS + 1 };
 
 /* What a packer writes windows from: channels c of one group. */
 typedef struct {
@@ -189,7 +190,7 @@ void GD_NAME(gd_conv)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
   gemm_product p = {
       .outer = 1, .inner = 1, .m = m, .n = n, .k = gd_taps(&g.at) * g.c,
       .c = (real *)gd_at(run, ins, 0) + a[Y_BEGIN], .c_row = a[Y_STRIDES + 3],
-      .then = ins->then, .then_width = n * a[GROUPS],
+      .then = ins->then, .then_width = n * a[GROUPS], .bfloat16 = (int)a[BF16],
   };
   for (int64_t group = 0; group < a[GROUPS]; ++group, g.x += g.c, k.w += a[W_GROUP], p.c += n, p.then_first += n) {
     p.a = windows_operand(&g, 0);
@@ -222,7 +223,7 @@ void GD_NAME(gd_conv_dw)(const gd_ins *ins, const gd_run *run, int64_t lo, int64
         .outer = 1, .inner = 1, .m = k, .n = n, .k = gd_size(ins->dim[0], run->batch) * gd_pixels(&g.at),
         .c = (real *)gd_at(run, ins, 0) + group * n, .c_row = all, .a = windows_operand(&of, 1),
         .b = {.at = (const real *)gd_at(run, ins, 2) + group * n, .row = all, .col = 1},
-        .sums = a[CONV_ATTRS] ? (real *)gd_at(run, ins, 3) + group * n : NULL,
+        .sums = a[CONV_ATTRS] ? (real *)gd_at(run, ins, 3) + group * n : NULL, .bfloat16 = (int)a[DW_BF16],
     };
     GD_NAME(gd_product)(&p, run, gd_max(lo - group * units, 0), gd_min(hi - group * units, units));
   }

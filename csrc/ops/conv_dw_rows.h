@@ -24,6 +24,7 @@ static dw_strips dw_strips_of(const conv_windows *g) {
 }
 
 static int dw_by_rows(const gd_ins *ins) {
+  if (ins->attr[DW_BF16]) return 0;
   const conv_windows g = windows_open(ins, NULL);
   const gd_axis h = g.at.down, w = g.at.across;
   const int flat = gd_axis_flat(g.at.deep) && gd_axis_flat(h) && gd_axis_flat(w), n = ins->attr[N] && ins->attr[N] <= DW_FEW;

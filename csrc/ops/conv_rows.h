@@ -34,6 +34,7 @@ static int64_t lines_of_taps(const gd_windows *g) { return g->deep.taps * g->dow
 
 /* Whether few filters see lines that are short enough for their kernels to stay in L2. */
 static int by_rows(const gd_ins *ins) {
+  if (ins->attr[BF16]) return 0; /* factors that are not packed are not rounded */
   const conv_windows g = windows_open(ins, NULL);
   const int64_t n = gd_ceil_div(ins->attr[N], VL) * VL;
   const int flat = gd_axis_flat(g.at.deep) && gd_axis_flat(g.at.down) && gd_axis_flat(g.at.across);

@@ -8,7 +8,8 @@
  *         of b: outer, inner, row, column
  *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then);
  *         1 if the rows may be summed otherwise when there are one or two in all (in a gradient);
- *         1 to add to what C holds
+ *         1 to add to what C holds;
+ *         factors rounded to bfloat16: 1 multiplied as float32, 2 by the processor's instructions; or 0
  */
 #include "../gemm.h"
 #include "../ops.h"
@@ -32,7 +33,7 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
       .a = {.at = (const real *)gd_at(run, ins, 1), .row = gd_size(d[10], batch), .col = gd_size(d[11], batch)},
       .b = {.at = (const real *)gd_at(run, ins, 2), .row = gd_size(d[14], batch), .col = gd_size(d[15], batch)},
       .sums = attr[0] ? (real *)gd_at(run, ins, 3) : NULL,
-      .loose = (int)attr[1], .accumulate = (int)attr[2], .then = ins->then,
+      .loose = (int)attr[1], .accumulate = (int)attr[2], .bfloat16 = (int)attr[3], .then = ins->then,
   };
   if (p.outer * p.inner > 1) {
     p.c_outer = gd_size(d[5], batch), p.c_inner = gd_size(d[6], batch);

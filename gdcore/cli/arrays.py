@@ -16,6 +16,7 @@ from gdcore.cli.networks import Network, Pair, prepare, split
 from gdcore.cli.outcome import Outcome
 from gdcore.cli.sources import Source, open_source
 from gdcore.cli.usage import UsageError
+from gdcore.compute import in_words
 from gdcore.engine.engine import engine_of
 from gdcore.tabular.presets import budget
 from gdcore.tabular.report import scores_table
@@ -85,7 +86,10 @@ def _compile(args: argparse.Namespace, network: Network, rows: int) -> None:
     schedule = schedules.from_name(args.schedule, rate, steps)
     names = args.metric if args.metric is not None else list(network.head.metrics)
     model = network.model
-    model.compile(optimizers.get(args.optimizer, lr=schedule), network.head.loss, names, args.dtype)
+    model.compile(
+        *(optimizers.get(args.optimizer, lr=schedule), network.head.loss, names, args.dtype),
+        compute=args.compute,
+    )
     kind = model.losses[0].link(engine_of(model).network().outputs[0])
     for name in names:
         try:
@@ -133,7 +137,7 @@ def _head(args: argparse.Namespace, source: Source, network: Network, rows: int,
     lines = [
         f"data      {args.source}: {' + '.join(parts)} samples of {features} features, {what}",
         f"network   {sizes}, {args.activation if args.hidden else 'linear'}, {trained:,} "
-        f"parameters, {args.dtype}",
+        f"parameters, {in_words(args.dtype, args.compute)}",
         f"training  {args.epochs} epochs in batches of {args.batch_size}, {args.optimizer}, "
         f"learning rate {args.lr:g} "
         f"({args.schedule}), seed {args.seed}",
@@ -158,6 +162,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         "epochs",
         "batch_size",
         "dtype",
+        "compute",
         "validation",
     )
     return {name: getattr(args, name) for name in kept} | {

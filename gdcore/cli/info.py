@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import gdcore as gd
-from gdcore import _core, runtime
+from gdcore import _core, compute, runtime
 from gdcore.tabular.model import KEY
 from gdcore.text import shown
 
@@ -52,6 +52,7 @@ def facts() -> dict[str, str]:
         "file": str(_core.__file__),
         "isa": f"{runtime.ISA_NAME}{forced}; this machine runs {', '.join(here)}; built for "
         f"{', '.join(held)}",
+        "bfloat16": _bfloat16(),
         "threads": f"{runtime.get_num_threads()}{asked}; the machine has {os.cpu_count()} "
         "processors",
         "openmp": _openmp(),
@@ -61,6 +62,12 @@ def facts() -> dict[str, str]:
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),
     }
+
+
+def _bfloat16() -> str:
+    kernels = compute.kernels_here()
+    how = "its own kernels" if kernels.how == compute.BY_INSTRUCTIONS else "float32 kernels"
+    return f"{how}: {kernels.reason}"
 
 
 def _openmp() -> str:

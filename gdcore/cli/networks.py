@@ -76,8 +76,10 @@ class Network:
             {f"{last}.kernel": kernel * self.scale, f"{last}.bias": bias * self.scale + self.mean},
             strict=False,
         )
+        engine = engine_of(model)
         model.compile(
-            model.optimizer, model.losses, model.metrics, engine_of(model).parameters().dtype.name
+            *(model.optimizer, model.losses, model.metrics, engine.parameters().dtype.name),
+            compute=engine.settings.compute,
         )
         self.mean = self.scale = None
 

@@ -10,6 +10,7 @@ from gdcore import metrics, schedules
 from gdcore.activations import ACTIVATIONS
 from gdcore.cli.examples import EXAMPLES, SOURCE
 from gdcore.cli.usage import Parser, fraction, listed, name_in, positive_number, whole, widths
+from gdcore.compute import COMPUTE
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
@@ -215,13 +216,13 @@ def _train(parser: Parser) -> None:
         type=fraction,
         help="after each hidden layer (default: 0.1 for tables, 0.15 of realmlp, otherwise 0)",
     )
-    net.add_argument(
-        "--dtype",
-        type=name_in("dtype", ("float32", "float64")),
-        default="float32",
-        metavar="TYPE",
-        help="float32 (default) or float64",
-    )
+    rounded = "float32 (default), or bfloat16, to which products round their factors"
+    for name, known, told in (
+        ("dtype", ("float32", "float64"), "float32 (default) or float64"),
+        ("compute", COMPUTE, rounded),
+    ):
+        choice = name_in(name, known)
+        net.add_argument(f"--{name}", type=choice, default="float32", metavar="TYPE", help=told)
     loop = parser.add_argument_group("training")
     loop.add_argument(
         "--loss",

@@ -19,6 +19,7 @@ from gdcore.callbacks import Callback, History
 from gdcore.cli.outcome import Outcome
 from gdcore.cli.sources import asked_task, kind_of
 from gdcore.cli.usage import UsageError
+from gdcore.compute import in_words
 from gdcore.engine.engine import engine_of
 from gdcore.errors import did_you_mean, listed
 from gdcore.plots import curves
@@ -134,7 +135,7 @@ class Head(Callback):
             *(f"          {note}" for note in self.notes),
             f"network   {kind}{len(table.encoder.columns)} columns → {sizes}, "
             f"{settings.activation if settings.hidden else 'linear'}, {trained:,} parameters, "
-            f"{settings.dtype}",
+            f"{in_words(settings.dtype, settings.compute)}",
             f"training  {epochs} epochs in batches of {batch}, {settings.optimizer}, learning rate "
             f"{settings.top_rate:g} ({settings.schedule}){stop}, seed {settings.seed}",
             "",
@@ -292,7 +293,8 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
             schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
             patience="auto" if args.patience is None else args.patience or None,
-            metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
+            metrics=args.metric, dtype=args.dtype, compute=args.compute, seed=args.seed,
+            weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
             threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
             order=args.order,

@@ -12,6 +12,7 @@ from gdcore import losses, ops
 from gdcore.data.arrays import as_array
 from gdcore.engine.engine import engine_of
 from gdcore.engine.session import Session
+from gdcore.engine.settings import CompileSettings
 from gdcore.engine.steps import Builder
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.dims import Batch
@@ -307,7 +308,7 @@ class _Setting:
         ]
         if not self.moved:
             raise ValueError("check_gradient found nothing to differentiate: no real input")
-        builder = Builder(self.network, self.memory, (), ())
+        builder = Builder(self.network, self.memory, CompileSettings())
         self.total = total
         self.slopes = gradients(total, [leaf for _, leaf, _ in self.moved])
         self.seed = seed

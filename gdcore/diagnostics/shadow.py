@@ -90,8 +90,7 @@ class Shadow:
         self.memory.store.draw(self.network.names, self.seed)
         if engine.bound is not None:
             self.memory.take_slots(engine.bound)
-        settings = engine.settings
-        self.builder = Builder(self.network, self.memory, settings.losses, settings.loss_weights)
+        self.builder = Builder(self.network, self.memory, engine.settings)
 
 
 def sample(data: Data, rows: int) -> Data:

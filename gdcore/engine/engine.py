@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gdcore._core import StepCount, TrainingLock
+from gdcore.compute import check_compute
 from gdcore.data.arrays import Rows
 from gdcore.data.dataset import TargetSpec
 from gdcore.data.sparse import SparseRows
@@ -149,6 +150,7 @@ class Engine:
             If the model is within `fit`.
         """
         self._change("set_dtype")
+        check_compute(self.settings.compute, dtype)
         self._asked_dtype = np.dtype(dtype)
         self._parameters, self.steps = None, {}
 
@@ -333,12 +335,10 @@ class Engine:
     def builder(self, arrays: Sequence[Rows] | None = None) -> Builder:
         """A builder of steps over the model's parameters."""
         parameters = self.parameters(arrays)
-        settings = self.settings
         return Builder(
             parameters.network,
             parameters,
-            settings.losses,
-            settings.loss_weights,
+            self.settings,
             self._plans,
             self.count,
             tuple(map(self._capacity, arrays or ())),

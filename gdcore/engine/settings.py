@@ -23,6 +23,8 @@ class CompileSettings:
         The factor of each loss in the total.
     metrics : sequence of Metric
         Of the first output.
+    compute : {"float32", "bfloat16"}
+        What the factors of products are rounded to; everything else is computed in the model's dtype.
     loss_names : sequence of str or None
         Names of the outputs, if the losses were given by name and the network is not traced yet; else None.
     """
@@ -32,3 +34,4 @@ class CompileSettings:
     loss_weights: Sequence[float] = ()
     metrics: Sequence[Metric] = ()
     loss_names: Sequence[str] | None = None
+    compute: str = "float32"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gdcore import ops
+from gdcore.compute import NOT, factors
 from gdcore.data.dataset import TargetSpec
 from gdcore.engine.network import Network
 from gdcore.engine.parameters import Parameters
@@ -23,6 +24,7 @@ from gdcore.engine.session import (
     StepCount,
     aligned,
 )
+from gdcore.engine.settings import CompileSettings
 from gdcore.engine.updates import Places, StepNumbers, element_by_element, own_value, updates_of
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.dims import Batch
@@ -40,7 +42,6 @@ from gdcore.graph.plan import Plan, make_plan
 from gdcore.graph.program import Instruction, Place
 from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import Parameter, fixed_shape
-from gdcore.losses import Loss
 from gdcore.losses.masked import loss_of
 from gdcore.optimizers import Optimizer
 
@@ -81,8 +82,7 @@ def target_leaves(targets: Sequence[TargetSpec]) -> list[Value]:
 
 def total_loss(
     network: Network,
-    losses: Sequence[Loss],
-    loss_weights: Sequence[float],
+    settings: CompileSettings,
     targets: Sequence[Value],
     weights: Value | None,
     trained: Sequence[Parameter],
@@ -96,7 +96,7 @@ def total_loss(
     """
     total: Value | None = None
     for loss, factor, output, target in zip(
-        losses, loss_weights, network.traced, targets, strict=True
+        settings.losses, settings.loss_weights, network.traced, targets, strict=True
     ):
         part = loss_of(loss, output, target, weights)
         part = part if factor == 1.0 else part * factor
@@ -126,8 +126,7 @@ class Builder:
     Parameters
     ----------
     network, memory
-    losses : one for each output; empty if the model is not compiled
-    loss_weights : factor of each loss
+    settings : those of `compile`; losses are empty if the model is not compiled
     plans : cache of plans that models of the same structure share, or None
     count : incremented by steps that update parameters, or None
     sparse : for each input of sparse rows the most numbers of a row, or 0 where rows are better read in full
@@ -137,19 +136,16 @@ class Builder:
         self,
         network: Network,
         memory: Parameters,
-        losses: Sequence[Loss],
-        loss_weights: Sequence[float],
+        settings: CompileSettings,
         plans: Plans | None = None,
         count: StepCount | None = None,
         sparse: tuple[int, ...] = (),
     ) -> None:
+        self.factors = factors(settings.compute, memory.dtype)
         self.sparse = sparse
-        self.network = network
-        self.memory = memory
-        self.losses = losses
-        self.loss_weights = loss_weights
-        self.plans = plans
-        self.count = count
+        self.network, self.memory = network, memory
+        self.settings = settings
+        self.plans, self.count = plans, count
         self.bits = 8 * memory.dtype.itemsize
 
     def _plan(
@@ -172,11 +168,14 @@ class Builder:
         key = None
         if self.plans is not None and not by_rows:
             checks = tuple(checked), squared
-            key = structure(compute, update, pinned, places), batch, self.bits, checks
+            key = structure(compute, update, pinned, places), batch, self.bits, checks, self.factors
             found = self.plans.find(key, roots)
             if found is not None:
                 return found
-        plan = make_plan(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES)
+        plan = make_plan(
+            *(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES),
+            bfloat16=self.factors,
+        )
         for start, end in checked:
             plan.instructions.insert(
                 plan.n_compute,
@@ -287,6 +286,7 @@ class Builder:
             in_pieces = (
                 batch == 1
                 and not gradients_kept
+                and self.factors == NOT  # its factors would not be rounded
                 and optimizer.clip_norm is None
                 and element_by_element(optimizer, numbers, self.memory)
             )
@@ -392,7 +392,7 @@ class Builder:
         leaves = target_leaves(targets)
         weights = input_value((Batch(1),), "weight") if weighted else None
         trained = self.memory.trainable()
-        loss = total_loss(self.network, self.losses, self.loss_weights, leaves, weights, trained)
+        loss = total_loss(self.network, self.settings, leaves, weights, trained)
         inputs = [*self.network.inputs, *leaves, *([weights] if weights is not None else [])]
         mask = self._mask() if masks else None
         first, *more = self.network.traced

@@ -69,10 +69,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Options of scikit-learn's validation of X."""
         return {
             "accept_sparse": "csr",
-            "dtype": (np.float64, np.float32),
+            "dtype": np.float32 if self._compute() == "bfloat16" else (np.float64, np.float32),
             "order": "C",
             "allow_nd": self._allow_nd,
         }
+
+    def _compute(self) -> str:
+        """To what the factors of products are rounded."""
+        return str(self.compute)
 
     def _raw(self, X: Any) -> np.ndarray:
         """Outputs of the network for validated rows."""
@@ -100,7 +104,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array, frame or CSR matrix of shape (n, features)
-            float32 is computed in float32, twice as fast; everything else in float64.
+            float32 is computed in float32, twice as fast; everything else in float64, unless `compute` is "bfloat16".
         y : array of shape (n,) or (n, outputs)
         sample_weight : array of shape (n,), optional
         X_val, y_val, sample_weight_val : optional

@@ -12,6 +12,7 @@ from sklearn.metrics import get_scorer_names
 
 from gdcore import activations
 from gdcore.callbacks import Callback
+from gdcore.compute import COMPUTE
 from gdcore.errors import did_you_mean
 from gdcore.estimators.solvers import RULES
 from gdcore.optimizers import OPTIMIZERS, Optimizer
@@ -113,9 +114,11 @@ COMMON: Mapping[str, Rule] = {
         "None or a list of gd.Callback instances",
     ),
     "scoring": either(NONE, SCORER, FUNCTION),
+    "compute": either(NONE, one_of(COMPUTE)),
 }
 PERCEPTRON: Mapping[str, Rule] = {
     **COMMON,
+    "compute": one_of(COMPUTE),
     "hidden_layer_sizes": either(whole(1), each(whole(1), _PER_LAYER)),
     "activation": either(ACTIVATION, each(ACTIVATION, _PER_LAYER)),
     "solver": one_of(SOLVERS),

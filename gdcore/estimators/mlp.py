@@ -85,6 +85,9 @@ class MLPClassifier(Classifies, Multilayer):
         the validation samples' weights as `sample_weight`, if they have any.
     callbacks : list of Callback, optional
         Called in training, as by `gdcore.Model.fit`.
+    compute : {"float32", "bfloat16"}
+        To what the factors of matrix products are rounded, as for `gdcore.Model.compile`; with "bfloat16" everything
+        else is computed in float32, whatever X is.
 
     Attributes
     ----------
@@ -159,6 +162,7 @@ class MLPClassifier(Classifies, Multilayer):
         optimizer: Any = None,
         scoring: Any = None,
         callbacks: Any = None,
+        compute: str = "float32",
     ) -> None:
         self.__dict__.update(settings(locals()))
 
@@ -278,6 +282,9 @@ class MLPRegressor(Regresses, Multilayer):
         the validation samples' weights as `sample_weight`, if they have any.
     callbacks : list of Callback, optional
         Called in training, as by `gdcore.Model.fit`.
+    compute : {"float32", "bfloat16"}
+        To what the factors of matrix products are rounded, as for `gdcore.Model.compile`; with "bfloat16" everything
+        else is computed in float32, whatever X is.
 
     Attributes
     ----------
@@ -343,6 +350,7 @@ class MLPRegressor(Regresses, Multilayer):
         optimizer: Any = None,
         scoring: Any = None,
         callbacks: Any = None,
+        compute: str = "float32",
     ) -> None:
         self.__dict__.update(settings(locals()))
 

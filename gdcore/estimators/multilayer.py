@@ -153,7 +153,7 @@ class Multilayer(Estimator):
         if isinstance(optimizer.schedule, EpochRate) and self.t_:
             optimizer.schedule.current = optimizer.schedule.lr
         alpha = 0.0 if self.solver == "lbfgs" else float(self.alpha)
-        model.compile(optimizer, Objective(loss, alpha), dtype=dtype)
+        model.compile(optimizer, Objective(loss, alpha), dtype=dtype, compute=self.compute)
         model.resume(seed_of(random), 0, 0)
         if kept is not None:
             model.load_state_dict(kept)

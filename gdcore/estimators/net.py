@@ -42,6 +42,12 @@ class Net(Estimator):
             return False
         return leaves[0].dtype == INT
 
+    def _compute(self) -> str:
+        if self.compute is not None:
+            return str(self.compute)
+        model = self._model if hasattr(self, "_model") else self.model_fn
+        return engine_of(model).settings.compute if isinstance(model, Model) else "float32"
+
     def _made(self, features: Any, outputs: int) -> Model:
         """A new model from `model_fn`."""
         source = self.model_fn
@@ -101,15 +107,18 @@ class Net(Estimator):
         given = None if self.loss is None else losses.get(self.loss)
         shape = X.shape[1:]
         model = self._made(shape[0] if len(shape) == 1 else shape, self._wanted_outputs(y, given))
-        if not model.compiled or given is not None or self.optimizer is not None:
+        changed = given is not None or self.optimizer is not None or self.compute is not None
+        if not model.compiled or changed:
             loss = given or (
                 model.losses[0] if model.compiled else losses.get(self._default_loss())
             )
             optimizer = self.optimizer or (model.optimizer if model.compiled else "adam")
-            dtype = "float32" if X.dtype.kind in "iu" else X.dtype.name
+            compute = self.compute or engine_of(model).settings.compute
+            single = X.dtype.kind in "iu" or compute == "bfloat16"
+            dtype = "float32" if single else X.dtype.name
             if not isinstance(loss, Objective):
                 loss = Objective(loss)
-            model.compile(copy.deepcopy(optimizer), loss, dtype=dtype)
+            model.compile(copy.deepcopy(optimizer), loss, dtype=dtype, compute=compute)
         model.resume(seed_of(random), 0, 0)
         sample = X[:1].toarray() if hasattr(X, "toarray") else X[:1]
         outputs = engine_of(model).network([np.ascontiguousarray(sample)]).outputs
@@ -145,6 +154,8 @@ class NetClassifier(Classifies, Net):
         As for `MLPClassifier`.
     validation_fraction, n_iter_no_change, scoring, callbacks
         As for `MLPClassifier`.
+    compute : {"float32", "bfloat16"}, optional
+        As for `MLPClassifier`; by default that of the model, if it was compiled, or else float32.
 
     Attributes
     ----------
@@ -186,6 +197,7 @@ class NetClassifier(Classifies, Net):
         n_iter_no_change: Any = 10,
         scoring: Any = None,
         callbacks: Any = None,
+        compute: Any = None,
     ) -> None:
         self.__dict__.update(settings(locals()))
 
@@ -242,6 +254,8 @@ class NetRegressor(Regresses, Net):
         By default that of the model, if it was compiled, or else the mean squared error.
     early_stopping, validation_fraction, n_iter_no_change, scoring, callbacks
         As for `MLPRegressor`.
+    compute : {"float32", "bfloat16"}, optional
+        By default that of the model, if it was compiled, or else float32.
 
     Attributes
     ----------
@@ -278,6 +292,7 @@ class NetRegressor(Regresses, Net):
         n_iter_no_change: Any = 10,
         scoring: Any = None,
         callbacks: Any = None,
+        compute: Any = None,
     ) -> None:
         self.__dict__.update(settings(locals()))
 

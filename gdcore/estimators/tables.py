@@ -50,7 +50,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
     label_smoothing : float, optional
         As for `TableModel`.
     class_weight : "balanced" or dict of class to weight, optional
-    threshold, positive, dtype
+    threshold, positive, dtype, compute
         As for `TableModel`; `positive` is one of the classes of y.
     order : sequence of classes, optional
         From the lowest: y is ordinal, such as ratings, and a miss by two classes costs more than by one.
@@ -106,6 +106,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         positive: Any = None,
         order: Any = None,
         dtype: str = "float32",
+        compute: str = "float32",
         random_state: Any = None,
         verbose: Any = 0,
     ) -> None:
@@ -268,7 +269,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         As for `TableModel`; columns of an array are called "0", "1", … in `kinds`.
     loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience
         As for `TableModel`.
-    members, folds, budget, target_scale, dtype
+    members, folds, budget, target_scale, dtype, compute
         As for `TableModel`.
     interval : float, optional
         As for `TableModel`: for `predict_interval`.
@@ -319,6 +320,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         target_scale: Any = None,
         interval: Any = None,
         dtype: str = "float32",
+        compute: str = "float32",
         random_state: Any = None,
         verbose: Any = 0,
     ) -> None:

@@ -1,6 +1,7 @@
 """The plan: passes in order, and a result that people can print and programs can check.
 
-compute values and updates → simplify → gather sums → lay out views → fuse → place → lower → check → `Plan`
+compute values and updates → simplify → gather sums → narrow products → lay out views → fuse → place → lower →
+check → `Plan`
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from gdcore.graph.ops.shapes import COPY
 from gdcore.graph.passes.fuse import fuse
 from gdcore.graph.passes.loop_plan import plan_loop
 from gdcore.graph.passes.lower import lower
+from gdcore.graph.passes.narrow import narrow_products
 from gdcore.graph.passes.place import place
 from gdcore.graph.passes.simplify import simplify
 from gdcore.graph.passes.sums import gather_sums
@@ -195,6 +197,7 @@ def make_plan(
     bits: int,
     constants_buffer: int,
     buffer_names: Mapping[int, str] | None = None,
+    bfloat16: int = 0,
 ) -> Plan:
     """Plan the computation of some values, and then of updates.
 
@@ -205,10 +208,14 @@ def make_plan(
     pinned : where some of these values have to be written
     leaves : the place of each leaf
     batch, bits : the largest batch; 32 or 64
+    bfloat16 : how products round their factors to it, as `gdcore.compute` has it; 0: not
     """
     simple = simplify([*compute, *update])
     gathered = gather_sums([simple[v] for v in (*compute, *update)])
     simple = {v: gathered[simple[v]] for v in (*compute, *update)}
+    if bfloat16:
+        narrow = narrow_products(list(simple.values()), bfloat16)
+        simple = {v: narrow[new] for v, new in simple.items()}
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
     for v in (

@@ -110,6 +110,7 @@ def _compiled(engine: Engine) -> dict[str, Any] | None:
         "losses": [f.config() for f in settings.losses],
         "loss_weights": list(settings.loss_weights),
         "metrics": metrics,
+        "compute": settings.compute,
         "optimizer": described,
         "schedule_state": (described and optimizer.schedule.state_dict()) or None,
     }

@@ -301,6 +301,7 @@ def _compile(
                 list(model.metrics),
                 dtype=engine_of(model).dtype.name,
                 loss_weights=list(model.loss_weights),
+                compute=engine_of(model).settings.compute,
             )
         return
     told = loss if loss is not None else "cross_entropy" if classes else "mse"

@@ -232,8 +232,8 @@ def _dims(shape: Shape) -> str:
 
 def _totals(engine: Engine, network: Network) -> list[str]:
     # A summary must not initialize parameters, because `fit` may set the seed later.
-    memory, settings = engine.bound or engine.detached(), engine.settings
-    builder = Builder(network, memory, settings.losses, settings.loss_weights)
+    memory = engine.bound or engine.detached()
+    builder = Builder(network, memory, engine.settings)
     every = sum(p.size for p in network.parameters)
     trained = sum(p.size for p in memory.trainable())
     kept = [
@@ -248,7 +248,7 @@ def _totals(engine: Engine, network: Network) -> list[str]:
         f"states       {sum(s.size for s in network.states):,}",
         *(
             f"loss         {told}"
-            for loss, output in zip(settings.losses, network.outputs, strict=False)
+            for loss, output in zip(engine.settings.losses, network.outputs, strict=False)
             if (told := describe(loss, output)) is not None
         ),
         f"memory       {amount(memory.nbytes)} of {', '.join(kept)}",

@@ -165,7 +165,7 @@ class FoldedTraining:
         network = Model(inputs, averaged(ops.stack(outputs, 1), job.head.loss))
         plain = replace(self.settings, label_smoothing=0.0)
         loss = loss_of_mean(job.head, plain)
-        network.compile("sgd", loss, job.head.metrics, plain.dtype)
+        network.compile(*("sgd", loss, job.head.metrics, plain.dtype), compute=plain.compute)
         network.predict(job.features.take(np.arange(1)).inputs())
         steps = sum(learner.trainer.steps_done for learner in made)
         self.epochs = round(float(np.mean([run.epoch + 1 for run in runs])))

@@ -106,7 +106,7 @@ class TableModel(Asking):
     interval : float, optional
         The share of answers that an interval around each quantity is to hold, such as 0.9: see
         `predict_interval`. Its width is measured on the rows that early stopping watches.
-    dtype : {"float32", "float64"}
+    dtype, compute : str, as for `gdcore.Model.compile`
     seed : int
         Of all that is random; the same seed gives the same bits.
 
@@ -190,6 +190,7 @@ class TableModel(Asking):
         interval: float | None = None,
         order: Sequence[Any] | None = None,
         dtype: str = "float32",
+        compute: str = "float32",
         seed: int = 0,
     ) -> None:
         told = {
@@ -199,10 +200,9 @@ class TableModel(Asking):
         }  # fmt: skip
         self.settings = Settings(
             **filled(model, told), model=model, members=members, budget=budget,
-            folds=folds or (1 if budget is None else FOLDS),
-            label_smoothing=label_smoothing,
+            folds=folds or (1 if budget is None else FOLDS), label_smoothing=label_smoothing,
             missing=missing, task=task, loss=loss, epochs=epochs, batch_size=batch_size,
-            metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
+            metrics=None if metrics is None else tuple(metrics), dtype=dtype, compute=compute, seed=seed,
             class_weight=class_weight if not isinstance(class_weight, Mapping)
             else {str(k): w for k, w in class_weight.items()},
             weights=weights, positive=None if positive is None else str(positive),

@@ -62,7 +62,10 @@ def build(job: Job) -> Learner:
     last = Dense(head.units, activation=head.activation, bias_initializer=head.bias, name="output")
     network = Model(inputs, last(x))
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
-    network.compile(optimizer, loss_of(head, settings), head.metrics, settings.dtype)
+    network.compile(
+        *(optimizer, loss_of(head, settings), head.metrics, settings.dtype),
+        compute=settings.compute,
+    )
     return Learner(job, inputs, network, network)
 
 

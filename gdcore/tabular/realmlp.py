@@ -110,7 +110,10 @@ def build(job: Job) -> Learner:
     decay = settings.weight_decay and FlatCosine(settings.weight_decay, job.steps)
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), decay, groups, BETAS)
     network = Model(inputs, x)
-    network.compile(optimizer, loss_of(head, settings), head.metrics, settings.dtype)
+    network.compile(
+        *(optimizer, loss_of(head, settings), head.metrics, settings.dtype),
+        compute=settings.compute,
+    )
 
     def start() -> None:
         """Weights of variance 1 and planes among the rows, layer by layer."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from gdcore import metrics
 from gdcore.activations import ACTIVATIONS
+from gdcore.compute import check_compute
 from gdcore.errors import unknown
 from gdcore.optimizers import OPTIMIZERS
 from gdcore.schedules import Schedule, from_name
@@ -59,6 +60,7 @@ class Settings:
     label_smoothing: float | None = None
     interval: float | None = None
     order: tuple[str, ...] | None = None
+    compute: str = "float32"
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -81,6 +83,7 @@ class Settings:
         ):
             if got not in known:
                 raise unknown(what, got, [k for k in known if k is not None])
+        check_compute(self.compute, self.dtype)
         for name, least in (
             ("epochs", 1),
             ("batch_size", 1),

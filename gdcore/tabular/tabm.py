@@ -133,10 +133,10 @@ def build(job: Job) -> Learner:
     members = Activation(activations.get(head.activation))(members)
     mean, loss = averaged(members, head.loss), loss_of_mean(head, settings)
     network = Model(inputs, mean)
-    network.compile("sgd", loss, head.metrics, settings.dtype)
+    network.compile("sgd", loss, head.metrics, settings.dtype, compute=settings.compute)
     # In validation every member is the mean: its loss is that of what will predict.
     alike = ops.broadcast_to(ops.expand_dims(mean, 1), members.shape)
     trainer = Model(inputs, ops.when_training(members, alike))
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
-    trainer.compile(optimizer, EachMember(loss), dtype=settings.dtype)
+    trainer.compile(optimizer, EachMember(loss), dtype=settings.dtype, compute=settings.compute)
     return Learner(job, inputs, network, trainer)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gdcore import metrics as metric_functions
 from gdcore import optimizers
+from gdcore.compute import check_compute, warn_if_slow
 from gdcore.engine.settings import CompileSettings
 from gdcore.losses.by_output import losses_of
 
@@ -19,10 +20,12 @@ def compile_settings(
     metrics: Sequence[Any],
     dtype: Any,
     loss_weights: Any,
+    compute: Any = "float32",
 ) -> CompileSettings:
     """See `Model.compile`."""
     if dtype not in ("float32", "float64", np.float32, np.float64):
         raise ValueError(f"compile dtype={dtype!r}: expected 'float32' or 'float64'")
+    check_compute(compute, dtype)
     if loss is None:
         raise ValueError(
             "compile needs a loss: a name such as 'mse' or 'cross_entropy', or a function of "
@@ -38,4 +41,6 @@ def compile_settings(
     found = [metric_functions.get(m) for m in metrics]
     chosen = optimizers.get(optimizer)
     losses, weights, names = losses_of(loss, loss_weights)
-    return CompileSettings(chosen, losses, weights, found, names)
+    if compute == "bfloat16":
+        warn_if_slow()
+    return CompileSettings(chosen, losses, weights, found, names, compute)

@@ -123,7 +123,7 @@ def _emit(
     channel = [1, f] if back else [f, 1]
     attrs = [
         *(*windows, groups, *((each, c) if back else (c, each)), *y_strides, begin_y),
-        *(*w_strides, *channel, begin_w, each),
+        *(*w_strides, *channel, begin_w, each, y.attrs.get("bfloat16", 0)),
     ]
     e.kernel("conv", refs, dims=[y.shape[0]], attrs=attrs)
 
@@ -157,9 +157,10 @@ def emit_dw(y: Value, e: Emitter) -> None:
     sums = [] if e.sums is None else [e.ref(e.sums)]
     alone = depthwise(y.shape, groups)
     lanes = [f, f // groups] if alone else [groups, c, f // groups]
+    how = [] if alone else [y.attrs.get("bfloat16", 0)]
     e.kernel(
         "depthwise_dw" if alone else "conv_dw",
         [e.ref(y), e.ref(x), e.ref(dy), *sums],
         dims=[dy.shape[0]],
-        attrs=[*windows, *lanes, len(sums)],
+        attrs=[*windows, *lanes, len(sums), *how],
     )

@@ -64,7 +64,10 @@ def _emit(y: Value, e: Emitter) -> None:
             *(*by_matrix[1], *_turned(_stepped(a, walks[1]), y.attrs["ta"])),
             *(*by_matrix[2], *_turned(_stepped(b, walks[2]), y.attrs["tb"])),
         ],
-        attrs=[int(sums is not None), int(y.attrs.get("loose", False)), len(y.inputs) - 2],
+        attrs=[
+            *(int(sums is not None), int(y.attrs.get("loose", False)), len(y.inputs) - 2),
+            y.attrs.get("bfloat16", 0),
+        ],
     )
 
 

@@ -166,7 +166,7 @@ class Lowering(Emitter):
                 read = map(straight, ins.reads or root.inputs)
                 ins.reads = [x for x in read if x.op.name != "constant"]
                 ins.writes = [root, *self.parts, *([] if group.sums is None else [group.sums])]
-                ins.text = root.op.name
+                ins.text = f"{root.op.name}{' bfloat16' if root.attrs.get('bfloat16') else ''}"
                 if group.loop is not None:
                     ins.writes = group.loop.parts
                     ins.text = group.loop.text

@@ -1,0 +1,38 @@
+/* gemm_shapes.h: what register tiles are and how large: shared by those of float32 (gemm_tiles.h) and bf16_tiles.c. */
+#ifndef GD_GEMM_SHAPES_H
+#define GD_GEMM_SHAPES_H
+
+#include "gd.h"
+#include "simd/vec.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(GD_ISA_avx512)
+enum { MR = 14, KC = 512 }; /* its second caches are large, and deep blocks pass over C less often */
+#elif defined(GD_ISA_neon)
+enum { MR = 12, KC = 256 };
+#else
+enum { MR = 6, KC = 256 };
+#endif
+enum { NR = 2 * VL, MAX_NV = 8 };
+enum { TALL = MR < 12 ? 2 * MR : MR }; /* rows of a tile of one vector, whose latency more rows hide */
+
+typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
+  real *c;
+  const real *a, *b;
+  int64_t ldc, a_row, a_col, ldb, k, n;
+  int first; /* the first block of K overwrites C */
+  int64_t segments; /* of k each, a's and b's of which begin at a + a_at[i] and b + b_at[i]; 0: one, at both */
+  const int64_t *a_at, *b_at;
+  int dense; /* rows of c are one panel wide and lie one after another: what runs over into later ones is written again */
+} tile_args;
+
+typedef void (*tile_fn)(const tile_args *);
+
+#if GD_REAL_BITS == 32
+/* Tiles over pairs of bfloat16: [vectors - 1][rows - 1][tail], of a strip of MR and a panel of NR words to each pair of k;
+ * all NULL where the instruction set has no products of pairs. Only processors that have them may call one. */
+extern const tile_fn GD_NAME(gd_bf16_tiles)[2][MR][2];
+#endif
+
+#endif

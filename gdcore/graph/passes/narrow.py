@@ -1,0 +1,40 @@
+"""Products whose factors are rounded to bfloat16: the attribute `bfloat16` of each product of a graph is set.
+
+Products within the body of a loop, of attention, of sparse rows and of depthwise convolutions stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gdcore.graph.ir import Value, rewrite
+from gdcore.graph.ops.convolution_plans import depthwise
+from gdcore.graph.ops.convolutions import CONV, CONV_DW, CONV_DX
+from gdcore.graph.ops.products import MATMUL, MATMUL_ADD
+
+
+def narrow_products(roots: Sequence[Value], how: int) -> dict[Value, Value]:
+    """For every value of a graph, one whose products round their factors to bfloat16.
+
+    Parameters
+    ----------
+    roots : sequence of Value
+    how : int
+        Of what code multiplies them: see `gdcore.compute`.
+    """
+
+    def narrowed(v: Value) -> Value:
+        if not _is_product(v):
+            return v
+        new = Value(v.op, v.inputs, {**v.attrs, "bfloat16": how}, v.shape, v.dtype, v.name)
+        new.layer, new.within = v.layer, v.within
+        return new
+
+    return rewrite(roots, narrowed)
+
+
+def _is_product(v: Value) -> bool:
+    if v.op in (CONV, CONV_DX, CONV_DW):
+        kernel = v.shape if v.op is CONV_DW else v.inputs[1].shape
+        return not depthwise(kernel, v.attrs["groups"])
+    return v.op in (MATMUL, MATMUL_ADD)
