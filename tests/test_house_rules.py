@@ -74,6 +74,7 @@ EDGE = (
     "loading",
     "loggers",
     "many",
+    "models",
     "onnx",
     "plots",
     "tabular",
