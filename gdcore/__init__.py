@@ -32,7 +32,7 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import data, datasets, diagnostics, interop, lab, onnx, plots, tabular
+    from gdcore import data, datasets, diagnostics, interop, lab, models, onnx, plots, tabular
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.generation import generate
@@ -87,6 +87,7 @@ __all__ = [
     "losses",
     "lr_find",
     "metrics",
+    "models",
     "onnx",
     "ops",
     "optimizers",
@@ -120,6 +121,7 @@ __getattr__, __dir__ = lazy_names(
         "lbfgs": "gdcore.training.lbfgs",
         "load": "gdcore.loading",
         "lr_find": "gdcore.diagnostics.learning_rate",
+        "models": "gdcore.models",
         "onnx": "gdcore.onnx",
         "plots": "gdcore.plots",
         "predict_views": "gdcore.image_views",

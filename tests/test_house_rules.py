@@ -86,6 +86,7 @@ EDGE = (
     "loading",
     "loggers",
     "many",
+    "models",
     "onnx",
     "plots",
     "tabular",

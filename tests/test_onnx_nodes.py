@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper  # noqa: E402
 
 from gdcore.onnx.nodes import NODES  # noqa: E402
 from gdcore.onnx.nodes_host import FOLDS  # noqa: E402
+from gdcore.onnx.nodes_indices import INDICES  # noqa: E402
 from gdcore.onnx.nodes_recurrent import RECURRENT  # noqa: E402
 
 
@@ -208,6 +209,18 @@ CASES = {
     "ArgMax-last": chain(("Relu", "x", "r", {}), ("ArgMax", "r", "a", {"axis": -1, "select_last_index": 1}), ("Cast", "a", "y", {"to": 1})),
     "ArgMin": chain(("Relu", "x", "r", {}), ("ArgMin", "r", "a", {"axis": 2}), ("Cast", "a", "y", {"to": 1})),
     "Cast-ints": one("Cast", (3,), ints=6, to=1),
+    "LpPool": one("LpPool", (3, 7, 6), kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1], p=3),
+    "GlobalLpPool": one("GlobalLpPool", (3, 4, 5)),
+    "MeanVarianceNormalization": one("MeanVarianceNormalization", (3, 4, 5), axes=[2, 3]),
+    "Einsum": chain(("Einsum", "x,x", "y", {"equation": "bij,bkj->bki"})),
+    "Einsum-weights": one("Einsum", (3, 4), (f(4, 2, 5),), equation="...j,jkl"),
+    "Einsum-heads": chain(("Einsum", "x,c", "y", {"equation": "b t h d, s h d -> b h t s"}), x_shape=(5, 2, 4), c=f(3, 2, 4)),
+    "Einsum-sum": one("Einsum", (3, 4), equation="bij -> bj"),
+    "Trilu": one("Trilu", (4, 5), (np.int64(1),)),
+    "Trilu-lower": one("Trilu", (2, 5, 4), (np.int64(-1),), upper=0),
+    "CenterCropPad": one("CenterCropPad", (5, 4, 3), (i(3, 7),), axes=[1, -2]),
+    "Slice-back": one("Slice", (3, 7), (i(-1, 9), i(-9, 1), i(1, 2), i(-1, -3))),
+    "LayerNormalization-all": chain(("LayerNormalization", "x,c", "a,b,d", {}), ("Mul", "b,d", "e", {}), ("Add", "a,e", "y", {}), c=f(4)),
     "Swish": None,  # opset 24, which onnxruntime does not have yet
 }  # fmt: skip
 
@@ -234,7 +247,9 @@ def test_swish(tmp_path):
 
 def test_every_node_is_tried():
     tried = {n.op_type for case in CASES.values() if case for n in case[0].graph.node} | {"Swish"}
-    assert (set(NODES) | set(FOLDS)) - tried == set(RECURRENT)  # see test_onnx_recurrent.py
+    recurrent = set(RECURRENT)  # see test_onnx_recurrent.py
+    fixed = set(INDICES) - tried  # files that fix the batch: see test_onnx_node_cases.py
+    assert (set(NODES) | set(FOLDS)) - tried == recurrent | fixed | {"RotaryEmbedding"}
 
 
 def test_what_is_loaded_can_be_trained(tmp_path):
@@ -306,7 +321,14 @@ REFUSED = {
         r"is a Re lu\?\[31m, which gdcore does not support",
     ),
     "a batch cut": (lambda: one("Slice", more=(i(0), i(1), i(0)))[0], "cuts the batch"),
-    "a step back": (lambda: one("Slice", more=(i(3), i(0), i(1), i(-1)))[0], "expected a positive one"),
+    "the batch from its end": (lambda: one("Slice", more=(i(3), i(0), i(0), i(-1)))[0], "cuts the batch"),
+    "positions in the batch": (lambda: one("GatherElements", (3,), (np.zeros((2, 3), int),))[0], "fixes the size of the batch"),
+    "a label that is nowhere": (lambda: one("Einsum", equation="bij->bik")[0], "each label of the result once, and in an operand"),
+    "labels for another rank": (lambda: one("Einsum", equation="bi->b")[0], "'bi' for 3 dimensions"),
+    "a product of three": (lambda: chain(("Einsum", "x,x,x", "y", {"equation": "bij,bij,bij->bij"}))[0], "3 operands: expected one or two"),
+    "a mask that is too long": (
+        lambda: chain(("Attention", "x,x,x,m", "y", {}), x_shape=(2, 3, 4), opset=23, m=f(3, 5))[0], "a mask of shape",
+    ),
     "shapes apart": (lambda: one("MatMul", more=(f(5, 2),))[0], r"node 0 '' \(MatMul\): matmul of shapes"),
     "an unknown mode": (lambda: one("Pad", more=(i(0, 1, 0, 0, 1, 0),), mode="mirror")[0], "expected constant, reflect"),
     "a cast to bytes": (lambda: one("Cast", to=2)[0], "a cast to the element type 2: expected"),

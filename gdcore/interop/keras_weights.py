@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,29 @@ from gdcore.model import Model
 ORDER = {"BatchNorm": ("gamma", "beta", "running_mean", "running_var")}
 
 
+@dataclass
+class _Given:
+    """An array of Keras.
+
+    Attributes
+    ----------
+    layer : str
+        Name of the layer; "" where it is not known.
+    name : str
+        What Keras calls the array.
+    array : ndarray
+    """
+
+    layer: str
+    name: str
+    array: np.ndarray
+
+
 def from_keras(source: Any, model: Model) -> Model:
-    """Set a model's weights to those of a Keras model of the same layers, in the same order.
+    """Set a model's weights to those of a Keras model of the same layers.
+
+    Layers are matched by their names if all of these are the same on both sides, as in the networks of `gd.models`,
+    and else in order. Names that Keras gave itself, ``conv2d_94`` ..., are numbered from 0 anew for this.
 
     Parameters
     ----------
@@ -42,34 +65,40 @@ def from_keras(source: Any, model: Model) -> Model:
     array([[21.5]], dtype=float32)
     """
     given = _given(source)
-    slots = [(g, n) for g in groups(model) for n in _order(g)]
+    slots = _slots(given, model)
     if len(given) != len(slots):
         raise ValueError(
             f"from_keras got {len(given)} arrays for {len(slots)}: "
-            f"{', '.join(f'{n} {a.shape}' for n, a in given)} for "
+            f"{', '.join(f'{x.name} {x.array.shape}' for x in given)} for "
             f"{'; '.join(map(str, groups(model)))}"
         )
-    wrong = [
-        f"{theirs} {array.shape} for {group.path}.{name} {group.variables[name].shape}"
-        for (theirs, array), (group, name) in zip(given, slots, strict=True)
-        if array.shape != group.variables[name].shape
-    ]
+    pairs = list(zip(given, slots, strict=True))
+    wrong = _wrong(pairs)
     if wrong:
         raise ValueError(f"from_keras: what does not fit: {'; '.join(wrong)}")
-    load(model, {g.variables[n]: a for (_, a), (g, n) in zip(given, slots, strict=True)})
+    load(model, {g.variables[n]: x.array for x, (g, n) in pairs})
     return model
 
 
-def to_keras(model: Model) -> list[np.ndarray]:
-    """A model's weights in Keras' order, for ``keras_model.set_weights``.
+def to_keras(model: Model, target: Any = None) -> Any:
+    """A model's weights as Keras keeps them.
 
     Parameters
     ----------
     model : Model
+    target : keras.Model, optional
+        Of the same layers: its weights are set. They are matched as by `from_keras`.
 
     Returns
     -------
-    list of ndarray
+    keras.Model or list of ndarray
+        The target, or else the arrays in Keras's order, for ``keras_model.set_weights``: layer after layer, as they
+        stand in the model.
+
+    Raises
+    ------
+    ValueError
+        If the target's layers do not match; nothing is changed then.
 
     Examples
     --------
@@ -78,7 +107,24 @@ def to_keras(model: Model) -> list[np.ndarray]:
     >>> [w.shape for w in gd.interop.to_keras(model)]
     [(2, 3), (3,), (3,), (3,), (3,), (3,)]
     """
-    return [numbers_of(model, g, n).copy() for g in groups(model) for n in _order(g)]
+    if target is None:
+        return [numbers_of(model, g, n).copy() for g, n in _in_order(groups(model))]
+    given = _given(target)
+    slots = _slots(given, model)
+    wrong = _wrong(list(zip(given, slots, strict=False)))
+    if wrong or len(given) != len(slots):
+        raise ValueError(
+            f"to_keras: what does not fit: {'; '.join(wrong) or f'{len(slots)} arrays for {len(given)}'}"
+        )
+    target.set_weights([numbers_of(model, g, n) for g, n in slots])
+    return target
+
+
+Slot = tuple[Group, str]
+
+
+def _in_order(found: Sequence[Group]) -> list[Slot]:
+    return [(g, n) for g in found for n in _order(g)]
 
 
 def _order(group: Group) -> Sequence[str]:
@@ -86,18 +132,55 @@ def _order(group: Group) -> Sequence[str]:
     return known or list(group.variables)
 
 
-def _given(source: Any) -> list[tuple[str, np.ndarray]]:
-    """Arrays and what Keras calls them."""
+def _slots(given: Sequence[_Given], model: Model) -> list[Slot]:
+    """A variable of the model for each array: by the names of the layers, or else in order."""
+    ours = groups(model)
+    own = {g.path.rpartition(".")[2]: g for g in ours}
+    theirs = [x.layer for x in given]
+    for names in (theirs, _numbered_anew(theirs)):
+        if len(own) == len(ours) and set(names) == set(own):
+            waiting = {name: list(_order(group)) for name, group in own.items()}
+            found = [(own[n], waiting[n].pop(0)) for n in names if waiting[n]]
+            # what a layer lacks makes the list longer than that of the arrays, what it has too much of shorter
+            return found + [(own[n], v) for n, left in waiting.items() for v in left]
+    return _in_order(ours)
+
+
+def _numbered_anew(names: Sequence[str]) -> list[str]:
+    """Names whose endings _1, _2 ... follow one another from 0, which has none."""
+    ends = [re.fullmatch(r"(.*?)(?:_(\d+))?", n, re.DOTALL) for n in names]
+    found = {(m[1], int(m[2] or 0)) for m in ends if m}
+    new: dict[tuple[str, int], str] = {}
+    for kind in {kind for kind, _ in found}:
+        numbers = sorted(k for other, k in found if other == kind)
+        new |= {(kind, k): f"{kind}_{i}" if i else kind for i, k in enumerate(numbers)}
+    return [new[m[1], int(m[2] or 0)] for m in ends if m]
+
+
+def _wrong(pairs: Sequence[tuple[_Given, Slot]]) -> list[str]:
+    return [
+        f"{x.name} {x.array.shape} for {group.path}.{name} {group.variables[name].shape}"
+        for x, (group, name) in pairs
+        if x.array.shape != group.variables[name].shape
+    ]
+
+
+def _given(source: Any) -> list[_Given]:
+    """Arrays, what Keras calls them, and the layers that they belong to."""
     if hasattr(source, "get_weights"):
         variables = getattr(source, "weights", [])
         arrays = list(source.get_weights())
-        names = [str(getattr(v, "path", v.name)) for v in variables]
+        names = [str(v.path if hasattr(v, "path") else v.name) for v in variables]
+        layers = [n.partition("/")[0] for n in names]
     elif isinstance(source, list | tuple):
         arrays = list(source)
         names = [f"array {i}" for i in range(len(arrays))]
+        layers = [""] * len(arrays)
     else:
         raise TypeError(
             f"from_keras got {type(source).__name__}: expected a keras.Model, or the list that "
             "its get_weights() gives"
         )
-    return [(n, as_array(a, n)) for n, a in zip(names, arrays, strict=True)]
+    return [
+        _Given(layer, n, as_array(a, n)) for layer, n, a in zip(layers, names, arrays, strict=True)
+    ]

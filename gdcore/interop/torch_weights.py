@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ def from_torch(
     names: Mapping[str, str] | None = None,
     channels_first: bool = True,
     batch_size: int | None = None,
+    skip: Sequence[str] = (),
 ) -> Model:
     """Set a model's weights to those of a PyTorch model of the same layers.
 
@@ -67,6 +69,9 @@ def from_torch(
         Samples of a training step there. PyTorch's running variances are unbiased, n/(n-1) of those that
         gdcore keeps, n being the samples times the positions of an image; they are divided by that if
         `batch_size` is given. Without it they are copied as they are, and both sides predict the same.
+    skip : sequence of str
+        Modules of PyTorch's that the model has no layers for, by their paths or patterns of them: ``["fc"]`` for a
+        network without its top, ``["AuxLogits.*"]`` for a head that is for training alone.
 
     Returns
     -------
@@ -77,7 +82,7 @@ def from_torch(
     ------
     ValueError
         If the layers do not match; the message lists those that do not, and nothing is changed. If
-        `batch_size` makes a variance of fewer than 2 numbers.
+        `batch_size` makes a variance of fewer than 2 numbers, or `skip` matches no module.
     TypeError
         If `source` is something else.
 
@@ -94,7 +99,7 @@ def from_torch(
     >>> gd.interop.from_torch(state, model).predict([[1.0, 10.0]])
     array([[21., 43., 66.]], dtype=float32)
     """
-    theirs = _modules(_arrays(source))
+    theirs = _without(_modules(_arrays(source)), skip)
     ours = groups(model)
     pairs = _pairs(theirs, ours, names)
     new: dict[Variable, np.ndarray] = {}
@@ -213,6 +218,19 @@ def _modules(arrays: Arrays) -> dict[str, Arrays]:
             path, name = f"{path}#{found[2]}", f"{found[1]}_l0"
         out.setdefault(path, {})[name] = array
     return split(out)
+
+
+def _without(modules: Mapping[str, Arrays], skip: Sequence[str]) -> dict[str, Arrays]:
+    """The modules whose paths match none of the patterns."""
+    if isinstance(skip, str):
+        raise TypeError(f"from_torch skip={skip!r}: expected a list of patterns, as in [{skip!r}]")
+    for pattern in skip:
+        if not any(fnmatchcase(path, pattern) for path in modules):
+            raise ValueError(
+                f"from_torch skip has {pattern!r}, which matches no module with weights: expected some of "
+                f"{', '.join(modules)}"
+            )
+    return {p: a for p, a in modules.items() if not any(fnmatchcase(p, s) for s in skip)}
 
 
 def _key(path: str, name: str) -> str:

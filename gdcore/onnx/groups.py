@@ -15,7 +15,7 @@ from gdcore.onnx.nodes_elementwise import ELEMENTWISE
 from gdcore.onnx.reader import Item, Learned, Node
 from gdcore.onnx.samples import apart, batch_axis, in_file, together
 
-_BY_SHAPE = (*ELEMENTWISE, "MatMul")
+_BY_SHAPE = (*ELEMENTWISE, "Gemm", "MatMul")
 _AXIS = {"Softmax": -1, "LogSoftmax": -1, "Concat": 1, "Split": 0, "Gather": 0, "ArgMax": 0,
          "ArgMin": 0, "LayerNormalization": -1, "RMSNormalization": -1}  # fmt: skip
 _AXES = ("Slice", "Squeeze", *(f"Reduce{k}" for k in (

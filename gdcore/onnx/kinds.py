@@ -106,7 +106,8 @@ _ARITHMETIC: dict[str, Callable[..., Range]] = {
 _COMPARED = ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 _LOGICAL = (*_COMPARED, "And", "Or", "Not", "Xor")
 _MOVED = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Slice", "Split",
-          "Expand", "Gather", "Tile", "Concat", "ArrayFeatureExtractor")  # fmt: skip
+          "Expand", "Gather", "GatherElements", "GatherND", "Tile", "Concat", "ArrayFeatureExtractor",
+          "CenterCropPad", "Trilu")  # fmt: skip
 _FOLDED = ("ReduceMax", "ReduceMin", "ReduceSum")
 # Their rows determine the kinds of inputs and outputs themselves.
 OWN = ("ArgMax", "ArgMin", "Cast", "ConstantOfShape", "LabelEncoder", "LinearClassifier", "Shape")

@@ -9,7 +9,11 @@ from gdcore.errors import missing
 
 OPSET = 20  # what `save` writes: the first with Gelu; runtimes of 2024 and later read it
 IR_VERSION = 9  # the file format that goes with it
-KNOWN_LATER = {"DepthToSpace": 28, "SpaceToDepth": 28}  # and of some operators later versions
+KNOWN_LATER = {
+    "DepthToSpace": 28,
+    "Einsum": 28,
+    "SpaceToDepth": 28,
+}  # and of some operators later versions
 OPSET_KNOWN = 26  # the last whose operators `load` knows; of later ones it reads what is the same
 
 

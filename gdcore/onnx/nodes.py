@@ -15,8 +15,10 @@ from gdcore.onnx.messages import check_known, one_line, tensor
 from gdcore.onnx.nodes_attention import ATTENTION
 from gdcore.onnx.nodes_classic import CHOICES, CLASSIC
 from gdcore.onnx.nodes_convolution import CONVOLUTIONS
+from gdcore.onnx.nodes_einsum import EINSUM
 from gdcore.onnx.nodes_elementwise import ELEMENTWISE
 from gdcore.onnx.nodes_host import FOLDS
+from gdcore.onnx.nodes_indices import INDICES
 from gdcore.onnx.nodes_layers import LAYERS
 from gdcore.onnx.nodes_pools import POOLS
 from gdcore.onnx.nodes_recurrent import RECURRENT
@@ -27,6 +29,8 @@ from gdcore.onnx.samples import check_apart, in_front
 NODES = {
     **ELEMENTWISE,
     **SHAPES,
+    **INDICES,
+    **EINSUM,
     **LAYERS,
     **CONVOLUTIONS,
     **POOLS,
@@ -68,7 +72,7 @@ def read_node(reader: Reader, proto: Any, i: int) -> None:
             inputs,
             [reader.kinds[name] if name else None for name in proto.input],
             {a.name: _attribute(a) for a in proto.attribute},
-            len(outputs),
+            [bool(o) for o in proto.output],
         )
         with np.errstate(all="ignore"):
             made = _made(node, CLASSIC[kind] if classic else NODES.get(kind))

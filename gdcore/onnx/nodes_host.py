@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from gdcore import ops
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
-from gdcore.onnx.kinds import cast_array, element_type
+from gdcore.onnx.kinds import cast_array, element_type, kind_of_array
 from gdcore.onnx.reader import ROOM, Node
 from gdcore.onnx.samples import in_file
 
-Fold = Callable[[Node], np.ndarray]
+MOST_FILLED = 1 << 28  # elements of a value that is one number everywhere
+
+Fold = Callable[[Node], Any]
 
 
 def whole(items: list[Any]) -> np.ndarray:
@@ -83,9 +86,18 @@ def _constant(n: Node) -> np.ndarray:
     return np.asarray(n.attr("value", np.zeros(0)))
 
 
-def _constant_of_shape(n: Node) -> np.ndarray:
+def _constant_of_shape(n: Node) -> Any:
+    """An array; what is too large to be kept is a value that steps fill, as weights of files for tests are."""
     fill = n.attr("value", np.zeros(1, np.float32)).reshape(-1)
-    return np.full(room(n.array(0)), fill[0] if fill.size else 0, fill.dtype)
+    shape, number = n.array(0), fill[0] if fill.size else 0
+    if (
+        shape.dtype != object
+        and ROOM < math.prod(map(int, shape)) <= MOST_FILLED
+        and min(shape) > 0
+    ):
+        n.makes = [kind_of_array(fill)]
+        return ops.broadcast_to(float(number), tuple(map(int, shape)))
+    return np.full(room(shape), number, fill.dtype)
 
 
 def _cast(n: Node) -> np.ndarray:

@@ -17,14 +17,16 @@ from gdcore.graph.ops.training_ops import when_training, with_update
 from gdcore.onnx.nodes_pools import channels_first, channels_last
 from gdcore.onnx.nodes_shapes import axis_of
 from gdcore.onnx.reader import Node
+from gdcore.onnx.samples import apart, together
 
 
 def _gemm(n: Node) -> Value:
     a, b = n.value(0), n.value(1, "kernel")
-    if a.ndim != 2 or b.ndim != 2:
+    ranks = (2, 3) if n.reader.together else (2,)  # one more where whole batches are the samples
+    if a.ndim not in ranks or b.ndim not in ranks:
         raise ValueError(f"shapes {a.shape} and {b.shape}: expected two dimensions in each")
-    a = ops.transpose(a) if n.attr("transA", 0) else a
-    b = ops.transpose(b) if n.attr("transB", 0) else b
+    a = _turned(a) if n.attr("transA", 0) else a
+    b = _turned(b) if n.attr("transB", 0) else b
     y, alpha, beta = ops.matmul(a, b), n.attr("alpha", 1.0), n.attr("beta", 1.0)
     y = y if alpha == 1.0 else y * alpha
     n.attr("broadcast", 0)  # of opset 6: NumPy's rules, of which it is a case
@@ -32,6 +34,10 @@ def _gemm(n: Node) -> Value:
         return y
     c = n.value(2, "bias")
     return y + (c if beta == 1.0 else c * beta)
+
+
+def _turned(x: Value) -> Value:
+    return ops.transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
 def _matmul(n: Node) -> Value:
@@ -86,13 +92,30 @@ def _standard(x: Value, axes: Sequence[int], epsilon: float) -> Value:
     return apart * (1.0 / ops.sqrt(ops.mean(ops.square(apart), axes, keepdims=True) + epsilon))
 
 
-def _layer_norm(n: Node) -> Value:
+def _layer_norm(n: Node) -> Any:
     x = n.value(0)
-    if n.outputs > 1:
-        raise ValueError("more than one output: expected the normalized values alone")
-    y = _standard(x, range(axis_of(n.attr("axis", -1), x.ndim), x.ndim), n.attr("epsilon", 1e-5))
-    y = y * n.value(1, "norm")
-    return y + n.value(2, "norm") if n.has(2) else y
+    axes = range(axis_of(n.attr("axis", -1), x.ndim), x.ndim)
+    mean = ops.mean(x, axes, keepdims=True)
+    apart = x - mean
+    variance = ops.mean(ops.square(apart), axes, keepdims=True)
+    inverse = 1.0 / ops.sqrt(variance + n.attr("epsilon", 1e-5))
+    y = apart * inverse * n.value(1, "norm")
+    y = y + n.value(2, "norm") if n.has(2) else y
+    return [y, mean, inverse] if n.outputs > 1 else y
+
+
+def _mean_variance_norm(n: Node) -> Value:
+    """Over whole batches where a sample is one: by default the batch is among the axes."""
+    axes, x = n.attr("axes", [0, 2, 3]), n.value(0)
+    axes = [axis_of(a, x.ndim) for a in axes]
+    if not n.reader.together:
+        return _mean_variance(x, axes)
+    return together(_mean_variance(apart(x), [a + 1 for a in axes]))
+
+
+def _mean_variance(x: Value, axes: Sequence[int]) -> Value:
+    away = x - ops.mean(x, axes, keepdims=True)
+    return away / (ops.sqrt(ops.mean(ops.square(away), axes, keepdims=True)) + 1e-9)
 
 
 def _per_channel(v: Value, rank: int) -> Value:
@@ -122,4 +145,5 @@ LAYERS: dict[str, Callable[[Node], Any]] = {
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,
     "MatMul": _matmul,
+    "MeanVarianceNormalization": _mean_variance_norm,
 }

@@ -11,7 +11,7 @@ import numpy as np
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.leaves import apply
-from gdcore.graph.ops.pool_windows import geometry
+from gdcore.graph.ops.pool_windows import geometry, np_places
 from gdcore.graph.ops.pools import AVG_POOL, MAX_POOL
 from gdcore.onnx.nodes_host import room
 from gdcore.onnx.nodes_shapes import axis_of, index_of, transposed
@@ -80,6 +80,36 @@ def _average_pool(n: Node) -> Value:
     return channels_first(apply(AVG_POOL, channels_last(x), **_geometry(n, x), counted=counted))
 
 
+def _lp(x: Value, p: Any) -> Value:
+    """|x|^p, which is summed."""
+    if not isinstance(p, int | float) or not 0 < p < math.inf:
+        raise ValueError(f"p {p!r}: expected a number above 0")
+    size = ops.abs(x)
+    return ops.square(size) if p == 2 else size if p == 1 else ops.pow(size, float(p))
+
+
+def _root(x: Value, p: Any) -> Value:
+    return ops.sqrt(x) if p == 2 else x if p == 1 else ops.pow(x, 1.0 / p)
+
+
+def _lp_pool(n: Node) -> Value:
+    """(Σ |x|^p)^(1/p) of each window: its mean, times how many elements of the image it holds."""
+    x, p = n.value(0), n.attr("p", 2)
+    attrs = _geometry(n, x)
+    means = apply(AVG_POOL, channels_last(_lp(x, p)), **attrs, counted=False)
+    held = np.ones((1, *[1] * (x.ndim - 2), 1))
+    for i, length in enumerate(x.shape[2:]):
+        assert isinstance(length, int)
+        counts = np.array([len(at) for at, _ in np_places(length, attrs, i)], float)
+        held = held * counts.reshape([-1 if k == i + 1 else 1 for k in range(x.ndim)])
+    return channels_first(_root(means * held, p))
+
+
+def _global_lp_pool(n: Node) -> Value:
+    x, p = n.value(0), n.attr("p", 2)
+    return _root(ops.sum(_lp(x, p), range(2, x.ndim), True), p)
+
+
 _PAD_MODES = {b"constant": "constant", b"reflect": "reflect", b"edge": "edge", b"wrap": "wrap"}
 
 
@@ -129,6 +159,14 @@ def _places(n: Node, length: int, out: int, scale: float, kind: bytes) -> list[f
     return [float(places[kind](i)) for i in range(out)]
 
 
+def _cropped_places(length: int, out: int, crop: tuple[float, float]) -> list[float]:
+    """Where they lie in a part of the axis, which is given in shares of its length."""
+    start, end = crop
+    if out == 1:
+        return [0.5 * (start + end) * (length - 1)]
+    return [(start + i * (end - start) / (out - 1)) * (length - 1) for i in range(out)]
+
+
 _ROUND: dict[bytes, Callable[[float], int]] = {
     b"round_prefer_floor": lambda at: math.ceil(at - 0.5),
     b"round_prefer_ceil": lambda at: math.floor(at + 0.5),
@@ -170,8 +208,14 @@ def _terms(
     return [(min(max(i, 0), length - 1), w / total) for i, w in pairs]
 
 
-def _scaled(n: Node, x: Value, scales: Sequence[float], sizes: Sequence[int] | None) -> Value:
-    """x with each axis resampled."""
+def _scaled(
+    n: Node,
+    x: Value,
+    scales: Sequence[float],
+    sizes: Sequence[int] | None,
+    crops: Sequence[tuple[float, float]] = (),
+) -> Value:
+    """x with each axis resampled: the whole of it, or the part that its crop says."""
     mode = n.attr("mode", b"nearest")
     kind = n.attr(
         "coordinate_transformation_mode", b"asymmetric" if n.opset < 11 else b"half_pixel"
@@ -191,13 +235,17 @@ def _scaled(n: Node, x: Value, scales: Sequence[float], sizes: Sequence[int] | N
                 raise ValueError("it resizes the batch")
             continue
         out = math.floor(length * scale) if sizes is None else sizes[axis]
-        if out == length and scale == 1.0:
+        crop = crops[axis] if crops else (0.0, 1.0)
+        if out == length and scale == 1.0 and crop == (0.0, 1.0):
             continue
         if out < 1 or length < 1:
             raise ValueError(f"{length} elements as {out}: expected at least 1")
         shrunk = min(1.0, scale) if smooth else 1.0
         room([out, math.ceil(2 * reach / shrunk) + 1])
-        places = _places(n, length, out, scale, kind)
+        if crops:
+            places = _cropped_places(length, out, crop)
+        else:
+            places = _places(n, length, out, scale, kind)
         if mode == b"nearest":
             near = [min(max(_ROUND[rounding](at), 0), length - 1) for at in places]
             x = ops.resample(x, axis, [[(i, 1.0)] for i in near])
@@ -205,13 +253,17 @@ def _scaled(n: Node, x: Value, scales: Sequence[float], sizes: Sequence[int] | N
             x = ops.resample(
                 x, axis, [_terms(at, length, weight, reach, shrunk, inside) for at in places]
             )
+        beyond = np.array([crops and not 0 <= at <= length - 1 for at in places], bool)
+        if beyond.any():
+            mask = beyond.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+            x = ops.where(mask, float(n.attr("extrapolation_value", 0.0)), x)
     return x
 
 
 def _resize(n: Node) -> Value:
     x = n.value(0)
     old = n.opset < 11
-    n.attr("extrapolation_value", 0.0)  # of a mode that is refused
+    n.attr("extrapolation_value", 0.0)
     axes = [axis_of(a, x.ndim) for a in n.attr("axes", list(range(x.ndim)))]
     given = n.array(1 if old else 2) if n.has(1 if old else 2) else np.zeros(0)
     if given.size:
@@ -222,13 +274,14 @@ def _resize(n: Node) -> Value:
     if len(sizes or factors) != len(axes):
         raise ValueError(f"{len(sizes or factors)} scales or sizes: expected {len(axes)}")
     n.read.update(i for i in range(len(n.inputs)) if n.has(i))
+    crops = _crops(n, x.ndim, axes)
     scales, whole = [1.0] * x.ndim, [d if isinstance(d, int) else 0 for d in x.shape]
     if sizes is None:
         for axis, factor in zip(axes, factors, strict=True):
             if not 0 < factor < math.inf:
                 raise ValueError(f"a scale of {factor}: expected more than 0")
             scales[axis] = factor
-        return _scaled(n, x, scales, None)
+        return _scaled(n, x, scales, None, crops)
     policy = n.attr("keep_aspect_ratio_policy", b"stretch")
     if policy not in (b"stretch", b"not_larger", b"not_smaller"):
         raise ValueError(f"keep_aspect_ratio_policy {policy!r}, which gdcore does not support")
@@ -246,7 +299,20 @@ def _resize(n: Node) -> Value:
             assert isinstance(length, int)
             scales[axis] = chosen
             whole[axis] = math.floor(length * chosen + 0.5)
-    return _scaled(n, x, scales, whole)
+    return _scaled(n, x, scales, whole, crops)
+
+
+def _crops(n: Node, rank: int, axes: Sequence[int]) -> list[tuple[float, float]]:
+    """The part of each axis that is resized; none unless the mode says so."""
+    if n.attr("coordinate_transformation_mode", b"") != b"tf_crop_and_resize":
+        return []
+    region = n.array(1).reshape(-1).astype(float)
+    if len(region) != 2 * len(axes) or not np.isfinite(region).all():
+        raise ValueError(f"a region of {region.size} numbers: expected {2 * len(axes)}")
+    crops = [(0.0, 1.0)] * rank
+    for i, axis in enumerate(axes):
+        crops[axis] = (float(region[i]), float(region[i + len(axes)]))
+    return crops
 
 
 def _upsample(n: Node) -> Value:
@@ -315,7 +381,9 @@ def _lrn(n: Node) -> Value:
 POOLS: dict[str, Callable[[Node], Any]] = {
     "AveragePool": _average_pool,
     "DepthToSpace": _depth_to_space,
+    "GlobalLpPool": _global_lp_pool,
     "LRN": _lrn,
+    "LpPool": _lp_pool,
     "MaxPool": _max_pool,
     "Pad": _pad,
     "Resize": _resize,

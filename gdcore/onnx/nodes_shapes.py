@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -117,7 +116,15 @@ def _slice(n: Node) -> Value:
         whole = start == 0 and (
             stop == x.shape[at] or (not isinstance(stop, Batch) and stop >= 2**31 - 1)
         )
-        if not (whole and step == 1):
+        dim = x.shape[at]
+        if step < 0 and isinstance(dim, int):
+            backwards = range(dim)[slice(start, None if stop < -dim else stop, step)]
+            if len(backwards) > MOST_PARTS:
+                raise ValueError(
+                    f"{len(backwards)} elements backwards: expected at most {MOST_PARTS}"
+                )
+            x = ops.resample(x, at, [[(i, 1.0)] for i in backwards])
+        elif not (whole and step == 1):
             x = index_of(x, at, slice(start, stop, step))
     return x
 
@@ -188,15 +195,6 @@ def _constant_of_shape(n: Node) -> Value:
     fill = n.attr("value", np.zeros(1, np.float32)).reshape(-1)
     n.makes = [kind_of_array(fill)]
     return ops.broadcast_to(float(fill[0]), tuple(n.ints(0)))
-
-
-def _tile(n: Node) -> Value:
-    x, repeats = n.value(0), n.ints(1)
-    if len(repeats) != x.ndim or math.prod(repeats) > MOST_PARTS or min(repeats, default=1) < 1:
-        raise ValueError(f"repeats {repeats[:16]}: expected one for each dimension, at least 1")
-    for axis, times in enumerate(repeats):
-        x = ops.concatenate([x] * times, axis)
-    return x
 
 
 def _axes(n: Node, i: int, x: Value) -> list[int] | None:
@@ -277,7 +275,6 @@ SHAPES: dict[str, Callable[[Node], Any]] = {
     "Softmax": _soft(ops.softmax),
     "Split": _split,
     "Squeeze": _squeeze,
-    "Tile": _tile,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
 }

@@ -148,11 +148,13 @@ class Node:
     inputs : sequence of items, None where one is left out
     kinds : sequence of what they hold
     attrs : dict of str to a number, bytes, an array or a list
-    outputs : int
-        How many of its outputs have a name.
+    wanted : sequence of bool
+        Of each output whether it has a name.
 
     Attributes
     ----------
+    outputs : int
+        How many of its outputs have a name.
     read : set of int
         The inputs that were read.
     makes : list of Kind, optional
@@ -167,11 +169,11 @@ class Node:
         inputs: Sequence[Item | None],
         kinds: Sequence[Kind | None],
         attrs: Mapping[str, Any],
-        outputs: int,
+        wanted: Sequence[bool],
     ) -> None:
         self.reader, self.kind, self.name = reader, kind, name
         self.inputs, self.kinds = inputs, kinds
-        self.attrs, self.outputs = Attributes(attrs), outputs
+        self.attrs, self.wanted, self.outputs = Attributes(attrs), wanted, sum(wanted)
         self.read: set[int] = set()
         self.makes: list[Kind] | None = None
 
@@ -184,7 +186,7 @@ class Node:
             inputs,
             self.kinds,
             {**self.attrs, **attrs},
-            self.outputs,
+            self.wanted,
         )
 
     def holds(self, i: int) -> Kind:
