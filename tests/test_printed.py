@@ -13,9 +13,9 @@ from test_house_rules import IMPORTS, MODULES, within
 
 import gdcore as gd
 from gdcore.errors import cut, did_you_mean
+from gdcore.printed import shown
 from gdcore.show.html import Columns
 from gdcore.show.progress import Progress
-from gdcore.text import shown
 
 ENCODINGS = ["ascii", "latin-1", "cp1252", "cp437", "shift_jis", "utf-8", "utf-16"]
 
@@ -224,6 +224,7 @@ ELSEWHERE = {
     "gdcore.graph.passes.lower": "the text of an instruction, which the plan prints",
     "gdcore.graph.passes.chains": "C source",
     "gdcore.tabular.notation": "marks that are read, not written",
+    "gdcore.text": "alphabets that are read, not written",
 }
 
 
@@ -242,7 +243,7 @@ def test_text_that_is_not_ascii_goes_by_way_of_its_stream():
             text = node.value if isinstance(node, ast.Constant) else ""
             if isinstance(text, str) and not text.isascii() and id(node) not in documentation:
                 found.add(name)
-    by = {"gdcore.text", "gdcore.show.summary"}  # whose `table` looks at the stream
+    by = {"gdcore.printed", "gdcore.show.summary"}  # whose `table` looks at the stream
     looking = {n for n in MODULES if by & {n, *IMPORTS[n]}}
     rest = {n for n in found - looking if not within(n, *(e[7:] for e in ELSEWHERE))}
-    assert rest == set(), "pass it through gdcore.text.shown"
+    assert rest == set(), "pass it through gdcore.printed.shown"
