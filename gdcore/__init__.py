@@ -31,7 +31,7 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import data, datasets, diagnostics, interop, lab, onnx, plots, tabular
+    from gdcore import data, datasets, diagnostics, interop, lab, onnx, plots, tabular, text
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.generation import generate
@@ -90,6 +90,7 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "tabular",
+    "text",
 ]
 __all__ += layers.__all__
 
@@ -118,5 +119,6 @@ __getattr__, __dir__ = lazy_names(
         "onnx": "gdcore.onnx",
         "plots": "gdcore.plots",
         "tabular": "gdcore.tabular",
+        "text": "gdcore.text",
     },
 )
