@@ -54,9 +54,8 @@ def test_sentences_are_told_from_names_and_codes():
 @pytest.mark.parametrize("network", ["mlp", "realmlp", "tabm", "folds"])
 def test_a_column_of_sentences_is_learned_by_its_words(network, tmp_path):
     settings = {"folds": 2} if network == "folds" else {"model": network, "members": 3}
-    if network == "realmlp":
-        settings |= {"epochs": 30}
-    model = gd.tabular.fit(reviews(), "label", hidden=[16], lr=0.01, verbose=0, **settings)
+    settings |= {"epochs": 40} if network == "realmlp" else {"lr": 0.02}
+    model = gd.tabular.fit(reviews(), "label", hidden=[16], verbose=0, **settings)
     report = model.report
     assert report.scores["held out"]["accuracy"] > 0.8
     assert report.importance[0].column == "review" and report.importance[0].drop > 0.2
@@ -72,7 +71,7 @@ def test_a_column_of_sentences_is_learned_by_its_words(network, tmp_path):
     loaded = gd.load(path)
     assert np.array_equal(loaded.predict_proba(new), model.predict_proba(new))
     again = loaded.refit(reviews(seed=1), verbose=0)
-    assert again.predict(new).tolist()[:2] == ["good", "bad"]
+    assert again.evaluate(reviews(seed=2))["accuracy"] > 0.8
 
 
 def test_text_alone_and_as_told():
