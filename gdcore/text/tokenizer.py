@@ -9,6 +9,7 @@ import numpy as np
 
 from gdcore.errors import cut, missing
 from gdcore.text.base import Vectorizer, check_choice, check_whole
+from gdcore.text.strings import as_texts
 
 __all__ = ["Tokenizer"]
 
@@ -49,7 +50,7 @@ class Tokenizer(Vectorizer):
     >>> trainer = trainers.WordLevelTrainer(special_tokens=["[PAD]", "[UNK]"], show_progress=False)
     >>> own.train_from_iterator(["a film", "a book"], trainer)
     >>> words = gd.text.Tokenizer(own, length=4)
-    >>> gd.Input(words).shape, len(words), words.transform(["a", ""]).tolist(), words.decode([2])
+    >>> gd.Input(words).shape, len(words), words.transform(["a", ""]).tolist(), words.decode(words.encode("a"))
     ((B, 4), 5, [[2, 0, 0, 0], [0, 0, 0, 0]], 'a')
     """
 
@@ -107,6 +108,20 @@ class Tokenizer(Vectorizer):
     def shape(self) -> tuple[int, ...]:
         """Of one row."""
         return (self.length,)
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids of one text, however long it is.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        ndarray of int32, shape (parts,)
+        """
+        (checked,) = as_texts([text], "text")
+        return np.array(self.tokenizer.encode(checked).ids, np.int32)
 
     def decode(self, ids: Any) -> str:
         """The text of ids; special tokens are left out.
