@@ -42,9 +42,7 @@ def machine() -> str:
 def told(flops: int, seconds: Sequence[float]) -> str:
     """A line on the speed of trainings: operations, seconds, and how many times the peak's that is."""
     threads, middle = runtime.get_num_threads(), statistics.mean(seconds)
-    line = (
-        f"{flops / 1e12:.3g} TFLOP of products in {middle:.1f} s, {flops / middle / 1e9:.0f} GFLOP/s"
-    )
+    line = f"{flops / 1e12:.3g} TFLOP of products in {middle:.1f} s, {flops / middle / 1e9:.0f} GFLOP/s"
     measured = peak((threads,), runtime.ISA_NAME).get(threads)
     if measured is None:
         return line

@@ -32,7 +32,18 @@ from gdcore.runtime import get_num_threads, set_num_threads
 from gdcore.sequential import Sequential
 
 if TYPE_CHECKING:
-    from gdcore import data, datasets, diagnostics, interop, lab, models, onnx, plots, tabular
+    from gdcore import (
+        data,
+        datasets,
+        diagnostics,
+        interop,
+        lab,
+        models,
+        onnx,
+        plots,
+        tabular,
+        text,
+    )
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.generation import generate
@@ -96,6 +107,7 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "tabular",
+    "text",
 ]
 __all__ += layers.__all__
 
@@ -126,5 +138,6 @@ __getattr__, __dir__ = lazy_names(
         "plots": "gdcore.plots",
         "predict_views": "gdcore.image_views",
         "tabular": "gdcore.tabular",
+        "text": "gdcore.text",
     },
 )

@@ -16,6 +16,7 @@ from gdcore.graph.passes.phases import specialize
 from gdcore.losses.readings import behind_softmax
 from gdcore.model import Model
 from gdcore.random import Stream
+from gdcore.text.base import READER
 
 Ids = np.ndarray
 
@@ -28,7 +29,7 @@ def generate(
     top_k: int | None = None,
     seed: int = 0,
     cache: bool = True,
-) -> Ids:
+) -> Any:
     """Go on with sequences of ids, one after another, as a model of the next id draws them.
 
     The model gets the last ids, at most as many as its input has steps (the context).
@@ -38,8 +39,9 @@ def generate(
     model : Model
         Of ids, (B, steps), to logits or probabilities of the id that comes next at each step, (B, steps,
         ids), where no step sees later ones.
-    prompt : array of int, (length,) or (samples, length)
-        At least one id, at most as many as the context has steps.
+    prompt : array of int, (length,) or (samples, length), or str
+        At least one id, at most as many as the context has steps. A string for a model whose input is one of text,
+        ``gd.Input(gd.text.Characters(...))``.
     n : int
         How many ids are drawn.
     temperature : float
@@ -54,8 +56,8 @@ def generate(
 
     Returns
     -------
-    ndarray of int32
-        The prompt and what follows it, (length + n,) or (samples, length + n).
+    ndarray of int32, or str
+        The prompt and what follows it, (length + n,) or (samples, length + n); as text if the prompt is text.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def generate(
         If the prompt is empty or longer than the context, an id or a setting is out of range, the model is none of
         sequences of ids, or, with a cache, its steps need one another in another way than by causal attention or loops.
     TypeError
-        If the prompt holds something else than whole numbers.
+        If the prompt holds something else than whole numbers, or is text that the model does not take.
 
     Examples
     --------
@@ -77,6 +79,10 @@ def generate(
     """
     network = engine_of(model).network()
     context, choices = _sizes(network)
+    if isinstance(prompt, str):
+        reader = _reader(network)
+        ids = reader.encode(prompt)
+        return reader.decode(generate(model, ids, n, temperature, top_k, seed, cache))
     ids = np.asarray(prompt)
     if ids.dtype.kind not in "iu" and ids.size:
         raise TypeError(f"generate prompt of {ids.dtype}: expected whole numbers, the ids")
@@ -116,6 +122,17 @@ def _whole(name: str, value: Any, low: int) -> int:
     if number < low or isinstance(value, bool):
         raise ValueError(f"generate {name}={value!r}: expected a whole number of at least {low}")
     return number
+
+
+def _reader(network: Network) -> Any:
+    """What turns text into ids and back."""
+    reader = network.inputs[0].attrs.get(READER)
+    if not hasattr(reader, "encode"):
+        raise TypeError(
+            "generate prompt is text, and the model's input does not take any: expected ids, or a model that begins "
+            "with gd.Input(gd.text.Characters(...))"
+        )
+    return reader
 
 
 def _sizes(network: Network) -> tuple[int, int]:

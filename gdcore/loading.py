@@ -20,6 +20,7 @@ from gdcore.io.safetensors import FileFormatError
 from gdcore.lazy import LazyTable
 from gdcore.losses import Custom, Loss
 from gdcore.model import Model
+from gdcore.text.stored import restore
 
 MOST_METRICS = 1000
 
@@ -95,6 +96,7 @@ def load_network(path: str | PathLike[str]) -> Model:
 def _model(data: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> Model:
     model = Model.__new__(Model)
     inputs, outputs, names, variables = from_json(data.get("graph"), model, tensors)
+    restore(data.get("text", {}), inputs, tensors)
     Model.__init__(
         model,
         inputs,

@@ -46,24 +46,25 @@ def test_spring():
 
 
 def test_char_transformer(tmp_path):
-    """It learns a small text, and writes words of it."""
+    """It learns a small text, and writes words of it; so does the LSTM."""
     example_of = example("char_transformer")
     words = ["to be", "or not", "that is", "the question"]
     text = "\n".join(words[i] for i in np.random.default_rng(0).integers(0, 4, 2000))
     (tmp_path / "text").write_text(text, encoding="utf-8")
-    ids, characters = example_of.read(tmp_path / "text")
-    model, loss = example_of.train(
-        ids, len(characters), context=16, blocks=1, heads=2, width=32, batch=16, steps=400
-    )
-    assert loss < 0.5  # of a text without rule 2.7
-    written = example_of.write(model, characters)
-    assert len(written) == 200 and sum(word in written for word in words) >= 3
+    ids, characters = example_of.read(tmp_path / "text", context=16)
+    for model, rate in [
+        (example_of.transformer(characters, blocks=1, heads=2, width=32), 1e-3),
+        (example_of.lstm(characters, layers=1, width=32), 2e-2),
+    ]:
+        loss = example_of.train(model, ids, context=16, batch=16, steps=400, rate=rate)
+        assert loss < 0.6  # of a text without rule 2.7
+        written = example_of.write(model)
+        assert len(written) == 200 and sum(word in written for word in words) >= 2
 
 
-def test_imdb_ngrams(tmp_path):
-    """Reviews of words that tell, and of words that do not: lazy and exact updates learn from them alike."""
-    pytest.importorskip("sklearn")
-    imdb = example("imdb_ngrams")
+@pytest.fixture
+def reviews(tmp_path):
+    """Reviews of words that tell, and of words that do not."""
     rng = np.random.default_rng(0)
     for part, name in product(("train", "test"), ("pos", "neg")):
         folder = tmp_path / part / name
@@ -72,14 +73,32 @@ def test_imdb_ngrams(tmp_path):
             told = rng.choice(["not bad", "well done"] if name == "pos" else ["so bad", "not done"])
             noise = [f"w{n}" for n in rng.integers(0, 30, 12)]
             (folder / f"{i}_7.txt").write_text(" ".join([*noise[:6], told, *noise[6:]]))
-    (texts, labels), (others, truth) = (imdb.reviews(tmp_path, p) for p in ("train", "test"))
-    x, test = imdb.ngrams(texts, others, most=5000)
-    ratios = imdb.log_ratios(x, labels)
-    x, test = imdb.weighted(x, ratios), imdb.weighted(test, ratios)
-    for sparse in ("lazy", "exact"):
-        assert (
-            imdb.learn(x, labels, epochs=10, sparse=sparse).evaluate(test, truth)["accuracy"] > 0.9
-        )
+    return tmp_path
+
+
+def test_imdb_ngrams(reviews, capsys):
+    """Lazy and exact updates learn from them alike, and a model that is asked for sentences knows."""
+    imdb = example("imdb_ngrams")
+    texts, labels = imdb.reviews(reviews, "train")
+    ngrams = gd.text.NGrams(2, 5000, weights="log_ratio").fit(texts, labels)
+    exact = imdb.learn(ngrams, texts, labels, epochs=10, sparse="exact")
+    lazy = imdb.main(reviews, most=5000)
+    assert capsys.readouterr().out.count("accuracy") == 3
+    for model in (lazy, exact):
+        assert model.evaluate(*imdb.reviews(reviews, "test"))["accuracy"] > 0.9
+        p = model.predict_proba(["it is not bad", "it is so bad"])
+        assert p[0] > 0.5 > p[1]
+
+
+def test_imdb_sequences(reviews, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    imdb = example("imdb_sequences")
+    texts, labels = imdb.reviews(reviews, "train")
+    words = gd.text.Words(14, keep="last").fit(texts)
+    for reads in (imdb.lstm, imdb.attention):
+        part = texts, labels
+        model = imdb.learn(words, reads, part, part, width=16, batch=8, epochs=15, patience=14)
+        assert model.evaluate(*imdb.reviews(reviews, "test"))["accuracy"] > 0.8
 
 
 def bars(n, size, channels, seed=0):

@@ -48,6 +48,7 @@ ENTRIES = {
     "gd.interop.to_torch(model)": "torch",
     "gd.many.Results().to_pandas()": "pandas",
     "gd.data.images('classes')": "image",
+    "gd.text.Tokenizer(Frame(), 8)": "text",
     "gd.onnx.save(model, 'm.onnx')": "onnx",
     "gd.onnx.load('m.onnx')": "onnx",
 }
@@ -132,7 +133,7 @@ LIBRARIES = [
     *("IPython", "keras", "matplotlib", "ml_dtypes", "mlflow", "narwhals", "onnx", "onnxruntime"),
     *("openpyxl", "PIL"),
     *("pandas", "polars", "pyarrow", "safetensors", "scipy", "sklearn", "tensorboard"),
-    *("tensorboardX", "threadpoolctl", "torch", "tqdm"),
+    *("tensorboardX", "threadpoolctl", "tokenizers", "torch", "tqdm"),
 ]
 
 

@@ -169,6 +169,17 @@ REFUSED = {
 }  # fmt: skip
 
 
+def test_text_goes_on_as_its_ids_do():
+    characters = gd.text.Characters(STEPS).fit(["to be or not to be"])
+    ids = gd.Input(characters)
+    table = gd.Embedding(len(characters), WIDTH, "normal")
+    model = gd.Model(ids, gd.TiedDense(table)(gd.LSTM(WIDTH, return_sequences=True)(table(ids))))
+    drawn = gd.generate(model, characters.encode("to"), 8, seed=3)
+    assert gd.generate(model, "to", 8, seed=3) == characters.decode(drawn)
+    with pytest.raises(TypeError, match="prompt is text, and the model's input does not take any"):
+        gd.generate(model_of("gpt"), "to", 1)
+
+
 @pytest.mark.parametrize("match", REFUSED)
 def test_refused_in_a_line(match):
     kind, call = REFUSED[match]

@@ -9,8 +9,8 @@ import numpy as np
 
 from gdcore.callbacks.base import Callback, Logs, wrong_state
 from gdcore.callbacks.monitored import better
+from gdcore.printed import shown
 from gdcore.show.html import sparkline, table_html
-from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

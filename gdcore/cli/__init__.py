@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from gdcore.cli.usage import UsageError
-from gdcore.text import shown
+from gdcore.printed import shown
 
 __all__ = ["main"]
 

@@ -18,9 +18,9 @@ from gdcore.cli.sources import Source, open_source
 from gdcore.cli.usage import UsageError
 from gdcore.compute import in_words
 from gdcore.engine.engine import engine_of
+from gdcore.printed import shown
 from gdcore.tabular.presets import budget
 from gdcore.tabular.report import scores_table
-from gdcore.text import shown
 
 __all__ = ["train_arrays"]
 

@@ -15,10 +15,10 @@ from gdcore.cli.train import check_report
 from gdcore.cli.usage import UsageError
 from gdcore.cli.writing import check_out, write
 from gdcore.engine.engine import engine_of
+from gdcore.printed import shown
 from gdcore.tabular.heads import labels_of, probabilities_of
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.table import Raw
-from gdcore.text import shown
 
 __all__ = ["evaluate", "open_model", "predict"]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 import gdcore as gd
 from gdcore import _core, compute, runtime
+from gdcore.printed import shown
 from gdcore.tabular.model import KEY
-from gdcore.text import shown
 
 __all__ = ["facts", "run"]
 

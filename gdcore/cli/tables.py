@@ -23,13 +23,13 @@ from gdcore.compute import in_words
 from gdcore.engine.engine import engine_of
 from gdcore.errors import did_you_mean, listed
 from gdcore.plots import curves
+from gdcore.printed import shown
 from gdcore.tabular import Table, TableModel, TableWarning, read
 from gdcore.tabular.presets import budget
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.table import Raw, SettingError
 from gdcore.tabular.training import apart, score
-from gdcore.text import shown
 
 __all__ = ["evaluate_table", "predict_table", "train_table"]
 

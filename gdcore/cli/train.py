@@ -10,7 +10,7 @@ from pathlib import Path
 import gdcore as gd
 from gdcore.cli.sources import kind_of
 from gdcore.cli.usage import UsageError
-from gdcore.text import shown
+from gdcore.printed import shown
 
 __all__ = ["check_report", "run"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from gdcore.errors import did_you_mean, unknown
-from gdcore.text import shown
+from gdcore.printed import shown
 
 __all__ = [
     "Parser",

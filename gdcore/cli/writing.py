@@ -14,9 +14,9 @@ import numpy as np
 from gdcore.cli.usage import UsageError
 from gdcore.errors import missing
 from gdcore.io import write_atomically
+from gdcore.printed import shown
 from gdcore.tabular.files import PARQUET
 from gdcore.tabular.table import Raw
-from gdcore.text import shown
 
 __all__ = ["check_out", "write"]
 

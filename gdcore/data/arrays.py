@@ -259,7 +259,7 @@ def as_rows(data: Any, what: str, columns: ColumnNames | None = None) -> Rows:
     TypeError, ValueError
         As `as_array`, and if the indices of a sparse matrix are not within it.
     """
-    if isinstance(data, AugmentedImages | ImageFiles):
+    if isinstance(data, AugmentedImages | ImageFiles | SparseRows):
         return data
     if not is_sparse(data):
         return as_array(data, what, True, columns)
@@ -310,7 +310,12 @@ def not_finite(what: str, value: Any, at: Sequence[int]) -> ValueError:
     )
 
 
-def as_inputs(x: Any, names: Sequence[str], columns: ColumnNames | None = None) -> list[Rows]:
+def as_inputs(
+    x: Any,
+    names: Sequence[str],
+    columns: ColumnNames | None = None,
+    readers: Sequence[Any] = (),
+) -> list[Rows]:
     """The arrays of a model's inputs, in their order.
 
     Parameters
@@ -319,6 +324,8 @@ def as_inputs(x: Any, names: Sequence[str], columns: ColumnNames | None = None) 
     names : names of the inputs
     columns : ColumnNames, optional
         The expected order of the columns of frames.
+    readers : sequence of (Vectorizer or None), optional
+        What turns strings into the rows of each input.
 
     Raises
     ------
@@ -343,6 +350,11 @@ def as_inputs(x: Any, names: Sequence[str], columns: ColumnNames | None = None) 
             "give a tuple, or a dict by name"
         )
     what = ["X"] if len(names) == 1 else [f"X[{n!r}]" for n in names]
+    readers = readers or [None] * len(parts)
+    parts = [
+        p if reader is None else reader.read(p, w)
+        for p, w, reader in zip(parts, what, readers, strict=True)
+    ]
     arrays = [as_rows(p, w, columns) for p, w in zip(parts, what, strict=True)]
     for a, w in zip(arrays, what, strict=True):
         if a.ndim == 0:

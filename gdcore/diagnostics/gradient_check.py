@@ -23,9 +23,9 @@ from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
 from gdcore.losses import Loss
 from gdcore.model import Model
+from gdcore.printed import shown
 from gdcore.random import Stream
 from gdcore.show.summary import table
-from gdcore.text import shown
 
 __all__ = ["GradientCheck", "TensorCheck", "check_gradient"]
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gdcore.data.arrays import as_inputs
 from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import engine_of
@@ -74,7 +73,7 @@ class Shadow:
                 self.data = prepare(engine, x, y, sample_weight)
             else:
                 columns = ColumnNames.of(engine.columns)
-                self.data = Data(as_inputs(x, engine.input_names, columns), [])
+                self.data = Data(engine.arrays(x, columns), [])
                 self.orders = columns.orders
             self.network: Network = engine.network(self.data.inputs)
             check_indices(self.data.inputs, self.network)

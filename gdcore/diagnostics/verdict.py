@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.diagnostics.statistics import LayerStatistics, Snapshot
+from gdcore.printed import shown
 from gdcore.show.summary import table
-from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,6 +13,7 @@ from gdcore.graph.dims import Batch
 from gdcore.graph.ir import INT, REAL, Value
 from gdcore.graph.ops.leaves import input_value
 from gdcore.layers.base import Layer
+from gdcore.text.base import READER
 
 
 class Definition:
@@ -54,6 +55,11 @@ class Definition:
             for p in inspect.signature(self.layer.forward).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
+
+    @property
+    def readers(self) -> list[Any]:
+        """What turns strings into rows, for each of the declared inputs; None for inputs of numbers."""
+        return [v.attrs.get(READER) for v in self.inputs or ()]
 
     def leaves(self, arrays: Sequence[Rows] | None) -> list[Value]:
         """Leaves for the inputs: those that were declared, else new ones of the shapes of `arrays`.

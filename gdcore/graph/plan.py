@@ -35,7 +35,7 @@ from gdcore.graph.program import (
     Placement,
     element_bytes,
 )
-from gdcore.text import shown
+from gdcore.printed import shown
 
 __all__ = ["Plan", "PlanError", "check", "make_plan", "short_chain"]
 

@@ -20,6 +20,7 @@ from gdcore.io.graph_kinds import bad
 from gdcore.io.header import read_json
 from gdcore.io.safetensors import FileFormatError
 from gdcore.names import check_suffix
+from gdcore.text.stored import describe
 
 FORMAT = "gdcore model"
 VERSION = 1
@@ -55,6 +56,8 @@ def save(
     everything = {names[v]: memory.view(v) for v in memory.variables}
     everything |= slots_of(memory)
     everything |= tensors
+    text, learned = describe(memory.network.inputs)
+    everything |= learned
     everything |= more or {}
     description = {
         "graph": graph,
@@ -64,10 +67,11 @@ def save(
         "steps_done": engine.steps_done,
         "epochs_done": engine.epochs_done,
         "info": engine.info,
+        "text": text,
         "columns": {what: list(names) for what, names in engine.columns.items()},
     }
     try:
-        text = json.dumps(description, allow_nan=False)
+        header = json.dumps(description, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"model.info cannot be written as JSON ({error}): "
@@ -76,7 +80,7 @@ def save(
     safetensors.save(
         path,
         everything,
-        {"format": FORMAT, "version": str(VERSION), "model": text, **(metadata or {})},
+        {"format": FORMAT, "version": str(VERSION), "model": header, **(metadata or {})},
     )
 
 

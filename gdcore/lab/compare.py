@@ -21,7 +21,7 @@ from gdcore.lab.results import Comparison, Trial
 from gdcore.layers.dense import positive
 from gdcore.many import fit_many
 from gdcore.model import Model
-from gdcore.text import shown
+from gdcore.printed import shown
 
 __all__ = ["compare"]
 

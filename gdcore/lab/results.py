@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.callbacks import better
+from gdcore.printed import setting_text, shown
 from gdcore.show.summary import table
-from gdcore.text import setting_text, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,21 +13,25 @@ from gdcore.graph.ir import INT, REAL, Value
 from gdcore.graph.ops.leaves import input_value
 from gdcore.graph.ops.masks import together
 from gdcore.layers.base import Layer
+from gdcore.text.base import READER, Vectorizer
 
 __all__ = ["Add", "Concatenate", "Flatten", "Input", "Reshape"]
 
 
-def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Value:
+def Input(
+    shape: int | Sequence[int] | Vectorizer, name: str = "x", dtype: str | None = None
+) -> Value:
     """A named input of a graph: one array of this shape for each sample.
 
     Parameters
     ----------
-    shape : int or sequence of int
-        Without the batch; a number means that many features.
+    shape : int, sequence of int, or Vectorizer of `gdcore.text`
+        Without the batch; a number means that many features. An input with a vectorizer takes strings, and has the
+        shape and dtype of its rows.
     name : str
         Its key where `fit` and `predict` get a dict of arrays.
-    dtype : {"real", "int"}
-        Ints are for indices, as `Embedding` takes them.
+    dtype : {"real", "int"}, optional
+        Ints are for indices, as `Embedding` takes them; reals by default.
 
     Returns
     -------
@@ -37,7 +41,8 @@ def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Val
     Raises
     ------
     ValueError
-        If a size is not a whole number of at least 1, or the dtype is unknown.
+        If a size is not a whole number of at least 1, the dtype is unknown or not that of a vectorizer, or the
+        vectorizer has learned nothing yet.
 
     Examples
     --------
@@ -47,14 +52,20 @@ def Input(shape: int | Sequence[int], name: str = "x", dtype: str = REAL) -> Val
     >>> model.predict({"a": [[1.0, 2.0, 3.0]], "b": [[4.0, 5.0]]}).shape
     (1, 1)
     """
-    if dtype not in (REAL, INT):
+    if isinstance(shape, Vectorizer):
+        if dtype not in (None, shape.dtype):
+            raise ValueError(f"Input dtype={dtype!r} of a {type(shape).__name__}: leave it out")
+        leaf = input_value((Batch(1), *shape.shape), name, shape.dtype)
+        leaf.attrs = {**leaf.attrs, READER: shape}
+        return leaf
+    if dtype not in (None, REAL, INT):
         raise ValueError(f"Input dtype={dtype!r}: expected 'real' or 'int'")
     sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if not all(isinstance(d, int | np.integer) and d >= 1 for d in sizes):
         raise ValueError(
             f"Input shape={shape!r}: expected whole sizes of at least 1, without the batch"
         )
-    return input_value((Batch(1), *map(int, sizes)), name, dtype)
+    return input_value((Batch(1), *map(int, sizes)), name, dtype or REAL)
 
 
 class Flatten(Layer):

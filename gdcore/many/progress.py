@@ -7,9 +7,9 @@ import time
 from typing import TextIO
 
 from gdcore.many.results import Run
+from gdcore.printed import shown
 from gdcore.show.progress import BAR, LINES, LOG, SILENT, duration, mode_of, number
 from gdcore.show.progress.gaps import Gaps
-from gdcore.text import shown
 
 
 class Watch:

@@ -14,8 +14,8 @@ import numpy as np
 from gdcore.callbacks import History, better
 from gdcore.errors import missing
 from gdcore.model import Model
+from gdcore.printed import shown
 from gdcore.show.progress import number
-from gdcore.text import shown
 
 SHOWN = 20  # rows of a printed table, from the best down
 

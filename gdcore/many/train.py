@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from gdcore.callbacks import Callback
-from gdcore.data.arrays import as_inputs
 from gdcore.data.frames import ColumnNames
 from gdcore.engine.engine import engine_of
 from gdcore.many.data import Folded, Plain
@@ -115,7 +114,7 @@ def fit_many(
     given = make_jobs(settings, {}, None)[0]
     first = made(model_fn, given)
     columns = ColumnNames()
-    inputs = as_inputs(x, first.input_names, columns)
+    inputs = engine_of(first).arrays(x, columns)
     shared: Any = (
         inputs[0] if len(inputs) == 1 else dict(zip(first.input_names, inputs, strict=True))
     )

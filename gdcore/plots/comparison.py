@@ -19,7 +19,7 @@ from gdcore.plots.style import (
     whole_numbers,
 )
 from gdcore.plots.training_curves import LABELS
-from gdcore.text import setting_text
+from gdcore.printed import setting_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdcore.text import shown
+from gdcore.printed import shown
 
 SIDES = {"<": "left", ">": "right"}
 COLOURS = ("#0072B2", "#D55E00")

@@ -12,9 +12,9 @@ from gdcore.graph.dims import Shape
 from gdcore.graph.ir import topological
 from gdcore.layers.base import Layer, Parameter, Variable
 from gdcore.losses.readings import describe
+from gdcore.printed import shown
 from gdcore.show.flops import by_layer, by_name
 from gdcore.show.html import Columns
-from gdcore.text import shown
 
 __all__ = ["amount", "summary", "table"]
 

@@ -1,4 +1,4 @@
-"""Tables: numbers, categories, booleans, dates and missing values in, predictions out.
+"""Tables: numbers, categories, booleans, dates, sentences and missing values in, predictions out.
 
 >>> import gdcore as gd
 >>> rows = {"size": [30.0, 45.0, 80.0, 95.0] * 6, "sea": ["near", "far", "near", "far"] * 6,

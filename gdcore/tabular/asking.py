@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gdcore.callbacks import History
 from gdcore.model import Model
+from gdcore.printed import shown
 from gdcore.scores import Scores
 from gdcore.tabular.decision import probabilities
 from gdcore.tabular.encoding import Encoder, Features
@@ -19,7 +20,6 @@ from gdcore.tabular.scoring import Decisions, Scorer, output_of, scorers
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.several import AnyTarget, Targets
 from gdcore.tabular.weighting import measuring_weights
-from gdcore.text import shown
 
 if TYPE_CHECKING:
     from gdcore.tabular.report import Report

@@ -16,6 +16,7 @@ from gdcore.tabular.frames import days_of
 from gdcore.tabular.kinds import words_of
 from gdcore.tabular.notation import PLAIN, Notation, notation_for, notation_of
 from gdcore.tabular.table import Raw, Table, number, plain, quoted, some_of
+from gdcore.tabular.words import Text
 
 __all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number", "spelling"]
 
@@ -313,6 +314,6 @@ def spelling(text: str) -> str:
     return text if value is None else plain(value)
 
 
-COLUMNS: dict[str, type[Number | Boolean | Date | Category]] = {
-    c.kind: c for c in (Number, Boolean, Date, Category)
+COLUMNS: dict[str, type[Number | Boolean | Date | Category | Text]] = {
+    c.kind: c for c in (Number, Boolean, Date, Category, Text)
 }

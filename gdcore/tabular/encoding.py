@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gdcore.data.sparse import SparseRows
 from gdcore.errors import did_you_mean, unknown
 from gdcore.show.summary import table as text_table
 from gdcore.tabular.columns import COLUMNS, Boolean, Category, Date, Number
@@ -16,10 +17,11 @@ from gdcore.tabular.kinds import KINDS, Chosen, choose
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import Table, some_of
+from gdcore.tabular.words import Text
 
 __all__ = ["Encoder", "Features"]
 
-AnyColumn = Number | Boolean | Date | Category
+AnyColumn = Number | Boolean | Date | Category | Text
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Features:
     numbers : ndarray of float32, shape (rows, n)
     codes : list of ndarray of int32, each of shape (rows,)
         A number for each category, one array for each column of categories.
+    texts : list of sparse rows, each of shape (rows, n-grams)
+        One for each column of sentences.
 
     Examples
     --------
@@ -41,6 +45,7 @@ class Features:
 
     numbers: NDArray[np.float32]
     codes: list[NDArray[np.int32]]
+    texts: list[SparseRows] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -50,12 +55,11 @@ class Features:
 
         Returns
         -------
-        ndarray, or tuple of them
+        array, or tuple of them
         """
-        parts: list[NDArray[Any]] = [self.numbers] if self.numbers.shape[1] else []
-        return (
-            (*parts, *self.codes) if len(parts) + len(self.codes) > 1 else [*parts, *self.codes][0]
-        )
+        numbers = [self.numbers] if self.numbers.shape[1] else []
+        parts = (*numbers, *self.codes, *self.texts)
+        return parts if len(parts) > 1 else parts[0]
 
     def take(self, rows: NDArray[Any]) -> Features:
         """Some of the rows.
@@ -68,7 +72,9 @@ class Features:
         -------
         Features
         """
-        return Features(self.numbers[rows], [c[rows] for c in self.codes])
+        return Features(
+            self.numbers[rows], [c[rows] for c in self.codes], [t[rows] for t in self.texts]
+        )
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Encoder:
 
     Attributes
     ----------
-    columns : tuple of Number, Boolean, Date and Category
+    columns : tuple of Number, Boolean, Date, Category and Text
     target : Target or Targets
     ignored : dict of str to str
         Columns that are left out, and why.
@@ -156,12 +162,17 @@ class Encoder:
     @property
     def numeric(self) -> tuple[Number | Boolean | Date, ...]:
         """The columns that become numbers."""
-        return tuple(c for c in self.columns if not isinstance(c, Category))
+        return tuple(c for c in self.columns if not isinstance(c, Category | Text))
 
     @property
     def categories(self) -> tuple[Category, ...]:
         """The columns that become codes."""
         return tuple(c for c in self.columns if isinstance(c, Category))
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """The columns that become sparse rows of n-grams."""
+        return tuple(c for c in self.columns if isinstance(c, Text))
 
     def read(self, data: Any, delimiter: str | None = None, encoding: str | None = None) -> Table:
         """A table with a header, marks of numbers and of missing values as the training table had.
@@ -222,7 +233,11 @@ class Encoder:
                 f"columns of training: add {'it' if len(lacking) == 1 else 'them'}"
             )
         parts = [np.zeros((len(table), 0), np.float32), *(c.encode(table) for c in self.numeric)]
-        return Features(np.concatenate(parts, axis=1), [c.encode(table) for c in self.categories])
+        return Features(
+            np.concatenate(parts, axis=1),
+            [c.encode(table) for c in self.categories],
+            [c.encode(table) for c in self.texts],
+        )
 
     def described(self) -> str:
         """The columns, their kinds, and what becomes of them.

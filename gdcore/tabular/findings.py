@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gdcore.data.sparse import SparseRows
 from gdcore.show.progress import number
 from gdcore.tabular.amounts import recognised
 from gdcore.tabular.column import Column
@@ -127,8 +128,17 @@ def _prints(features: Features, table: Table, name: str) -> list[bytes]:
     parts = [np.ascontiguousarray(features.numbers).view(np.uint8).reshape(len(features), -1)]
     parts += [np.ascontiguousarray(c[:, None]).view(np.uint8) for c in features.codes]
     joined = np.concatenate(parts, axis=1)
+    texts = [b"".join(row) for row in zip(*(_bytes(t) for t in features.texts), strict=True)]
+    texts = texts or [b""] * len(joined)
     truth = table.columns[name].texts()
-    return [row.tobytes() + str(t).encode() for row, t in zip(joined, truth, strict=True)]
+    rows = zip(joined, texts, truth, strict=True)
+    return [row.tobytes() + text + str(t).encode() for row, text, t in rows]
+
+
+def _bytes(rows: SparseRows) -> list[bytes]:
+    """The columns and numbers of each row."""
+    ends = zip(rows.starts[:-1].tolist(), rows.starts[1:].tolist(), strict=True)
+    return [rows.columns[a:b].tobytes() + rows.data[a:b].tobytes() for a, b in ends]
 
 
 def _in_order(column: Column, train: Table, held: Table) -> bool:

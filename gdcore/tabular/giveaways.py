@@ -15,6 +15,7 @@ from gdcore.tabular.columns import Number
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.notation import PLAIN
 from gdcore.tabular.table import Raw, Table
+from gdcore.tabular.words import Text
 
 __all__ = ["giveaways"]
 
@@ -54,6 +55,8 @@ def giveaways(table: Table, encoder: Encoder) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     numbers: dict[str, Floats] = {}
     for column in encoder.columns:
+        if isinstance(column, Text):
+            continue
         raw = table.columns[column.name]
         values = _numbers(table, column.name, raw, getattr(column, "notation", PLAIN))
         if isinstance(column, Number) and values is not None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gdcore.tabular.columns import Category
 from gdcore.tabular.encoding import Features
 from gdcore.tabular.scoring import Scorer, higher_is_better
+from gdcore.tabular.words import Text
 
 __all__ = ["Importance", "importance", "judged_by"]
 
@@ -85,20 +86,24 @@ def importance(
 
     whole = score(features)
     found = []
-    first = code = 0
+    first = code = text = 0
     for column in model.encoder.columns:
         drops = []
         for order in orders:
-            numbers, codes = features.numbers, list(features.codes)
+            numbers, codes, texts = features.numbers, list(features.codes), list(features.texts)
             if isinstance(column, Category):
                 codes[code] = codes[code][order]
+            elif isinstance(column, Text):
+                texts[text] = texts[text][order]
             else:
                 numbers = numbers.copy()
                 own = slice(first, first + column.width)
                 numbers[:, own] = numbers[order, own]
-            drops.append(whole - score(Features(numbers, codes)))
+            drops.append(whole - score(Features(numbers, codes, texts)))
         if isinstance(column, Category):
             code += 1
+        elif isinstance(column, Text):
+            text += 1
         else:
             first += column.width
         found.append(Importance(column.name, float(np.mean(drops)), float(np.std(drops))))

@@ -14,11 +14,13 @@ from gdcore.tabular.column import TableWarning
 from gdcore.tabular.dates import date_of, read_dates
 from gdcore.tabular.notation import MOST_CLASSES, MOSTLY, STRAY, Reading, are_codes, read_numbers
 from gdcore.tabular.table import SettingError, Table, quoted
+from gdcore.tabular.words import are_sentences
 
 __all__ = [
     "KINDS",
     "Chosen",
     "Seen",
+    "check_some_left",
     "choose",
     "infer",
     "mostly_different",
@@ -32,6 +34,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "category": (),
     "boolean": (),
     "date": ("a format such as %d/%m/%Y",),
+    "text": (),
     "ignore": (),
 }
 #: The kind of each column with what stands behind its colon; and the reasons for what is left out.
@@ -156,6 +159,8 @@ def _names(name: str, counts: Counter[str], doubt: str) -> Seen:
             )
             return Seen("category", doubt=doubt)
         return Seen("category", doubt=doubt and f"is taken for a category: {doubt}")
+    if not doubt and are_sentences(counts):
+        return Seen("text")
     reason = f"{len(counts):,} different texts in {present:,} rows"
     if not doubt and sum(n for t, n in counts.items() if _has_digit(t)) >= MOSTLY * present:
         doubt = (
@@ -245,13 +250,19 @@ def choose(
         if seen.doubt and tell:
             message = f"{table.source}: column {name!r} {seen.doubt}"
             warnings.warn(message, TableWarning, stacklevel=2)
-    if not found:
-        reasons = [f"{n}: {reason}" for n, reason in ignored.items()]
-        why = "; ".join([*reasons[:TOLD], *["..."][: len(reasons) > TOLD]]) or "no other column"
-        raise ValueError(
-            f"{table.source}: no column to learn from besides the target ({why}), expected features"
-        )
+    check_some_left(table, found, ignored)
     return found, ignored
+
+
+def check_some_left(table: Table, found: Mapping[str, Any], ignored: Mapping[str, str]) -> None:
+    """Raises ValueError if no column is left to learn from."""
+    if found:
+        return
+    reasons = [f"{n}: {reason}" for n, reason in ignored.items()]
+    why = "; ".join([*reasons[:TOLD], *["..."][: len(reasons) > TOLD]]) or "no other column"
+    raise ValueError(
+        f"{table.source}: no column to learn from besides the target ({why}), expected features"
+    )
 
 
 def words_of(texts: Iterable[str]) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ from gdcore.tabular.conformal import check_enough, margin
 from gdcore.tabular.decision import Decision, Threshold, temperature
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.heads import head_of
-from gdcore.tabular.kinds import Chosen, choose
+from gdcore.tabular.kinds import Chosen, check_some_left, choose
 from gdcore.tabular.learner import Job, Learner
 from gdcore.tabular.network import average_unseen
 from gdcore.tabular.network import build as build_mlp
@@ -139,6 +139,7 @@ def begun(
     empty = [n for n in found if table.columns[n].missing().all()]  # other rows had some values
     found = {n: kind for n, kind in found.items() if n not in empty}
     ignored = ignored | dict.fromkeys(empty, "no values")
+    check_some_left(table, found, ignored)
     encoder = Encoder.learn(table, target, None, settings.numbers, (found, ignored))
     row_weights(table, target, settings.weights, settings.class_weight)  # what is wrong is told now
     settings = settings.of_task(target.task)

@@ -21,7 +21,7 @@ from gdcore.tabular.scoring import Decisions
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.several import find_targets, learned
 from gdcore.tabular.stored import (
-    check_fits,
+    fitted,
     read_decision,
     read_encoder,
     read_epochs,
@@ -58,7 +58,7 @@ class TableModel(Asking):
         After each hidden layer.
     kinds : dict of str to str, optional
         What columns are, where the inferred kind is wrong: "number" ("number:quantile",
-        "number:standardize", "number:raw"), "category", "boolean", "date" ("date:%d/%m/%Y"), or
+        "number:standardize", "number:raw"), "category", "boolean", "date" ("date:%d/%m/%Y"), "text", or
         "ignore".
     numbers : {"standardize", "robust", "quantile", "raw"}, optional
         What becomes of numbers; "robust" scales them by median and quartiles and bends what lies far
@@ -392,9 +392,8 @@ class TableModel(Asking):
             raise ValueError("'table' is not an object")
         model = cls()
         model.settings = read_settings(described.get("settings"))
-        model.encoder = read_encoder(described.get("encoder"))
+        model.encoder = fitted(read_encoder(described.get("encoder")), network)
         model.network = network
-        check_fits(model.encoder, network)
         model.decision = read_decision(described.get("decision"), model.target)
         model.epochs = read_epochs(described.get("epochs", 0))
         return model

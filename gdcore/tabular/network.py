@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from gdcore.graph.ir import Value
 from gdcore.layers import Concatenate, Dense, Dropout, Embedding, Input
 from gdcore.model import Model
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.learner import Job, Learner, loss_of, optimizer_of
 
-__all__ = ["average_unseen", "build", "embedding_width", "inputs_of"]
+__all__ = ["Inputs", "average_unseen", "build", "embedding_width", "inputs_of"]
 
 WIDEST = 50
+TEXT_WIDTH = 32  # of the vector of a text
 
 
 def embedding_width(count: int) -> int:
@@ -30,10 +32,38 @@ def embedding_width(count: int) -> int:
     return int(min(WIDEST, max(2, round(1.6 * count**0.56))))
 
 
-def inputs_of(encoder: Encoder, numbers: int) -> tuple[Any, list[Any]]:
-    """What a network takes: numbers, None where there are none, and the codes of each category."""
+@dataclass(frozen=True)
+class Inputs:
+    """What a network takes, in the order of `Features.inputs`.
+
+    Attributes
+    ----------
+    numbers : Value or None
+    codes : list of Value
+        Of each column of categories.
+    texts : list of Value
+        Sparse rows of each column of sentences.
+    """
+
+    numbers: Value | None
+    codes: list[Value]
+    texts: list[Value]
+
+    @property
+    def all(self) -> list[Value]:
+        """The leaves of the graph."""
+        return [*([] if self.numbers is None else [self.numbers]), *self.codes, *self.texts]
+
+    def vectors(self) -> list[Value]:
+        """A vector of each text: the sum of those of its n-grams."""
+        return [Dense(TEXT_WIDTH, name=f"text_{i}")(x) for i, x in enumerate(self.texts)]
+
+
+def inputs_of(encoder: Encoder, numbers: int) -> Inputs:
+    """The inputs of a network, where `numbers` columns are numbers."""
     codes = [Input((), dtype="int", name=f"codes_{i}") for i in range(len(encoder.categories))]
-    return (Input(numbers, name="numbers") if numbers else None), codes
+    texts = [Input(c.learned, name=f"words_{i}") for i, c in enumerate(encoder.texts)]
+    return Inputs(Input(numbers, name="numbers") if numbers else None, codes, texts)
 
 
 def build(job: Job) -> Learner:
@@ -48,25 +78,25 @@ def build(job: Job) -> Learner:
     Learner
     """
     encoder, head, settings = job.encoder, job.head, job.settings
-    first, codes = inputs_of(encoder, job.features.numbers.shape[1])
-    inputs = [*([] if first is None else [first]), *codes]
-    parts = [] if first is None else [first]
+    inputs = inputs_of(encoder, job.features.numbers.shape[1])
+    parts = [] if inputs.numbers is None else [inputs.numbers]
     for i, column in enumerate(encoder.categories):
         width = embedding_width(column.count)
-        parts.append(Embedding(column.count, width, name=f"embedding_{i}")(codes[i]))
+        parts.append(Embedding(column.count, width, name=f"embedding_{i}")(inputs.codes[i]))
+    parts += inputs.vectors()
     x = Concatenate()(parts) if len(parts) > 1 else parts[0]
     for i, width in enumerate(settings.hidden):
         x = Dense(width, activation=settings.activation, name=f"hidden_{i}")(x)
         if settings.dropout:
             x = Dropout(settings.dropout)(x)
     last = Dense(head.units, activation=head.activation, bias_initializer=head.bias, name="output")
-    network = Model(inputs, last(x))
+    network = Model(inputs.all, last(x))
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
     network.compile(
         *(optimizer, loss_of(head, settings), head.metrics, settings.dtype),
         compute=settings.compute,
     )
-    return Learner(job, inputs, network, network)
+    return Learner(job, inputs.all, network, network)
 
 
 def average_unseen(network: Model, encoder: Encoder, codes: list[np.ndarray]) -> None:

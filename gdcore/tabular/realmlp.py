@@ -48,8 +48,8 @@ def one_hot(codes: Value, column: Category) -> Value:
 def _features(job: Job) -> tuple[list[Any], Value, bool]:
     """The inputs, one vector of all that is known of a row, and whether numbers are embedded in it."""
     encoder, numbers = job.encoder, job.features.numbers
-    first, codes = inputs_of(encoder, numbers.shape[1])
-    inputs = [*([] if first is None else [first]), *codes]
+    inputs = inputs_of(encoder, numbers.shape[1])
+    first = inputs.numbers
     parts, embedded = [], None
     if first is not None:
         many = many_valued(numbers)
@@ -57,14 +57,15 @@ def _features(job: Job) -> tuple[list[Any], Value, bool]:
         if embedded is not None:
             parts.append(Flatten()(PeriodicEmbedding(NUMBER_WIDTH, name="periodic")(embedded)))
         parts += [] if rest is None else [rest]
-    for i, (column, code) in enumerate(zip(encoder.categories, codes, strict=True)):
+    for i, (column, code) in enumerate(zip(encoder.categories, inputs.codes, strict=True)):
         if column.count <= ONE_HOT:
             parts.append(one_hot(code, column))
         else:
             layer = Embedding(column.count, WIDTH, Normal(1.0), name=f"embedding_{i}")
             parts.append(layer(code))
+    parts += inputs.vectors()
     x = Concatenate()(parts) if len(parts) > 1 else parts[0]
-    return inputs, x, embedded is not None
+    return inputs.all, x, embedded is not None
 
 
 def build(job: Job) -> Learner:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gdcore.errors import unknown
 from gdcore.io import write_atomically
+from gdcore.printed import shown
 from gdcore.show.progress import number
 from gdcore.show.summary import table as text_table
 from gdcore.tabular.errors_text import error_marks, errors_text
@@ -21,7 +22,6 @@ from gdcore.tabular.importance import Importance
 from gdcore.tabular.intervals import Interval
 from gdcore.tabular.part import Coverage
 from gdcore.tabular.scoring import LABELS, higher_is_better
-from gdcore.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any, TypeVar
 
 from gdcore.engine.engine import engine_of
@@ -19,8 +19,11 @@ from gdcore.tabular.scoring import Decisions
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.several import AnyTarget, Targets
 from gdcore.tabular.target import TASKS, Target
+from gdcore.tabular.words import Text
+from gdcore.text.base import READER
+from gdcore.text.ngrams import NGrams
 
-__all__ = ["check_fits", "read_decision", "read_encoder", "read_epochs", "read_settings"]
+__all__ = ["fitted", "read_decision", "read_encoder", "read_epochs", "read_settings"]
 
 T = TypeVar("T")
 MOST = 1_000_000  # entries of a list
@@ -249,17 +252,32 @@ def read_epochs(count: Any) -> int:
     return _whole(count, "'epochs'")
 
 
-def check_fits(encoder: Encoder, network: Model) -> None:
-    """Raises FileFormatError if a network does not take what the encoder makes of a table."""
+def fitted(encoder: Encoder, network: Model) -> Encoder:
+    """The encoder with the vectorizers of texts that the inputs of its network hold.
+
+    Raises
+    ------
+    FileFormatError
+        If the network does not take what the encoder makes of a table.
+    """
     made = engine_of(network).network()
+    readers = [v.attrs[READER] for v in made.inputs if READER in v.attrs]
+    if len(readers) != len(encoder.texts) or not all(isinstance(r, NGrams) for r in readers):
+        raise bad("the network's inputs of text", len(readers), f"{len(encoder.texts)} of n-grams")
+    given = iter(readers)
+    columns = (
+        replace(c, vectorizer=next(given)) if isinstance(c, Text) else c for c in encoder.columns
+    )
+    encoder = replace(encoder, columns=tuple(columns))
     numbers = sum(c.width for c in encoder.numeric)
     want: list[tuple[int, ...]] = [(numbers,)] if numbers else []
     want += [()] * len(encoder.categories)
+    want += [c.learned.shape for c in encoder.texts]
     got = [tuple(v.shape[1:]) for v in made.inputs]
     if got != want or len(made.outputs) != 1:
         raise bad("the network's inputs", got, f"inputs of the shapes {want}, and one output")
     codes = made.inputs[1 if numbers else 0 :]
-    for leaf, column in zip(codes, encoder.categories, strict=True):
+    for leaf, column in zip(codes, encoder.categories, strict=False):  # texts follow
         if leaf.dtype != INT or made.index_limits.get(leaf, column.count) < column.count:
             raise bad(f"the vectors of {column.name!r}", leaf.name, f"{column.count} of them")
     classes, many = encoder.target.each[0].classes, len(encoder.target.each)
@@ -275,3 +293,4 @@ def check_fits(encoder: Encoder, network: Model) -> None:
         raise bad("the network's output", shape, "one for each class, or for the quantity")
     if not network.compiled:
         raise bad("'compiled'", None, "the loss that the network was trained with")
+    return encoder

@@ -84,7 +84,8 @@ class EachMember(Loss):
 def _features(job: Job) -> tuple[list[Any], Value]:
     """The inputs, and one vector of all that is known of a row."""
     encoder, numbers = job.encoder, job.features.numbers
-    first, codes = inputs_of(encoder, numbers.shape[1])
+    inputs = inputs_of(encoder, numbers.shape[1])
+    first = inputs.numbers
     parts = []
     if first is not None:
         many = many_valued(numbers)
@@ -94,14 +95,14 @@ def _features(job: Job) -> tuple[list[Any], Value]:
             layer = PiecewiseLinearEmbedding(edges, NUMBER_WIDTH, name="piecewise")
             parts.append(Flatten()(layer(embedded)))
         parts += [] if rest is None else [rest]
-    for i, (column, code) in enumerate(zip(encoder.categories, codes, strict=True)):
+    for i, (column, code) in enumerate(zip(encoder.categories, inputs.codes, strict=True)):
         if column.count <= ONE_HOT:
             parts.append(one_hot(code, column))
         else:
             width = embedding_width(column.count)
             parts.append(Embedding(column.count, width, name=f"embedding_{i}")(code))
-    inputs = [*([] if first is None else [first]), *codes]
-    return inputs, Concatenate()(parts) if len(parts) > 1 else parts[0]
+    parts += inputs.vectors()
+    return inputs.all, Concatenate()(parts) if len(parts) > 1 else parts[0]
 
 
 def build(job: Job) -> Learner:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.data.arrays import as_inputs
 from gdcore.data.frames import ColumnNames
 from gdcore.data.stream import Stream, streams
 from gdcore.engine.engine import Engine
@@ -35,7 +34,7 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
             return found
     check_verbose(verbose)
     check_batch_size("predict", batch_size)
-    inputs = as_inputs(x, engine.input_names, ColumnNames.of(engine.columns))
+    inputs = engine.arrays(x, ColumnNames.of(engine.columns))
     network = engine.network(inputs)
     check_indices(inputs, network)
     rows = len(inputs[0])

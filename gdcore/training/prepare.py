@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gdcore.data.arrays import as_inputs, check_finite
+from gdcore.data.arrays import check_finite
 from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
 from gdcore.data.image_rows import AugmentedImages
@@ -53,7 +53,7 @@ def prepare(
             "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
         )
     known = ColumnNames.of(engine.columns if columns is None else columns)
-    inputs = as_inputs(x, engine.input_names, known)
+    inputs = engine.arrays(x, known)
     if len(inputs[0]) == 0:
         raise ValueError(f"{what or 'X'} has no rows: expected at least one sample")
     for a, n in zip(inputs, engine.input_names, strict=True):

@@ -13,9 +13,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from gdcore.printed import shown
 from gdcore.show.progress.gaps import Gaps
 from gdcore.show.progress.notebook import Board, kernel_display
-from gdcore.text import shown
 
 WIDTH, NARROW = 24, 8  # of the bar, in characters: at most, and at least if it is drawn
 FEW = 10  # lines in a log where 1 is asked for, besides the first and the last epoch's
