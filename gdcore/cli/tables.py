@@ -52,6 +52,8 @@ OPTIONS: list[tuple[str, Any]] = [
     (r"\border=\[([^\]]*)\]", _listed_order),
     (r"task='ordinal'", "--task ordinal"),
     (r"\binterval=([\d.]+)", r"--interval \1"),
+    (r"\bquantiles=\[([^\]]*)\]", lambda found: "--quantiles " + found[1].replace(" ", "")),
+    (r"\blabel_smoothing=", "--label-smoothing "),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
     (r"loss='poisson'", "--loss poisson"),
     (r"target_scale='log'", "--target-scale log"),
@@ -59,6 +61,7 @@ OPTIONS: list[tuple[str, Any]] = [
     (r"\bclass_weight\b", "--class-weight"),
     (r"another delimiter", "another --delimiter"),
     (r"\bloss (\w+) is for", r"--loss \1 is for"),
+    (r"\bdoes not go with loss (\w+), expected", r"does not go with --loss \1, expected"),
     (r"\bkinds names", "--kind names"),
     (r"\bmetric (\w+) does not go with loss", r"--metric \1 does not go with --loss"),
     (r"^a share of ", "--validation: a share of "),
@@ -295,7 +298,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             metrics=args.metric, dtype=args.dtype, seed=args.seed, weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
             threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
-            order=args.order,
+            order=args.order, quantiles=args.quantiles, label_smoothing=args.label_smoothing,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None
@@ -364,7 +367,17 @@ def predict_table(
             if view.decision.margin is not None:
                 low, high = view.predict_interval(table).T
                 made |= {f"{name}_low": low, f"{name}_high": high}
+            for q, own in zip(
+                model.settings.quantiles or (), _quantiles(model, table), strict=True
+            ):
+                made[f"{name}_{q:g}"] = own
         return made, kept
+
+
+def _quantiles(model: TableModel, table: Table) -> np.ndarray:
+    return (
+        model.predict_quantiles(table).T if model.settings.quantiles else np.empty((0, len(table)))
+    )
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:

@@ -124,7 +124,7 @@ def begun(
         told_weights(table, settings.weights), settings.order,
     )  # fmt: skip
     y = target.values(table)
-    head = head_of(target, settings.loss, y)
+    head = head_of(target, settings.loss, y, settings.quantiles)
     if settings.target_scale is not None and not head.standardize:
         raise SettingError(
             f"target_scale={settings.target_scale!r} does not go with "

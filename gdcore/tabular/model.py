@@ -14,7 +14,6 @@ from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.folds import FoldedTraining
 from gdcore.tabular.learner import Learner
 from gdcore.tabular.learning import Training, begun, check_watched, parted, settled
-from gdcore.tabular.presets import FOLDS, filled
 from gdcore.tabular.reading import read
 from gdcore.tabular.rows import with_target, without_missing
 from gdcore.tabular.scoring import Decisions
@@ -106,6 +105,9 @@ class TableModel(Asking):
     interval : float, optional
         The share of answers that an interval around each quantity is to hold, such as 0.9: see
         `predict_interval`. Its width is measured on the rows that early stopping watches.
+    quantiles : sequence of float, optional
+        Shares of the answers that are to lie below what `predict_quantiles` gives, such as 0.1 and 0.9;
+        `predict` gives the median then.
     dtype : {"float32", "float64"}
     seed : int
         Of all that is random; the same seed gives the same bits.
@@ -188,28 +190,20 @@ class TableModel(Asking):
         threshold: str | float | None = None,
         target_scale: str | None = None,
         interval: float | None = None,
+        quantiles: Sequence[float] | None = None,
         order: Sequence[Any] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
-        told = {
-            "hidden": None if hidden is None else tuple(hidden), "activation": activation,
-            "dropout": dropout, "numbers": numbers, "optimizer": optimizer, "lr": lr,
-            "weight_decay": weight_decay, "schedule": schedule, "patience": patience,
-        }  # fmt: skip
-        self.settings = Settings(
-            **filled(model, told), model=model, members=members, budget=budget,
-            folds=folds or (1 if budget is None else FOLDS),
-            label_smoothing=label_smoothing,
-            missing=missing, task=task, loss=loss, epochs=epochs, batch_size=batch_size,
-            metrics=None if metrics is None else tuple(metrics), dtype=dtype, seed=seed,
-            class_weight=class_weight if not isinstance(class_weight, Mapping)
-            else {str(k): w for k, w in class_weight.items()},
-            weights=weights, positive=None if positive is None else str(positive),
-            threshold=None if threshold is None else str(threshold), target_scale=target_scale,
-            interval=interval, order=None if order is None else tuple(map(str, order)),
+        self.settings = Settings.told(
+            model, folds, hidden=hidden, activation=activation, dropout=dropout, numbers=numbers,
+            missing=missing, task=task, loss=loss, optimizer=optimizer, lr=lr,
+            weight_decay=weight_decay, schedule=schedule, label_smoothing=label_smoothing,
+            members=members, budget=budget, epochs=epochs, batch_size=batch_size, patience=patience,
+            metrics=metrics, class_weight=class_weight, weights=weights, positive=positive,
+            threshold=threshold, target_scale=target_scale, interval=interval, quantiles=quantiles,
+            order=order, dtype=dtype, seed=seed,
         )  # fmt: skip
-        self.settings.check()
         self.kinds = dict(kinds or {})
         self.history: History | None = None
         self.report: Report | Reports | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,13 +18,18 @@ from gdcore.tabular.conformal import check_level
 from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
-from gdcore.tabular.presets import KEEPS_BEST, MODELS, of_task
+from gdcore.tabular.presets import FOLDS, KEEPS_BEST, MODELS, filled, of_task
+from gdcore.tabular.quantiles import check_quantiles
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.table import SettingError
 from gdcore.tabular.target import ORDINAL, TASKS
 from gdcore.tabular.weighting import check_class_weight
 
 __all__ = ["Settings"]
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | Mapping | np.number)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,28 @@ class Settings:
     label_smoothing: float | None = None
     interval: float | None = None
     order: tuple[str, ...] | None = None
+    quantiles: tuple[float, ...] | None = None
+
+    @classmethod
+    def told(cls, model: str, folds: int | None, **settings: Any) -> Settings:
+        """From what `TableModel` is given, the model's own where that is None; checked.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an unknown name or a number out of range.
+        """
+        made = {k: v if _is_plain(v) else tuple(v) for k, v in settings.items()}
+        for name in ("positive", "threshold"):
+            made[name] = None if made[name] is None else str(made[name])
+        if made["order"] is not None:
+            made["order"] = tuple(map(str, made["order"]))
+        if isinstance(made["class_weight"], Mapping):
+            made["class_weight"] = {str(k): w for k, w in made["class_weight"].items()}
+        folds = folds or (1 if made["budget"] is None else FOLDS)
+        new = cls(model=model, folds=folds, **filled(model, made))
+        new.check()
+        return new
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -125,6 +153,8 @@ class Settings:
             Threshold.parse(self.threshold)
         if self.interval is not None:
             check_level(self.interval)
+        if self.quantiles is not None:
+            check_quantiles(self.quantiles)
         if self.class_weight is not None:
             check_class_weight(self.class_weight)
         self.rate(1, 1)
@@ -157,7 +187,7 @@ class Settings:
     def config(self) -> dict[str, Any]:
         """All settings, as JSON."""
         lists: dict[str, list[Any]] = {"hidden": list(self.hidden)}
-        for name in ("metrics", "order"):
+        for name in ("metrics", "order", "quantiles"):
             if getattr(self, name) is not None:
                 lists[name] = list(getattr(self, name))
         return asdict(self) | lists
