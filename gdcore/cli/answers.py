@@ -33,9 +33,10 @@ def add_answers(group: Any) -> None:
     )
     group.add_argument(
         "--target-scale",
-        type=name_in("scale of the target", ("log",)),
+        type=name_in("scale of the target", ("log", "linear")),
         metavar="SCALE",
-        help="log, for amounts of a table that are never negative",
+        help="of amounts of a table that are never negative: log, or linear (default: log if they have a long "
+        "tail)",
     )
     group.add_argument(
         "--interval",

@@ -23,7 +23,7 @@ from gdcore.engine.engine import engine_of
 from gdcore.errors import did_you_mean, listed
 from gdcore.plots import curves
 from gdcore.tabular import Table, TableModel, TableWarning, read
-from gdcore.tabular.presets import budget
+from gdcore.tabular.presets import budget, models_of
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.table import Raw, SettingError
@@ -55,8 +55,8 @@ OPTIONS: list[tuple[str, Any]] = [
     (r"\bquantiles=\[([^\]]*)\]", lambda found: "--quantiles " + found[1].replace(" ", "")),
     (r"\blabel_smoothing=", "--label-smoothing "),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
-    (r"loss='poisson'", "--loss poisson"),
-    (r"target_scale='log'", "--target-scale log"),
+    (r"loss='(\w+)'", r"--loss \1"),
+    (r"target_scale='(\w+)'", r"--target-scale \1"),
     (r"weights='COLUMN'", "--weights COLUMN"),
     (r"\bclass_weight\b", "--class-weight"),
     (r"another delimiter", "another --delimiter"),
@@ -123,9 +123,12 @@ class Head(Callback):
             (self.table.watched, "validation"),
             (self.held, "held-out"),
         )
-        kind = {"mlp": "", "tabm": f"tabm of {settings.members} members, "}.get(
-            settings.model, f"{settings.model}, "
-        )
+        several = models_of(settings.model, self.table.rows, settings.budget)
+        kind = {
+            "mlp": "",
+            "tabm": f"tabm of {settings.members} members, ",
+            "auto": f"{' and '.join(several)} on each fold, ",
+        }.get(settings.model, f"{settings.model}, ")
         parts = " + ".join(f"{count:,} {part}" for count, part in shares if count)
         stop = f", {settings.folds} folds" if settings.folds > 1 else ""
         if self.table.watched:
@@ -289,7 +292,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
     numbers = "raw" if args.no_standardize else args.numbers
     try:
         return TableModel(
-            args.hidden, model=args.model or "mlp", activation=args.activation, kinds=kinds,
+            args.hidden, model=args.model, activation=args.activation, kinds=kinds,
             numbers=numbers, dropout=args.dropout, missing=args.missing, members=args.members or 32,
             folds=args.folds, budget=_budget(args),
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,

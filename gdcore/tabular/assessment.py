@@ -14,6 +14,7 @@ from gdcore.tabular.findings import about_columns, about_folds, about_rows, abou
 from gdcore.tabular.importance import importance, judged_by
 from gdcore.tabular.intervals import effective_rows, intervals, wilson
 from gdcore.tabular.part import Coverage, Part
+from gdcore.tabular.presets import AUTO
 from gdcore.tabular.quantiles import Below, shares_below
 from gdcore.tabular.report import Report
 from gdcore.tabular.reports import Reports
@@ -83,8 +84,15 @@ def _assess(model: Any, tables: dict[str, Table], repeats: int) -> Report:
         importance=importance(model, features[judged], held.truth, repeats, weights=held.weights)
         if repeats else [],
         judged_by=judge, history=dict(model.history.history) if model.history else {},
-        notes=[*model.notes, f"network: {model.settings.model}"], columns=model.encoder.described(),
+        notes=[*model.notes, f"network: {_network(model)}"], columns=model.encoder.described(),
     )  # fmt: skip
+
+
+def _network(model: Any) -> str:
+    """What predicts: the model by name, and of "auto" what it came to."""
+    members = getattr(model, "members", {})
+    told = ", ".join(f"{count} of {name}" for name, count in members.items())
+    return f"auto: {told}" if model.settings.model == AUTO and told else str(model.settings.model)
 
 
 def _measured(model: Any, scorer: Scorer, table: Table, features: Features, fully: bool) -> Part:
