@@ -1,17 +1,16 @@
-"""How well tables are learned, beside scikit-learn's MLP in a pipeline: same splits, same epochs.
+"""How well tables are learned, beside boosting and the best published networks: the same rows for all.
 
-    python -m bench.tabular --data DIR [--seeds 5] [--sets titanic,german] [--markdown]
+    python -m bench.tabular --data DIR [--sets titanic,german] [--methods gdcore,LightGBM] [--splits 3]
 
-DIR (or GDCORE_TABULAR_DATA) holds the files as their publishers name them: adult-train.csv,
-california_housing.csv, titanic.csv, winequality-white.csv, german.csv and abalone.csv. For every
-seed, a fifth of the rows is held out, of every class alike; both sides learn from the rest with as
-many epochs, the same hidden layers and the same batches, and are scored on the fifth: accuracy, or R².
+DIR (or GDCORE_TABULAR_DATA) holds the files as their publishers name them: titanic.csv, german.csv,
+abalone.csv, winequality-red.csv, winequality-white.csv, california_housing.csv, adult-train.csv and
+adult-test.csv; breast, diabetes and digits come with scikit-learn. In every split a fifth of the rows is held
+out, of every class alike; each method learns from the rest as it comes, and its error on the fifth is
+written down at once: a run that is stopped goes on where it was. `--again METHOD` forgets what a method
+scored, after a change of it. Peers that are not installed are named and left out.
 
-gdcore runs with its defaults. The pipeline is what a careful user writes: missing numbers filled with
-the mean and standardised, missing categories filled with the commonest and one-hot encoded, the
-target of a regression standardised; the MLP once as it comes and once with early stopping, of which the
-better on average counts. "Better or equal" means that the mean difference over the seeds is not below
-zero by more than its own standard error.
+"gdcore" is what `TableModel()` does when it is told nothing. Seconds are of a processor, training and
+prediction together.
 """
 
 from __future__ import annotations
@@ -19,218 +18,237 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gdcore.tabular import Table, TableModel, read
-from gdcore.tabular.presets import budget
-from gdcore.tabular.splits import hold_out
-from gdcore.tabular.target import Target
+from bench.measure import ROOT, geometric_mean
+from bench.study import RESULTS, Record, read, setting, told, words, write, write_into
+from bench.tabular_methods import METHODS, PEERS
+from bench.tabular_sets import CASES, Set, error, load
 
-HIDDEN = (128, 64)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A data set, and what is asked of it."""
-
-    file: str
-    target: str | int
-    header: bool = True
-    task: str | None = None
-    ignore: tuple[str, ...] = ()
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        return dict.fromkeys(self.ignore, "ignore")
+PAGE = ROOT / "docs" / "speed.md"
+OURS = "gdcore"
+Scores = dict[str, dict[str, dict[str, list[float]]]]  # by set, method and split: error, seconds
 
 
-CASES = {
-    "adult": Case("adult-train.csv", -1, header=False),
-    "california_housing": Case("california_housing.csv", "median_house_value"),
-    "titanic": Case("titanic.csv", "survived", ignore=("alive",)),  # alive is survived, in words
-    "wine": Case("winequality-white.csv", -1, header=False, task="regression"),
-    "german": Case("german.csv", -1, header=False),
-    "abalone": Case("abalone.csv", -1, header=False, task="regression"),
-}
-
-
-@dataclass
-class Result:
-    """The scores of one set, a number for each seed."""
-
-    name: str
-    measure: str
-    rows: int
-    epochs: int
-    ours: list[float] = field(default_factory=list)
-    peers: dict[str, list[float]] = field(default_factory=dict)
-
-    @property
-    def peer(self) -> str:
-        """The variant of the peer that is better on average."""
-        return max(self.peers, key=lambda name: np.mean(self.peers[name]))
-
-    @property
-    def gain(self) -> tuple[float, float]:
-        """The mean difference, and its standard error."""
-        gains = np.subtract(self.ours, self.peers[self.peer])
-        error = float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else 0.0
-        return float(np.mean(gains)), error
-
-    @property
-    def holds(self) -> bool:
-        """Whether gdcore is better or equal."""
-        gain, error = self.gain
-        return gain >= -error
-
-
-def learned(case: Case, table: Table, train: np.ndarray, held: np.ndarray, seed: int) -> float:
-    """The score of gdcore."""
-    name = table.find(case.target, "target")
-    model = TableModel(HIDDEN, kinds=case.kinds, task=case.task, seed=seed)
-    model.fit(table.take(train), name, verbose=0)
-    got = model.evaluate(table.take(held))
-    return float(got["accuracy" if model.classes is not None else "r2"])
-
-
-def pipeline(case: Case, table: Table, epochs: int, batch: int, seed: int, **settings: Any) -> Any:
-    """What a careful user of scikit-learn writes."""
-    from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
-    from sklearn.impute import SimpleImputer
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    numbers = make_pipeline(SimpleImputer(), StandardScaler())
-    words = make_pipeline(
-        SimpleImputer(strategy="most_frequent"),
-        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
-    )
-    columns = ColumnTransformer(
-        [
-            ("numbers", numbers, make_column_selector(dtype_include="number")),
-            ("words", words, make_column_selector(dtype_exclude="number")),
-        ]
-    )
-    settings |= {
-        "hidden_layer_sizes": HIDDEN,
-        "max_iter": epochs,
-        "batch_size": batch,
-        "random_state": seed,
-    }
-    if Target.learn(table, table.find(case.target, "target"), case.task).classes is not None:
-        return make_pipeline(columns, MLPClassifier(**settings))
-    network = TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler())
-    return make_pipeline(columns, network)
-
-
-def frame(case: Case, table: Table, path: Path) -> Any:
-    """The features as pandas reads them."""
-    import pandas as pd
-
-    data = pd.read_csv(
-        path, header=0 if case.header else None, na_values="?", skipinitialspace=True
-    )
-    data.columns = [str(c) for c in data.columns]
-    data = data.drop(columns=[table.find(case.target, "target"), *case.ignore])
-    words = [c for c in data.columns if not pd.api.types.is_numeric_dtype(data[c])]
-    words += [c for c in data.columns if data[c].dtype == bool]
-    return data.astype(dict.fromkeys(words, object))
-
-
-PEERS = {"as it comes": {}, "early stopping": {"early_stopping": True}}
-
-
-def compare(name: str, folder: Path, seeds: int, say: Callable[[str], None]) -> Result:
-    """One set, over all seeds."""
+def run(
+    name: str, methods: list[str], splits: int, folder: Path | None, threads: int, keep: Path
+) -> None:
+    """What is not yet known of one set, split by split; each score is kept at once."""
     case = CASES[name]
-    table = read(folder / case.file, header=case.header)
-    target = Target.learn(table, table.find(case.target, "target"), case.task)
-    y, classes = target.values(table), target.classes is not None
-    features = frame(case, table, folder / case.file)
-    train_rows = int((~hold_out(y, 0.2, 0, classes)).sum())
-    batch, epochs = budget(train_rows, None, None)
-    result = Result(name, "accuracy" if classes else "R²", len(table), epochs)
-    for seed in range(seeds):
-        held = hold_out(y, 0.2, seed, classes)
-        result.ours.append(learned(case, table, ~held, held, seed))
-        for peer, settings in PEERS.items():
-            made = pipeline(case, table, epochs, batch, seed, **settings)
-            made.fit(features[~held], y[~held])
-            result.peers.setdefault(peer, []).append(float(made.score(features[held], y[held])))
-        last = {peer: round(scores[-1], 4) for peer, scores in result.peers.items()}
-        say(f"{name}, seed {seed}: gdcore {result.ours[-1]:.4f}, scikit-learn {last}")
-    return result
+    data: Set | None = None
+    for split in range(min(splits, case.splits)):
+        for method in methods:
+            if str(split) in _known(keep).get("scores", {}).get(name, {}).get(method, {}):
+                continue
+            data = data or load(name, folder)
+            if len(data.y) > METHODS[method].most:
+                continue
+            train, held = data.split(split)
+            begin = time.process_time()
+            said = METHODS[method].run(
+                data.x.iloc[train], data.y[train], data.x.iloc[held], case.task, split, threads
+            )
+            spent = time.process_time() - begin
+            got = [round(error(case, data.y[held], said), 5), float(f"{spent:.3g}")]
+            record = _known(keep)  # of other sets, another run may have written meanwhile
+            record["setting"] = setting(threads=str(threads))
+            record.setdefault("rows", {})[name] = len(data.y)
+            own = record.setdefault("scores", {}).setdefault(name, {}).setdefault(method, {})
+            own[str(split)] = got
+            write(keep, record)
+            line = f"{name}, split {split}: {method} {got[0]:.4f} ({spent:.1f} s)"
+            print(line, file=sys.stderr, flush=True)
 
 
-def row(result: Result) -> list[str]:
-    """The cells of a result's line."""
-    gain, error = result.gain
-    peer = result.peers[result.peer]
-    return [
-        result.name,
-        f"{result.rows:,}",
-        str(result.epochs),
-        result.measure,
-        f"{np.mean(result.ours):.4f} ± {np.std(result.ours):.4f}",
-        f"{np.mean(peer):.4f} ± {np.std(peer):.4f} ({result.peer})",
-        f"{gain:+.4f} ± {error:.4f}",
-        "yes" if result.holds else "no",
-    ]
+def _known(keep: Path) -> Record:
+    return read(keep) if keep.exists() else {"setting": {}}
 
 
-HEAD = [
-    "set",
-    "rows",
-    "epochs",
-    "measure",
-    "gdcore",
-    "scikit-learn",
-    "difference",
-    "better or equal",
-]
+def common(scores: Scores, name: str, methods: list[str]) -> list[str]:
+    """The splits of a set that all of these methods have scored."""
+    done = [set(scores[name].get(m, {})) for m in methods]
+    return sorted(set.intersection(*done), key=int) if done else []
 
 
-def main(words: list[str] | None = None) -> int:
-    """Compare, and print the table; 1 if gdcore is worse anywhere."""
+def errors(scores: Scores, name: str, method: str, splits: list[str]) -> np.ndarray:
+    """Of a method on splits of a set."""
+    return np.array([scores[name][method][s][0] for s in splits])
+
+
+def methods_of(scores: Scores, name: str) -> list[str]:
+    """Those that have scored a set, in the order of the table."""
+    return [m for m in METHODS if scores[name].get(m)]
+
+
+def best_boosting(scores: Scores, name: str) -> str | None:
+    """The boosting of the least mean error on the splits that both have scored."""
+    there = [m for m in methods_of(scores, name) if PEERS.get(m) and PEERS[m].boosting]
+    splits = common(scores, name, there)
+    if not splits:
+        return None
+    return min(there, key=lambda m: float(errors(scores, name, m, splits).mean()))
+
+
+def ratio(scores: Scores, name: str, method: str) -> float | None:
+    """The mean error of a method over that of the best boosting, on the splits of both."""
+    best = best_boosting(scores, name)
+    splits = common(scores, name, [method, best]) if best else []
+    if best is None or not splits:
+        return None
+    own, other = (float(errors(scores, name, m, splits).mean()) for m in (method, best))
+    return own / other
+
+
+def mean_ranks(scores: Scores) -> dict[str, float]:
+    """The mean place of each method by mean error, over the sets on which all of gdcore's and
+    boosting's have scored; of splits that all methods of a set have, so that places are of the same rows.
+    """
+    places: dict[str, list[float]] = {}
+    for name in scores:
+        there = methods_of(scores, name)
+        splits = common(scores, name, there)
+        if not splits or OURS not in there:
+            continue
+        mean = {m: float(errors(scores, name, m, splits).mean()) for m in there}
+        for m in there:
+            below = sum(v < mean[m] for v in mean.values())
+            alike = sum(v == mean[m] for v in mean.values())
+            places.setdefault(m, []).append(below + (alike + 1) / 2)
+    return {m: float(np.mean(p)) for m, p in places.items()}
+
+
+def worse(scores: Scores, name: str, peer: str, by: float) -> str | None:
+    """A line, if gdcore's mean error on a set is above a peer's by so many standard errors of the difference."""
+    splits = common(scores, name, [OURS, peer])
+    if len(splits) < 2:
+        return None
+    gap = errors(scores, name, OURS, splits) - errors(scores, name, peer, splits)
+    sure = float(np.std(gap, ddof=1) / np.sqrt(len(gap)))
+    if float(gap.mean()) <= by * sure:
+        return None
+    return f"{name}: worse than {peer} by {gap.mean():.4f} ± {sure:.4f}"
+
+
+def missed(record: Record) -> list[str]:
+    """The targets that are not met, one line each."""
+    scores: Scores = record["scores"]
+    lines, ranks = [], mean_ranks(scores)
+    for peer in PEERS:
+        if peer in ranks and OURS in ranks and ranks[OURS] >= ranks[peer]:
+            lines.append(
+                f"mean rank {ranks[OURS]:.2f} is not better than {peer}'s {ranks[peer]:.2f}"
+            )
+    ratios = [r for name in scores if (r := ratio(scores, name, OURS)) is not None]
+    if ratios and geometric_mean(ratios) > 1.0:
+        lines.append(f"errors are {geometric_mean(ratios):.3f} × the best boosting's, expected ≤ 1")
+    for name in scores:
+        for peer, by in (("RealMLP", 2.0), ("MLP", 1.0), ("MLP early stopping", 1.0)):
+            line = worse(scores, name, peer, by)
+            lines += [line] if line else []
+    for peer, share in (("RealMLP", 0.5), ("TabM", 0.05)):
+        times = [
+            np.mean([scores[n][OURS][s][1] for s in both])
+            / np.mean([scores[n][peer][s][1] for s in both])
+            for n in scores
+            if (both := common(scores, n, [OURS, peer]))
+        ]
+        if times and geometric_mean(times) > share:
+            lines.append(f"time is {geometric_mean(times):.2f} × {peer}'s, expected ≤ {share}")
+    return lines
+
+
+def table(record: Record) -> str:
+    """Markdown: a line for each set, a column for each method."""
+    scores: Scores = record["scores"]
+    shown = [m for m in METHODS if any(scores[name].get(m) for name in scores)]
+    head = ["set (rows)", "splits", "error", *shown]
+    lines = [head, ["---", "---:", "---", *["---:"] * len(shown)]]
+    for name in (n for n in CASES if n in scores):
+        there = methods_of(scores, name)
+        splits = common(scores, name, there)
+        mean = {m: float(errors(scores, name, m, splits).mean()) for m in there} if splits else {}
+        cells = []
+        for m in shown:
+            if m not in mean:
+                cells.append("—")
+                continue
+            text = f"{mean[m]:.4f}"
+            seconds = float(np.mean([scores[name][m][s][1] for s in splits]))
+            best = mean[m] == min(mean.values())
+            cells.append(f"{f'**{text}**' if best else text} ({seconds:.3g} s)")
+        rows = f"{name} ({record['rows'][name]:,})"
+        lines.append([rows, str(len(splits)), CASES[name].measure, *cells])
+    ranks = mean_ranks(scores)
+    lines.append(["mean rank", "", "", *(f"{ranks[m]:.2f}" if m in ranks else "—" for m in shown)])
+    means = []
+    for m in shown:
+        ratios = [r for n in scores if (r := ratio(scores, n, m)) is not None]
+        means.append(f"{geometric_mean(ratios):.3f}" if ratios else "—")
+    lines.append(["× best boosting", "", "", *means])
+    return told(record["setting"]) + "\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Score what is not yet scored, and print the table; 1 if a target is missed."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.tabular", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--data", default=os.environ.get("GDCORE_TABULAR_DATA"), metavar="DIR")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--sets", default=",".join(CASES), metavar="A,B")
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    args = parser.parse_args(words)
-    if args.data is None:
-        parser.error("--data DIR is missing, or the variable GDCORE_TABULAR_DATA")
-    names = args.sets.split(",")
-    for name in names:
-        if name not in CASES:
-            parser.error(f"unknown set {name!r}, expected one of {', '.join(CASES)}")
-        if not (Path(args.data) / CASES[name].file).is_file():
-            parser.error(f"{Path(args.data) / CASES[name].file} is not there")
-    if args.seeds < 1:
-        parser.error(f"--seeds {args.seeds}: expected at least 1")
-    warnings.simplefilter("ignore")  # an MLP that has not converged is what a budget is about
-    results = [
-        compare(name, Path(args.data), args.seeds, lambda line: print(line, file=sys.stderr))
-        for name in names
-    ]
-    cells = [row(result) for result in results]
-    if args.markdown:
-        lines = [HEAD, ["---"] * len(HEAD), *cells]
-        print("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    else:
-        from gdcore.show.summary import table
+    add = parser.add_argument
+    add("--data", default=os.environ.get("GDCORE_TABULAR_DATA"), metavar="DIR")
+    add("--sets", type=words, default=list(CASES), metavar="A,B")
+    add("--methods", type=words, default=list(METHODS), metavar="A,B")
+    add("--splits", type=int, default=10, help="at most; california and adult have 3")
+    add("--threads", type=int, default=1)
+    add("--scores", type=Path, default=RESULTS / "tabular.json", metavar="FILE")
+    add("--again", type=words, default=[], metavar="A,B", help="methods to be scored anew")
+    add("--show", action="store_true", help="what is scored already, and nothing else")
+    add("--publish", action="store_true", help="write the table into docs/speed.md")
+    args = parser.parse_args(arguments)
+    for what, got, known in (
+        ("set", args.sets, CASES), ("method", [*args.methods, *args.again], METHODS),
+    ):  # fmt: skip
+        for name in got:
+            if name not in known:
+                parser.error(f"unknown {what} {name!r}, expected one of {', '.join(known)}")
+    if min(args.splits, args.threads) < 1:
+        parser.error("--splits and --threads: expected at least 1")
+    if args.again and args.scores.exists():
+        record = read(args.scores)
+        for own in record["scores"].values():
+            for method in args.again:
+                own.pop(method, None)
+        write(args.scores, record)
+    if not args.show:
+        _score(parser, args)
+    record = read(args.scores)
+    print(table(record))
+    if args.publish:
+        write_into(PAGE, "tabular", table(record))
+    lines = missed(record)
+    print("\n".join(["", *lines, "not all holds" if lines else "everything asked holds"]))
+    return 1 if lines else 0
 
-        print(table([HEAD, *cells], "<>><<<<<"))
-    return 0 if all(result.holds for result in results) else 1
+
+def _score(parser: argparse.ArgumentParser, args: Any) -> None:
+    files = [f for n in args.sets if not callable(CASES[n].source) for f in CASES[n].source]  # type: ignore[union-attr]
+    if files and args.data is None:
+        parser.error("--data DIR is missing, or the variable GDCORE_TABULAR_DATA")
+    folder = None if args.data is None else Path(args.data)
+    for file in files:
+        if folder is not None and not (folder / file).is_file():
+            parser.error(f"{folder / file} is not there")
+    lacking = [m for m in args.methods if not METHODS[m].there]
+    for method in lacking:
+        print(f"{method} is left out: {METHODS[method].needs} is not installed", file=sys.stderr)
+    methods = [m for m in args.methods if m not in lacking]
+    warnings.simplefilter("ignore")  # an MLP that has not converged is what its budget is about
+    for name in args.sets:
+        run(name, methods, args.splits, folder, args.threads, args.scores)
 
 
 if __name__ == "__main__":

@@ -205,4 +205,7 @@ def _loss(config: Any) -> Loss:
     if name not in loss_functions.LOSSES:
         raise bad("a loss", name, f"one of {', '.join(loss_functions.LOSSES)}")
     flags = {"from_logits": settings.pop("from_logits", None)} if "from_logits" in settings else {}
-    return loss_functions.LOSSES[name](**{k: real(v) for k, v in settings.items()}, **flags)
+    numbers = {
+        k: tuple(map(real, v)) if isinstance(v, list) else real(v) for k, v in settings.items()
+    }
+    return loss_functions.LOSSES[name](**numbers, **flags)

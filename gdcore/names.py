@@ -42,6 +42,8 @@ LOSSES = {
     "kullbackleiblerdivergence": "kl_divergence",
     "meanabsoluteerror": "mae",
     "meansquarederror": "mse",
+    "pinball": "quantile",
+    "quantileloss": "quantile",
     "smoothl1": "huber",
     "sparsecategoricalcrossentropy": "cross_entropy",
 }

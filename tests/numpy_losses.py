@@ -65,6 +65,12 @@ def poisson(pred, target):
     return per_sample(pred - target * np.log(pred + 1e-7))
 
 
+def quantile(pred, target, q=0.5):
+    target = target[..., None] if target.ndim < pred.ndim else target
+    below = np.asarray(q) * np.maximum(target - pred, 0)
+    return per_sample(below + (1 - np.asarray(q)) * np.maximum(pred - target, 0))
+
+
 def kl_divergence(pred, target):
     wanted = np.clip(target, 1e-7, 1)
     return per_sample((wanted * np.log(wanted / pred)).sum(axis=-1))
@@ -87,6 +93,7 @@ FORMULAS = {
         hinge,
         squared_hinge,
         poisson,
+        quantile,
         kl_divergence,
         cosine_similarity,
     )

@@ -225,7 +225,7 @@ OPS = """
 """
 LOSSES = """
     mse mae huber log_cosh cross_entropy binary_cross_entropy hinge squared_hinge poisson
-    kl_divergence cosine_similarity
+    quantile kl_divergence cosine_similarity
 """
 
 

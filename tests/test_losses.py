@@ -67,6 +67,7 @@ CASES = [
     ("hinge", {}, off_the_hinge, signs, 1),
     ("squared_hinge", {}, off_the_hinge, signs, 1),
     ("poisson", {}, lambda x: np.exp(x / 4), lambda r, p: r.poisson(2.0, p.shape).astype(float), 1),
+    ("quantile", {"q": 0.8}, None, real_targets, 1),
     ("kl_divergence", {}, lambda x: softmax(x / 4), distributions, 2),
     ("cosine_similarity", {}, None, lambda r, p: r.normal(size=p.shape), 2),
 ]
@@ -237,3 +238,20 @@ def test_names_and_kinds():
         losses.get("crosentropy")
     with pytest.raises(TypeError, match="expected a name"):
         losses.get(3)
+
+
+def test_quantiles_have_a_column_each():
+    """The target has none, and each column its own share."""
+    loss, pred = losses.Quantile((0.1, 0.5, 0.9)), np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
+    target = np.array([2.0, -1.0])
+    p, t = leaves(pred, target, False)
+    got, slope = run_graph(
+        [p, t], [pred, target], [loss(p, t), *gradients(ops.mean(loss(p, t)), [p])], 64
+    )
+    close(got, np.array([0.1 + 0.1, 0.9 + 0.5 + 0.1]) / 3, 1e-6)
+    assert slope[1] == pytest.approx(np.array([0.9, 0.5, 0.1]) / 6)
+    with pytest.raises(ValueError, match="for 3 quantiles: expected"):
+        loss(leaves(pred[:, :2], target, False)[0], t)
+    for q in (0.0, 1.0, (), (0.5, 1.5)):
+        with pytest.raises(ValueError, match="expected numbers above 0 and below 1"):
+            losses.Quantile(q)

@@ -8,6 +8,7 @@ from typing import Any
 import gdcore
 from gdcore import metrics, schedules
 from gdcore.activations import ACTIVATIONS
+from gdcore.cli.answers import add_answers
 from gdcore.cli.examples import EXAMPLES, SOURCE
 from gdcore.cli.usage import Parser, fraction, listed, name_in, positive_number, whole, widths
 from gdcore.compute import COMPUTE
@@ -234,31 +235,7 @@ def _train(parser: Parser) -> None:
     loop.add_argument(
         "--metric", metavar="A,B", type=listed("metric", _metric), help="default: accuracy, or r2"
     )
-    loop.add_argument(
-        "--positive",
-        metavar="CLASS",
-        help="of a table's 2 classes, which one precision, recall, f1 and the threshold are about "
-        "(default: the second)",
-    )
-    loop.add_argument(
-        "--threshold",
-        metavar="WISH",
-        help="from which probability on the answer is the positive class: f1, recall=0.9, "
-        "precision=0.8 or 0.3 (default: the most probable class)",
-    )
-    loop.add_argument(
-        "--target-scale",
-        type=name_in("scale of the target", ("log",)),
-        metavar="SCALE",
-        help="log, for amounts of a table that are never negative",
-    )
-    loop.add_argument(
-        "--interval",
-        metavar="SHARE",
-        type=fraction,
-        help="of a table: an interval around each prediction that is to hold this share of the answers, "
-        "such as 0.9; predict gives its ends",
-    )
+    add_answers(loop)
     loop.add_argument(
         "--optimizer",
         type=name_in("optimizer", OPTIMIZERS),

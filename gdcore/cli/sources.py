@@ -28,7 +28,8 @@ __all__ = ["Source", "asked_task", "kind_of", "open_source"]
 
 FOR_TABLES = (
     "target", "ignore", "header", "kind", "test", "patience", "delimiter", "encoding", "decimal",
-    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "interval", "order", "split",
+    "thousands", "na", "weights", "class-weight", "positive", "threshold", "target-scale", "interval", "quantiles",
+    "label-smoothing", "order", "split",
     "report", "no-refit", "model", "members", "folds", "budget",
 )  # fmt: skip
 TABLES = (".csv", ".tsv", ".txt", ".data", *BINARY)

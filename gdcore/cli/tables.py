@@ -25,7 +25,7 @@ from gdcore.errors import did_you_mean, listed
 from gdcore.plots import curves
 from gdcore.printed import shown
 from gdcore.tabular import Table, TableModel, TableWarning, read
-from gdcore.tabular.presets import budget
+from gdcore.tabular.presets import budget, models_of
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.table import Raw, SettingError
@@ -53,13 +53,16 @@ OPTIONS: list[tuple[str, Any]] = [
     (r"\border=\[([^\]]*)\]", _listed_order),
     (r"task='ordinal'", "--task ordinal"),
     (r"\binterval=([\d.]+)", r"--interval \1"),
+    (r"\bquantiles=\[([^\]]*)\]", lambda found: "--quantiles " + found[1].replace(" ", "")),
+    (r"\blabel_smoothing=", "--label-smoothing "),
     (r"\b(threshold|positive)='([^']*)'", r"--\1 \2"),
-    (r"loss='poisson'", "--loss poisson"),
-    (r"target_scale='log'", "--target-scale log"),
+    (r"loss='(\w+)'", r"--loss \1"),
+    (r"target_scale='(\w+)'", r"--target-scale \1"),
     (r"weights='COLUMN'", "--weights COLUMN"),
     (r"\bclass_weight\b", "--class-weight"),
     (r"another delimiter", "another --delimiter"),
     (r"\bloss (\w+) is for", r"--loss \1 is for"),
+    (r"\bdoes not go with loss (\w+), expected", r"does not go with --loss \1, expected"),
     (r"\bkinds names", "--kind names"),
     (r"\bmetric (\w+) does not go with loss", r"--metric \1 does not go with --loss"),
     (r"^a share of ", "--validation: a share of "),
@@ -121,9 +124,12 @@ class Head(Callback):
             (self.table.watched, "validation"),
             (self.held, "held-out"),
         )
-        kind = {"mlp": "", "tabm": f"tabm of {settings.members} members, "}.get(
-            settings.model, f"{settings.model}, "
-        )
+        several = models_of(settings.model, self.table.rows, settings.budget)
+        kind = {
+            "mlp": "",
+            "tabm": f"tabm of {settings.members} members, ",
+            "auto": f"{' and '.join(several)} on each fold, ",
+        }.get(settings.model, f"{settings.model}, ")
         parts = " + ".join(f"{count:,} {part}" for count, part in shares if count)
         stop = f", {settings.folds} folds" if settings.folds > 1 else ""
         if self.table.watched:
@@ -287,7 +293,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
     numbers = "raw" if args.no_standardize else args.numbers
     try:
         return TableModel(
-            args.hidden, model=args.model or "mlp", activation=args.activation, kinds=kinds,
+            args.hidden, model=args.model, activation=args.activation, kinds=kinds,
             numbers=numbers, dropout=args.dropout, missing=args.missing, members=args.members or 32,
             folds=args.folds, budget=_budget(args),
             task=asked_task(args), loss=args.loss, optimizer=args.optimizer, lr=args.lr,
@@ -297,7 +303,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             weights=weights,
             class_weight=_class_weight(args.class_weight), positive=args.positive,
             threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
-            order=args.order,
+            order=args.order, quantiles=args.quantiles, label_smoothing=args.label_smoothing,
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(in_options(error)) from None
@@ -366,7 +372,17 @@ def predict_table(
             if view.decision.margin is not None:
                 low, high = view.predict_interval(table).T
                 made |= {f"{name}_low": low, f"{name}_high": high}
+            for q, own in zip(
+                model.settings.quantiles or (), _quantiles(model, table), strict=True
+            ):
+                made[f"{name}_{q:g}"] = own
         return made, kept
+
+
+def _quantiles(model: TableModel, table: Table) -> np.ndarray:
+    return (
+        model.predict_quantiles(table).T if model.settings.quantiles else np.empty((0, len(table)))
+    )
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from gdcore.errors import did_you_mean, unknown
 from gdcore.printed import shown
+
+T = TypeVar("T")
 
 __all__ = [
     "Parser",
@@ -141,10 +143,10 @@ def widths(text: str) -> list[int]:
     return out
 
 
-def listed(kind: str, check: Callable[[str], str]) -> Callable[[str], list[str]]:
-    """Names with commas between them."""
+def listed(kind: str, check: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """Names or numbers with commas between them."""
 
-    def read(text: str) -> list[str]:
+    def read(text: str) -> list[T]:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if not parts:
             raise argparse.ArgumentTypeError(

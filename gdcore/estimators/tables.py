@@ -83,7 +83,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         self,
         hidden: Any = None,
         *,
-        model: str = "mlp",
+        model: Any = None,
         activation: Any = None,
         dropout: Any = None,
         kinds: Any = None,
@@ -271,8 +271,8 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         As for `TableModel`.
     members, folds, budget, target_scale, dtype, compute
         As for `TableModel`.
-    interval : float, optional
-        As for `TableModel`: for `predict_interval`.
+    interval, quantiles
+        As for `TableModel`: for `predict_interval` and `predict_quantiles`.
     random_state : int, RandomState or None
     verbose : {0, 1, 2, "auto"}
 
@@ -300,7 +300,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         self,
         hidden: Any = None,
         *,
-        model: str = "mlp",
+        model: Any = None,
         activation: Any = None,
         dropout: Any = None,
         kinds: Any = None,
@@ -319,6 +319,7 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         budget: Any = None,
         target_scale: Any = None,
         interval: Any = None,
+        quantiles: Any = None,
         dtype: str = "float32",
         compute: str = "float32",
         random_state: Any = None,
@@ -371,6 +372,28 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         got = self.model_.predict_interval(self._table(X, reset=False))
         return np.stack(list(got.values()), axis=1) if self.model_.views else np.asarray(got)
+
+    def predict_quantiles(self, X: Any) -> np.ndarray:
+        """The quantiles that were asked for by `quantiles`, in their order.
+
+        Parameters
+        ----------
+        X : as `fit` takes it
+
+        Returns
+        -------
+        ndarray of shape (n, quantiles)
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> reg = gd.tabular.TableRegressor([8], epochs=5, quantiles=[0.1, 0.9], random_state=0)
+        >>> X = {"x": [0.1 * i for i in range(60)]}
+        >>> reg.fit(X, X["x"]).predict_quantiles({"x": [3.0]}).shape
+        (1, 2)
+        """
+        check_is_fitted(self)
+        return self.model_.predict_quantiles(self._table(X, reset=False))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         MeanAbsoluteError,
         MeanSquaredError,
         Poisson,
+        Quantile,
     )
 
 LOSSES: LazyTable[type[Loss]] = LazyTable(
@@ -49,6 +50,7 @@ LOSSES: LazyTable[type[Loss]] = LazyTable(
         "hinge": "gdcore.losses.classification:Hinge",
         "squared_hinge": "gdcore.losses.classification:SquaredHinge",
         "poisson": "gdcore.losses.regression:Poisson",
+        "quantile": "gdcore.losses.regression:Quantile",
         "kl_divergence": "gdcore.losses.classification:KLDivergence",
         "cosine_similarity": "gdcore.losses.regression:CosineSimilarity",
     }
@@ -68,6 +70,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Poisson",
+    "Quantile",
     "SquaredHinge",
     "class_numbers",
     "get",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -155,6 +157,66 @@ class Poisson(Loss):
         if y.size and y.min() < 0:
             raise ValueError(f"poisson targets hold {y.min():g}: expected counts of at least 0")
         return y
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """Quantile (pinball) loss: q · off above, (1 - q) · -off below, off being target - prediction.
+
+    A share q of the targets lies below what minimizes it. With one `q`, a prediction and a target of the
+    same shape (B, ...) give one number for each sample, (B,); with k of them the prediction has the shape
+    (B, ..., k), a column for each, and the target (B, ...). Averaged over all dimensions but the batch.
+
+    Parameters
+    ----------
+    q : float, or sequence of float
+        Above 0 and below 1.
+
+    Raises
+    ------
+    ValueError
+        If one is not, or a prediction has not as many columns.
+
+    References
+    ----------
+    Koenker and Bassett 1978, Regression quantiles.
+
+    Examples
+    --------
+    >>> import gdcore as gd
+    >>> pred, target = gd.Input(2, name="pred"), gd.Input((), name="target")
+    >>> loss = gd.Model([pred, target], gd.losses.Quantile((0.1, 0.9))(pred, target))
+    >>> loss.predict({"pred": [[1.0, 4.0]], "target": [2.0]}).round(3)  # (0.1 · 1 + 0.1 · 2) / 2
+    array([0.15], dtype=float32)
+    """
+
+    name: ClassVar[str] = "quantile"
+    q: float | tuple[float, ...] = 0.5
+
+    def __post_init__(self) -> None:
+        several = isinstance(self.q, Iterable)
+        told = tuple(self.q) if isinstance(self.q, Iterable) else (self.q,)
+        if not told or not all(isinstance(q, Real) and 0 < q < 1 for q in told):
+            raise ValueError(f"Quantile q={self.q!r}: expected numbers above 0 and below 1")
+        object.__setattr__(self, "q", tuple(map(float, told)) if several else float(told[0]))
+
+    @property
+    def any_shape(self) -> bool:  # type: ignore[override]
+        """Whether the prediction has a column for each quantile, and the target has not."""
+        return isinstance(self.q, tuple)
+
+    def __call__(self, pred: Value, target: Value) -> Value:
+        q = np.asarray(self.q)
+        if isinstance(self.q, tuple):
+            if pred.ndim < 2 or pred.shape[-1] != len(self.q):
+                raise ValueError(
+                    f"Quantile got a prediction of shape {pred.shape} for {len(self.q)} quantiles: expected "
+                    f"(B, ..., {len(self.q)}), a column for each"
+                )
+            if target.ndim < pred.ndim:
+                target = ops.expand_dims(target, -1)
+        off = target - pred
+        return rows(ops.maximum(off * q, off * (q - 1.0)))
 
 
 class CosineSimilarity(Loss):

@@ -225,6 +225,33 @@ class Asking:
             )
         return self.scorer.limits(self.scores(features))
 
+    def predict_quantiles(self, data: Any) -> NDArray[np.float64]:
+        """The quantiles that were asked for by `quantiles`, in their order.
+
+        Parameters
+        ----------
+        data : as `predict` takes it
+
+        Returns
+        -------
+        ndarray of shape (n, quantiles)
+            In the target's own units.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> rows = {"x": [0.1 * i for i in range(60)], "y": [0.3 * i + 2 for i in range(60)]}
+        >>> told = gd.tabular.TableModel([8], epochs=5, quantiles=[0.1, 0.9]).fit(rows, "y", verbose=0)
+        >>> told.predict_quantiles({"x": [1.0, 2.0, 3.0]}).shape
+        (3, 2)
+        """
+        if not self.settings.quantiles:
+            raise ValueError(
+                "the model was trained without quantiles: pass quantiles=[0.1, 0.9] and train it anew"
+            )
+        out = self._outputs(self.features(data))
+        return self.scorer.told_quantiles(out, self.settings.quantiles)
+
     def evaluate(self, data: Any) -> Any:
         """How right the model is.
 

@@ -14,6 +14,8 @@ from gdcore.tabular.findings import about_columns, about_folds, about_rows, abou
 from gdcore.tabular.importance import importance, judged_by
 from gdcore.tabular.intervals import effective_rows, intervals, wilson
 from gdcore.tabular.part import Coverage, Part
+from gdcore.tabular.presets import AUTO
+from gdcore.tabular.quantiles import Below, shares_below
 from gdcore.tabular.report import Report
 from gdcore.tabular.reports import Reports
 from gdcore.tabular.scoring import Scorer
@@ -73,7 +75,7 @@ def _assess(model: Any, tables: dict[str, Table], repeats: int) -> Report:
         target=target.name, classes=target.classes, part=judged,
         rows={name: len(table) for name, table in tables.items()},
         scores={name: part.scores for name, part in parts.items()},
-        intervals=held.interval, coverage=held.coverage, baseline=held.baseline, baseline_note=note,
+        intervals=held.interval, coverage=held.coverage, below=held.below, baseline=held.baseline, baseline_note=note,
         labels={n: scorer.label(n) for n in (*names, judge)},
         findings=findings, truth=held.truth, answers=held.answers, weights=held.weights,
         weighted_by=None if held.weights is None else model.settings.weights, confusion=confusion,
@@ -82,13 +84,21 @@ def _assess(model: Any, tables: dict[str, Table], repeats: int) -> Report:
         importance=importance(model, features[judged], held.truth, repeats, weights=held.weights)
         if repeats else [],
         judged_by=judge, history=dict(model.history.history) if model.history else {},
-        notes=[*model.notes, f"network: {model.settings.model}"], columns=model.encoder.described(),
+        notes=[*model.notes, f"network: {_network(model)}"], columns=model.encoder.described(),
     )  # fmt: skip
+
+
+def _network(model: Any) -> str:
+    """What predicts: the model by name, and of "auto" what it came to."""
+    members = getattr(model, "members", {})
+    told = ", ".join(f"{count} of {name}" for name, count in members.items())
+    return f"auto: {told}" if model.settings.model == AUTO and told else str(model.settings.model)
 
 
 def _measured(model: Any, scorer: Scorer, table: Table, features: Features, fully: bool) -> Part:
     y, weights = scorer.target.values(table), measuring_weights(table, model.settings.weights)
-    scores = model.scores(features)
+    out = model._outputs(features)
+    scores = scorer.scores(out)
     got = scorer.measure(y, scores, weights)
     blind = replace(scorer, decision=replace(scorer.decision, threshold=None))
     guess = blind.measure(y, scorer.guess(len(y)), weights) if fully else {}
@@ -100,7 +110,11 @@ def _measured(model: Any, scorer: Scorer, table: Table, features: Features, full
         share = covered(ends, y, weights)
         wide = float(np.average(ends[:, 1] - ends[:, 0], weights=weights))
         coverage = Coverage(level, share, wilson(share, effective_rows(len(y), weights)), wide)
-    return Part(got, guess, sure, y, scorer.answers(scores), proba, weights, coverage)
+    below: list[Below] = []
+    if scorer.quantiles and model.settings.quantiles:
+        wanted = model.settings.quantiles
+        below = shares_below(wanted, scorer.told_quantiles(out, wanted), y, weights)
+    return Part(got, guess, sure, y, scorer.answers(scores), proba, weights, coverage, below)
 
 
 def _with_prior(scorer: Scorer, tables: dict[str, Table]) -> Scorer:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gdcore.data.sparse import SparseRows
 from gdcore.show.progress import number
-from gdcore.tabular.amounts import recognised
+from gdcore.tabular.amounts import said
 from gdcore.tabular.column import Column
 from gdcore.tabular.columns import Date, Number
 from gdcore.tabular.encoding import Features
@@ -71,7 +71,7 @@ def about_columns(model: Any, table: Table) -> list[Finding]:
                 f"it out with {cure}",
             )
         )
-    way = recognised(target, target.values(table), model.settings.loss)
+    way = said(model.settings, target, target.values(table), model.network.losses[0].name)
     return [*found, Finding("scale", way)] if way else found
 
 
@@ -87,9 +87,15 @@ def about_folds(model: Any, scorer: Scorer) -> list[Finding]:
     return [
         Finding(
             "folds",
-            f"{model.settings.folds} networks, each on the rows it was not trained on{stopped}: {told}",
+            f"{_members(model)}, each on the rows it was not trained on{stopped}: {told}",
         )
     ]
+
+
+def _members(model: Any) -> str:
+    """How many networks of which model."""
+    own = " and ".join(f"{count} of {name}" for name, count in model.members.items())
+    return f"{sum(model.members.values())} networks ({own})"
 
 
 def about_rows(

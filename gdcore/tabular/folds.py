@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from gdcore import ops
 from gdcore.callbacks import Callback, EarlyStopping, History
+from gdcore.layers import Input
 from gdcore.many import fit_many
 from gdcore.many.results import Run
 from gdcore.model import Model
+from gdcore.tabular.decision import temperature
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.learner import Learner, averaged, loss_of_mean
 from gdcore.tabular.learning import BUILD, decided
 from gdcore.tabular.network import average_unseen
-from gdcore.tabular.presets import budget
+from gdcore.tabular.presets import budget, member_settings, models_of
 from gdcore.tabular.scoring import Decisions, output_of, scorers
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.splits import folds_of
@@ -33,9 +35,27 @@ MOST_MEMBERS = 60  # that a time is filled with
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
+def best_of(losses: dict[str, NDArray[np.float64]]) -> list[str]:
+    """The model of the least mean loss over folds, and those that are not worse by a standard error.
+
+    Examples
+    --------
+    >>> near = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([1.1, 1.9, 3.1])}
+    >>> best_of(near), best_of(near | {"c": np.array([2.0, 3.0, 4.1])})
+    (['a', 'b'], ['a', 'b'])
+    """
+    best = min(losses, key=lambda name: float(losses[name].mean()))
+    kept = []
+    for name, own in losses.items():
+        gap = own - losses[best]
+        if gap.mean() <= gap.std(ddof=1) / math.sqrt(len(gap)):
+            kept.append(name)
+    return kept
+
+
 @dataclass
 class FoldedTraining:
-    """The training of one network for each fold, of what `begun` began.
+    """The training of one network for each fold, of what `begun` began; of "auto" of one or two.
 
     With a budget of seconds, as many more on other folds as there is time for.
 
@@ -45,6 +65,8 @@ class FoldedTraining:
     settings : Settings
     epochs : int
         The mean of the best ones.
+    members : dict of str to int
+        How many networks of each model predict.
     scores : dict
         Of each metric, its mean and deviation over the folds, on rows that a network was not trained
         on. Where there is early stopping, these rows said when to stop.
@@ -56,6 +78,7 @@ class FoldedTraining:
     settings: Settings
     epochs: int = field(default=0, init=False)
     scores: dict[str, tuple[float, float]] = field(default_factory=dict, init=False)
+    members: dict[str, int] = field(default_factory=dict, init=False)
     history: History | None = field(default=None, init=False)
     _outside: tuple[Table, NDArray[Any]] | None = field(default=None, init=False)
 
@@ -84,21 +107,27 @@ class FoldedTraining:
         for callback in callbacks:
             callback.model = self.network
             callback.on_train_begin({})
-        made: list[Learner] = []
-        runs: list[Run] = []
+        made: dict[str, list[Learner]] = {}
+        runs: dict[str, list[Run]] = {}
         parts: list[Fold] = []
-        count, begin, longest = self.settings.folds, time.monotonic(), 0.0
+        told, target = self.settings, self.encoder.target
+        count, begin, longest = told.folds, time.monotonic(), 0.0
+        models = models_of(told.model, len(table), told.budget)
         while not parts or self._goes_on(len(parts), time.monotonic() - begin + longest):
             start = time.monotonic()
-            seed = (self.settings.seed + len(parts) // count) % 2**64
-            target = self.encoder.target
+            seed = (told.seed + len(parts) // count) % 2**64
             alike = len(target.each) == 1 and target.each[0].classes is not None
             folds = folds_of(target.values(table), count, seed, alike)
-            runs += self._train(table, folds, made, verbose)
+            for model in models:
+                new = self._train(table, folds, made.setdefault(model, []), model, verbose)
+                runs.setdefault(model, []).extend(new)
             parts += folds
             longest = max(longest, time.monotonic() - start)
-        self._measure(table, made, parts)
-        self._join(made, runs)
+        outs = {model: self._outside_of(made[model], parts) for model in models}
+        kept = [models[0]] if len(models) == 1 else best_of(self._losses(table, outs, parts))
+        self.members = {model: len(made[model]) for model in kept}
+        self._measure(table, [made[m] for m in kept], [outs[m] for m in kept], parts)
+        self._join([x for m in kept for x in made[m]], [r for m in kept for r in runs[m]])
 
     def _goes_on(self, members: int, until: float) -> bool:
         """Whether there is time for as many networks on other folds, which would take until then."""
@@ -106,10 +135,11 @@ class FoldedTraining:
         return budget is not None and until <= budget and more <= MOST_MEMBERS
 
     def _train(
-        self, table: Table, folds: list[Fold], made: list[Learner], verbose: int | str
+        self, table: Table, folds: list[Fold], made: list[Learner], model: str, verbose: int | str
     ) -> list[Run]:
         """Train a network for each fold; they are added to `made`, in order."""
-        told, target, job = self.settings, self.encoder.target, self.learner.job
+        target, job = self.encoder.target, self.learner.job
+        told = member_settings(self.settings, model, len(folds[0][0]))
         weights = row_weights(table, target, told.weights, told.class_weight)
         batch, epochs = budget(len(folds[0][0]), told.batch_size, told.epochs, told.model)
         steps = epochs * math.ceil(len(folds[0][0]) / batch)
@@ -136,26 +166,75 @@ class FoldedTraining:
             average_unseen(learner.network, self.encoder, job.features.codes)
         return list(runs)
 
-    def _measure(self, table: Table, made: Sequence[Learner], folds: Sequence[Fold]) -> None:
-        """Scores of each network on its own fold, and what it puts out there."""
+    def _outside_of(self, made: Sequence[Learner], folds: Sequence[Fold]) -> list[NDArray[Any]]:
+        """What each network puts out for the rows it was not trained on."""
+        features = self.learner.job.features
+        return [
+            np.asarray(learner.network.predict(features.take(rows).inputs()))
+            for learner, (_, rows) in zip(made, folds, strict=True)
+        ]
+
+    def _losses(
+        self, table: Table, outs: dict[str, list[NDArray[Any]]], folds: Sequence[Fold]
+    ) -> dict[str, NDArray[np.float64]]:
+        """The loss of each model on each fold, at the temperature that suits it best."""
+        job, target, told = self.learner.job, self.encoder.target, self.settings
+        weights, rows = told_weights(table, told.weights), np.concatenate([r for _, r in folds])
+        units = Input(job.head.units)
+        judge = Model(units, units * 1.0)
+        judge.compile(
+            "sgd", loss_of_mean(job.head, replace(told, label_smoothing=0.0)), (), told.dtype
+        )
+        (one, *others) = scorers(self.network, target, None, self.decision)
+        found = {}
+        for model, own in outs.items():
+            heat = 1.0
+            if one.likely and not others and not target.each[0].ordered:
+                every, y = np.concatenate(own), target.values(table)[rows]
+                heat = temperature(one.scores(every), y, None if weights is None else weights[rows])
+            each = []
+            for out, (_, rest) in zip(own, folds, strict=True):
+                count = None if weights is None else weights[rest]
+                each.append(judge.evaluate(out / heat, job.y[rest], sample_weight=count)["loss"])
+            found[model] = np.array(each)
+        return found
+
+    def _measure(
+        self,
+        table: Table,
+        made: Sequence[Sequence[Learner]],
+        outs: Sequence[Sequence[NDArray[Any]]],
+        folds: Sequence[Fold],
+    ) -> None:
+        """Scores on each fold of the networks that were not trained on it, and what they put out there."""
         target, told = self.encoder.target, self.settings
         values, weights = [t.values(table) for t in target.each], told_weights(table, told.weights)
         each: dict[str, list[float]] = {}
         outside = np.zeros((len(table), self.learner.job.head.units))
-        for learner, (_, rows) in zip(made, folds, strict=True):
-            features = self.learner.job.features.take(rows)
-            out = learner.network.predict(features.inputs())
-            own = scorers(learner.network, target, told.metrics, self.decision)
+        mean = made[0][0].network if len(made) == 1 else self._mean(len(made))
+        for i, (_, rows) in enumerate(folds):
+            own = [out[i] for out in outs]
+            out = own[0] if len(own) == 1 else np.asarray(mean.predict(np.stack(own, 1)))
             count = None if weights is None else weights[rows]
-            for i, (scorer, y) in enumerate(zip(own, values, strict=True)):
-                said = scorer.scores(output_of(out, target, i))
-                of = f" of {scorer.target.name}" if len(own) > 1 else ""
+            for j, (scorer, y) in enumerate(
+                zip(scorers(mean, target, told.metrics, self.decision), values, strict=True)
+            ):
+                said = scorer.scores(output_of(out, target, j))
+                of = f" of {scorer.target.name}" if len(values) > 1 else ""
                 for name, value in scorer.measure(y[rows], said, count).items():
                     if np.ndim(value) == 0:
                         each.setdefault(f"{name}{of}", []).append(float(value))
             outside[rows] += out * (told.folds / len(folds))
         self._outside = table, outside
         self.scores = {k: (float(np.mean(v)), float(np.std(v, ddof=1))) for k, v in each.items()}
+
+    def _mean(self, models: int) -> Model:
+        """From what several networks put out, (B, models, n), to their mean, as `_join` has it."""
+        head, plain = self.learner.job.head, replace(self.settings, label_smoothing=0.0)
+        outputs = Input((models, head.units))
+        made = Model(outputs, averaged(outputs, head.loss))
+        made.compile("sgd", loss_of_mean(head, plain), head.metrics, plain.dtype)
+        return made
 
     def _join(self, made: Sequence[Learner], runs: Sequence[Run]) -> None:
         """One network, whose output is the mean of all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from gdcore.tabular.table import SettingError
 
 __all__ = [
     "CLASS_LOSSES",
+    "MEDIAN",
     "VALUE_LOSSES",
     "Head",
     "head_for",
@@ -23,7 +25,8 @@ __all__ = [
 ]
 
 CLASS_LOSSES = ("cross_entropy", "binary_cross_entropy", "hinge", "squared_hinge")
-VALUE_LOSSES = ("mse", "mae", "huber", "log_cosh", "poisson")
+VALUE_LOSSES = ("mse", "mae", "huber", "log_cosh", "poisson", "quantile")
+MEDIAN = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Head:
     activation, bias : of the last layer
     loss, metrics : what it is trained with, and what is measured
     standardize : whether a quantity is standardised while it trains
+    quantiles : what the columns of the output are, where they are quantiles of one quantity
     """
 
     units: int
@@ -44,6 +48,7 @@ class Head:
     activation: str | None = None
     bias: float = 0.0
     standardize: bool = False
+    quantiles: tuple[float, ...] = ()
 
 
 def head_for(
@@ -84,7 +89,9 @@ def head_for(
     return Head(units, loss, ("r2",), "exp", float(np.log(max(float(y.mean()), 1e-6))))
 
 
-def head_of(target: AnyTarget, loss: str | None, y: NDArray[Any]) -> Head:
+def head_of(
+    target: AnyTarget, loss: str | None, y: NDArray[Any], quantiles: Sequence[float] | None = None
+) -> Head:
     """The end of a network for what is to be predicted.
 
     Parameters
@@ -92,6 +99,7 @@ def head_of(target: AnyTarget, loss: str | None, y: NDArray[Any]) -> Head:
     target : Target or Targets
     loss : name, or None for the usual one
     y : true answers
+    quantiles : that are asked for; the median, which is the answer, is learned with them
 
     Raises
     ------
@@ -99,6 +107,8 @@ def head_of(target: AnyTarget, loss: str | None, y: NDArray[Any]) -> Head:
         If the loss does not go with the target.
     """
     classes = target.each[0].classes
+    if quantiles is not None or loss == "quantile":
+        return _of_quantiles(target, loss, quantiles or ())
     if target.each[0].ordered:
         if loss not in (None, "binary_cross_entropy"):
             raise unknown("loss for ordered classes", loss, ("binary_cross_entropy",))
@@ -109,6 +119,28 @@ def head_of(target: AnyTarget, loss: str | None, y: NDArray[Any]) -> Head:
     if (loss or usual) not in known:
         raise unknown("loss for several labels", loss, known)
     return Head(len(target.each), loss or usual, ("accuracy",))
+
+
+def _of_quantiles(target: AnyTarget, loss: str | None, quantiles: Sequence[float]) -> Head:
+    """A column for each quantile, the median among them.
+
+    Raises
+    ------
+    ValueError
+        If the target is not one quantity, or the loss another.
+    """
+    told = f"quantiles={list(quantiles)}" if quantiles else "loss quantile"
+    if len(target.each) > 1 or target.each[0].classes is not None:
+        what = f"there are {len(target.each)}" if len(target.each) > 1 else "it has classes"
+        raise SettingError(
+            f"{told} is for one quantity, and of the target {target.name!r} {what}: leave it out"
+        )
+    if loss not in (None, "quantile"):
+        raise SettingError(
+            f"{told} does not go with loss {loss}, expected quantile: leave one of them out"
+        )
+    learned = tuple(sorted({*quantiles, MEDIAN}))
+    return Head(len(learned), "quantile", (), standardize=True, quantiles=learned)
 
 
 def labels_of(out: NDArray[Any], link: str) -> NDArray[np.int64]:

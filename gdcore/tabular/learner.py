@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gdcore import ops, optimizers
 from gdcore.graph.ir import Value
 from gdcore.layers import MemberAverage
-from gdcore.losses import LOSSES, Loss
+from gdcore.losses import LOSSES, Loss, Quantile
 from gdcore.model import Model
 from gdcore.schedules import Schedule
 from gdcore.tabular.encoding import Encoder, Features
@@ -127,6 +127,8 @@ def loss_of(head: Head, settings: Settings, **more: Any) -> Loss:
                 f"label_smoothing={smoothing:g} does not go with loss {head.loss}, expected "
                 "cross_entropy: leave it out"
             )
+        if head.quantiles:
+            return Quantile(head.quantiles)
         return LOSSES[head.loss]()
     loss: Any = LOSSES[head.loss]
     own = SMOOTHING.get(settings.model, 0.0)

@@ -36,7 +36,7 @@ from gdcore.tabular.weighting import row_weights, told_weights
 
 __all__ = ["BUILD", "Training", "begun", "check_watched", "decided", "parted", "settled"]
 
-BUILD = {"mlp": build_mlp, "realmlp": build_realmlp, "tabm": build_tabm}
+BUILD = {"auto": build_mlp, "mlp": build_mlp, "realmlp": build_realmlp, "tabm": build_tabm}
 
 FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
 MANY = 2000  # rows, from which on a tenth of them does
@@ -124,8 +124,8 @@ def begun(
         told_weights(table, settings.weights), settings.order,
     )  # fmt: skip
     y = target.values(table)
-    head = head_of(target, settings.loss, y)
-    if settings.target_scale is not None and not head.standardize:
+    head = head_of(target, settings.loss, y, settings.quantiles)
+    if settings.target_scale == "log" and not head.standardize:
         raise SettingError(
             f"target_scale={settings.target_scale!r} does not go with "
             + (f"loss {head.loss}" if target.task == "regression" else "classes")
@@ -202,6 +202,7 @@ class Training:
     settings: Settings
     epochs: int = field(default=0, init=False)
     scores: ClassVar[dict[str, tuple[float, float]]] = {}  # of folds, of which there are none
+    members: ClassVar[dict[str, int]] = {}
 
     @property
     def network(self) -> Model:

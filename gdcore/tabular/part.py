@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.tabular.intervals import Interval
+from gdcore.tabular.quantiles import Below
 
 __all__ = ["Coverage", "Part"]
 
@@ -53,6 +55,8 @@ class Part:
         What each row counts, where they do not count alike.
     coverage : Coverage or None
         Of the intervals, where some were asked for.
+    below : sequence of Below
+        Of the quantiles, where some were asked for.
     """
 
     scores: dict[str, Any]
@@ -63,3 +67,4 @@ class Part:
     proba: NDArray[np.float64] | None
     weights: NDArray[np.float64] | None = None
     coverage: Coverage | None = None
+    below: Sequence[Below] = ()

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from gdcore.errors import unknown
 
-__all__ = ["FOLDS", "KEEPS_BEST", "MODELS", "SMOOTHING", "budget", "filled", "of_task"]
+__all__ = [
+    "AUTO",
+    "FOLDS",
+    "KEEPS_BEST",
+    "MODELS",
+    "SMOOTHING",
+    "budget",
+    "filled",
+    "member_settings",
+    "models_of",
+    "of_task",
+]
 
-FOLDS = 5  # where a time is given, and no number
+FOLDS = 5  # where a time is given, or no model
 LARGE = 20_000  # rows from which on fewer passes and larger batches do
 FEWEST_STEPS = 1500
 
@@ -46,6 +58,13 @@ MODELS: dict[str, dict[str, Any]] = {
         "patience": 16,
     },
 }
+#: What is taken where nothing is told of the network: plain networks on folds, and RealMLP on the same
+#: folds where there are rows enough to tell which of them counts how much (`bench.tabular`).
+AUTO = "auto"
+MODELS[AUTO] = MODELS["mlp"] | {"numbers": "robust"}
+SEVERAL = 2000  # rows, from which on there are both
+STEPS = 8000  # that RealMLP takes on all folds together, if that leaves 16 epochs
+FEWEST_EPOCHS, MOST_EPOCHS = 16, 96
 #: Models that are trained anew with rows set apart, as at first: the epoch that was best for other
 #: weights, on one of RealMLP's humps or at TabM's constant rate, is no good one to end at.
 KEEPS_BEST = ("realmlp", "tabm")
@@ -81,6 +100,32 @@ def filled(model: str, told: dict[str, Any]) -> dict[str, Any]:
     return {k: own.get(k) if v == unsaid.get(k) else v for k, v in told.items()}
 
 
+def models_of(model: str, rows: int, budget: float | None = None) -> tuple[str, ...]:
+    """The networks that are trained on each fold.
+
+    Examples
+    --------
+    >>> models_of("tabm", 900), models_of("auto", 900), models_of("auto", 9000)
+    (('tabm',), ('mlp',), ('mlp', 'realmlp'))
+    """
+    if model != AUTO:
+        return (model,)
+    return ("mlp", "realmlp") if rows >= SEVERAL or budget is not None else ("mlp",)
+
+
+def member_settings(told: Any, model: str, rows: int) -> Any:
+    """The settings of a network on a fold of so many training rows: of several, each has its own."""
+    if told.model != AUTO:
+        return told
+    own = {k: v for k, v in MODELS[model].items() if k != "numbers"}  # they see the same numbers
+    if model == "realmlp":
+        own = {"activation": None, **own}
+        steps = math.ceil(rows / budget(rows, told.batch_size, 1, model)[0])
+        most = STEPS // (steps * told.folds)
+        own["epochs"] = max(FEWEST_EPOCHS, min(MOST_EPOCHS, most))
+    return replace(told, model=model, **own)
+
+
 def of_task(model: str, task: str) -> dict[str, Any]:
     """The settings of a model that depend on what is predicted.
 
@@ -103,11 +148,12 @@ def budget(
     >>> budget(1000, None, None), budget(100_000, None, 3), budget(1000, None, None, "realmlp")
     ((32, 50), (128, 3), (256, 256))
     """
-    usual = (32 if rows < LARGE else 128) if model == "mlp" else 256
+    plain = model in ("mlp", AUTO)
+    usual = (32 if rows < LARGE else 128) if plain else 256
     batch = min(batch_size or usual, rows)
     if epochs is not None:
         return batch, epochs
     steps = math.ceil(rows / batch)  # a small set still wants its steps
-    if model == "mlp":
+    if plain:
         return batch, min(400, max(10, min(50, 600_000 // rows), FEWEST_STEPS // steps))
     return batch, min(256, max(16, 60_000 // steps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -21,6 +22,7 @@ from gdcore.tabular.findings import Finding
 from gdcore.tabular.importance import Importance
 from gdcore.tabular.intervals import Interval
 from gdcore.tabular.part import Coverage
+from gdcore.tabular.quantiles import Below
 from gdcore.tabular.scoring import LABELS, higher_is_better
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class Report:
         The 95 % interval of each metric of the part.
     coverage : Coverage or None
         What the intervals of predictions hold, where some were asked for.
+    below : sequence of Below
+        The share of answers below each quantile, where some were asked for.
     baseline : dict
         The same metrics for whoever guesses without looking at a row.
     baseline_note : str
@@ -116,6 +120,7 @@ class Report:
     scores: dict[str, dict[str, Any]]
     intervals: dict[str, Interval]
     coverage: Coverage | None
+    below: Sequence[Below]
     baseline: dict[str, Any]
     baseline_note: str
     labels: dict[str, str]
@@ -205,6 +210,11 @@ class Report:
                 f"intervals: {self.coverage.share:.1%} of {self.where} lie within theirs ({low:.1%} to "
                 f"{high:.1%}), {self.coverage.level:.5g} was asked for; mean width "
                 f"{number(self.coverage.width)}"
+            )
+        for own in self.below:
+            lines.append(
+                f"quantile {own.quantile:g}: {own.share:.1%} of {self.where} lie below it "
+                f"({own.sure[0]:.1%} to {own.sure[1]:.1%})"
             )
         if self.threshold is not None and self.classes is not None and self.positive is not None:
             lines.append(
@@ -305,6 +315,7 @@ class Report:
             "scores": {part: _plain(got) for part, got in self.scores.items()},
             "intervals": {k: list(v) for k, v in self.intervals.items()},
             "coverage": None if self.coverage is None else asdict(self.coverage),
+            "below": [asdict(own) for own in self.below],
             "baseline": _plain(self.baseline),
             "baseline_note": self.baseline_note,
             "weighted_by": self.weighted_by,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gdcore import metrics as metric_functions
 from gdcore.engine.engine import engine_of
+from gdcore.losses import Quantile
 from gdcore.metrics import F1, Metric, Precision, Recall
 from gdcore.metrics.classification import TopK
 from gdcore.metrics.link import probabilities as link_probabilities
@@ -18,7 +19,7 @@ from gdcore.model import Model
 from gdcore.tabular.column import Floats
 from gdcore.tabular.conformal import limits
 from gdcore.tabular.decision import Decision, log_loss, probabilities
-from gdcore.tabular.heads import labels_of
+from gdcore.tabular.heads import MEDIAN, labels_of
 from gdcore.tabular.ordered import log_probabilities, rank_error
 from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import SettingError, quoted
@@ -55,6 +56,8 @@ class Scorer:
     names : tuple of str or None
         What is measured; by default accuracy (and ROC-AUC for two classes), or R², MAE and RMSE.
     decision : Decision
+    quantiles : tuple of float
+        What the columns of the outputs are, where they are quantiles of a quantity.
     """
 
     target: Target
@@ -62,6 +65,7 @@ class Scorer:
     loss: str
     names: tuple[str, ...] | None = None
     decision: Decision = field(default_factory=Decision)
+    quantiles: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -69,7 +73,9 @@ class Scorer:
     ) -> Scorer:
         """The one for a compiled network."""
         told = None if names is None else tuple(names)
-        return cls(target, link_of(network), network.losses[0].name, told, decision)
+        loss = network.losses[0]
+        columns = loss.q if isinstance(loss, Quantile) and isinstance(loss.q, tuple) else ()
+        return cls(target, link_of(network), loss.name, told, decision, columns)
 
     @property
     def classes(self) -> int:
@@ -96,6 +102,8 @@ class Scorer:
 
     def scores(self, out: NDArray[Any]) -> NDArray[Any]:
         """Quantities in their own units; logits of classes, one column of log odds for two."""
+        if self.quantiles:
+            return self.told_quantiles(out, (MEDIAN,))[:, 0]
         if not self.classes:
             return self.target.in_units(out)
         rows = np.asarray(out).reshape(len(out), -1)
@@ -108,6 +116,12 @@ class Scorer:
         if self.classes == 2 and rows.shape[1] == 2:
             rows = rows[:, 1:] - rows[:, :1]
         return np.asarray(rows / self.decision.temperature if self.likely else rows)
+
+    def told_quantiles(self, out: NDArray[Any], wanted: Sequence[float]) -> Floats:
+        """Some of the quantiles, in the target's units: in each row they rise with their share."""
+        rising = np.sort(np.asarray(out), axis=1)
+        places = [self.quantiles.index(q) for q in wanted]
+        return np.stack([self.target.in_units(rising[:, i]) for i in places], axis=1)
 
     def _decided(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Scores of which the greatest, or the sign, is the answer."""

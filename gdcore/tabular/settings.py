@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,13 +19,25 @@ from gdcore.tabular.conformal import check_level
 from gdcore.tabular.decision import Threshold
 from gdcore.tabular.heads import CLASS_LOSSES, VALUE_LOSSES
 from gdcore.tabular.kinds import KINDS
-from gdcore.tabular.presets import KEEPS_BEST, MODELS, of_task
+from gdcore.tabular.presets import AUTO, FOLDS, KEEPS_BEST, MODELS, filled, of_task
+from gdcore.tabular.quantiles import check_quantiles
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.table import SettingError
 from gdcore.tabular.target import ORDINAL, TASKS
 from gdcore.tabular.weighting import check_class_weight
 
 __all__ = ["Settings"]
+
+
+#: What tells of one network and its training, if it is not this: then several are not trained by default.
+OF_ONE = {
+    "hidden": None, "activation": None, "dropout": None, "optimizer": None, "lr": None,
+    "weight_decay": None, "schedule": None, "epochs": None, "batch_size": None, "patience": "auto",
+}  # fmt: skip
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | Mapping | np.number)
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,37 @@ class Settings:
     interval: float | None = None
     order: tuple[str, ...] | None = None
     compute: str = "float32"
+    quantiles: tuple[float, ...] | None = None
+
+    @classmethod
+    def told(cls, model: str | None, folds: int | None, **settings: Any) -> Settings:
+        """From what `TableModel` is given, the model's own where that is None; checked.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an unknown name or a number out of range.
+        """
+        made = {k: v if _is_plain(v) else tuple(v) for k, v in settings.items()}
+        for name in ("positive", "threshold"):
+            made[name] = None if made[name] is None else str(made[name])
+        if made["order"] is not None:
+            made["order"] = tuple(map(str, made["order"]))
+        if isinstance(made["class_weight"], Mapping):
+            made["class_weight"] = {str(k): w for k, w in made["class_weight"].items()}
+        if model is None:
+            of_one = folds is not None or any(made[name] != usual for name, usual in OF_ONE.items())
+            model = "mlp" if of_one else AUTO
+        folds = folds or (1 if made["budget"] is None and model != AUTO else FOLDS)
+        new = cls(model=model, folds=folds, **filled(model, made))
+        new.check()
+        return new
+
+    @property
+    def alone(self) -> Settings:
+        """Those of one plain network in the place of "auto", where rows are watched, or are too few."""
+        told = self.model != AUTO or self.budget is not None
+        return self if told else replace(self, model="mlp", folds=1)
 
     def check(self) -> None:
         """Say what is wrong before a table is read.
@@ -79,7 +123,7 @@ class Settings:
             ("loss", self.loss, (*CLASS_LOSSES, *VALUE_LOSSES, None)),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("dtype", self.dtype, ("float32", "float64")),
-            ("target_scale", self.target_scale, ("log", None)),
+            ("target_scale", self.target_scale, ("log", "linear", None)),
         ):
             if got not in known:
                 raise unknown(what, got, [k for k in known if k is not None])
@@ -112,6 +156,10 @@ class Settings:
             number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
             if value is not None and not (number and 0 <= value < math.inf):
                 raise ValueError(f"{name}={value!r}: expected a number of at least 0")
+        if self.model == AUTO and self.folds == 1:
+            raise SettingError(
+                "model='auto' is of networks on folds, and folds=1: pass model='mlp' with it"
+            )
         if self.budget is not None and self.folds == 1:
             raise SettingError(
                 f"budget={self.budget:g} is filled with networks on folds, expected 2 or more of them: "
@@ -128,6 +176,8 @@ class Settings:
             Threshold.parse(self.threshold)
         if self.interval is not None:
             check_level(self.interval)
+        if self.quantiles is not None:
+            check_quantiles(self.quantiles)
         if self.class_weight is not None:
             check_class_weight(self.class_weight)
         self.rate(1, 1)
@@ -160,7 +210,7 @@ class Settings:
     def config(self) -> dict[str, Any]:
         """All settings, as JSON."""
         lists: dict[str, list[Any]] = {"hidden": list(self.hidden)}
-        for name in ("metrics", "order"):
+        for name in ("metrics", "order", "quantiles"):
             if getattr(self, name) is not None:
                 lists[name] = list(getattr(self, name))
         return asdict(self) | lists

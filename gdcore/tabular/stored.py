@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import INT
 from gdcore.io.graph_kinds import bad, real, truth
+from gdcore.losses import Quantile
 from gdcore.model import Model
 from gdcore.tabular.columns import COLUMNS, Number
 from gdcore.tabular.decision import Decision
 from gdcore.tabular.encoding import Encoder
+from gdcore.tabular.heads import MEDIAN
 from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.notation import LONGEST_UNIT, Notation, check_marks
 from gdcore.tabular.scoring import Decisions
@@ -286,6 +288,15 @@ def fitted(encoder: Encoder, network: Model) -> Encoder:
         if shape != (many,):
             raise bad("the network's output", shape, f"one for each of {many} targets")
         classes = None
+    loss = network.losses[0] if network.compiled else None
+    if isinstance(loss, Quantile) and isinstance(loss.q, tuple):
+        if classes is not None or many > 1 or MEDIAN not in loss.q:
+            raise bad(
+                "the loss quantile",
+                loss.q,
+                "the median of one quantity, and others of its quantiles",
+            )
+        many = len(loss.q)
     fits = {(many,)} if classes is None or len(classes) == 2 else set()
     if encoder.target.each[0].ordered:
         classes = (classes or ())[1:]

@@ -71,6 +71,8 @@ class EachMember(Loss):
     def __call__(self, pred: Value, target: Value) -> Value:
         if self.loss.classes and target.ndim == 1:
             target = ops.one_hot(target, fixed_shape(pred.shape[-1:], "the classes")[0])
+        if self.loss.any_shape:  # quantiles: a target has no columns for them
+            return self.loss(pred, ops.broadcast_to(ops.expand_dims(target, -1), pred.shape[:2]))
         shape = (pred.shape[0], 1, *pred.shape[2:])
         return self.loss(pred, ops.broadcast_to(ops.reshape(target, shape), pred.shape))
 

@@ -38,7 +38,32 @@ def test_intervals(capsys):
     assert code == 0 and "of these rows lie within theirs" in out
 
 
+def test_quantiles_and_smoothing(capsys):
+    write_table(rows=200)
+    options = ("--target", "price", "--quantiles", "0.9,0.1", "--epochs", 20, "--out", "m")
+    code, out, err = run(capsys, "train", "t.csv", *options)
+    assert code == 0, err
+    assert "quantile 0.1: " in out
+    told = lines(run(capsys, "predict", "m", "t.csv")[1])
+    assert list(told) == ["prediction", "prediction_0.9", "prediction_0.1"]
+    middle, high, low = (np.array(column, dtype=float) for column in told.values())
+    assert (low <= middle).all() and (middle <= high).all() and (low < high).any()
+    options = ("--target", "kind", "--label-smoothing", 0.4, "--epochs", 9, "--out", "c")
+    assert run(capsys, "train", "t.csv", *options)[0] == 0
+    assert gd.load("c").settings.label_smoothing == 0.4
+
+
 MISTAKES = {
+    "quantile of 1": (("--quantiles", "0.5,1"), 2, "--quantiles: got '1', expected at least 0 and below 1"),
+    "a quantile twice": (
+        ("--quantiles", "0.1,0.1"), 2, "--quantiles 0.1,0.1: expected different shares of the answers",
+    ),
+    "quantiles of classes": (
+        ("--quantiles", "0.1", "--target", "kind"), 2, "--quantiles 0.1 is for one quantity, and",
+    ),
+    "smoothing of a quantity": (
+        ("--label-smoothing", "0.1"), 2, "--label-smoothing 0.1 does not go with --loss mse",
+    ),
     "interval of 0": (("--interval", "0"), 2, "--interval 0.0: expected the share of answers"),
     "interval of 2": (("--interval", "2"), 2, "--interval: got '2', expected at least 0 and below 1"),
     "interval of classes": (

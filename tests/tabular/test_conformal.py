@@ -110,7 +110,7 @@ def test_a_loss_of_quantities_says_what_few_whole_numbers_are():
     assert model.classes is None and (model.predict(columns) > 0).all()
 
 
-def test_counts_and_amounts_are_recognised_and_said():
+def test_counts_and_amounts_are_recognised_learned_as_such_and_said(tmp_path):
     draw = np.random.default_rng(0)
     x = draw.normal(size=200)
     told = {
@@ -120,13 +120,24 @@ def test_counts_and_amounts_are_recognised_and_said():
         "signed": x,
     }
     told["n"][0] = 0
-    want = {"tip": "target_scale='log'", "n": "loss='poisson'", "plain": "", "signed": ""}
+    want = {"tip": "on a logarithmic scale", "n": "as a count", "plain": "", "signed": ""}
     for name, cure in want.items():
         columns = {"x": x, "noise": draw.normal(size=200), name: told[name]}
-        report = fit(columns, name, task="regression", **QUICK | {"epochs": 1}).report
+        model = fit(columns, name, task="regression", **QUICK | {"epochs": 1})
+        report, target = model.report, model.target
+        assert (target.log_unit is not None) == (name == "tip"), name
+        assert (model.network.losses[0].name == "poisson") == (name == "n"), name
+        model.save(tmp_path / "m")
+        again = gd.load(tmp_path / "m").refit(columns, verbose=0)
+        assert (again.target.log_unit is None) == (target.log_unit is None)
+        assert again.network.losses[0].name == model.network.losses[0].name
         lines = [f.text for f in report.findings if f.kind == "scale"]
         assert [cure in line for line in lines] == [True] * bool(cure), name
         assert all("\n" not in line and repr(name) in line for line in lines)
-    for more in ({"target_scale": "log"}, {"loss": "mae"}):  # who was told is not told again
+    for more in (
+        {"target_scale": "log"},
+        {"target_scale": "linear"},
+        {"loss": "mae"},
+    ):  # who was told is not told again
         report = fit({"x": x, "tip": np.exp(x)}, "tip", **QUICK | {"epochs": 1} | more).report
         assert all(f.kind != "scale" for f in report.findings)

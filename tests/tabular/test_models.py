@@ -8,7 +8,7 @@ import gdcore as gd
 from gdcore.cli import main
 from gdcore.engine.engine import engine_of
 from gdcore.graph.ir import topological
-from gdcore.tabular import folds, read
+from gdcore.tabular import folds, presets, read
 from gdcore.tabular.learning import begun, settled
 from gdcore.tabular.tabm import EachMember
 
@@ -151,7 +151,7 @@ def test_tabm_trains_each_member_and_predicts_their_mean(loss, target):
 def test_what_is_not_told_is_the_models_own():
     settings = gd.tabular.TableModel(model="tabm", dropout=0.3, patience=None).settings
     assert (settings.hidden, settings.dropout, settings.patience) == ((512, 512), 0.3, None)
-    assert gd.tabular.TableModel().settings == gd.tabular.TableModel(
+    assert gd.tabular.TableModel(model="mlp").settings == gd.tabular.TableModel(
         (128, 64), activation="relu", dropout=0.1, numbers="standardize", optimizer="adam",
         schedule="cosine", patience=20,
     ).settings  # fmt: skip
@@ -253,12 +253,59 @@ def test_folds_in_the_report_and_what_does_not_go_with_them():
     mean, spread = model.out_of_fold["mae"]
     assert model.rows == 60, "trained anew on all rows"
     (told,) = [f.text for f in model.report.findings if f.kind == "folds"]
-    assert told.startswith("4 networks, each on the rows it was not trained on, but stopped by: R²")
+    assert told.startswith(
+        "4 networks (4 of mlp), each on the rows it was not trained on, but stopped by: R²"
+    )
     assert spread > 0 and mean > 0 and "(deviation " in told
     with pytest.raises(ValueError, match="folds=99: expected at most as many as rows, 60"):
         gd.tabular.TableModel(folds=99).fit(rows, "y")
     with pytest.raises(ValueError, match="validation_data does not go with folds=2"):
         gd.tabular.TableModel(folds=2).fit(rows, "y", validation_data=rows)
+
+
+def test_networks_on_folds_are_what_is_taken_where_nothing_is_told(monkeypatch, tmp_path):
+    rows = {"x": np.linspace(-1, 1, 60), "y": np.linspace(5, 9, 60)}
+    made = gd.tabular.TableModel()
+    assert (made.settings.model, made.settings.folds) == ("auto", 5)
+    for told in ({"hidden": [4]}, {"epochs": 3}, {"patience": None}, {"lr": 0.1}, {"folds": 3}):
+        assert gd.tabular.TableModel(**told).settings.model == "mlp", "one network is told of"
+    made.fit(rows, "y", verbose=0)
+    assert made.members == {"mlp": 5} and set(made.out_of_fold) == {"r2", "mae", "rmse"}
+    made.save(tmp_path / "m")
+    np.testing.assert_array_equal(gd.load(tmp_path / "m").predict(rows), made.predict(rows))
+    few = {"x": np.arange(20.0), "y": np.arange(20.0) % 7 / 3}
+    assert gd.tabular.TableModel().fit(few, "y", verbose=0).settings.folds == 1
+    watched = gd.tabular.TableModel().fit(rows, "y", validation_data=few, verbose=0)
+    assert watched.watched == 20 and watched.settings.model == "mlp"
+    with pytest.raises(ValueError, match="model='auto' is of networks on folds, and folds=1"):
+        gd.tabular.TableModel(model="auto", folds=1)
+
+
+@pytest.mark.parametrize("target", ["price", "dear"])
+def test_of_two_models_those_predict_that_err_least_on_other_rows(target, monkeypatch):
+    """Both are trained on the same folds; where neither is clearly better, all networks predict."""
+    monkeypatch.setattr(presets, "SEVERAL", 100)
+    monkeypatch.setattr(presets, "STEPS", 1)
+    rows = {k: v for k, v in mixed().items() if k not in TARGETS or k == target}
+    seen = []
+    for gap in (-1.0, 0.0, 1.0):
+        losses = {"mlp": np.array([1.0, 2.0]) + gap, "realmlp": np.array([1.1, 1.9])}
+        best = folds.best_of(losses)
+
+        def one_of(found, best=best):
+            seen.append(found)
+            return best
+
+        with monkeypatch.context() as patch:
+            patch.setattr(folds, "best_of", one_of)
+            model = gd.tabular.TableModel(model="auto", folds=2).fit(rows, target, verbose=0)
+        assert list(model.members) == best and set(model.members.values()) == {2}
+        assert len(model.network.predict(model.features(rows).inputs())) == len(rows["size"])
+        assert "network: auto: 2 of " in model.examine(rows, 0).notes[-1]
+    assert best == ["realmlp"]
+    assert {k: v.shape for k, v in seen[0].items()} == {"mlp": (2,), "realmlp": (2,)}
+    for name in seen[0]:  # the same losses each time
+        np.testing.assert_array_equal(seen[0][name], seen[1][name])
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -275,10 +322,10 @@ def test_a_budget_is_filled_with_networks_on_other_folds(monkeypatch):
     """By a clock on which each round takes 10 seconds: of 45, four rounds."""
     now, trained = [0.0], folds.FoldedTraining._train
 
-    def train(self, table, parts, made, verbose):
+    def train(self, table, parts, made, model, verbose):
         now[0] += 10
         seen.append([tuple(out) for _, out in parts])
-        return trained(self, table, parts, made, verbose)
+        return trained(self, table, parts, made, model, verbose)
 
     seen = []
     monkeypatch.setattr(folds.FoldedTraining, "_train", train)
