@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 import numpy as np
 
 from gdcore.callbacks import Callback, History
-from gdcore.data.arrays import as_inputs
 from gdcore.engine import pickling
 from gdcore.engine import weights as learned
 from gdcore.engine.engine import Engine
@@ -441,8 +440,7 @@ class Model(Layer):
         >>> model.predict_on_batch([[1.0, 2.0]]).tolist()
         [[3.0]]
         """
-        rows = len(as_inputs(x, self._engine.input_names)[0])
-        return self.predict(x, batch_size=max(1, rows))
+        return asking.predict_on_batch(self._engine, x)
 
     def predict_proba(self, x: Any, batch_size: int = PREDICT_BATCH) -> np.ndarray:
         """The (first) output as probabilities, by the reading of the loss.

@@ -367,7 +367,9 @@ def test_compare_measures_again_what_seems_slower(monkeypatch, tmp_path, capsys)
 def test_ratios_of_benchmarks(monkeypatch):
     """What pytest-benchmark writes becomes multiples of the calibration loop."""
     pytest.importorskip("pytest_benchmark")
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # it measures nothing beside other tests
+    monkeypatch.delenv(
+        "PYTEST_XDIST_WORKER", raising=False
+    )  # it measures nothing beside other tests
     found = compare.ratios(["bench", "-k", "test_step and tiny-1"])
     assert list(found) == ["test_steps.py::test_step[tiny-1]"]
     assert min(found.values()) > 0
