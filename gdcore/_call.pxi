@@ -11,6 +11,8 @@ cdef struct call:
     gd_job job
     Py_buffer *views
     int n_views
+    char *memory  # of the job's arrays and the views, where `room` does not suffice; else NULL
+    double room[256]
 
 
 cdef Py_buffer *take(call *c, object array, int flags) except NULL:
@@ -34,7 +36,7 @@ cdef void end(call *c) noexcept:
     cdef int i
     for i in range(c.n_views):
         PyBuffer_Release(&c.views[i])
-    free(c.job.base)
+    free(c.memory)
 
 
 cdef int rows_fit(const gd_feed *feed, const Py_buffer *view, int64_t rows) except -1:

@@ -8,9 +8,10 @@ import threading
 cimport cython
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, strcmp
 
 
@@ -112,23 +113,43 @@ cdef extern from "exec.h" nogil:
 include "locks.pxi"
 
 
+cdef struct listening:
+    PyObject *error     # the first that was raised within the call, owned; or NULL
+    PyObject *exchange  # what is called once all gradients of a step are computed, borrowed; or NULL
+
+
+cdef void catch(listening *to, object error) noexcept:
+    if to.error == NULL:
+        Py_INCREF(error)
+        to.error = <PyObject *>error
+
+
+cdef int raise_caught(listening *of) except -1:
+    """Raise what was caught within a call, if anything was."""
+    if of.error == NULL:
+        return 0
+    error = <object>of.error
+    Py_DECREF(error)
+    raise error
+
+
 cdef int heard(void *listener) noexcept with gil:
-    """Polls for signals, called by C: 1 if a handler raised, such as Ctrl-C; listener[0] gets the exception."""
+    """Polls for signals, called by C: 1 if a handler raised, such as Ctrl-C."""
     try:
         PyErr_CheckSignals()
         return 0
     except BaseException as error:
-        (<tuple>listener)[0].append(error)
+        catch(<listening *>listener, error)
         return 1
 
 
 cdef int exchanged(void *listener) noexcept with gil:
-    """Calls listener[1], called by C once all gradients of a step are computed; 1, to end the step, if it raised."""
+    """Calls the callback, called by C once all gradients of a step are computed; 1, to end the step, if it raised."""
     try:
-        (<tuple>listener)[1]()
+        (<object>(<listening *>listener).exchange)()
         return 0
     except BaseException as error:
-        (<tuple>listener)[0].append(error)
+        catch(<listening *>listener, error)
         return 1
 
 

@@ -128,11 +128,13 @@ cdef class Runner:
         cdef size_t bases = self.job.n_buffers * sizeof(char *), feeds = self.job.n_feeds * sizeof(gd_feed)
         cdef size_t taps = self.job.n_taps * sizeof(gd_tap)
         cdef size_t views = (4 * self.job.n_feeds + self.job.n_taps + 5) * sizeof(Py_buffer)
-        cdef char *memory = <char *>malloc(bases + feeds + taps + views)
-        c.job, c.n_views = self.job, 0
+        cdef char *memory = <char *>c.room
+        c.job, c.n_views, c.memory = self.job, 0, NULL
+        if bases + feeds + taps + views > sizeof(c.room):
+            memory = c.memory = <char *>malloc(bases + feeds + taps + views)
+            if memory == NULL:
+                raise MemoryError()
         c.job.base = <char **>memory
-        if memory == NULL:
-            raise MemoryError()
         c.job.feeds, c.job.taps = <gd_feed *>(memory + bases), <gd_tap *>(memory + bases + feeds)
         c.views = <Py_buffer *>(memory + bases + feeds + taps)
         memcpy(c.job.base, self.job.base, bases)
@@ -189,8 +191,7 @@ cdef class Runner:
         cdef gd_feed *feed
         cdef Py_buffer *view
         cdef call c
-        cdef list caught = []
-        cdef tuple listener = (caught, None)
+        cdef listening listener
         if <Py_ssize_t>len(arrays) != kinds.n or kinds.n != self.job.n_feeds or kinds.isa != self.plan.isa:
             return None
         self.begin(&c)
@@ -219,7 +220,8 @@ cdef class Runner:
             self.take_hyper(&c, hyper, row, 1)
             self.take_outputs(&c, outputs, rows)
             self.take_scratch(&c, scratch, threads)
-            c.job.heard, c.job.listener = heard, <void *>listener
+            listener.error = listener.exchange = NULL
+            c.job.heard, c.job.listener = heard, &listener
             c.job.first, c.job.steps, c.job.seed, c.job.counter = 0, 1, seed, counter
             c.job.seconds = 1.0
             with nogil:
@@ -230,8 +232,7 @@ cdef class Runner:
             end(&c)
             if self.lock is not None:
                 self.lock.leave(self.writes)
-        if caught:
-            raise caught[0]
+        raise_caught(&listener)
         return loss if done else None
 
     cdef int take_data(self, call *c, tuple data, int64_t rows) except -1:
@@ -326,8 +327,7 @@ cdef class Runner:
         cdef int32_t status = 0
         cdef int64_t done = 0, last
         cdef call c
-        cdef list caught = []
-        cdef tuple listener = (caught, exchange)
+        cdef listening listener
         if not 1 <= batch <= self.batch or rows < 0 or first < 0 or not 0 <= steps <= (rows + batch - 1) // batch - first:
             raise ValueError(
                 f"steps {first} to {first + steps} of {rows} samples, {batch} at a time: the plan takes "
@@ -349,7 +349,8 @@ cdef class Runner:
             c.job.spent = NULL
             if spent is not None:
                 c.job.spent = <double *>take_room(&c, spent, True, self.plan.plan.n_ins * 8, "spent").buf
-            c.job.heard, c.job.listener = heard, <void *>listener
+            listener.error, listener.exchange = NULL, <PyObject *>exchange
+            c.job.heard, c.job.listener = heard, &listener
             if exchange is not None:
                 c.job.exchange = exchanged
             c.job.rows, c.job.batch, c.job.first, c.job.steps = rows, batch, first, steps
@@ -367,6 +368,5 @@ cdef class Runner:
                     self.lock.leave(self.writes)
         finally:
             end(&c)
-        if caught:
-            raise caught[0]
+        raise_caught(&listener)
         return done, status

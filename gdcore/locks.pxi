@@ -18,6 +18,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_count_fork)
 
 
+cdef struct reader:
+    unsigned long thread
+    Py_ssize_t depth  # how often it has acquired the lock
+
+
 cdef class ReadWriteLock:
     """A fair (first in, first out), reentrant readers-writer lock.
 
@@ -28,38 +33,62 @@ cdef class ReadWriteLock:
     cdef Py_ssize_t depth  # how often the writer has acquired it
     cdef unsigned long owner  # the thread that writes, or 0
     cdef bint running  # whether the writer is inside a run, not only inside ``with lock:``
-    cdef dict reading  # thread -> how often it has acquired the lock for reading
+    cdef reader *readers  # those who read, in no order; they are few, and a dict of Python ints is slower
+    cdef Py_ssize_t n_readers, room
     cdef unsigned long born  # `forks` when the lock was made or last reset
     cdef object queue  # waiting threads: (thread, wants to write, lock that is released to wake it)
 
     def __cinit__(self):
         self.queue = collections.deque()
-        self.reading = {}
         self.born = forks
+        self.reserve(4)
+
+    def __dealloc__(self):
+        free(self.readers)
+
+    cdef int reserve(self, Py_ssize_t n) except -1:
+        """Make room for so many readers."""
+        if n > self.room:
+            more = <reader *>realloc(self.readers, 2 * n * sizeof(reader))
+            if more == NULL:
+                raise MemoryError()
+            self.readers, self.room = more, 2 * n
+        return 0
+
+    cdef reader *reading(self, unsigned long thread) noexcept:
+        """A thread's place among those who read, or NULL."""
+        cdef Py_ssize_t i
+        for i in range(self.n_readers):
+            if self.readers[i].thread == thread:
+                return &self.readers[i]
+        return NULL
 
     cdef int enter(self, bint write, bint run) except -1:
         cdef unsigned long me = PyThread_get_thread_ident()
+        cdef reader *mine
         lock = None
         with cython.critical_section(self):
             if self.born != forks:  # the holders are threads of the parent process
-                self.owner = self.depth = self.running = 0
-                self.reading.clear()
+                self.owner = self.depth = self.running = self.n_readers = 0
                 self.queue.clear()
                 self.born = forks
+            mine = self.reading(me)
             if self.owner == me and not (write and self.running):
                 self.depth += 1
                 self.running = self.running or (write and run)
-            elif self.owner == me or (write and me in self.reading):
+            elif self.owner == me or (write and mine != NULL):
                 raise RuntimeError(
                     "a model cannot be trained, nor its weights set, while a step of it runs, by a signal handler "
                     "or a callback within the step: note what is to be done, and do it after the call"
                 )
-            elif me in self.reading:
-                self.reading[me] += 1
-            elif self.owner == 0 and not self.queue and not (write and self.reading):
+            elif mine != NULL:
+                mine.depth += 1
+            elif self.owner == 0 and not self.queue and not (write and self.n_readers):
+                self.reserve(self.n_readers + 1)
                 self.admit(me, write)
                 self.running = write and run
             else:
+                self.reserve(self.n_readers + len(self.queue) + 1)  # whoever leaves admits without asking for memory
                 lock = threading.Lock()
                 lock.acquire()
                 waiting = (me, write, lock)
@@ -82,28 +111,33 @@ cdef class ReadWriteLock:
         return 0
 
     cdef void admit(self, unsigned long thread, bint write) noexcept:
-        """Record that a thread holds the lock."""
+        """Record that a thread holds the lock; there is room for one more reader."""
         if write:
             self.owner, self.depth = thread, 1
         else:
-            self.reading[thread] = 1
+            self.readers[self.n_readers].thread, self.readers[self.n_readers].depth = thread, 1
+            self.n_readers += 1
 
     cdef int leave(self, bint ran) except -1:
         """Release what `enter` acquired, and wake waiting threads; `ran` as `write and run` of `enter`."""
         cdef unsigned long me = PyThread_get_thread_ident()
+        cdef reader *mine
         with cython.critical_section(self):
             if self.owner == me:
                 self.running = self.running and not ran
                 self.depth -= 1
                 if self.depth == 0:
                     self.owner = 0
-            elif self.reading.get(me, 0) > 1:
-                self.reading[me] -= 1
             else:
-                self.reading.pop(me, None)
+                mine = self.reading(me)
+                if mine != NULL:
+                    mine.depth -= 1
+                    if mine.depth == 0:
+                        self.n_readers -= 1
+                        mine[0] = self.readers[self.n_readers]
             while self.queue and self.owner == 0:
                 thread, write, lock = self.queue[0]
-                if write and self.reading:
+                if write and self.n_readers:
                     break
                 self.queue.popleft()
                 self.admit(thread, write)

@@ -441,8 +441,7 @@ class Model(Layer):
         >>> model.predict_on_batch([[1.0, 2.0]]).tolist()
         [[3.0]]
         """
-        rows = len(self._engine.arrays(x)[0])
-        return self.predict(x, batch_size=max(1, rows))
+        return asking.predict_on_batch(self._engine, x)
 
     def predict_proba(self, x: Any, batch_size: int = PREDICT_BATCH) -> np.ndarray:
         """The (first) output as probabilities, by the reading of the loss.

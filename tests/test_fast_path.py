@@ -73,9 +73,27 @@ def test_prediction_gives_the_same_bits(kind, short_ways):
     x, _ = DATA[kind]
     m = model(kind)
     for rows in (1, 1, 7, 8, 5, 9, 32, 32, 3):
-        want = m.predict(x[:rows], batch_size=64)
-        assert m.predict(x[:rows]).tobytes() == want.tobytes()
-    assert short_ways["predict"] == 9
+        want = m.predict(x[:rows].tolist())
+        for call in (m.predict, m.predict_on_batch):
+            assert call(x[:rows]).tobytes() == want.tobytes()
+    assert short_ways["predict"] == 2 * 9 - 5  # each of 1, 4, 8, 16, 32 rows is validated once
+
+
+def test_samples_of_one_batch_are_predicted_as_one(short_ways):
+    class Centred(gd.Layer):
+        def forward(self, x):
+            return x - gd.ops.mean(x, axis=0)
+
+    m, x = gd.Sequential([gd.Input(5), Centred()]), X[:8]
+    whole = X[:8] - X[:8].mean(0)
+    for _ in range(2):
+        assert abs(m.predict_on_batch(x) - whole).max() < 1e-6
+        assert abs(m.predict(x) - whole).max() < 1e-6
+        assert m.predict(x, batch_size=1).any() == 0  # each sample by itself
+    assert short_ways["predict"] == 3
+    for bad in (0, -1, 2.5, "8", None):
+        with pytest.raises(ValueError, match="batch_size"):
+            m.predict(x, batch_size=bad)
 
 
 def test_arrays_of_another_kind_go_the_long_way(short_ways):

@@ -59,8 +59,12 @@ class Engine:
         Set by a callback to end `fit`.
     training_lock : TrainingLock
         Held by the thread that is inside `fit`.
-    trained, predicted : FastPath or None
-        The fast paths of `train_on_batch` and `predict`, set by their last validated calls.
+    bound : Parameters or None
+        The parameters as they were last bound, or None before the first time; the store may be stale.
+    trained : FastPath or None
+        The fast path of `train_on_batch`, set by its last validated call.
+    predicted : dict of int to FastPath
+        Fast paths of `predict` and `predict_on_batch`, by `batch_key` of the number of samples.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -77,11 +81,11 @@ class Engine:
         self.stop_training = False
         self.training_lock = TrainingLock()
         self.trained: FastPath | None = None
-        self.predicted: FastPath | None = None
+        self.predicted: dict[int, FastPath] = {}
         self._asked_dtype: np.dtype | None = None
         self._network: Network | None = None
         self._traced: Freezing | None = None  # what was frozen when the network was traced
-        self._parameters: Parameters | None = None
+        self.bound: Parameters | None = None
         self._plans: Plans | None = None
         self._told = False  # whether `warn_of_freezing` has warned since `compile`
 
@@ -123,8 +127,8 @@ class Engine:
         """The dtype of parameters and computation: that of `compile`, else that of the store of the layers."""
         if self._asked_dtype is not None:
             return self._asked_dtype
-        if self._parameters is not None:
-            return self._parameters.dtype
+        if self.bound is not None:
+            return self.bound.dtype
         return np.dtype(np.float32)
 
     def compile(self, settings: CompileSettings, dtype: str) -> None:
@@ -140,7 +144,7 @@ class Engine:
         self.freezing, self._told = Freezing(self.layers()), False
         self.freezing.note()
         self.count.done = self.epochs_done = 0
-        self._parameters, self.steps = None, {}
+        self.bound, self.steps = None, {}
 
     def set_dtype(self, dtype: str) -> None:
         """Compute in another precision from now on.
@@ -153,7 +157,7 @@ class Engine:
         self._change("set_dtype")
         check_compute(self.settings.compute, dtype)
         self._asked_dtype = np.dtype(dtype)
-        self._parameters, self.steps = None, {}
+        self.bound, self.steps = None, {}
 
     def _change(self, what: str) -> None:
         self.training_lock.check()
@@ -252,7 +256,7 @@ class Engine:
     def forget_trace(self) -> None:
         """Forget the network, so that the next data determines the shapes of inputs; initialized variables stay."""
         with planning_lock():
-            if self._parameters is not None:  # another thread has bound the parameters meanwhile
+            if self.bound is not None:  # another thread has bound the parameters meanwhile
                 return
             self._network = None
             for _, layer in self.definition.layer.walk():  # numbers stay, variables without them go
@@ -270,13 +274,8 @@ class Engine:
         self._change("a change of layers")
         if self._network is not None and self.definition.inputs is None:
             self.definition.inputs = self._network.inputs
-        self._network = self._parameters = None
+        self._network = self.bound = None
         self.steps = {}
-
-    @property
-    def bound(self) -> Parameters | None:
-        """The parameters as they were last bound, or None before the first time; the store may be stale."""
-        return self._parameters
 
     def parameters(self, arrays: Sequence[Rows] | None = None) -> Parameters:
         """The model's parameters and states, initialized if need be, and bound again if their store is stale.
@@ -292,11 +291,11 @@ class Engine:
             If layers of another model would have to move to a new store while that model is inside `fit`.
         """
         network = self.network(arrays)
-        old = self._parameters
+        old = self.bound
         if old is not None and old.network is network and not old.store.stale:
             return old
         with planning_lock():
-            if self._parameters is not old:  # another thread has bound them meanwhile
+            if self.bound is not old:  # another thread has bound them meanwhile
                 return self.parameters(arrays)
             self.steps = {}
             optimizer, trains = self.settings.optimizer, self._as_compiled().trains
@@ -306,7 +305,7 @@ class Engine:
             if old is not None:
                 new.take_slots(old)
             store.engines.add(self)
-            self._parameters, self._asked_dtype = new, None
+            self.bound, self._asked_dtype = new, None
             return new
 
     def _store(self, network: Network, layout: Layout) -> Store:

@@ -79,7 +79,7 @@ class FastPath:
             ],
         )
         self.real = self.session.real
-        self.shapes = step.output_shapes
+        self.shape = step.output_shapes[0] if step.output_shapes else ()
 
     def holds(self, steps: dict[Any, Step], bound: Parameters | None) -> bool:
         """Whether the fast path is still valid for an engine with these steps and parameters."""
@@ -94,9 +94,14 @@ class FastPath:
 
     def predict(self, x: np.ndarray) -> np.ndarray | None:
         """The output (samples, ...) of a model of one input and one output, or None as for `train`."""
-        out = np.empty((len(x), *self.shapes[0]), self.real)
+        out = np.empty((len(x), *self.shape), self.real)
         done = self.session.repeat(self.kinds, (x,), (out,), None, 0, 0, 0)
         return out if done is not None else None
+
+
+def batch_key(rows: int) -> int:
+    """Equal for the numbers of samples that one plan of prediction serves: those up to the same power of two."""
+    return (rows - 1).bit_length()
 
 
 def plain(array: Any) -> bool:

@@ -8,10 +8,8 @@ arena, the memory of intermediate values.
 from __future__ import annotations
 
 import math
-import mmap
 import os
 import queue
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -22,6 +20,7 @@ import numpy as np
 from gdcore import _core, runtime
 from gdcore.data.arrays import Rows
 from gdcore.engine.locks import planning_lock
+from gdcore.engine.scratch import scratch
 from gdcore.engine.thread_count import ThreadCount
 from gdcore.graph.dims import at_batch, size
 from gdcore.graph.ir import INT, Value
@@ -70,35 +69,6 @@ def aligned(nbytes: int) -> np.ndarray:
     start = -raw.ctypes.data % 64
     return raw[start : start + nbytes]
 
-
-class _Scratch(threading.local):
-    """Working memory of the kernels, one array for each Python thread that runs a plan."""
-
-    array: np.ndarray | None = None
-
-    def get(self, threads: int, each: int) -> np.ndarray:
-        need = threads * each
-        if self.array is None or len(self.array) < need:
-            try:
-                self.array = np.frombuffer(_pages(need), np.uint8)
-            except (OSError, ValueError, OverflowError):
-                raise MemoryError(
-                    f"cannot get {need:,} bytes of memory for {threads} threads: free some, or use fewer"
-                ) from None
-        return self.array
-
-
-def _pages(nbytes: int) -> mmap.mmap:
-    """Memory from mmap. NumPy would ask for huge pages, though most of the scratch is never touched.
-
-    It is private: a forked child gets a copy.
-    """
-    if os.name == "posix":
-        return mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return mmap.mmap(-1, nbytes)
-
-
-_scratch = _Scratch()
 
 ReadWriteLock = _core.ReadWriteLock  # of a store: many readers, or one writer
 StepCount = _core.StepCount
@@ -313,7 +283,8 @@ class Session:
         if batch > self.plan.batch:
             raise ValueError(f"a batch of {batch} for a plan of at most {self.plan.batch}")
         given = self.thread_count.pick() if threads is None else threads
-        self._catch_up()
+        if self.store is not None:
+            self._catch_up(self.store)
         if self.fed is not None:
             data = [data[at] for at, _ in self.fed]
         feeds: tuple[Any, ...] = tuple(
@@ -338,7 +309,7 @@ class Session:
                 losses,
                 tuple(outputs),
                 given,
-                _scratch.get(given, self.scratch),
+                scratch.get(given, self.scratch),
                 seconds,
                 spent,
                 exchange,
@@ -350,14 +321,12 @@ class Session:
             self.thread_count.note(given, begun, done)
         return done, status
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, store: Pending) -> None:
         """Have rows caught up that other sessions have left behind, and note that this one leaves some."""
-        if self.store is None:
-            return
-        if self.store.pending:
-            self.store.catch_up(self.settles)
+        if store.pending:
+            store.catch_up(self.settles)
         if self.settles is not None:
-            self.store.pending[self.settles] = None
+            store.pending[self.settles] = None
 
     def settle(self) -> None:
         """Run once, without data."""
@@ -374,9 +343,11 @@ class Session:
         counter: int,
     ) -> float | None:
         """The fast path: one step over arrays that match `kinds`, or None; see `_core.Runner.repeat`."""
-        self._catch_up()
-        threads = self.thread_count.pick()
-        begun = perf_counter()
+        if self.store is not None:
+            self._catch_up(self.store)
+        count = self.thread_count
+        threads = 1 if count.single else count.pick()
+        begun = 0.0 if count.single else perf_counter()
         runner = self.runner if self.writes else self._take()
         try:
             loss = runner.repeat(
@@ -388,10 +359,11 @@ class Session:
                 seed,
                 counter,
                 threads,
-                _scratch.get(threads, self.scratch),
+                scratch.get(threads, self.scratch),
             )
         finally:
             if not self.writes:
                 self._idle.put(runner)
-        self.thread_count.note(threads, begun, loss is not None)
+        if not count.single:
+            count.note(threads, begun, loss is not None)
         return loss

@@ -45,9 +45,14 @@ class ThreadCount:
         plan = self.plan
         return plan.microseconds(plan.batch) / (START_BARRIERS + len(plan.instructions))
 
+    @cached_property
+    def single(self) -> bool:
+        """Whether steps are so small that they always run on one thread."""
+        return self.work < MIN_WORK
+
     def most(self) -> int:
         """The largest number of threads that may be chosen."""
-        return runtime.get_num_threads() if self.work >= MIN_WORK else 1
+        return 1 if self.single else runtime.get_num_threads()
 
     def pick(self) -> int:
         """The number of threads for the next call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gdcore.data.frames import ColumnNames
 from gdcore.data.stream import Stream, streams
 from gdcore.engine.engine import Engine
-from gdcore.engine.fast_path import FastPath, plain
+from gdcore.engine.fast_path import FastPath, batch_key, plain
 from gdcore.engine.network import check_indices
 from gdcore.show.progress import check_verbose
 
@@ -26,14 +27,32 @@ def check_batch_size(who: str, batch_size: Any, more: str = "") -> None:
 
 def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: int | str = 0) -> Any:
     """See `Model.predict`."""
-    fast = engine.predicted
-    usual = batch_size == PREDICT_BATCH and not verbose
-    if fast is not None and usual and fast.holds(engine.steps, engine.bound):
-        found = fast.predict(x) if type(x) is np.ndarray and x.ndim else None
+    if type(batch_size) is int and not verbose:
+        found = _repeated(engine, x, batch_size)
         if found is not None:
             return found
     check_verbose(verbose)
     check_batch_size("predict", batch_size)
+    return _predict(engine, x, batch_size)
+
+
+def predict_on_batch(engine: Engine, x: Any) -> Any:
+    """See `Model.predict_on_batch`."""
+    found = _repeated(engine, x, sys.maxsize)
+    return _predict(engine, x, sys.maxsize) if found is None else found
+
+
+def _repeated(engine: Engine, x: Any, batch_size: int) -> np.ndarray | None:
+    """The outputs by the fast path, if all of `x` is one batch and its like has been validated before."""
+    if type(x) is not np.ndarray or not x.ndim or len(x) > batch_size:
+        return None
+    fast = engine.predicted.get(batch_key(len(x)))
+    if fast is None or not fast.holds(engine.steps, engine.bound):
+        return None
+    return fast.predict(x)
+
+
+def _predict(engine: Engine, x: Any, batch_size: int) -> Any:
     inputs = engine.arrays(x, ColumnNames.of(engine.columns))
     network = engine.network(inputs)
     check_indices(inputs, network)
@@ -44,11 +63,11 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
     builder = engine.builder(inputs)
     step = engine.step(("predict", batch, builder.sparse), lambda: builder.predict(batch))
     one = len(step.output_shapes) == 1 and network.output_names is None
-    if one and plain(x) and rows <= batch <= PREDICT_BATCH and not network.limited:
-        least = batch // 2 + 1
-        engine.predicted = FastPath(
-            engine.steps, step.memory, step, (least, batch), (x,), (0,), finite=False
-        )
+    if one and plain(x) and rows <= min(batch, batch_size) and not network.limited:
+        known, batches = engine.steps, (batch // 2 + 1, batch)
+        fast = FastPath(known, step.memory, step, batches, (x,), (0,), finite=False)
+        valid = {k: f for k, f in engine.predicted.items() if f.holds(known, step.memory)}
+        engine.predicted = {**valid, batch_key(batch): fast}
     made = [np.empty((rows, *s), step.session.real) for s in step.output_shapes]
     done, steps = 0, -(-rows // batch)
     feeds = [(a, 1.0) for a in inputs]
