@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from gdcore.graph.dims import Batch, Dim, Shape
-from gdcore.graph.ir import Value, between
+from gdcore.graph.ir import INT, Value, between
 from gdcore.graph.ops.masks import mask_of, together, with_mask
 from gdcore.layers.variables import ROLES, Parameter, State, Variable
 from gdcore.signatures import Constructed, check_shadows
@@ -117,12 +117,13 @@ class Layer(metaclass=Constructed):
         result = self.forward(*inputs, **named)
         check_shadows(self)
         if mask is not None and self.masks == "keep":
+            self._check_features(given, result)
             result = with_mask(result, mask)
         self._note(result, given)
         return result
 
     def _mask(self, given: Sequence[Value]) -> Value | None:
-        """What counts in all of the inputs; raises ValueError if this layer is not made for masks."""
+        """What counts in all inputs of a layer that keeps masks; raises ValueError if it is not made for masks."""
         masks = [m for v in given if (m := mask_of(v)) is not None]
         if masks and self.masks not in ("keep", "use"):
             raise ValueError(
@@ -130,7 +131,19 @@ class Layer(metaclass=Constructed):
                 "what makes the mask, drop the mask with gd.ops.drop_mask(x), or let the layer's class say "
                 'masks = "keep" (each step by itself) or "use" (forward reads gd.ops.mask_of(x))'
             )
-        return together(masks)
+        return together(masks) if self.masks == "keep" else None
+
+    def _check_features(self, given: Sequence[Value], result: Any) -> None:
+        """Raises ValueError if this layer mixes the steps of a mask because they stand where features should."""
+        for x in given:
+            mask = mask_of(x)
+            whole = mask is not None and mask.ndim == x.ndim and x.dtype != INT
+            if whole and mask_of(result) is None:  # else it works element by element
+                raise ValueError(
+                    f"{type(self).__name__} got a sequence with a mask and without features, of shape {x.shape}, "
+                    "and would mix its steps: give it a dimension for features with x[..., None], or drop the "
+                    "mask with gd.ops.drop_mask(x)"
+                )
 
     def _note(self, result: Any, given: Sequence[Value]) -> None:
         """Mark this layer as the owner of its outputs and of the values they were computed from, for `summary`."""

@@ -8,6 +8,7 @@ from typing import Any
 from gdcore import ops
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
+from gdcore.graph.ops.masks import seen
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
 
@@ -164,9 +165,16 @@ class RNN(Layer):
         return states
 
 
-def sequence_mask(x: Value, lengths: Value | None) -> Value | None:
-    """Which steps of a sequence count: those of its mask and within its lengths; None: all."""
+def sequence_mask(x: Value, lengths: Value | None, given: Value | None = None) -> Value | None:
+    """Which steps of a sequence count: those of its mask, of a `given` one, and within its lengths; None: all."""
     mask = ops.mask_of(x)
+    if given is not None:
+        if given.shape != x.shape[:2]:
+            raise ValueError(
+                f"a mask of shape {given.shape} for keys of shape {x.shape}: expected (batch, keys), which is "
+                f"{x.shape[:2]}, one number for each key; what differs by query is a bias of gd.ops.attention"
+            )
+        mask = seen(given) if mask is None else mask * seen(given)
     if mask is not None and mask.shape != x.shape[:2]:
         raise ValueError(
             f"a mask of shape {mask.shape} on a sequence of shape {x.shape}: expected {x.shape[:2]}, one "

@@ -24,7 +24,7 @@ MIXED = (
 _ALONG = ("sum", "mean", "max", "logsumexp")
 _KEPT = (
     *("transpose", "slice", "embed", "concatenate", "unfold", "conv", "conv_dx"),
-    *("max_pool", "avg_pool", "resample", "masked", "step_mask"),
+    *("max_pool", "avg_pool", "resample", "masked", "seen", "step_mask"),
 )
 
 

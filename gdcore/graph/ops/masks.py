@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.dims import Shape
-from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.ir import REAL, Op, Sample, Value, register
 from gdcore.graph.ops.elementwise import less, mul
-from gdcore.graph.ops.leaves import apply, lift
+from gdcore.graph.ops.leaves import INPUT, apply, lift
 from gdcore.graph.ops.shapes import RESHAPE, reshape
 from gdcore.graph.ranges import same_elements, within
 
@@ -38,6 +38,7 @@ MASKED = register(
         lambda x, mask: x,
         (Sample(((3, 4, 2), (3, 4))), Sample(((2, 5), (2, 5)))),
         expand=lambda y: y.inputs[0],
+        takes_ints=True,
         bounds=same_elements,
     )
 )
@@ -70,6 +71,27 @@ STEP_MASK = register(
         bounds=within(0.0, 1.0),
     )
 )
+
+
+# 1 where a mask that was given is above 0. That it is an op of its own tells which inputs hold masks.
+SEEN = register(
+    Op(
+        "seen",
+        "composite",
+        lambda v, _: v[0].shape,
+        lambda y, d: [None],
+        lambda x: np.asarray(np.asarray(x) > 0, float),
+        (Sample(((3, 4),), kink=(0.0,)),),
+        expand=lambda y: less(0.0, y.inputs[0]),
+        bounds=within(0.0, 1.0),
+    )
+)
+
+
+def seen(mask: Any) -> Value:
+    """A mask that was given, as 1 where it is above 0, else 0."""
+    value = lift(mask)
+    return value if value.op in (SEEN, STEP_MASK) else apply(SEEN, value)
 
 
 def step_mask(lengths: Any, steps: int) -> Value:
@@ -134,6 +156,7 @@ def with_mask(x: Any, mask: Any) -> Value:
     (B, 4)
     """
     value, new = lift(x), lift(mask)
+    new = seen(new) if new.op is INPUT and new.dtype == REAL else new
     known = mask_of(value)
     both = new if known is None or known is new else mul(known, new)
     return apply(MASKED, value.inputs[0] if value.op is MASKED else value, both)
