@@ -120,6 +120,10 @@ class Layer(metaclass=Constructed):
             self._check_features(given, result)
             result = with_mask(result, mask)
         self._note(result, given)
+        call, known = (self, inputs, named), set(map(id, given))
+        for i, v in enumerate(values_of(result)):
+            if isinstance(v, Value) and id(v) not in known:
+                v.call = call, i
         return result
 
     def _mask(self, given: Sequence[Value]) -> Value | None:
@@ -147,8 +151,7 @@ class Layer(metaclass=Constructed):
 
     def _note(self, result: Any, given: Sequence[Value]) -> None:
         """Mark this layer as the owner of its outputs and of the values they were computed from, for `summary`."""
-        several = list(result.values()) if isinstance(result, dict) else result
-        values = several if isinstance(several, list | tuple) else [several]
+        values = values_of(result)
         if all(isinstance(v, Value) for v in values):
             self._output_shapes = [v.shape for v in values]
             for v in values:
@@ -300,6 +303,13 @@ class Layer(metaclass=Constructed):
                 "use a layer for each"
             )
         return self.variables[name]
+
+
+def values_of(result: Any) -> list[Any]:
+    """What a call of a layer gave, in a list."""
+    if isinstance(result, dict):
+        return list(result.values())
+    return list(result) if isinstance(result, list | tuple) else [result]
 
 
 def fixed_shape(shape: Shape | Sequence[Dim], what: str) -> tuple[int, ...]:

@@ -8,11 +8,13 @@ import numpy as np
 
 from gdcore.data.arrays import as_inputs
 from gdcore.data.frames import ColumnNames
+from gdcore.data.ragged import Sequences
 from gdcore.data.stream import Stream, streams
 from gdcore.engine.engine import Engine
 from gdcore.engine.fast_path import FastPath, plain
 from gdcore.engine.network import check_indices
 from gdcore.show.progress import check_verbose
+from gdcore.training.sequences import predicted
 
 PREDICT_BATCH = 256
 
@@ -35,6 +37,8 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
             return found
     check_verbose(verbose)
     check_batch_size("predict", batch_size)
+    if isinstance(x, Sequences):
+        return predicted(engine, x, int(batch_size))
     inputs = as_inputs(x, engine.input_names, ColumnNames.of(engine.columns))
     network = engine.network(inputs)
     check_indices(inputs, network)
