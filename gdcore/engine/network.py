@@ -14,6 +14,7 @@ from gdcore.data.arrays import Rows
 from gdcore.engine.mask_inputs import check_mask, mask_inputs
 from gdcore.graph.dims import Batch, Shape
 from gdcore.graph.ir import INT, REAL, Value, base, topological
+from gdcore.graph.ops.carried import CARRIED
 from gdcore.graph.ops.draws import number_streams
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.indexing import SCATTER, TAKE
@@ -77,10 +78,32 @@ class Network:
         """The inputs that hold a mask of steps."""
         return mask_inputs(topological(self.outputs))
 
+    @cached_property
+    def carried(self) -> list[Value]:
+        """The states that layers carry from batch to batch, (samples, ...)."""
+        notes = (v for v in topological(self.outputs) if v.op is CARRIED)
+        return list(dict.fromkeys(v.inputs[1] for v in notes))
+
+    @cached_property
+    def carried_samples(self) -> int | None:
+        """The samples of each batch, if states are carried.
+
+        Raises
+        ------
+        ValueError
+            If layers carry states of several numbers of samples.
+        """
+        sizes = sorted({int(v.shape[0]) for v in self.carried})  # type: ignore[arg-type]
+        if len(sizes) > 1:
+            raise ValueError(
+                f"layers with stateful={sizes[0]} and stateful={sizes[1]}: expected one size of batches"
+            )
+        return sizes[0] if sizes else None
+
     @property
     def limited(self) -> bool:
         """Whether inputs have to be looked at before a step: see `check_indices`."""
-        return bool(self.index_limits or self.length_limits or self.masks)
+        return bool(self.index_limits or self.length_limits or self.masks or self.carried)
 
     @property
     def input_names(self) -> list[str]:

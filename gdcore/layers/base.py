@@ -19,6 +19,9 @@ from gdcore.signatures import Constructed, check_shadows
 __all__ = ["Layer", "Parameter", "State", "Variable", "fixed_shape"]
 
 
+CARRIED = "carried_"  # with which the names of states begin that go on from batch to batch
+
+
 class Layer(metaclass=Constructed):
     """Base class of layers: write `__init__` for the settings and `forward` for the computation.
 
@@ -289,6 +292,30 @@ class Layer(metaclass=Constructed):
         array([[1., 2.]], dtype=float32)
         """
         return self._make(name, shape, lambda s: State(self, name, s, initial)).leaf
+
+    def reset_states(self) -> None:
+        """Set the states to 0 that `stateful` layers, this one and those within, carry from batch to batch.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input((3, 1)), gd.LSTM(4, stateful=2)])
+        >>> x = [[[1.0]] * 3] * 2
+        >>> first, second = model.predict(x), model.predict(x)
+        >>> model.reset_states()
+        >>> bool((first == second).all()), bool((first == model.predict(x)).all())
+        (False, True)
+        """
+        waiting: list[Layer] = [self]
+        known: set[int] = set()
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in known:
+                known.add(id(layer))
+                waiting.extend(layer._parts())
+                for name, variable in layer.variables.items():
+                    if name.split(".")[-1].startswith(CARRIED) and variable.data is not None:
+                        variable.data[...] = 0.0
 
     def _make(
         self, name: str, shape: Sequence[Dim], make: Callable[[tuple[int, ...]], Variable]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.dataset import Data
+from gdcore.engine.carried import batch_of
 from gdcore.engine.engine import Engine
 from gdcore.engine.steps import Step
 from gdcore.metrics import Metric
@@ -20,7 +21,8 @@ def measure(engine: Engine, data: Data, batch: int, metrics: Sequence[Metric]) -
     """Loss and metrics, those of `bound_metrics`, on validated data, in prediction mode."""
     whole = Tally(metrics)
     for part in data.groups:
-        size, tally = min(batch, part.rows), Tally(metrics)
+        size = batch_of(engine, "evaluate", min(batch, part.rows), part.rows)
+        tally = Tally(metrics)
         sweep(_evaluation(engine, part, size), part, size, tally, seed=engine.seed)
         whole.loss, whole.rows = whole.loss + tally.loss, whole.rows + tally.rows
     return whole

@@ -13,6 +13,8 @@ from gdcore._core import NOT_FINITE
 from gdcore.callbacks import Callback, History, Saver, wants_batches, wants_gradients
 from gdcore.data.dataset import Buckets, Data
 from gdcore.data.shuffle import epoch_order, given_order
+from gdcore.engine.carried import check_fit as check_carried
+from gdcore.engine.carried import set_aside
 from gdcore.engine.engine import Engine
 from gdcore.engine.steps import Step
 from gdcore.errors import NonFiniteError
@@ -47,8 +49,10 @@ class Fit(resume.FitState):
                 f"fit shuffle={shuffle!r} of gd.data.sequences: expected True, which mixes the sequences of each "
                 "bucket and the batches, or False"
             )
+        batch = min(batch, data.rows)
+        check_carried(engine, batch, data.rows, shuffle is False and not isinstance(data, Buckets))
         self.engine, self.data, self.validation = engine, data, validation
-        self.batch, self.epochs, self.shuffle = min(batch, data.rows), epochs, shuffle
+        self.batch, self.epochs, self.shuffle = batch, epochs, shuffle
         self.history = history
         self.callbacks = [history, *callbacks]
         self.progress = Progress(epochs, data.rows, verbose)
@@ -140,6 +144,7 @@ class Fit(resume.FitState):
                 m.reset()
             self.tally = Tally(self.metrics)
             self.lr = float(engine.optimizer.schedule(engine.steps_done))
+            engine.definition.layer.reset_states()
 
         def step_of(part: Data) -> Step:
             self.step = training_step(
@@ -215,6 +220,7 @@ class Fit(resume.FitState):
         logs = self.tally.logs()
         if self.validation is not None:
             batch = max(self.batch, VALIDATION_BATCH)
-            logs |= measure(engine, self.validation, batch, self.val_metrics).logs("val_")
+            with set_aside(engine):
+                logs |= measure(engine, self.validation, batch, self.val_metrics).logs("val_")
         logs["lr"] = self.lr
         return logs

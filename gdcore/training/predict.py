@@ -10,6 +10,7 @@ from gdcore.data.arrays import as_inputs
 from gdcore.data.frames import ColumnNames
 from gdcore.data.ragged import Sequences
 from gdcore.data.stream import Stream, streams
+from gdcore.engine.carried import batch_of
 from gdcore.engine.engine import Engine
 from gdcore.engine.fast_path import FastPath, plain
 from gdcore.engine.network import check_indices
@@ -46,6 +47,7 @@ def predict(engine: Engine, x: Any, batch_size: int = PREDICT_BATCH, verbose: in
     batch = 1
     while batch < min(rows, batch_size):  # powers of two: few plans serve data of any length
         batch *= 2
+    batch = batch_of(engine, "predict", batch, rows)
     builder = engine.builder(inputs)
     step = engine.step(("predict", batch, builder.sparse), lambda: builder.predict(batch))
     one = len(step.output_shapes) == 1 and network.output_names is None

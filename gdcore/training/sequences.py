@@ -13,6 +13,7 @@ from gdcore.data.arrays import check_finite
 from gdcore.data.dataset import Buckets, Data
 from gdcore.data.ragged import Sequences, Steps
 from gdcore.data.shuffle import epoch_order
+from gdcore.engine.carried import batch_of
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import Network, check_indices, check_input
 from gdcore.engine.steps import Step
@@ -58,6 +59,11 @@ def networks(engine: Engine, x: Sequences) -> list[tuple[int, np.ndarray, Networ
         leaves = engine.definition.inputs
         if leaves is None:
             engine.network(inputs_of(engine, x, groups[-1][1], longest))
+    if engine.network().carried:
+        raise ValueError(
+            "gd.data.sequences for layers with stateful: expected arrays, as batches of buckets do not go on with one "
+            "another"
+        )
     own = engine.network().inputs[0].shape
     declared = own[1] if len(own) > 1 and engine.definition.inputs is not None else None
     if isinstance(declared, int) and longest > declared:
@@ -240,7 +246,8 @@ def predicted(engine: Engine, x: Sequences, batch: int) -> Any:
         for a, leaf in zip(inputs, network.inputs, strict=True):
             check_input(a, leaf, leaf in network.index_limits)
         check_indices(inputs, network)
-        builder, size = engine.builder(inputs, steps), min(batch, len(samples))
+        builder = engine.builder(inputs, steps)
+        size = batch_of(engine, "predict", min(batch, len(samples)), len(samples))
         step = engine.step(("predict", size, steps), lambda b=builder, n=size: b.predict(n))  # type: ignore[misc]
         session, names = step.session, network.output_names
         outputs = [np.empty((len(samples), *s), session.real) for s in step.output_shapes]

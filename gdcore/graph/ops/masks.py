@@ -18,6 +18,8 @@ from gdcore.graph.ops.leaves import INPUT, apply, lift
 from gdcore.graph.ops.shapes import RESHAPE, reshape
 from gdcore.graph.ranges import same_elements, within
 
+NOTES = ("with_update", "carried")  # ops that are their first input
+
 
 def _masked_shape(values: Sequence[Value], _: Mapping[str, Any]) -> Shape:
     x, mask = values
@@ -193,8 +195,8 @@ def mask_of(x: Value) -> Value | None:
             mask = v.inputs[1]
             if mask.shape == x.shape[: mask.ndim]:
                 found[id(mask)] = mask
-        elif v.op.kind == "map" or v.op.name in ("when_training", "with_update", "stop_gradient"):
-            inputs = v.inputs[:1] if v.op.name == "with_update" else v.inputs
+        elif v.op.kind == "map" or v.op.name in ("when_training", "stop_gradient", *NOTES):
+            inputs = v.inputs[:1] if v.op.name in NOTES else v.inputs
             new = [u for u in inputs if u.masked and u not in seen]
             seen.update(new)
             waiting.extend(new)
