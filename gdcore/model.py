@@ -278,7 +278,7 @@ class Model(Layer):
         data, validation = validation_of(
             engine, data, validation_data, validation_split, sample_weight is not None
         )
-        engine.parameters(data.inputs)
+        engine.parameters()
         engine.warn_of_freezing()
         history = History()
         for c in (history, *callbacks):

@@ -2,7 +2,7 @@
 
 from gdcore.lazy import lazy_names
 
-__all__ = ["augmented", "images"]
+__all__ = ["augmented", "images", "sequences", "windows"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -10,5 +10,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "augmented": "gdcore.data.augmentation",
         "images": "gdcore.data.image_folder",
+        "sequences": "gdcore.data.ragged",
+        "windows": "gdcore.data.series",
     },
 )

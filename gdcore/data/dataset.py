@@ -32,6 +32,7 @@ class Data:
     spec : tuple of TargetSpec
         One for each output.
     columns : names of the columns of frames, by argument ("X", "y")
+    steps : of sequences that were padded to a bucket: how many; None for inputs as the model has them
     """
 
     inputs: list[Rows]
@@ -39,11 +40,21 @@ class Data:
     weights: np.ndarray | None = None
     spec: tuple[TargetSpec, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    steps: int | None = None
 
     @property
     def rows(self) -> int:
         """Number of samples."""
         return len(self.inputs[0])
+
+    @property
+    def groups(self) -> list[Data]:
+        """The data, in parts of one shape each."""
+        return [self]
+
+    def batches(self, batch: int) -> int:
+        """Number of batches of at most so many samples."""
+        return sum(-(-part.rows // batch) for part in self.groups)
 
     @property
     def width(self) -> int:
@@ -63,4 +74,46 @@ class Data:
             None if self.weights is None else self.weights[rows],
             self.spec,
             self.columns,
+        )
+
+
+class Buckets(Data):
+    """Sequences in parts, each padded to the length of its bucket; inputs and targets are those of the longest.
+
+    Parameters
+    ----------
+    groups : list of Data
+        By the length of their sequences.
+    samples : list of int64 arrays
+        The number of each sample of each group, in the order in which they were given.
+    """
+
+    def __init__(self, groups: list[Data], samples: list[np.ndarray]) -> None:
+        last = groups[-1]
+        super().__init__(last.inputs, last.targets, last.weights, last.spec)
+        self._groups, self.samples = groups, samples
+
+    @property
+    def groups(self) -> list[Data]:
+        """The parts."""
+        return self._groups
+
+    @property
+    def rows(self) -> int:
+        """Number of samples, of all parts."""
+        return sum(part.rows for part in self._groups)
+
+    def feeds(self) -> list[tuple[Rows, float]]:
+        """Those of all parts, one after another."""
+        return [feed for part in self._groups for feed in part.feeds()]
+
+    def take(self, rows: slice) -> Data:
+        """Not there: samples are not in one order.
+
+        Raises
+        ------
+        ValueError
+        """
+        raise ValueError(
+            "fit validation_split of gd.data.sequences: expected validation_data=gd.data.sequences(...)"
         )

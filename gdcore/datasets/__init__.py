@@ -8,5 +8,6 @@ from gdcore.datasets.cifar_files import cifar10, cifar100
 from gdcore.datasets.handwritten import digits
 from gdcore.datasets.idx_files import idx, idx_folder, mnist
 from gdcore.datasets.npz_files import npz
+from gdcore.datasets.ts_files import ts
 
-__all__ = ["cifar10", "cifar100", "digits", "idx", "idx_folder", "mnist", "npz"]
+__all__ = ["cifar10", "cifar100", "digits", "idx", "idx_folder", "mnist", "npz", "ts"]

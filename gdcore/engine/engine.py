@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,15 +18,16 @@ from gdcore.data.sparse import SparseRows
 from gdcore.engine.definition import Definition
 from gdcore.engine.fast_path import FastPath
 from gdcore.engine.freezing import Freezing, every_layer, layers_of
+from gdcore.engine.lengths import Lengths
 from gdcore.engine.locks import planning_lock
 from gdcore.engine.network import Network, check_input, trace
 from gdcore.engine.parameters import Layout, Parameters, detached
 from gdcore.engine.settings import CompileSettings
+from gdcore.engine.step_cache import crowded, newest
 from gdcore.engine.steps import Builder, Step
 from gdcore.engine.store import Store, move
 from gdcore.graph.reuse import Plans
 from gdcore.layers.base import Layer, Parameter, State
-from gdcore.losses.by_output import places_of
 from gdcore.optimizers import Optimizer
 from gdcore.random import fresh_seed
 
@@ -87,6 +87,7 @@ class Engine:
         self._traced: Freezing | None = None  # what was frozen when the network was traced
         self.bound: Parameters | None = None
         self._plans: Plans | None = None
+        self._lengths: Lengths | None = None
         self._told = False  # whether `warn_of_freezing` has warned since `compile`
 
     # --- settings --------------------------------------------------------------------------------
@@ -238,20 +239,24 @@ class Engine:
             with freezing.applied():
                 self._network = trace(layer, leaves, layer.forward(*leaves))
             self.steps = {}
-        if self.settings.loss_names is not None:
-            self._sort_losses(self._network)
+        self.settings = self.settings.sorted_by(
+            self._network.output_names, len(self._network.outputs)
+        )
         self._traced = freezing
 
-    def _sort_losses(self, network: Network) -> None:
-        """Put losses that were given by name in the order of the outputs."""
-        given = self.settings
-        at = places_of(given.loss_names or (), network.output_names, len(network.outputs))
-        self.settings = replace(
-            given,
-            losses=[given.losses[i] for i in at],
-            loss_weights=[given.loss_weights[i] for i in at],
-            loss_names=None,
-        )
+    def at_steps(self, steps: int) -> Network:
+        """The network for sequences of so many steps, over the same variables; traced at the first call.
+
+        Raises
+        ------
+        ValueError
+            If the model cannot take sequences of other lengths than its own.
+        """
+        network = self.network()
+        with planning_lock(), self._as_compiled().applied():
+            if self._lengths is None or self._lengths.network is not network:
+                self._lengths = Lengths(self.definition, network, self.layers)
+            return self._lengths.of(steps)
 
     def forget_trace(self) -> None:
         """Forget the network, so that the next data determines the shapes of inputs; initialized variables stay."""
@@ -336,11 +341,11 @@ class Engine:
 
     # --- steps -------------------------------------------------------------------------------------
 
-    def builder(self, arrays: Sequence[Rows] | None = None) -> Builder:
-        """A builder of steps over the model's parameters."""
-        parameters = self.parameters(arrays)
+    def builder(self, arrays: Sequence[Rows] | None = None, steps: int | None = None) -> Builder:
+        """A builder of steps over the model's parameters; `steps` says for sequences of which length."""
+        parameters = self.parameters(arrays if steps is None else None)
         return Builder(
-            parameters.network,
+            parameters.network if steps is None else self.at_steps(steps),
             parameters,
             self.settings,
             self._plans,
@@ -356,13 +361,11 @@ class Engine:
         return 0
 
     def step(self, key: tuple[Any, ...], make: Callable[[], Step]) -> Step:
-        """The cached step of a key, made by `make` at the first call."""
+        """The cached step of a key, made by `make` at the first call; steps not used for long are dropped."""
         found = self.steps.get(key)
-        if found is None:
+        if found is None or crowded(self.steps):
             with planning_lock():
-                found = self.steps.get(key)
-                if found is None:
-                    found = self.steps[key] = make()
+                return newest(self.steps, key, make)
         return found
 
     def train_steps(self) -> list[Step]:

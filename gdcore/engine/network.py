@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.arrays import Rows
+from gdcore.engine.mask_inputs import check_mask, mask_inputs
 from gdcore.graph.dims import Batch, Shape
 from gdcore.graph.ir import INT, REAL, Value, base, topological
+from gdcore.graph.ops.carried import CARRIED
 from gdcore.graph.ops.draws import number_streams
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.indexing import SCATTER, TAKE
@@ -62,19 +64,46 @@ class Network:
         return limits
 
     @cached_property
-    def length_limits(self) -> dict[str, int]:
+    def length_limits(self) -> dict[Value, int]:
         """For each input that holds the lengths of sequences, the number of their steps."""
-        limits: dict[str, int] = {}
+        limits: dict[Value, int] = {}
         for v in topological(self.outputs):
             if v.op is STEP_MASK and base(v.inputs[0]).op is INPUT:
-                name, steps = base(v.inputs[0]).name, v.attrs["steps"]
-                limits[name] = min(steps, limits.get(name, steps))
+                lengths, steps = base(v.inputs[0]), v.attrs["steps"]
+                limits[lengths] = min(steps, limits.get(lengths, steps))
         return limits
+
+    @cached_property
+    def masks(self) -> set[Value]:
+        """The inputs that hold a mask of steps."""
+        return mask_inputs(topological(self.outputs))
+
+    @cached_property
+    def carried(self) -> list[Value]:
+        """The states that layers carry from batch to batch, (samples, ...)."""
+        notes = (v for v in topological(self.outputs) if v.op is CARRIED)
+        return list(dict.fromkeys(v.inputs[1] for v in notes))
+
+    @cached_property
+    def carried_samples(self) -> int | None:
+        """The samples of each batch, if states are carried.
+
+        Raises
+        ------
+        ValueError
+            If layers carry states of several numbers of samples.
+        """
+        sizes = sorted({int(v.shape[0]) for v in self.carried})  # type: ignore[arg-type]
+        if len(sizes) > 1:
+            raise ValueError(
+                f"layers with stateful={sizes[0]} and stateful={sizes[1]}: expected one size of batches"
+            )
+        return sizes[0] if sizes else None
 
     @property
     def limited(self) -> bool:
         """Whether inputs have to be looked at before a step: see `check_indices`."""
-        return bool(self.index_limits or self.length_limits)
+        return bool(self.index_limits or self.length_limits or self.masks or self.carried)
 
     @property
     def input_names(self) -> list[str]:
@@ -172,22 +201,24 @@ def _names(model: Layer, found: Sequence[Variable]) -> dict[Variable, str]:
 
 
 def check_indices(arrays: Sequence[Rows], network: Network) -> None:
-    """Raises ValueError if an input that indexes a table, or holds lengths of sequences, is out of range."""
+    """Raises ValueError if an input of indices or lengths is out of range, or one of masks is none or turned over."""
     limits, lengths = network.index_limits, network.length_limits
     for array, leaf in zip(arrays, network.inputs, strict=True):
-        limit, name = limits.get(leaf), leaf.name
+        limit, steps = limits.get(leaf), lengths.get(leaf)
         if limit is not None and array.size and not 0 <= array.min() <= array.max() < limit:
             bad = array.min() if array.min() < 0 else array.max()
             raise ValueError(
                 f"input {leaf.name!r} holds the index {bad}, and the embedding has {limit} rows: "
                 f"expected 0 to {limit - 1}"
             )
-        if name in lengths and array.size and not 0 <= array.min() <= array.max() <= lengths[name]:
+        if steps is not None and array.size and not 0 <= array.min() <= array.max() <= steps:
             bad = array.min() if array.min() < 0 else array.max()
             raise ValueError(
-                f"input {name!r} holds the length {bad}, and the sequences have {lengths[name]} steps: "
-                f"expected 0 to {lengths[name]}; cut what is longer"
+                f"input {leaf.name!r} holds the length {bad}, and the sequences have {steps} steps: "
+                f"expected 0 to {steps}; cut what is longer"
             )
+        if leaf in network.masks and isinstance(array, np.ndarray):
+            check_mask(array, leaf.name)
 
 
 def _order_of_axes(shape: tuple[int, ...], want: Shape) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gdcore.losses import Loss
+from gdcore.losses.by_output import places_of
 from gdcore.metrics import Metric
 from gdcore.optimizers import Optimizer
 
@@ -35,3 +36,15 @@ class CompileSettings:
     metrics: Sequence[Metric] = ()
     loss_names: Sequence[str] | None = None
     compute: str = "float32"
+
+    def sorted_by(self, names: Sequence[str] | None, outputs: int) -> CompileSettings:
+        """These settings with losses that were given by name in the order of the outputs."""
+        if self.loss_names is None:
+            return self
+        at = places_of(self.loss_names, names, outputs)
+        return replace(
+            self,
+            losses=[self.losses[i] for i in at],
+            loss_weights=[self.loss_weights[i] for i in at],
+            loss_names=None,
+        )

@@ -164,6 +164,12 @@ class Builder:
         Between computation and update, the ranges `checked` of the gradients are checked for numbers that
         are not finite; if `squared`, so are their squares. So are the numbers of gradients by rows.
         """
+        samples = self.network.carried_samples
+        if samples not in (None, batch):
+            raise ValueError(
+                f"a batch of {batch} samples, and layers carry their states from batch to batch for {samples} "
+                f"sequences side by side: expected batches of {samples}"
+            )
         roots = [*compute, *update]
         key = None
         if self.plans is not None and not by_rows:
@@ -242,19 +248,33 @@ class Builder:
         """A step that computes the outputs in prediction mode."""
         inputs = self.network.inputs
         folded, scales = fold_scales(self.network.outputs, inputs)
-        outputs, _ = specialize(folded, training=False)
-        outputs, found, places = self._bags(outputs, inputs)
-        plan = self._plan(outputs, [], {}, places, batch)
-        return Step(self._session(plan, inputs, outputs, None, scales, found), self.memory)
+        chosen, states = specialize(folded, training=False)
+        made, found, places = self._bags([*chosen, *(new for _, new in states)], inputs)
+        outputs, pinned = made[: len(chosen)], self._written(states, made[len(chosen) :])
+        plan = self._plan(outputs, list(pinned), pinned, places, batch)
+        session = self._session(plan, inputs, outputs, None, scales, found, writes=bool(pinned))
+        return Step(session, self.memory)
+
+    def _written(
+        self, states: Sequence[tuple[Value, Value]], after: Sequence[Value]
+    ) -> dict[Value, Place]:
+        """What is written to states when a step is over, and where."""
+        pinned: dict[Value, Place] = {}
+        for (state, _), new in zip(states, after, strict=True):
+            at = self.memory.place(state)
+            assert at is not None
+            pinned[own_value(new)] = at
+        return pinned
 
     def evaluate(self, batch: int, targets: Sequence[TargetSpec], weighted: bool) -> Step:
         """A step that computes the loss and the outputs in prediction mode."""
         inputs, values = self._graph(targets, weighted, masks=True)
         folded, scales = fold_scales(values, inputs)
-        chosen, _ = specialize(folded, training=False)
-        (loss, *outputs), found, places = self._bags(chosen, inputs)
-        plan = self._plan([loss, *outputs], [], {}, places, batch)
-        session = self._session(plan, inputs, outputs, loss, scales, found)
+        chosen, states = specialize(folded, training=False)
+        made, found, places = self._bags([*chosen, *(new for _, new in states)], inputs)
+        (loss, *outputs), pinned = made[: len(chosen)], self._written(states, made[len(chosen) :])
+        plan = self._plan([loss, *outputs], list(pinned), pinned, places, batch)
+        session = self._session(plan, inputs, outputs, loss, scales, found, writes=bool(pinned))
         return Step(session, self.memory, masked=self._mask() is not None)
 
     def train(
@@ -276,7 +296,6 @@ class Builder:
         chosen, states = specialize(folded, training=True)
         made, found, places = self._bags([*chosen, *(new for _, new in states)], inputs)
         (loss, *outputs), after = made[: len(chosen)], made[len(chosen) :]
-        updates = list(zip((state for state, _ in states), after, strict=True))
         parameters = self.memory.trainable()
         grads = loosened(gradients(loss, [p.leaf for p in parameters]), [loss, *outputs])
         numbers = None
@@ -315,12 +334,9 @@ class Builder:
         update: list[Value] = []
         if optimizer is not None:
             assert numbers is not None
-            for state, new in updates:
-                at = self.memory.place(state)
-                assert at is not None
-                own = own_value(new)
-                pinned[own] = at
-                update.append(own)
+            written = self._written(states, after)
+            pinned |= written
+            update += written
             if gradients_kept:
                 refuse_callback(optimizer, [self.network.names[p] for p in by_rows])
             for own, at in updates_of(optimizer, numbers, self.memory, places, rank_one, by_rows):

@@ -35,7 +35,9 @@ class Value:
     """
 
     __array_ufunc__ = None  # so that ndarray + Value comes to Value.__radd__
-    __slots__ = ("attrs", "dtype", "inputs", "layer", "masked", "name", "op", "shape", "within")
+    __slots__ = (
+        *("attrs", "call", "dtype", "inputs", "layer", "masked", "name", "op", "shape", "within"),
+    )
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Value:
         self.name = name
         self.layer: Any = None  # the layer that put it out, for `summary`
         self.within: Any = None  # the innermost layer that computes it
+        self.call: Any = None  # ((layer, inputs, named inputs), which result) of the outermost call
         self.masked: bool = op.name == "masked" or (
             op.kind in ("map", "composite") and any(x.masked for x in inputs)
         )

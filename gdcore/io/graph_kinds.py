@@ -145,6 +145,7 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
     "softmax": {"axis": whole},
     "log_softmax": {"axis": whole},
     "reshape": {"shape": shape},
+    "as_rows": {"shape": shape},
     "transpose": {"axes": wholes},
     "slice": {"cuts": cuts},
     "embed": {"cuts": cuts, "shape": shape},
@@ -176,6 +177,7 @@ ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
 ARITY = {
     "when_training": 2,
     "with_update": 3,
+    "carried": 3,
     "stop_gradient": 1,
     "random_uniform": 0,
     "attention": 3,

@@ -10,8 +10,11 @@ import numpy as np
 from gdcore import initializers, ops
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
+from gdcore.graph.ops.attention_dropout import dropped_attention, shares
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
+from gdcore.layers.regularization import share
+from gdcore.layers.rnn import sequence_mask
 
 __all__ = ["AdditiveAttention", "MultiHeadAttention"]
 
@@ -43,6 +46,9 @@ class MultiHeadAttention(Layer):
     - ``mask``: (B, keys), above 0 where a key is seen. A step that sees none gets 0 from all heads.
     - ``lengths``: (B,), how many keys of each sample are seen.
 
+    A mask that the input, or the context, has itself (`gd.ops.mask_of`) hides keys likewise; all of these together
+    and `causal` say what is seen. The result keeps the mask of x.
+
     Parameters
     ----------
     heads : int
@@ -60,6 +66,9 @@ class MultiHeadAttention(Layer):
     use_bias : bool
     kernel_initializer : Initializer, name, number or callable
     name : str, optional
+    dropout : float
+        In training, the probability with which a weight, that of one key for one query, is taken for 0. The
+        scores are then held for all pairs at once: memory grows with the square of the steps.
 
     Raises
     ------
@@ -81,6 +90,8 @@ class MultiHeadAttention(Layer):
     ((B, 20, 32), (B, 20, 32))
     """
 
+    masks = "use"
+
     def __init__(
         self,
         heads: int,
@@ -92,6 +103,7 @@ class MultiHeadAttention(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         name: str | None = None,
+        dropout: float = 0.0,
     ) -> None:
         who = "MultiHeadAttention"
         self.heads = positive(f"{who} heads", heads)
@@ -104,6 +116,7 @@ class MultiHeadAttention(Layer):
         self.relative = None if relative is None else positive(f"{who} relative", relative)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
+        self.dropout = share(f"{who} dropout", dropout)
         self.name = name
 
     def forward(  # type: ignore[override]
@@ -127,21 +140,22 @@ class MultiHeadAttention(Layer):
                 f"MultiHeadAttention turns pairs of features and has heads of {units}: expected an "
                 "even number of head_units for rotary positions"
             )
+        own, seen = ops.mask_of(x), sequence_mask(source, lengths, mask)
         q = self._heads("query", x, self.heads, units)
         k = self._heads("key", source, self.kv_heads, units)
         v = self._heads("value", source, self.kv_heads, units)
         if self.rotary:
             q, k = rotated(q), rotated(k)
-        more: dict[str, Any] = {"mask": mask, "lengths": lengths}
+        more: dict[str, Any] = {"mask": seen}
         if self.relative is not None:
             table = self.param(
                 "relative", (self.heads, 2 * self.relative + 1), "zeros", "embedding"
             )
             more["bias"] = by_distance(table, steps, keys)
-        y = ops.attention(q, k, v, causal=self.causal, **more)
-        return self._projected(
-            "output", ops.reshape(y, (*x.shape[:2], self.heads * units)), features
-        )
+        y = dropped_attention(ops.attention(q, k, v, causal=self.causal, **more), self.dropout)
+        joined = ops.reshape(y, (*x.shape[:2], self.heads * units))
+        result = self._projected("output", joined, features)
+        return result if own is None else ops.with_mask(result, own)
 
     def _projected(self, what: str, x: Value, width: int) -> Value:
         y = x @ self.param(f"{what}_kernel", (x.shape[-1], width), self.kernel_initializer)
@@ -195,7 +209,8 @@ class AdditiveAttention(Layer):
 
     A query (B, n), or queries (B, steps, n), and keys (B, keys, m) give the keys' weighted mean (B, m), or
     (B, steps, m). Call it with ``mask``, (B, keys), above 0 where a key is seen, or ``lengths``, (B,), how
-    many are; a query that sees none gives 0.
+    many are; a mask that the keys have themselves hides keys likewise. A query that sees none gives 0. The result
+    keeps the mask of the queries.
 
     Parameters
     ----------
@@ -221,6 +236,8 @@ class AdditiveAttention(Layer):
     (B, 32)
     """
 
+    masks = "use"
+
     def __init__(
         self, units: int, kernel_initializer: Any = "glorot_uniform", name: str | None = None
     ) -> None:
@@ -232,20 +249,20 @@ class AdditiveAttention(Layer):
         self, query: Value, keys: Value, mask: Value | None = None, lengths: Value | None = None
     ) -> Value:
         _, width = sequence_sizes(keys, "AdditiveAttention's keys")
-        if query.ndim not in (2, 3):
+        if query.ndim not in (2, 3) or (query.ndim == 2 and ops.mask_of(query) is not None):
             raise ValueError(
-                f"AdditiveAttention got a query of shape {query.shape}: expected (batch, features) or "
-                "(batch, steps, features)"
+                f"AdditiveAttention got a query of shape {query.shape}: expected (batch, features) without a "
+                "mask, or (batch, steps, features)"
             )
+        seen = sequence_mask(keys, lengths, mask)
         if query.ndim == 2:
             every = query[:, None, :]
-            return ops.reshape(self._attended(every, keys, mask, lengths), (keys.shape[0], width))
+            return ops.reshape(self._attended(every, keys, seen), (keys.shape[0], width))
         sequence_sizes(query, "AdditiveAttention")
-        return self._attended(query, keys, mask, lengths)
+        own, result = ops.mask_of(query), self._attended(query, keys, seen)
+        return result if own is None else ops.with_mask(result, own)
 
-    def _attended(
-        self, query: Value, keys: Value, mask: Value | None, lengths: Value | None
-    ) -> Value:
+    def _attended(self, query: Value, keys: Value, seen: Value | None) -> Value:
         batch, count, width = keys.shape
         n = self.units
         w = self.param("query_kernel", (query.shape[-1], n), self.kernel_initializer)
@@ -254,27 +271,6 @@ class AdditiveAttention(Layer):
         v = self.param("score_kernel", (n, 1), self.kernel_initializer)
         z = ops.tanh((query @ w + bias)[:, :, None, :] + (keys @ u)[:, None, :, :])
         scores = ops.reshape(z @ v, (batch, query.shape[1], count))
-        for seen in self._seen(mask, lengths, (batch, count)):
+        if seen is not None:
             scores = ops.where(seen[:, None, :], scores, -math.inf)
-        most = ops.stop_gradient(ops.max(scores, -1, keepdims=True))
-        e = ops.exp(scores - ops.where(ops.equal(most, -math.inf), 0.0, most))
-        total = ops.sum(e, -1, keepdims=True)
-        return (e / ops.where(ops.equal(total, 0.0), 1.0, total)) @ keys
-
-    def _seen(
-        self, mask: Value | None, lengths: Value | None, shape: tuple[Any, Any]
-    ) -> list[Value]:
-        found = []
-        if mask is not None:
-            if mask.shape != shape:
-                raise ValueError(
-                    f"AdditiveAttention with a mask of shape {mask.shape}: expected (batch, keys), {shape}"
-                )
-            found.append(ops.less(0.0, mask))
-        if lengths is not None:
-            if lengths.shape != shape[:1]:
-                raise ValueError(
-                    f"AdditiveAttention with lengths of shape {lengths.shape}: expected (batch,)"
-                )
-            found.append(ops.less(np.arange(shape[1]), lengths[:, None]))
-        return found
+        return shares(scores) @ keys

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from gdcore.graph.dims import Batch, Dim, Shape
-from gdcore.graph.ir import Value, between
+from gdcore.graph.ir import INT, Value, between
 from gdcore.graph.ops.masks import mask_of, together, with_mask
 from gdcore.layers.variables import ROLES, Parameter, State, Variable
 from gdcore.signatures import Constructed, check_shadows
 
 __all__ = ["Layer", "Parameter", "State", "Variable", "fixed_shape"]
+
+
+CARRIED = "carried_"  # with which the names of states begin that go on from batch to batch
 
 
 class Layer(metaclass=Constructed):
@@ -117,12 +120,17 @@ class Layer(metaclass=Constructed):
         result = self.forward(*inputs, **named)
         check_shadows(self)
         if mask is not None and self.masks == "keep":
+            self._check_features(given, result)
             result = with_mask(result, mask)
         self._note(result, given)
+        call, known = (self, inputs, named), set(map(id, given))
+        for i, v in enumerate(values_of(result)):
+            if isinstance(v, Value) and id(v) not in known:
+                v.call = call, i
         return result
 
     def _mask(self, given: Sequence[Value]) -> Value | None:
-        """What counts in all of the inputs; raises ValueError if this layer is not made for masks."""
+        """What counts in all inputs of a layer that keeps masks; raises ValueError if it is not made for masks."""
         masks = [m for v in given if (m := mask_of(v)) is not None]
         if masks and self.masks not in ("keep", "use"):
             raise ValueError(
@@ -130,12 +138,23 @@ class Layer(metaclass=Constructed):
                 "what makes the mask, drop the mask with gd.ops.drop_mask(x), or let the layer's class say "
                 'masks = "keep" (each step by itself) or "use" (forward reads gd.ops.mask_of(x))'
             )
-        return together(masks)
+        return together(masks) if self.masks == "keep" else None
+
+    def _check_features(self, given: Sequence[Value], result: Any) -> None:
+        """Raises ValueError if this layer mixes the steps of a mask because they stand where features should."""
+        for x in given:
+            mask = mask_of(x)
+            whole = mask is not None and mask.ndim == x.ndim and x.dtype != INT
+            if whole and mask_of(result) is None:  # else it works element by element
+                raise ValueError(
+                    f"{type(self).__name__} got a sequence with a mask and without features, of shape {x.shape}, "
+                    "and would mix its steps: give it a dimension for features with x[..., None], or drop the "
+                    "mask with gd.ops.drop_mask(x)"
+                )
 
     def _note(self, result: Any, given: Sequence[Value]) -> None:
         """Mark this layer as the owner of its outputs and of the values they were computed from, for `summary`."""
-        several = list(result.values()) if isinstance(result, dict) else result
-        values = several if isinstance(several, list | tuple) else [several]
+        values = values_of(result)
         if all(isinstance(v, Value) for v in values):
             self._output_shapes = [v.shape for v in values]
             for v in values:
@@ -274,6 +293,30 @@ class Layer(metaclass=Constructed):
         """
         return self._make(name, shape, lambda s: State(self, name, s, initial)).leaf
 
+    def reset_states(self) -> None:
+        """Set the states to 0 that `stateful` layers, this one and those within, carry from batch to batch.
+
+        Examples
+        --------
+        >>> import gdcore as gd
+        >>> model = gd.Sequential([gd.Input((3, 1)), gd.LSTM(4, stateful=2)])
+        >>> x = [[[1.0]] * 3] * 2
+        >>> first, second = model.predict(x), model.predict(x)
+        >>> model.reset_states()
+        >>> bool((first == second).all()), bool((first == model.predict(x)).all())
+        (False, True)
+        """
+        waiting: list[Layer] = [self]
+        known: set[int] = set()
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in known:
+                known.add(id(layer))
+                waiting.extend(layer._parts())
+                for name, variable in layer.variables.items():
+                    if name.split(".")[-1].startswith(CARRIED) and variable.data is not None:
+                        variable.data[...] = 0.0
+
     def _make(
         self, name: str, shape: Sequence[Dim], make: Callable[[tuple[int, ...]], Variable]
     ) -> Variable:
@@ -287,6 +330,13 @@ class Layer(metaclass=Constructed):
                 "use a layer for each"
             )
         return self.variables[name]
+
+
+def values_of(result: Any) -> list[Any]:
+    """What a call of a layer gave, in a list."""
+    if isinstance(result, dict):
+        return list(result.values())
+    return list(result) if isinstance(result, list | tuple) else [result]
 
 
 def fixed_shape(shape: Shape | Sequence[Dim], what: str) -> tuple[int, ...]:

@@ -183,6 +183,8 @@ class ParametricActivation(Layer):
     array([[0., 0., 2.]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(self, activation: Any, name: str | None = None) -> None:
         self.activation = activations.get(activation)
         self.name = name

@@ -40,6 +40,8 @@ class Embedding(Layer):
     (B, 20, 16)
     """
 
+    masks = "keep"
+
     def __init__(
         self,
         input_dim: int,
@@ -71,8 +73,9 @@ class Embedding(Layer):
         return self.param("table", (self.input_dim, self.output_dim), self.initializer, "embedding")
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        vectors = ops.take(self.table(), x)
-        return ops.with_mask(vectors, ops.not_equal(x, 0)) if self.mask_zero else vectors
+        ids = ops.drop_mask(x)
+        vectors = ops.take(self.table(), ids)
+        return ops.with_mask(vectors, ops.not_equal(ids, 0)) if self.mask_zero else vectors
 
 
 class OneHot(Layer):

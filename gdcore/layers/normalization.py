@@ -127,7 +127,7 @@ class LayerNorm(Layer):
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        width = x.shape[-1:]
+        x, width = ops.drop_mask(x), x.shape[-1:]
         apart = x - ops.mean(x, -1, keepdims=True)
         y = apart * (1.0 / ops.sqrt(ops.mean(ops.square(apart), -1, keepdims=True) + self.epsilon))
         if self.scale:
@@ -173,6 +173,7 @@ class RMSNorm(Layer):
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
+        x = ops.drop_mask(x)
         y = x * (1.0 / ops.sqrt(ops.mean(ops.square(x), -1, keepdims=True) + self.epsilon))
         return y * self.param("gamma", x.shape[-1:], "ones", "norm") if self.scale else y
 

@@ -102,6 +102,8 @@ class LSTM(_Gates):
     dropout, recurrent_dropout : float
         In training, the probability with which a feature of x, and a unit of h within the gates, is
         taken for 0, the same ones at all steps of a sample.
+    stateful : int
+        How many sequences go on from batch to batch, as `RNN` says; 0 for none.
     peepholes : bool
         Gates see the cell: i and f add p c, o adds p c'.
     layer_norm : bool
@@ -153,6 +155,7 @@ class LSTM(_Gates):
         use_bias: bool = True,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        stateful: int = 0,
         peepholes: bool = False,
         layer_norm: bool = False,
     ) -> None:
@@ -160,7 +163,7 @@ class LSTM(_Gates):
         self._gates(
             units, activation, recurrent_activation, use_bias, *weights, dropout, recurrent_dropout
         )
-        self._settings(return_sequences, return_state, go_backwards, name)
+        self._settings(return_sequences, return_state, go_backwards, name, stateful)
         self.state_sizes = (self.units, self.units)
         self.peepholes = bool(peepholes)
         self.layer_norm = bool(layer_norm)
@@ -230,6 +233,8 @@ class GRU(_Gates):
     dropout, recurrent_dropout : float
         In training, the probability with which a feature of x, and a unit of h within the gates, is
         taken for 0, the same ones at all steps of a sample.
+    stateful : int
+        How many sequences go on from batch to batch, as `RNN` says; 0 for none.
 
     Raises
     ------
@@ -272,12 +277,13 @@ class GRU(_Gates):
         use_bias: bool = True,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        stateful: int = 0,
     ) -> None:
         weights = kernel_initializer, recurrent_initializer
         self._gates(
             units, activation, recurrent_activation, use_bias, *weights, dropout, recurrent_dropout
         )
-        self._settings(return_sequences, return_state, go_backwards, name)
+        self._settings(return_sequences, return_state, go_backwards, name, stateful)
         self.reset_after = bool(reset_after)
 
     def _prepared(self, x: Value) -> tuple[Value, Step]:
@@ -329,6 +335,8 @@ class SimpleRNN(_Gates):
     dropout, recurrent_dropout : float
         In training, the probability with which a feature of x, and a unit of h within the product, is
         taken for 0, the same ones at all steps of a sample.
+    stateful : int
+        How many sequences go on from batch to batch, as `RNN` says; 0 for none.
 
     Raises
     ------
@@ -365,10 +373,11 @@ class SimpleRNN(_Gates):
         use_bias: bool = True,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        stateful: int = 0,
     ) -> None:
         weights = kernel_initializer, recurrent_initializer
         self._gates(units, activation, None, use_bias, *weights, dropout, recurrent_dropout)
-        self._settings(return_sequences, return_state, go_backwards, name)
+        self._settings(return_sequences, return_state, go_backwards, name, stateful)
 
     def _prepared(self, x: Value) -> tuple[Value, Step]:
         kernel, recurrent = self._weights(x)

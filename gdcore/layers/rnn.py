@@ -8,7 +8,9 @@ from typing import Any
 from gdcore import ops
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
-from gdcore.layers.base import Layer
+from gdcore.graph.ops.carried import batch_of, carried
+from gdcore.graph.ops.masks import seen
+from gdcore.layers.base import CARRIED, Layer
 from gdcore.layers.dense import positive
 
 __all__ = ["RNN"]
@@ -33,6 +35,10 @@ class RNN(Layer):
         The last states as well: the call returns a tuple (output, state, ...).
     go_backwards : bool
         From the last step to the first. Outputs of a sequence stay where their elements are.
+    stateful : int
+        How many sequences go on from batch to batch: sample i of a batch begins with the states that sample i of the
+        batch before ended with, in training and in prediction. Batches have this size then, and are not shuffled;
+        `reset_states` begins anew, as each epoch does. 0 for none.
     name : str, optional
 
     Raises
@@ -74,6 +80,7 @@ class RNN(Layer):
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
+        stateful: int = 0,
         name: str | None = None,
     ) -> None:
         size = getattr(cell, "state_size", None)
@@ -85,11 +92,24 @@ class RNN(Layer):
         sizes = size if isinstance(size, list | tuple) else (size,)
         self.cell = cell
         self.state_sizes = tuple(positive("RNN cell.state_size", n) for n in sizes)
-        self._settings(return_sequences, return_state, go_backwards, name)
+        self._settings(return_sequences, return_state, go_backwards, name, stateful)
 
     def _settings(
-        self, return_sequences: bool, return_state: bool, go_backwards: bool, name: str | None
+        self,
+        return_sequences: bool,
+        return_state: bool,
+        go_backwards: bool,
+        name: str | None,
+        stateful: int = 0,
     ) -> None:
+        who = f"{type(self).__name__} stateful"
+        if stateful is True:
+            raise ValueError(
+                f"{who}=True: expected how many sequences go on from batch to batch, the size of each batch"
+            )
+        self.stateful = positive(who, stateful) if stateful else 0
+        if self.stateful and go_backwards:
+            raise ValueError(f"{who} and go_backwards: expected a loop that goes on where it ended")
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
@@ -141,7 +161,10 @@ class RNN(Layer):
             output = every if mask is None else ops.with_mask(every, mask)
         else:
             output = last[len(starts)] if extra else last[0]
-        return (output, *last[: len(starts)]) if self.return_state else output
+        results = [output, *last[: len(starts)]] if self.return_state else [output]
+        for state, new in zip(self._carried(), last, strict=False):
+            results = [carried(v, state, new) for v in results]
+        return tuple(results) if self.return_state else results[0]
 
     def _first_output(self, step: Step, elements: Value, starts: Sequence[Value]) -> list[Value]:
         """The output before the first step, zeros; none where the output is the first state."""
@@ -150,9 +173,25 @@ class RNN(Layer):
         output, states = step(elements[:, 0], starts)
         return [] if output is states[0] else [ops.broadcast_to(0.0, output.shape)]
 
+    def _carried(self) -> list[Value]:
+        """The states that go on from batch to batch."""
+        if not self.stateful:
+            return []
+        sizes = enumerate(self.state_sizes)
+        return [self.state(f"{CARRIED}{k}", (self.stateful, n)) for k, n in sizes]
+
     def _starts(self, x: Value, given: Any) -> list[Value]:
         """The states before the first step."""
         shapes = [(x.shape[0], n) for n in self.state_sizes]
+        if self.stateful:
+            batch = x.shape[0]
+            if given is not None or not isinstance(batch, Batch) or batch != Batch(1):
+                raise ValueError(
+                    f"{type(self).__name__} with stateful={self.stateful} got "
+                    f"{'an initial_state' if given is not None else f'an input of shape {x.shape}'}: expected a "
+                    "batch of sequences, whose initial states are those that the last batch left"
+                )
+            return [batch_of(state, batch) for state in self._carried()]
         if given is None:
             return [ops.broadcast_to(0.0, s) for s in shapes]
         states = list(given) if isinstance(given, list | tuple) else [given]
@@ -164,9 +203,16 @@ class RNN(Layer):
         return states
 
 
-def sequence_mask(x: Value, lengths: Value | None) -> Value | None:
-    """Which steps of a sequence count: those of its mask and within its lengths; None: all."""
+def sequence_mask(x: Value, lengths: Value | None, given: Value | None = None) -> Value | None:
+    """Which steps of a sequence count: those of its mask, of a `given` one, and within its lengths; None: all."""
     mask = ops.mask_of(x)
+    if given is not None:
+        if given.shape != x.shape[:2]:
+            raise ValueError(
+                f"a mask of shape {given.shape} for keys of shape {x.shape}: expected (batch, keys), which is "
+                f"{x.shape[:2]}, one number for each key; what differs by query is a bias of gd.ops.attention"
+            )
+        mask = seen(given) if mask is None else mask * seen(given)
     if mask is not None and mask.shape != x.shape[:2]:
         raise ValueError(
             f"a mask of shape {mask.shape} on a sequence of shape {x.shape}: expected {x.shape[:2]}, one "

@@ -41,6 +41,8 @@ class Scale(Layer):
     array([[0.5, 1. ]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(self, initializer: Any = "ones", name: str | None = None) -> None:
         self.initializer = initializers.get(initializer)
         self.name = name

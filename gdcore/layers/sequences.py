@@ -125,6 +125,11 @@ class Bidirectional(Layer):
             raise ValueError(
                 f"Bidirectional got layers with go_backwards={ways}: expected [False, True]"
             )
+        if layer.stateful or backward_layer.stateful:
+            raise ValueError(
+                "Bidirectional got a layer with stateful: expected none, as the way back begins at the end, which is "
+                "in a later batch"
+            )
         for what in ("return_sequences", "return_state"):
             if getattr(layer, what) != getattr(backward_layer, what):
                 raise ValueError(

@@ -51,6 +51,8 @@ class PositionalEncoding(Layer):
             [ 0.91, -0.42]]], dtype=float32)
     """
 
+    masks = "keep"
+
     def __init__(
         self,
         kind: str = "sinusoidal",
@@ -94,7 +96,8 @@ def _given(**masks: Value | None) -> dict[str, Value]:
 class TransformerEncoder(Layer):
     """A block of attention to all steps and of two dense layers, with residual connections: (B, steps, n) is kept.
 
-    Call it with ``layer(x)``, and ``mask``, (B, steps), or ``lengths``, (B,), as `MultiHeadAttention`.
+    Call it with ``layer(x)``, and ``mask``, (B, steps), or ``lengths``, (B,), as `MultiHeadAttention`. A mask that x
+    has itself is used likewise, and kept.
 
     Parameters
     ----------
@@ -103,8 +106,7 @@ class TransformerEncoder(Layer):
     activation : str, function of a traced value, or None
         Of the first dense layer.
     dropout : float
-        Share of what each half adds, and of the hidden units, that is dropped in training. The weights
-        of the attention are kept.
+        Share of what each half adds, and of the hidden units, that is dropped in training.
     norm_first : bool
         Whether what goes into each half is normalized, instead of what comes out of the addition. After
         the last block stands a norm then.
@@ -115,6 +117,8 @@ class TransformerEncoder(Layer):
     kernel_initializer : Initializer, name, number or callable
         Of the dense layers and the attention.
     name : str, optional
+    attention_dropout : float
+        Share of the weights of the attention that is dropped in training.
     **attention
         Further settings of `MultiHeadAttention`, such as ``causal=True``.
 
@@ -135,6 +139,8 @@ class TransformerEncoder(Layer):
     (B, 20, 32)
     """
 
+    masks = "use"  # by the layers within
+
     def __init__(
         self,
         heads: int,
@@ -146,10 +152,12 @@ class TransformerEncoder(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         name: str | None = None,
+        attention_dropout: float = 0.0,
         **attention: Any,
     ) -> None:
         self.use_bias = bool(use_bias)
-        attention = {"use_bias": use_bias, "kernel_initializer": kernel_initializer, **attention}
+        own = {"use_bias": use_bias, "kernel_initializer": kernel_initializer}
+        attention = {**own, "dropout": attention_dropout, **attention}
         self.attention = MultiHeadAttention(heads, **attention)
         self.norm1 = LayerNorm(epsilon, center=use_bias)
         self._open_context(heads, epsilon, attention)
@@ -192,12 +200,13 @@ class TransformerDecoder(TransformerEncoder):
     """A block of causal attention, of attention to a context, if there is one, and of two dense layers.
 
     Call it with ``layer(x)`` or ``layer(x, context)``, and ``mask`` or ``lengths`` for the steps of x,
-    ``context_mask`` or ``context_lengths`` for those of the context, as `MultiHeadAttention`. The shape
-    (B, steps, n) of x is kept.
+    ``context_mask`` or ``context_lengths`` for those of the context, as `MultiHeadAttention`; masks that x and the
+    context have themselves are used likewise. The shape (B, steps, n) of x is kept, and its mask.
 
     Parameters
     ----------
-    heads, hidden, activation, dropout, norm_first, epsilon, use_bias, kernel_initializer, name, **attention
+    heads, hidden, activation, dropout, norm_first, epsilon, use_bias, kernel_initializer, name
+    attention_dropout, **attention
         As for `TransformerEncoder`; the further settings are of both attentions, but for rotary and
         relative positions, which the attention to the context has not.
 
@@ -229,11 +238,12 @@ class TransformerDecoder(TransformerEncoder):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         name: str | None = None,
+        attention_dropout: float = 0.0,
         **attention: Any,
     ) -> None:
         plain = (heads, hidden, activation, dropout, norm_first, epsilon, use_bias)
         attention = {"causal": True, **attention}
-        super().__init__(*plain, kernel_initializer, name, **attention)
+        super().__init__(*plain, kernel_initializer, name, attention_dropout, **attention)
 
     def _open_context(self, heads: int, epsilon: float, attention: dict[str, Any]) -> None:
         plain = {k: v for k, v in attention.items() if k not in ("causal", "rotary", "relative")}
@@ -292,6 +302,8 @@ class TiedDense(Layer):
     >>> model.predict([[0] * 20]).shape
     (1, 20, 65)
     """
+
+    masks = "keep"
 
     def __init__(
         self, embedding: Embedding, use_bias: bool = False, name: str | None = None

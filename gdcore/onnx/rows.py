@@ -126,6 +126,7 @@ ROWS: dict[str, Row] = {
 # which `specialize` resolves, and the ranges of an optimizer's vectors.
 ELSEWHERE = {
     *("input", "param", "state", "range", "when_training", "with_update"),
+    *("as_rows", "carried"),  # refused: a graph of ONNX has no states
     *("single", "outer_peak"),  # of training steps alone
     *("bag", "bag_add", "group_rows", "sum_rows", "square_rows"),  # made while a step is planned
     *("copy", "pieces", "overlay", "matmul_add"),  # passes put them in

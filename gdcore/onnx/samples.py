@@ -24,7 +24,7 @@ MIXED = (
 _ALONG = ("sum", "mean", "max", "logsumexp")
 _KEPT = (
     *("transpose", "slice", "embed", "concatenate", "unfold", "conv", "conv_dx"),
-    *("max_pool", "avg_pool", "resample", "masked", "step_mask"),
+    *("max_pool", "avg_pool", "resample", "masked", "seen", "step_mask"),
 )
 
 
@@ -47,7 +47,7 @@ def check_apart(values: Iterable[Value], known: set[Value]) -> None:
         if name == "when_training":  # statistics of a batch are taken in training alone
             stack.append(v.inputs[1])
         else:
-            stack.extend(v.inputs[:1] if name == "with_update" else v.inputs)
+            stack.extend(v.inputs[:1] if name in ("with_update", "carried") else v.inputs)
 
 
 def _mixes(v: Value) -> bool:
@@ -58,7 +58,7 @@ def _mixes(v: Value) -> bool:
         return False
     first = at[0]
     out = batch_axis(v.shape)
-    if v.op.kind == "map" or name in ("stop_gradient", "when_training", "with_update"):
+    if v.op.kind == "map" or name in ("stop_gradient", "when_training", "with_update", "carried"):
         return any(
             a is not None and (out is None or x.ndim - a != v.ndim - out)
             for a, x in zip(at, v.inputs, strict=True)

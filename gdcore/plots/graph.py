@@ -35,7 +35,16 @@ COLOURS = {
     "op": ("#e3f4ec", "#009E73"),
 }
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "@", "concatenate": "concat"}
-HIDDEN = ("identity", "reshape", "when_training", "with_update", "constant", "count")
+HIDDEN = (
+    "identity",
+    "reshape",
+    "when_training",
+    "with_update",
+    "carried",
+    "as_rows",
+    "constant",
+    "count",
+)
 CHAR, SMALL, PAD = 7.4, 6.3, 14.0
 
 

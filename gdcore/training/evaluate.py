@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.dataset import Data
+from gdcore.engine.carried import batch_of
 from gdcore.engine.engine import Engine
 from gdcore.engine.steps import Step
 from gdcore.metrics import Metric
@@ -18,13 +19,20 @@ from gdcore.training.sweep import Tally, sweep
 
 def measure(engine: Engine, data: Data, batch: int, metrics: Sequence[Metric]) -> Tally:
     """Loss and metrics, those of `bound_metrics`, on validated data, in prediction mode."""
-    batch = min(batch, data.rows)
-    builder, weighted = engine.builder(data.inputs), data.weights is not None
-    key = ("evaluate", batch, data.spec, weighted, builder.sparse)
-    step = engine.step(key, lambda: builder.evaluate(batch, data.spec, weighted))
-    tally = Tally(metrics)
-    sweep(step, data, batch, tally, seed=engine.seed)
-    return tally
+    whole = Tally(metrics)
+    for part in data.groups:
+        size = batch_of(engine, "evaluate", min(batch, part.rows), part.rows)
+        tally = Tally(metrics)
+        sweep(_evaluation(engine, part, size), part, size, tally, seed=engine.seed)
+        whole.loss, whole.rows = whole.loss + tally.loss, whole.rows + tally.rows
+    return whole
+
+
+def _evaluation(engine: Engine, data: Data, batch: int) -> Step:
+    """The step of `measure` for data of these types and shapes."""
+    builder, weighted = engine.builder(data.inputs, data.steps), data.weights is not None
+    key = ("evaluate", batch, data.spec, weighted, builder.sparse, data.steps)
+    return engine.step(key, lambda: builder.evaluate(batch, data.spec, weighted))
 
 
 def gradients(engine: Engine, x: Any, y: Any, sample_weight: Any = None) -> dict[str, np.ndarray]:
@@ -64,10 +72,11 @@ def training_step(
     keep_gradients : bool
         Whether all gradients are written to memory, also those that could be folded into the update.
     """
-    builder, weighted = engine.builder(data.inputs), data.weights is not None
+    builder, weighted = engine.builder(data.inputs, data.steps), data.weights is not None
     optimizer = engine.optimizer if update else None
+    settings = weighted, keep_outputs, update, keep_gradients
     return engine.step(
-        ("train", batch, data.spec, weighted, keep_outputs, update, keep_gradients, builder.sparse),
+        ("train", batch, data.spec, *settings, builder.sparse, data.steps),
         lambda: builder.train(batch, data.spec, weighted, optimizer, keep_outputs, keep_gradients),
     )
 
@@ -79,5 +88,5 @@ def bad_tensor(engine: Engine, data: Data, rows: np.ndarray) -> str:
         [np.asarray(a[rows]) for a in data.targets],
         None if data.weights is None else data.weights[rows],
     )
-    builder = engine.builder(part.inputs)
+    builder = engine.builder(part.inputs, data.steps)
     return first_bad_tensor(builder, data.spec, part, engine.seed, engine.steps_done)

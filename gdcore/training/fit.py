@@ -11,15 +11,19 @@ import numpy as np
 
 from gdcore._core import NOT_FINITE
 from gdcore.callbacks import Callback, History, Saver, wants_batches, wants_gradients
-from gdcore.data.dataset import Data
+from gdcore.data.dataset import Buckets, Data
 from gdcore.data.shuffle import epoch_order, given_order
+from gdcore.engine.carried import check_fit as check_carried
+from gdcore.engine.carried import set_aside
 from gdcore.engine.engine import Engine
+from gdcore.engine.steps import Step
 from gdcore.errors import NonFiniteError
 from gdcore.show.progress import Progress
 from gdcore.training import resume
 from gdcore.training.evaluate import bad_tensor, measure, training_step
 from gdcore.training.non_finite import bad_weight
 from gdcore.training.prepare import bound_metrics
+from gdcore.training.sequences import Rounds, sweep_batches
 from gdcore.training.sweep import Tally, sweep
 
 VALIDATION_BATCH = 256  # at least: without updates a larger batch only makes it faster
@@ -40,8 +44,15 @@ class Fit(resume.FitState):
         callbacks: Sequence[Callback],
         verbose: int | str,
     ) -> None:
+        if isinstance(data, Buckets) and not isinstance(shuffle, bool):
+            raise ValueError(
+                f"fit shuffle={shuffle!r} of gd.data.sequences: expected True, which mixes the sequences of each "
+                "bucket and the batches, or False"
+            )
+        batch = min(batch, data.rows)
+        check_carried(engine, batch, data.rows, shuffle is False and not isinstance(data, Buckets))
         self.engine, self.data, self.validation = engine, data, validation
-        self.batch, self.epochs, self.shuffle = min(batch, data.rows), epochs, shuffle
+        self.batch, self.epochs, self.shuffle = batch, epochs, shuffle
         self.history = history
         self.callbacks = [history, *callbacks]
         self.progress = Progress(epochs, data.rows, verbose)
@@ -57,6 +68,7 @@ class Fit(resume.FitState):
         self.tally = Tally(self.metrics)
         self.held: list[np.ndarray] = []
         self.lr = 0.0
+        self.step: Step  # the last one that was run, or is
         self.given_order: int | None = None  # checksum of the order of a user's function
         self.resumed: Mapping[str, Any] | None = None
 
@@ -132,18 +144,21 @@ class Fit(resume.FitState):
                 m.reset()
             self.tally = Tally(self.metrics)
             self.lr = float(engine.optimizer.schedule(engine.steps_done))
-        order = self.order(epoch)
-        step = training_step(
-            engine,
-            self.data,
-            self.batch,
-            keep_outputs=bool(self.metrics),
-            keep_gradients=bool(self.exchanging),
-        )
+            engine.definition.layer.reset_states()
+
+        def step_of(part: Data) -> Step:
+            self.step = training_step(
+                engine,
+                part,
+                min(self.batch, part.rows),
+                keep_outputs=bool(self.metrics),
+                keep_gradients=bool(self.exchanging),
+            )
+            return self.step
 
         def exchange() -> None:
             for c in self.exchanging:
-                c.on_gradients(step.memory.grads)
+                c.on_gradients(self.step.memory.grads)
 
         def after(steps: int, rows: int, loss: float, held: list[np.ndarray]) -> bool:
             if self.one_by_one:
@@ -155,38 +170,57 @@ class Fit(resume.FitState):
                 self._save_point(None)
             return stop
 
-        done, status = sweep(
-            step,
-            self.data,
-            self.batch,
-            self.tally,
-            order=order,
-            seed=engine.seed,
-            epoch=engine.epochs_done,
-            clock=lambda: engine.steps_done,
-            one_by_one=self.one_by_one,
-            after=after,
-            cut=self.cut,
-            first=taken_before,
-            held=self.held,
-            exchange=exchange if self.exchanging else None,
-        )
-        if status == NOT_FINITE:
-            at = (
-                order[done * self.batch : (done + 1) * self.batch]
-                if order is not None
-                else np.arange(done * self.batch, min(self.data.rows, (done + 1) * self.batch))
+        moved = exchange if self.exchanging else None
+        if isinstance(self.data, Buckets):
+            rounds = Rounds(
+                self.data, self.batch, bool(self.shuffle), engine.seed, engine.epochs_done
             )
-            tensor = bad_tensor(engine, self.data, at)
-            raise NonFiniteError(epoch, done, tensor)
+            done, status = sweep_batches(
+                step_of,
+                self.data,
+                self.batch,
+                self.tally,
+                rounds,
+                seed=engine.seed,
+                clock=lambda: engine.steps_done,
+                after=after,
+                first=taken_before,
+                exchange=moved,
+            )
+        else:
+            order = self.order(epoch)
+            done, status = sweep(
+                step_of(self.data),
+                self.data,
+                self.batch,
+                self.tally,
+                order=order,
+                seed=engine.seed,
+                epoch=engine.epochs_done,
+                clock=lambda: engine.steps_done,
+                one_by_one=self.one_by_one,
+                after=after,
+                cut=self.cut,
+                first=taken_before,
+                held=self.held,
+                exchange=moved,
+            )
+        if status == NOT_FINITE:
+            if isinstance(self.data, Buckets):
+                part, at = rounds.samples(self.data, self.batch, done)
+            else:
+                part, at = self.data, np.arange(self.data.rows) if order is None else order
+                at = at[done * self.batch : (done + 1) * self.batch]
+            raise NonFiniteError(epoch, done, bad_tensor(engine, part, at))
         # Each step checks its gradients before the update; the result of the last update is checked here.
-        weight = bad_weight(step.memory)
+        weight = bad_weight(self.step.memory)
         if weight is not None:
             raise NonFiniteError(epoch, done - 1, weight)
         engine.epochs_done += 1
         logs = self.tally.logs()
         if self.validation is not None:
             batch = max(self.batch, VALIDATION_BATCH)
-            logs |= measure(engine, self.validation, batch, self.val_metrics).logs("val_")
+            with set_aside(engine):
+                logs |= measure(engine, self.validation, batch, self.val_metrics).logs("val_")
         logs["lr"] = self.lr
         return logs

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.frames import ColumnNames
+from gdcore.data.ragged import Sequences
 from gdcore.data.stream import Stream, streams
+from gdcore.engine.carried import batch_of
 from gdcore.engine.engine import Engine
 from gdcore.engine.fast_path import FastPath, batch_key, plain
 from gdcore.engine.network import check_indices
 from gdcore.show.progress import check_verbose
+from gdcore.training.sequences import predicted
 
 PREDICT_BATCH = 256
 
@@ -53,6 +56,8 @@ def _repeated(engine: Engine, x: Any, batch_size: int) -> np.ndarray | None:
 
 
 def _predict(engine: Engine, x: Any, batch_size: int) -> Any:
+    if isinstance(x, Sequences):
+        return predicted(engine, x, min(int(batch_size), len(x)))
     inputs = engine.arrays(x, ColumnNames.of(engine.columns))
     network = engine.network(inputs)
     check_indices(inputs, network)
@@ -60,6 +65,7 @@ def _predict(engine: Engine, x: Any, batch_size: int) -> Any:
     batch = 1
     while batch < min(rows, batch_size):  # powers of two: few plans serve data of any length
         batch *= 2
+    batch = batch_of(engine, "predict", batch, rows)
     builder = engine.builder(inputs)
     step = engine.step(("predict", batch, builder.sparse), lambda: builder.predict(batch))
     one = len(step.output_shapes) == 1 and network.output_names is None

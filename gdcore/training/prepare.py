@@ -9,6 +9,7 @@ from gdcore.data.arrays import check_finite
 from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
 from gdcore.data.image_rows import AugmentedImages
+from gdcore.data.ragged import Sequences
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
 from gdcore.graph.ops.masks import mask_of
@@ -16,6 +17,7 @@ from gdcore.losses.readings import tell_assumptions
 from gdcore.metrics import Metric
 from gdcore.metrics.base import FunctionMetric
 from gdcore.metrics.fitting import bind_all, check_targets
+from gdcore.training.sequences import bucketed
 from gdcore.training.targets import as_targets, weights_of
 
 
@@ -53,6 +55,8 @@ def prepare(
             "the model is not compiled: call model.compile(optimizer=..., loss=...) first"
         )
     known = ColumnNames.of(engine.columns if columns is None else columns)
+    if isinstance(x, Sequences):
+        return _in_buckets(engine, x, y, sample_weight, class_weight, what, held_out)
     inputs = engine.arrays(x, known)
     if len(inputs[0]) == 0:
         raise ValueError(f"{what or 'X'} has no rows: expected at least one sample")
@@ -77,6 +81,33 @@ def prepare(
         raise
     engine.target_spec = spec
     return Data(inputs, rows, weights, spec, known.known)
+
+
+def _in_buckets(
+    engine: Engine,
+    x: Sequences,
+    y: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    what: str,
+    held_out: float | None,
+) -> Data:
+    """`prepare` of `gd.data.sequences`."""
+    if held_out is None:
+        raise TypeError(
+            "a single batch of gd.data.sequences: expected arrays; fit, evaluate and predict take sequences"
+        )
+    first = not engine.traced
+    try:
+        data = bucketed(engine, x, y, sample_weight, class_weight, what)
+        output = engine.at_steps(data.groups[-1].steps or 1).outputs[0]
+        check_targets(bound_metrics(engine), data.targets[0], output, what or "y")
+    except Exception:
+        if first:  # as for arrays
+            engine.forget_trace()
+        raise
+    engine.target_spec = data.spec
+    return data
 
 
 def bound_metrics(engine: Engine) -> list[Metric]:

@@ -160,7 +160,7 @@ def check(fit: FitState, state: Mapping[str, Any]) -> None:
         if type(state.get(what)) is not float:
             got = _short(state.get(what))
             raise ValueError(f"the checkpoint's {what!r} is {got}: expected a number")
-    if state["step"] and state["step"] >= -(-fit.data.rows // fit.batch):
+    if state["step"] and state["step"] >= fit.data.batches(fit.batch):
         raise ValueError(f"the checkpoint's 'step' is {state['step']}: the epoch has fewer")
     names = [m.name for m in fit.metrics]
     for what, kinds in (("metrics", (str, dict)), ("callbacks", (str, dict, bool))):

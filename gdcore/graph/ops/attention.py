@@ -20,9 +20,10 @@ from gdcore.graph.ops.attention_reference import (
     np_lse,
     samples,
 )
-from gdcore.graph.ops.elementwise import equal, exp, less, log, where
+from gdcore.graph.ops.elementwise import equal, exp, less, log, mul, where
 from gdcore.graph.ops.identities import broadcast_to
-from gdcore.graph.ops.leaves import apply, input_value, lift
+from gdcore.graph.ops.leaves import INPUT, apply, input_value, lift
+from gdcore.graph.ops.masks import seen, step_mask
 from gdcore.graph.ops.products import matmul
 from gdcore.graph.ops.reductions import max, sum
 from gdcore.graph.ops.shapes import reshape, transpose
@@ -99,7 +100,7 @@ def _gradient_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 # --- in terms of other ops: for derivatives of derivatives, and for other formats --------
 
 
-def _by_head(x: Value, heads: Dim) -> Value:
+def by_head(x: Value, heads: Dim) -> Value:
     """(batch, steps, heads, features) as (batch, heads, steps, features), each head as often as it is used."""
     batch, steps, own, features = x.shape
     if own != heads:
@@ -109,11 +110,11 @@ def _by_head(x: Value, heads: Dim) -> Value:
     return transpose(x, (0, 2, 1, 3))
 
 
-def _scores(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
+def score_matrix(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
     """(batch, heads, queries, keys), -inf where a key is not seen."""
     q, k, _, bias, mask, _ = given(inputs, attrs)
     heads = q.shape[2]
-    s = matmul(_by_head(q, heads), transpose(_by_head(k, heads), (0, 1, 3, 2))) * attrs["scale"]
+    s = matmul(by_head(q, heads), transpose(by_head(k, heads), (0, 1, 3, 2))) * attrs["scale"]
     if bias is not None:
         s = s + bias
     if attrs["causal"]:
@@ -122,7 +123,7 @@ def _scores(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
 
 
 def _lse_formula(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
-    s = _scores(inputs, attrs)
+    s = score_matrix(inputs, attrs)
     most = max(s, -1)
     shift = where(equal(most, -math.inf), 0.0, most)
     total = sum(exp(s - reshape(shift, (*shift.shape, 1))), -1)
@@ -133,8 +134,8 @@ def _in_other_ops(v: Value) -> Value:
     """A value of attention, or of its gradient, by way of the matrix of all scores."""
     if v.op is ATTENTION:
         lse = _lse_formula(v.inputs, v.attrs)
-        p = exp(_scores(v.inputs, v.attrs) - reshape(lse, (*lse.shape, 1)))
-        return transpose(matmul(p, _by_head(v.inputs[2], v.shape[2])), (0, 2, 1, 3))
+        p = exp(score_matrix(v.inputs, v.attrs) - reshape(lse, (*lse.shape, 1)))
+        return transpose(matmul(p, by_head(v.inputs[2], v.shape[2])), (0, 2, 1, 3))
     if v.op is LSE:
         return _lse_formula(v.inputs[1:], v.attrs)
     if v.op is GRADIENT:
@@ -146,14 +147,14 @@ def _in_other_ops(v: Value) -> Value:
 def _gradient_formula(inputs: Sequence[Value], attrs: Mapping[str, Any]) -> list[Value]:
     """dq, dk, dv and dbias."""
     q, k, v, bias, _, (y, lse, dy) = given(inputs, attrs)
-    s = _scores(inputs, attrs)
+    s = score_matrix(inputs, attrs)
     p = exp(s - reshape(lse, (*lse.shape, 1)))
-    values = _by_head(v, q.shape[2])
-    by_head = transpose(dy, (0, 2, 1, 3))
-    dp = matmul(by_head, transpose(values, (0, 1, 3, 2)))
+    values = by_head(v, q.shape[2])
+    slopes = transpose(dy, (0, 2, 1, 3))
+    dp = matmul(slopes, transpose(values, (0, 1, 3, 2)))
     delta = transpose(sum(y * dy, -1, keepdims=True), (0, 2, 1, 3))
     out = gradients(s, [q, k] if bias is None else [q, k, bias], p * (dp - delta))
-    out.insert(2, gradients(matmul(p, values), [v], by_head)[0])
+    out.insert(2, gradients(matmul(p, values), [v], slopes)[0])
     return out
 
 
@@ -180,7 +181,7 @@ def _lse_grad(lse: Value, d: Value) -> list[Value | None]:
     """By a score it is that score's share."""
 
     def make(leaves: list[Value]) -> list[Value]:
-        s = _scores(leaves[:-1], lse.attrs)
+        s = score_matrix(leaves[:-1], lse.attrs)
         ds = exp(s - reshape(leaves[-1], (*lse.shape, 1))) * reshape(d, (*d.shape, 1))
         return gradients(s, leaves[:-1], ds)
 
@@ -359,10 +360,10 @@ def attention(
                 f"attention to keys of shape {key.shape} with lengths of shape {counted.shape}: expected "
                 "(batch, steps, heads, features) and (batch,)"
             )
-        within = less(np.arange(keys), counted[:, None])
-        mask = within if mask is None else where(less(0.0, mask), within, 0.0)
+        within = step_mask(counted, keys)
+        mask = within if mask is None else mul(seen(mask), within)
     if mask is not None:
-        inputs.append(lift(mask))
+        inputs.append(seen(mask) if lift(mask).op is INPUT else lift(mask))
     more = {"bias": bias is not None, "mask": mask is not None}
     if scale is None:
         features = query.shape[-1] if query.ndim else 1

@@ -12,10 +12,11 @@ from typing import Any, overload
 from gdcore.graph.differentiate import TRAINING, gradients, read
 from gdcore.graph.dims import Batch, broadcast, size
 from gdcore.graph.ir import INT, Value, rewrite, topological
+from gdcore.graph.ops.carried import CARRIED
 from gdcore.graph.ops.identities import broadcast_to
-from gdcore.graph.ops.leaves import input_value, lift
+from gdcore.graph.ops.leaves import apply, input_value, lift
 from gdcore.graph.ops.reductions import sum
-from gdcore.graph.ops.training_ops import UPDATE, with_update
+from gdcore.graph.ops.training_ops import UPDATE
 
 
 @overload
@@ -165,6 +166,6 @@ def _noting(y: Value, values: list[Value]) -> list[Value]:
         if v in needed:
             needed.update(read(v, TRAINING))
     for note in order:
-        if note.op is UPDATE and note in needed:
-            values = [with_update(v, *note.inputs[1:]) for v in values]
+        if note.op in (UPDATE, CARRIED) and note in needed:
+            values = [apply(note.op, v, *note.inputs[1:]) for v in values]
     return values

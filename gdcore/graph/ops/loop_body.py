@@ -155,7 +155,7 @@ def _unpickled(steps: int, rows: Any, wanted: Any, counts: Sequence[int]) -> Bod
 def _expanded(v: Value) -> Value:
     if v.op.kind != "composite":
         return v
-    if v.op.name == "with_update":
+    if v.op.name in ("with_update", "carried"):
         raise ValueError(
             "with_update in a scan's body: a state is set once in a training step. Carry the value "
             "through the steps, and call with_update with the last of it outside of the scan"

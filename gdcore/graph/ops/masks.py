@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.dims import Shape
-from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.ir import REAL, Op, Sample, Value, register
 from gdcore.graph.ops.elementwise import less, mul
-from gdcore.graph.ops.leaves import apply, lift
+from gdcore.graph.ops.leaves import INPUT, apply, lift
 from gdcore.graph.ops.shapes import RESHAPE, reshape
 from gdcore.graph.ranges import same_elements, within
+
+NOTES = ("with_update", "carried")  # ops that are their first input
 
 
 def _masked_shape(values: Sequence[Value], _: Mapping[str, Any]) -> Shape:
@@ -38,6 +40,7 @@ MASKED = register(
         lambda x, mask: x,
         (Sample(((3, 4, 2), (3, 4))), Sample(((2, 5), (2, 5)))),
         expand=lambda y: y.inputs[0],
+        takes_ints=True,
         bounds=same_elements,
     )
 )
@@ -70,6 +73,27 @@ STEP_MASK = register(
         bounds=within(0.0, 1.0),
     )
 )
+
+
+# 1 where a mask that was given is above 0. That it is an op of its own tells which inputs hold masks.
+SEEN = register(
+    Op(
+        "seen",
+        "composite",
+        lambda v, _: v[0].shape,
+        lambda y, d: [None],
+        lambda x: np.asarray(np.asarray(x) > 0, float),
+        (Sample(((3, 4),), kink=(0.0,)),),
+        expand=lambda y: less(0.0, y.inputs[0]),
+        bounds=within(0.0, 1.0),
+    )
+)
+
+
+def seen(mask: Any) -> Value:
+    """A mask that was given, as 1 where it is above 0, else 0."""
+    value = lift(mask)
+    return value if value.op in (SEEN, STEP_MASK) else apply(SEEN, value)
 
 
 def step_mask(lengths: Any, steps: int) -> Value:
@@ -134,6 +158,7 @@ def with_mask(x: Any, mask: Any) -> Value:
     (B, 4)
     """
     value, new = lift(x), lift(mask)
+    new = seen(new) if new.op is INPUT and new.dtype == REAL else new
     known = mask_of(value)
     both = new if known is None or known is new else mul(known, new)
     return apply(MASKED, value.inputs[0] if value.op is MASKED else value, both)
@@ -170,8 +195,8 @@ def mask_of(x: Value) -> Value | None:
             mask = v.inputs[1]
             if mask.shape == x.shape[: mask.ndim]:
                 found[id(mask)] = mask
-        elif v.op.kind == "map" or v.op.name in ("when_training", "with_update", "stop_gradient"):
-            inputs = v.inputs[:1] if v.op.name == "with_update" else v.inputs
+        elif v.op.kind == "map" or v.op.name in ("when_training", "stop_gradient", *NOTES):
+            inputs = v.inputs[:1] if v.op.name in NOTES else v.inputs
             new = [u for u in inputs if u.masked and u not in seen]
             seen.update(new)
             waiting.extend(new)

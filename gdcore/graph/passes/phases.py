@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gdcore.graph.ir import Value, rewrite, topological
+from gdcore.graph.ops.carried import CARRIED
 from gdcore.graph.ops.training_ops import UPDATE, WHEN
+
+NOTES = (UPDATE, CARRIED)
 
 
 def _instead(value: Value, leaf: Value, other: Value) -> Value:
@@ -36,15 +39,15 @@ def specialize(
     Returns
     -------
     outputs : list of Value
-    updates : list of (state, its new value); empty in prediction
+    updates : list of (state, its new value); in prediction of those that are carried from batch to batch
     """
     way = rewrite(outputs, lambda v: _in_phase(v, training))
     chosen = [way[v] for v in outputs]
-    noted = [v for v in topological(chosen) if v.op is UPDATE]
-    plain = rewrite([*chosen, *noted], lambda v: v.inputs[0] if v.op is UPDATE else v)
+    noted = [v for v in topological(chosen) if v.op in NOTES]
+    plain = rewrite([*chosen, *noted], lambda v: v.inputs[0] if v.op in NOTES else v)
     updates: dict[Value, Value] = {}
     # once each: the derivative of a value notes the updates of that value again
-    notes = dict.fromkeys(v.inputs[1:] for v in noted) if training else {}
+    notes = dict.fromkeys(v.inputs[1:] for v in noted if training or v.op is CARRIED)
     for state, after in notes:
         new = plain[after]
         # a layer that is called twice goes on from what its first call made of the state
