@@ -359,7 +359,7 @@ def predict_table(
         table = _read(model, args)
         names = [_column(table.source, table.names, name, "--keep") for name in args.keep]
         kept = {name: table.columns[name] for name in names}
-        made: dict[str, np.ndarray] = {}
+        made: dict[str, Any] = {}
         own: list[Any] = model.views or [model]
         for view in own:
             name = view.target.name if model.views else "prediction"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ class Data:
     """
 
     inputs: list[Rows]
-    targets: list[np.ndarray | AugmentedImages]
+    targets: Sequence[np.ndarray | AugmentedImages]
     weights: np.ndarray | None = None
     spec: tuple[TargetSpec, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -271,8 +271,8 @@ class TableModel(Asking):
         self.notes += notes
         table, watched = parted(whole, names, self.settings, validation_data)
         check_watched(self.settings, whole if self.settings.folds > 1 else watched)
-        target = learned(whole, names, self.settings.asked, order=self.settings.order)
-        told = begun(table, names, chosen, as_values_say(self.settings, target, whole))
+        answers = learned(whole, names, self.settings.asked, order=self.settings.order)
+        told = begun(table, names, chosen, as_values_say(self.settings, answers, whole))
         self._train(self._training(told), table, watched, callbacks, verbose)
         anew = refit and validation_data is None and watched is not None
         if anew and not self.settings.finds_best:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from gdcore.data.arrays import check_finite
 from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
@@ -101,7 +103,7 @@ def _in_buckets(
     try:
         data = bucketed(engine, x, y, sample_weight, class_weight, what)
         output = engine.at_steps(data.groups[-1].steps or 1).outputs[0]
-        check_targets(bound_metrics(engine), data.targets[0], output, what or "y")
+        check_targets(bound_metrics(engine), np.asarray(data.targets[0]), output, what or "y")
     except Exception:
         if first:  # as for arrays
             engine.forget_trace()
