@@ -1,6 +1,7 @@
 """What the estimators have that scikit-learn's perceptrons have not."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_layers_are_what_was_asked_for():
         {"loss": gd.losses.CrossEntropy(label_smoothing=0.1)},
         {"hidden_layer_sizes": ()},
     ],
-    ids=str,
+    ids=lambda settings: re.sub(r" at 0x\w+", "", str(settings)),  # the same in each process
 )
 def test_it_learns(settings, digits):
     X, y = digits
