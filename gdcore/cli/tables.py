@@ -300,8 +300,7 @@ def _model(args: argparse.Namespace, table: Table) -> TableModel:
             schedule=args.schedule, epochs=args.epochs, batch_size=args.batch_size,
             patience="auto" if args.patience is None else args.patience or None,
             metrics=args.metric, dtype=args.dtype, compute=args.compute, seed=args.seed,
-            weights=weights,
-            class_weight=_class_weight(args.class_weight), positive=args.positive,
+            weights=weights, class_weight=_class_weight(args.class_weight), positive=args.positive,
             threshold=args.threshold, target_scale=args.target_scale, interval=args.interval,
             order=args.order, quantiles=args.quantiles, label_smoothing=args.label_smoothing,
         )  # fmt: skip

@@ -47,8 +47,7 @@ class TableClassifier(ClassifierMixin, TableEstimator):  # type: ignore[misc]
         As for `TableModel`; columns of an array are called "0", "1", … in `kinds`.
     loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience, members, folds, budget
         As for `TableModel`.
-    label_smoothing : float, optional
-        As for `TableModel`.
+    label_smoothing : float, optional, as for `TableModel`
     class_weight : "balanced" or dict of class to weight, optional
     threshold, positive, dtype, compute
         As for `TableModel`; `positive` is one of the classes of y.
@@ -267,9 +266,9 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
     ----------
     hidden, model, activation, dropout, kinds, numbers, missing
         As for `TableModel`; columns of an array are called "0", "1", … in `kinds`.
-    loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience
+    loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience, members, folds, budget
         As for `TableModel`.
-    members, folds, budget, target_scale, dtype, compute
+    target_scale, dtype, compute
         As for `TableModel`.
     interval, quantiles
         As for `TableModel`: for `predict_interval` and `predict_quantiles`.
