@@ -112,7 +112,7 @@ static void few_rows_bf16(const gemm_product *g, const gemm_window *w, real *c, 
   }
 }
 
-static void gemm_bf16(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
+__attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
                       const gemm_then *then) {
   if (w->r1 - w->r0 <= FEW_ROWS && g->b.col == 1 && !g->a.pack && !g->b.pack) {
     few_rows_bf16(g, w, c, a, b, (real *)scratch);
@@ -158,7 +158,7 @@ static void gemm_bf16(const gemm_product *g, const gemm_window *w, real *c, cons
 }
 
 #else /* check.c refuses them in float64 */
-static void gemm_bf16(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
+__attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
                       const gemm_then *then) {
   (void)g, (void)w, (void)c, (void)a, (void)b, (void)scratch, (void)then;
 }
