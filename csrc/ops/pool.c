@@ -74,6 +74,19 @@ static real share_of(const pool *g, span z, span y, span x) {
 #define EACH_ELEMENT(w) \
   EACH_ROW(w) for (int64_t column_ = 0, i = row; column_ < (w)->columns; ++column_, i += (w)->column)
 
+/* Runs `body` with `w`; for the commonest window, of 2 × 2 elements, with sizes that the compiler knows: it unrolls the
+ * loops over elements (python -m bench.ops --only max_pool). */
+#define WITH_SIZES(given, w, body)                                                          \
+  do {                                                                                      \
+    if ((given)->planes == 1 && (given)->rows == 2 && (given)->columns == 2) {              \
+      const window square_ = {1, 2, 2, 0, (given)->row, (given)->column}, *const w = &square_; \
+      body;                                                                                 \
+    } else {                                                                                \
+      const window *const w = (given);                                                      \
+      body;                                                                                 \
+    }                                                                                       \
+  } while (0)
+
 VFN vec lanes(const real *x, int64_t n) { return n == VL ? v_load(x) : v_load_n(x, n); }
 VFN void put(real *y, vec v, int64_t n) {
   if (n == VL) v_store(y, v);
@@ -154,13 +167,13 @@ VFN void each_window(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t h
 
 VFN void maximum_of(const window *w, const real *x, const real *same, int64_t channels, real share, real *to) {
   (void)same, (void)share;
-  EACH_CHANNEL(0, channels, largest(w, x + c, K, n, to + c));
+  WITH_SIZES(w, sized, EACH_CHANNEL(0, channels, largest(sized, x + c, K, n, to + c)));
 }
 
 VFN void mean_of(const window *w, const real *x, const real *same, int64_t channels, real share, real *to) {
   (void)same;
   const vec by = v_set1(share);
-  EACH_CHANNEL(0, channels, mean(w, x + c, K, n, by, to + c));
+  WITH_SIZES(w, sized, EACH_CHANNEL(0, channels, mean(sized, x + c, K, n, by, to + c)));
 }
 
 VFN void taken_of(const window *w, const real *d, const real *x, int64_t channels, real share, real *to) {
@@ -261,10 +274,12 @@ VFN void scatter_row(const scatter *s, span z, span y, const real *dy, int maxim
     const int wide = !s->striped && right >= VL; /* the rest of the row has room for what is beyond a pixel */
     if (maximum) {
       const real *in = s->x + at;
-      EACH_CHANNEL(s->c0, s->c1, to_first(&w, in + c, dy + c, K, n, wide ? VL : n, alone, dx + c));
+      WITH_SIZES(&w, sized,
+                 EACH_CHANNEL(s->c0, s->c1, to_first(sized, in + c, dy + c, K, n, wide ? VL : n, alone, dx + c)));
     } else {
       const vec share = v_set1(share_of(g, z, y, x));
-      EACH_CHANNEL(s->c0, s->c1, to_all(&w, dy + c, K, n, wide ? VL : n, alone, share, dx + c));
+      WITH_SIZES(&w, sized,
+                 EACH_CHANNEL(s->c0, s->c1, to_all(sized, dy + c, K, n, wide ? VL : n, alone, share, dx + c)));
     }
   }
 }
