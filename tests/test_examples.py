@@ -146,3 +146,15 @@ def test_cifar10():
     assert (
         min(moved[:2]) > 0 and max(moved[3:]) == 0
     )  # look-ahead moves it a last time in the fourth
+
+
+def test_a_training_beside_the_peak(monkeypatch):
+    """How many times its products' time at the peak it took; without a compiler, what is known without one."""
+    recipes = pytest.importorskip("bench.recipes")
+    peak = importlib.import_module("bench.peak").Peak(100.0, 1.0)
+    monkeypatch.setattr(recipes, "peak", lambda threads, isa: dict.fromkeys(threads, peak))
+    line = recipes.told(600_000_000_000, [10.0, 14.0])
+    assert line.startswith("0.6 TFLOP of products in 12.0 s, 50 GFLOP/s: 2.00 times what they take")
+    monkeypatch.setattr(recipes, "peak", lambda threads, isa: {})
+    assert recipes.told(600_000_000_000, [12.0]).endswith("50 GFLOP/s")
+    assert f"{gd.get_num_threads()} threads" in recipes.machine()
