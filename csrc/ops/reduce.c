@@ -7,6 +7,8 @@
  *   sum_partial           ref parts, x;  dim n;  parts[i] = sum of x[i * PART, (i + 1) * PART)
  *   sum_final             ref y, parts;  dim n (of x);  par 1 to divide by n
  */
+#include <stddef.h>
+
 #include "../ops.h"
 #include "../simd/vec.h"
 
@@ -87,6 +89,28 @@ static vec column_sum(const real *x, int64_t red, int64_t inner, int64_t n) {
   return total;
 }
 
+/* The same for some vectors of columns side by side: each row's stretch is read at once. */
+VFN void columns_sum(const real *x, int64_t red, int64_t inner, int vectors, vec *total) {
+  for (int k = 0; k < vectors; ++k) total[k] = v_zero();
+  for (int64_t c = 0; c < red; c += CHUNK) {
+    vec part[STRIPE / VL];
+    for (int k = 0; k < vectors; ++k) part[k] = v_zero();
+    for (int64_t i = c; i < gd_min(red, c + CHUNK); ++i)
+      for (int k = 0; k < vectors; ++k) part[k] = v_add(part[k], v_load(x + i * inner + k * VL));
+    for (int k = 0; k < vectors; ++k) total[k] = v_add(total[k], part[k]);
+  }
+}
+
+/* How many whole vectors of a stripe of n columns were summed, into `total`: all of them. */
+static int stripe_sum(const real *x, int64_t red, int64_t inner, int64_t n, vec *total) {
+  switch (n / VL) {
+    case 4: columns_sum(x, red, inner, 4, total); return 4;
+    case 3: columns_sum(x, red, inner, 3, total); return 3;
+    case 2: columns_sum(x, red, inner, 2, total); return 2;
+    default: return 0;
+  }
+}
+
 static vec column_max(const real *x, int64_t red, int64_t inner, int64_t n) {
   vec m = COLUMN(0);
   for (int64_t i = 1; i < red; ++i) m = max_nan(m, COLUMN(i));
@@ -102,8 +126,10 @@ static vec column_logsumexp(const real *x, int64_t red, int64_t inner, int64_t n
 
 typedef real (*row_fn)(const real *, int64_t);
 typedef vec (*column_fn)(const real *, int64_t, int64_t, int64_t);
+typedef int (*stripe_fn)(const real *, int64_t, int64_t, int64_t, vec *);
 
-static void reduce(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi, row_fn row, column_fn column, real empty) {
+static void reduce(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi, row_fn row, column_fn column,
+                   stripe_fn stripe, real empty) {
   const reduce_sizes s = reduce_open(ins, run->batch);
   real *y = (real *)gd_at(run, ins, 0);
   const real *x = (const real *)gd_at(run, ins, 1);
@@ -116,7 +142,11 @@ static void reduce(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi,
   const int64_t stripes = gd_ceil_div(s.inner, STRIPE);
   for (int64_t u = lo; u < hi; ++u) {
     const int64_t o = u / stripes, from = u % stripes * STRIPE;
-    for (int64_t j = from; j < gd_min(s.inner, from + STRIPE); j += VL) {
+    vec total[STRIPE / VL];
+    const real *own = x + o * s.red * s.inner + from;
+    const int whole = stripe && s.red ? stripe(own, s.red, s.inner, gd_min(STRIPE, s.inner - from), total) : 0;
+    for (int k = 0; k < whole; ++k) v_store(y + o * s.inner + from + k * VL, v_mul(total[k], v_set1(scale)));
+    for (int64_t j = from + whole * VL; j < gd_min(s.inner, from + STRIPE); j += VL) {
       const int64_t n = gd_min(VL, s.inner - j);
       vec v = s.red ? column(x + o * s.red * s.inner + j, s.red, s.inner, n) : v_set1(empty);
       v_store_n(y + o * s.inner + j, v_mul(v, v_set1(scale)), n);
@@ -124,14 +154,14 @@ static void reduce(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi,
   }
 }
 
-#define REDUCE(name, empty)                                                                      \
+#define REDUCE(name, stripe, empty)                                                              \
   int64_t GD_NAME(gd_##name##_units)(const gd_ins *ins, int64_t batch) { return reduce_units(ins, batch); } \
   void GD_NAME(gd_##name)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {        \
-    reduce(ins, run, lo, hi, row_##name, column_##name, empty);                                  \
+    reduce(ins, run, lo, hi, row_##name, column_##name, stripe, empty);                                  \
   }
-REDUCE(sum, 0)
-REDUCE(max, -(real)__builtin_inf())
-REDUCE(logsumexp, -(real)__builtin_inf())
+REDUCE(sum, stripe_sum, 0)
+REDUCE(max, NULL, -(real)__builtin_inf())
+REDUCE(logsumexp, NULL, -(real)__builtin_inf())
 
 int64_t GD_NAME(gd_sum_partial_units)(const gd_ins *ins, int64_t batch) {
   return gd_ceil_div(gd_size(ins->dim[0], batch), PART);
