@@ -99,20 +99,27 @@ def main():
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0 on (default 1)")
     parser.add_argument("--width", type=int, default=64, help="channels of the first group")
     parser.add_argument("--images", type=int, help="train on so many alone, to try it out")
+    parser.add_argument("--compute", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--plain", action="store_true", help="train on images as they are")
     options = parser.parse_args()
     (x, y), (test, truth) = gd.datasets.cifar10(options.folder)
     x, y = x[: options.images], y[: options.images]
     accuracies, seconds = [], []
-    told_epochs = gd.LambdaCallback(
+    show_epoch = gd.LambdaCallback(
         lambda epoch, logs: print(f"  epoch {epoch + 1}: loss {logs['loss']:.3f}", flush=True)
     )
     for seed in range(options.seeds):
         begun = time.perf_counter()
         model = train(
-            x, y, options.epochs, seed, options.width,
-            augment=not options.plain, callbacks=[told_epochs],
-        )  # fmt: skip
+            x,
+            y,
+            options.epochs,
+            seed,
+            options.width,
+            augment=not options.plain,
+            callbacks=[show_epoch],
+            compute=options.compute,
+        )
         seconds.append(time.perf_counter() - begun)
         accuracies.append(accuracy(model, test, truth))
         one = model.evaluate(test, truth)["accuracy"]
@@ -122,10 +129,10 @@ def main():
         )
     print(f"mean of {options.seeds}: {np.mean(accuracies):.2%}, {np.mean(seconds):.0f} s")
     sys.path.append(str(Path(__file__).resolve().parent.parent))
-    from bench.recipes import machine, told, training_flops
+    from bench.recipes import compared_with_peak, machine, training_flops
 
     flops, _ = training_flops(model, options.epochs * len(x))
-    print(told(flops, seconds), machine(), sep="\n")
+    print(compared_with_peak(flops, seconds), machine(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -40,11 +40,11 @@ def network(width=1.0):
     )
 
 
-def train(x, y, epochs=2, seed=0, width=1.0, batch=256):
-    """A trained network."""
+def train(x, y, epochs=2, seed=0, width=1.0, batch=256, **settings):
+    """A trained network; `settings` go to `compile`."""
     steps = epochs * -(-len(x) // batch)
     optimizer = gd.Adam(gd.schedules.OneCycle(0.01, steps), betas=(0.7, 0.9))
-    model = network(width).compile(optimizer, "cross_entropy", metrics=["accuracy"])
+    model = network(width).compile(optimizer, "cross_entropy", ["accuracy"], **settings)
     model.fit(x, y, batch_size=batch, epochs=epochs, seed=seed, verbose=0)
     return model
 
@@ -52,26 +52,27 @@ def train(x, y, epochs=2, seed=0, width=1.0, batch=256):
 def main():
     """Train with some seeds and print what comes of it."""
     parser = argparse.ArgumentParser(description="Train a small convolutional network on MNIST.")
-    parser.add_argument("folder", help="with the four idx files")
+    parser.add_argument("folder", help="that of the four idx files")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on (default 5)")
     parser.add_argument("--width", type=float, default=1.0, help="factor of all widths")
+    parser.add_argument("--compute", choices=("float32", "bfloat16"), default="float32")
     options = parser.parse_args()
     (x, y), (test, truth) = gd.datasets.mnist(options.folder)
     x, test = (images.reshape(-1, 28, 28, 1) for images in (x, test))
     accuracies, seconds = [], []
     for seed in range(options.seeds):
         begun = time.perf_counter()
-        model = train(x, y, options.epochs, seed, options.width)
+        model = train(x, y, options.epochs, seed, options.width, compute=options.compute)
         seconds.append(time.perf_counter() - begun)
         accuracies.append(model.evaluate(test, truth)["accuracy"])
         print(f"seed {seed}: accuracy {accuracies[-1]:.2%}, trained in {seconds[-1]:.1f} s")
     print(f"mean of {options.seeds}: {np.mean(accuracies):.2%}, {np.mean(seconds):.1f} s")
     sys.path.append(str(Path(__file__).resolve().parent.parent))
-    from bench.recipes import machine, told, training_flops
+    from bench.recipes import compared_with_peak, machine, training_flops
 
     flops, _ = training_flops(model, options.epochs * len(x))
-    print(told(flops, seconds), machine(), sep="\n")
+    print(compared_with_peak(flops, seconds), machine(), sep="\n")
 
 
 if __name__ == "__main__":
