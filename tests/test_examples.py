@@ -148,6 +148,17 @@ def test_cifar10():
     )  # look-ahead moves it a last time in the fourth
 
 
+@pytest.mark.slow
+def test_resnet20_cifar10():
+    """It learns bars from few images, in few steps."""
+    pytest.importorskip("gdcore.models")
+    resnet = example("resnet20_cifar10")
+    x, y = bars(128, 32, 3)
+    model = resnet.train((255 * x).astype(np.uint8), y, epochs=4, batch=16)
+    test, truth = bars(50, 32, 3, 1)
+    assert model.evaluate((255 * test).astype(np.uint8), truth)["accuracy"] > 0.9
+
+
 def test_a_training_beside_the_peak(monkeypatch):
     """How many times its products' time at the peak it took; without a compiler, what is known without one."""
     recipes = pytest.importorskip("bench.recipes")
