@@ -116,7 +116,7 @@ def test_mnist_cnn():
     """It tells bars that lie from bars that stand; a run counts its operations as its layers have them."""
     mnist = example("mnist_cnn")
     x, y = bars(256, 28, 1)
-    model = mnist.train(x, y, epochs=4, width=0.25, batch=32)
+    model = mnist.train(x, y, epochs=6, width=0.25, batch=16)
     assert model.evaluate(*bars(100, 28, 1, 1))["accuracy"] > 0.95
     layers = [(24**2, 25, 6), (10**2, 54, 8), (1, 200, 64), (1, 64, 10)]
     forward = [2 * pixels * inputs * outputs for pixels, inputs, outputs in layers]
