@@ -85,7 +85,8 @@ def theirs(torchvision, name):
     """torchvision's network of five classes with random weights and statistics."""
     import torch
 
-    options = {"inception_v3": {"aux_logits": True, "init_weights": False}}.get(name, {})
+    plain = {"init_weights": False}  # they take seconds
+    options = {"inception_v3": {"aux_logits": True, **plain}, "vgg16": plain}.get(name, {})
     module = getattr(torchvision.models, name)(num_classes=5, **options).eval()
     generator = torch.Generator().manual_seed(0)
     for key, t in module.state_dict().items():

@@ -24,6 +24,7 @@ from gdcore.graph.passes.loop_plan import plan_loop
 from gdcore.graph.passes.lower import lower
 from gdcore.graph.passes.narrow import narrow_products
 from gdcore.graph.passes.place import place
+from gdcore.graph.passes.schedule import schedule
 from gdcore.graph.passes.simplify import simplify
 from gdcore.graph.passes.sums import gather_sums
 from gdcore.graph.passes.views import lay_out
@@ -249,6 +250,8 @@ def make_plan(
         if v.op.kind == "part" and v.inputs[0] in done and v not in done
     ]
     groups = fuse(done_roots, set(), {})
+    kept = [*done_roots, *(x for v in topological(update_roots) for x in v.inputs)]
+    groups = schedule(groups, pinned_new, kept, batch, bits, layouts)
     later = fuse(update_roots, set(topological(done_roots)), after)
     for group in [*groups, *later]:
         if group.root is not None and group.root.op.kind == "loop":

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gdcore.engine.engine import engine_of
+from gdcore.engine.engine import Engine, engine_of
+from gdcore.engine.store import check_range
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value, topological
 from gdcore.layers.base import Variable
@@ -76,7 +77,7 @@ def groups(model: Model) -> list[Group]:
     ValueError
         If the model's input is not known yet.
     """
-    network = engine_of(model).parameters().network
+    network = engine_of(model).network()
     held = {*network.parameters, *network.states}
     found: dict[str, Group] = {}
     for variable, name in network.names.items():
@@ -90,13 +91,28 @@ def groups(model: Model) -> list[Group]:
 
 def load(model: Model, new: Mapping[Variable, np.ndarray]) -> None:
     """Set variables to arrays of their shapes; those that the model does not hold keep theirs."""
-    memory = engine_of(model).parameters()
+    engine = engine_of(model)
+    if engine.bound is None and all(v.store is None for v in new):
+        _begin(engine, new)
+        return
+    memory = engine.parameters()
     network = memory.network
     held = {*network.parameters, *network.states}
     model.load_state_dict({network.names[v]: a for v, a in new.items() if v in held}, strict=False)
     for variable, array in new.items():
         if variable not in held:
             variable.data = np.array(array, memory.dtype)
+
+
+def _begin(engine: Engine, new: Mapping[Variable, np.ndarray]) -> None:
+    """Give a model its first numbers, so that no random ones are drawn to be replaced."""
+    network, dtype = engine.network(), engine.dtype
+    held = {*network.parameters, *network.states}
+    for variable, array in new.items():
+        check_range(array, dtype, network.names[variable])
+    for variable, array in new.items():
+        variable.data = array if variable in held else np.array(array, dtype)
+    engine.parameters()  # they are copied
 
 
 def numbers_of(model: Model, group: Group, name: str) -> np.ndarray:
@@ -116,7 +132,7 @@ def numbers_behind(model: Model, group: Group, batch_size: int) -> int:
         If the graph does not show what the norm is computed of.
     """
     leaf = group.variables["running_mean"].leaf
-    for value in topological(engine_of(model).parameters().network.outputs):
+    for value in topological(engine_of(model).network().outputs):
         if any(v is leaf for v in value.inputs):
             for x in value.inputs:
                 if len(x.shape) > 1 and x.shape[0] == Batch(1):
@@ -129,7 +145,7 @@ def image_before(model: Model, kernel: Variable) -> tuple[int, ...] | None:
 
     None if there was none. Only elementwise ops, such as activations and dropout, may lie between.
     """
-    values = topological(engine_of(model).parameters().network.outputs)
+    values = topological(engine_of(model).network().outputs)
     inputs = [v.inputs[0] for v in values if len(v.inputs) > 1 and v.inputs[1] is kernel.leaf]
     waiting, seen = inputs, set()
     while waiting:

@@ -1,4 +1,4 @@
-"""Weights from Keras, and to it. The layouts are the same; only the order of arrays is not."""
+"""Weights from Keras, and to it. The layouts are the same, but for heads; only the order of arrays is not."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def from_keras(source: Any, model: Model) -> Model:
     wrong = _wrong(pairs)
     if wrong:
         raise ValueError(f"from_keras: what does not fit: {'; '.join(wrong)}")
-    load(model, {g.variables[n]: x.array for x, (g, n) in pairs})
+    load(model, {g.variables[n]: x.array.reshape(g.variables[n].shape) for x, (g, n) in pairs})
     return model
 
 
@@ -108,7 +108,7 @@ def to_keras(model: Model, target: Any = None) -> Any:
     [(2, 3), (3,), (3,), (3,), (3,), (3,)]
     """
     if target is None:
-        return [numbers_of(model, g, n).copy() for g, n in _in_order(groups(model))]
+        return [_numbers(model, slot).copy() for slot in _in_order(groups(model))]
     given = _given(target)
     slots = _slots(given, model)
     wrong = _wrong(list(zip(given, slots, strict=False)))
@@ -116,7 +116,7 @@ def to_keras(model: Model, target: Any = None) -> Any:
         raise ValueError(
             f"to_keras: what does not fit: {'; '.join(wrong) or f'{len(slots)} arrays for {len(given)}'}"
         )
-    target.set_weights([numbers_of(model, g, n) for g, n in slots])
+    target.set_weights([_numbers(model, slot) for slot in slots])
     return target
 
 
@@ -130,6 +130,24 @@ def _in_order(found: Sequence[Group]) -> list[Slot]:
 def _order(group: Group) -> Sequence[str]:
     known = [n for n in ORDER.get(group.kind, ()) if n in group.variables]
     return known or list(group.variables)
+
+
+def _shape(slot: Slot) -> tuple[int, ...]:
+    """The shape of a variable in Keras, whose attention has a dimension for the heads."""
+    group, name = slot
+    shape, owner = group.variables[name].shape, group.variables[name].owner
+    kind = "kv_heads" if name.startswith(("key_", "value_")) else "heads"
+    heads: int | None = getattr(owner, kind, None)  # a model that was loaded does not know it
+    if group.kind != "MultiHeadAttention" or heads is None or name == "output_bias":
+        return shape
+    if name == "output_kernel":
+        return (heads, shape[0] // heads, *shape[1:])
+    return (*shape[:-1], heads, shape[-1] // heads)
+
+
+def _numbers(model: Model, slot: Slot) -> np.ndarray:
+    """What a variable holds, in Keras's shape."""
+    return numbers_of(model, *slot).reshape(_shape(slot))
 
 
 def _slots(given: Sequence[_Given], model: Model) -> list[Slot]:
@@ -159,9 +177,9 @@ def _numbered_anew(names: Sequence[str]) -> list[str]:
 
 def _wrong(pairs: Sequence[tuple[_Given, Slot]]) -> list[str]:
     return [
-        f"{x.name} {x.array.shape} for {group.path}.{name} {group.variables[name].shape}"
-        for x, (group, name) in pairs
-        if x.array.shape != group.variables[name].shape
+        f"{x.name} {x.array.shape} for {slot[0].path}.{slot[1]} {_shape(slot)}"
+        for x, slot in pairs
+        if x.array.shape != _shape(slot)
     ]
 
 
