@@ -128,7 +128,8 @@ def test_a_target_for_each_step():
         gd.Adam(5e-2), "cross_entropy", metrics=["accuracy"]
     )
     x, targets = gd.data.sequences(IDS, IDS)
-    history = model.fit(x, targets, epochs=12, batch_size=8, seed=0)
+    shorter = gd.data.sequences(IDS[2:9], IDS[2:9])
+    history = model.fit(x, targets, epochs=12, batch_size=8, seed=0, validation_data=shorter)
     assert history["accuracy"][-1] > 0.9 > history["accuracy"][0]
     got = model.predict(x)
     assert [a.shape for a in got] == [(n, 9) for n in LENGTHS]
@@ -213,6 +214,13 @@ REFUSED = {
     "a bucket too short": (lambda: gd.data.sequences(X, bucket=[4, 8]), "longest sequence has 19 steps"),
     "no bucket": (lambda: gd.data.sequences(X, bucket=0), "number of buckets"),
     "a function": (lambda: last().fit(*gd.data.sequences(X, Y), shuffle=lambda e: []), "expected True"),
+    "one batch of all": (lambda: gd.lbfgs(last(), *gd.data.sequences(X, Y)), "one batch|SciPy"),
+    "many": (
+        lambda: gd.fit_many(last, [{}], *gd.data.sequences(X, Y)), "fit, evaluate and predict"
+    ),
+    "some rows": (
+        lambda: last().fit(*gd.data.sequences(X, Y), callbacks=[gd.diagnostics.Monitor()]), "arrays of its own"
+    ),
     "a split": (lambda: last().fit(*gd.data.sequences(X, Y), validation_split=0.2), "validation_data"),
     "one batch": (lambda: last().train_on_batch(*gd.data.sequences(X, Y)), "a single batch"),
     "classes": (lambda: last().fit(*gd.data.sequences(X, Y), class_weight="balanced"), "sample_weight"),

@@ -53,6 +53,9 @@ class Sequences(Steps):
         super().__init__(rows)
         self.buckets = list(buckets)
 
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise TypeError("gd.data.sequences, which fit, evaluate and predict take, and nothing else")
+
     def __repr__(self) -> str:
         return f"<{len(self)} sequences in buckets of {', '.join(map(str, self.buckets))} steps>"
 
