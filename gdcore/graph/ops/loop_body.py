@@ -153,13 +153,13 @@ def _unpickled(steps: int, rows: Any, wanted: Any, counts: Sequence[int]) -> Bod
 
 
 def _expanded(v: Value) -> Value:
-    if v.op.kind != "composite":
-        return v
-    if v.op.name in ("with_update", "carried"):
+    if v.op.name in ("with_update", "carried", "as_rows"):
         raise ValueError(
             "with_update in a scan's body: a state is set once in a training step. Carry the value "
             "through the steps, and call with_update with the last of it outside of the scan"
         )
+    if v.op.kind != "composite":
+        return v
     return v.op.expand(v) if v.op.expand is not None else v.inputs[0]
 
 
