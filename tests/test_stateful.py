@@ -135,7 +135,7 @@ def test_rows_of_a_fixed_number_allow_no_other_batch():
     assert made.predict(np.zeros((8, 2))).shape == (8, 2)
     with pytest.raises(ValueError, match="a multiple of 4"):
         made.predict(np.zeros((300001, 2)))
-    with pytest.raises(ValueError, match="with_update in a scan"):
+    with pytest.raises(ValueError, match="expected a carry"):
         gd.ops.scan(lambda c, _: (c + apply(AS_ROWS, c, shape=c.shape), None), x, gd.Input((3, 2)))
 
 

@@ -104,6 +104,10 @@ class Body:
             *((v.shape, v.dtype) for v in self.outside),
         ]
         got = [(v.shape, v.dtype) for v in inputs]
+        if any(v.op.name == "as_rows" for v in topological([*self.after, *self.stacked])):
+            raise ValueError(
+                "a state for each sample of a batch in a scan's body: expected a carry"
+            )
         if got != expected:
             raise ValueError(f"a scan of inputs {got}: its body was made for {expected}")
         after = [(v.shape, v.dtype) for v in self.after]
@@ -153,13 +157,13 @@ def _unpickled(steps: int, rows: Any, wanted: Any, counts: Sequence[int]) -> Bod
 
 
 def _expanded(v: Value) -> Value:
-    if v.op.name in ("with_update", "carried", "as_rows"):
+    if v.op.kind != "composite":
+        return v
+    if v.op.name in ("with_update", "carried"):
         raise ValueError(
             "with_update in a scan's body: a state is set once in a training step. Carry the value "
             "through the steps, and call with_update with the last of it outside of the scan"
         )
-    if v.op.kind != "composite":
-        return v
     return v.op.expand(v) if v.op.expand is not None else v.inputs[0]
 
 
