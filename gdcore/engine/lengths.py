@@ -153,6 +153,6 @@ def _fixed(v: Value) -> ValueError:
     """The error (not raised) for an op that cannot be applied to another number of steps."""
     return ValueError(
         f"sequences of other lengths through {v.op.name!r} {v.shape}, an op that holds a shape and is in no layer, as "
-        "none is in a graph that was loaded or copied: put it into a layer, or write the model as gd.Sequential or as a "
-        "class with forward"
+        "none is in a graph that was loaded or copied: put it into a layer, or write the model as gd.Sequential or "
+        "as a class with forward"
     )
