@@ -169,3 +169,74 @@ def test_a_training_beside_the_peak(monkeypatch):
     monkeypatch.setattr(recipes, "peak", lambda threads, isa: {})
     assert recipes.compared_with_peak(600_000_000_000, [12.0]).endswith("50 GFLOP/s")
     assert f"{gd.get_num_threads()} threads" in recipes.machine()
+
+
+def waves(hours, rng):
+    """Two series with a day of 24 hours and noise."""
+    day = np.sin(np.arange(hours)[:, None] * 2 * np.pi / 24 + [0.0, 1.0])
+    return day * [3.0, 1.0] + rng.normal(size=(hours, 2)) * 0.1 + [5.0, 0.0]
+
+
+@pytest.mark.slow
+def test_etth1(tmp_path):
+    """Each network forecasts a day of waves better than their mean."""
+    etth1, hours = example("etth1"), 20 * 48
+    rows = waves(hours, np.random.default_rng(0))
+    text = "date,a,b\n" + "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(rows))
+    (tmp_path / "series.csv").write_text(text)
+    parts = etth1.data(etth1.read(tmp_path / "series.csv", month=48), 48, 24)
+    assert [x.shape for x, _ in parts] == [(505, 48, 2), (169, 48, 2), (169, 48, 2)]
+    networks = {
+        "linear": etth1.Linear(48, 24),
+        "lstm": etth1.Lstm(24, units=16),
+        "patches": etth1.Patches(24, width=8, heads=2, hidden=8, blocks=1),
+    }
+    forecasts = {}
+    for name, model in networks.items():
+        etth1.train(model, *parts[:2], 1e-2, 4, 32)
+        forecasts[name] = model.predict(parts[2][0])
+        assert np.mean((forecasts[name] - parts[2][1]) ** 2) < 0.2, name  # of the mean 1
+    pytest.importorskip("matplotlib")
+    etth1.draw(forecasts, *parts[2], path=tmp_path / "series.png", shown=24)
+    assert (tmp_path / "series.png").stat().st_size > 10_000
+
+
+def test_airline():
+    """A series that grows by a tenth a year: the naive forecast is behind, the network is not."""
+    airline, months = example("airline"), np.arange(96)
+    series = 100 * 1.1 ** (months / 12) * (1 + 0.2 * np.sin(months * np.pi / 6))
+    ours, naive = airline.errors(*airline.forecasts(series, known=72, epochs=60))
+    assert ours < naive / 2
+
+
+@pytest.mark.slow
+def test_ucr():
+    """Shapes at any place: a network beside the nearest neighbour, whose distances are those of the recursion."""
+    ucr, rng = example("ucr"), np.random.default_rng(0)
+
+    def least(a, b):
+        sums = np.full((len(a) + 1, len(b) + 1), np.inf)
+        sums[0, 0] = 0.0
+        for i, j in product(range(len(a)), range(len(b))):
+            before = min(sums[i, j], sums[i, j + 1], sums[i + 1, j])
+            sums[i + 1, j + 1] = np.square(a[i] - b[j]).sum() + before
+        return sums[-1, -1]
+
+    a, b = ([rng.normal(size=(n, 2)).astype(np.float32) for n in ns] for ns in ((3, 7, 5), (6, 1)))
+    np.testing.assert_allclose(
+        ucr.warped_distances(a, b), [[least(x, y) for y in b] for x in a], rtol=1e-5
+    )
+
+    def shapes(count, lengths):
+        x, y = [], rng.integers(0, 2, count)
+        for kind in y:
+            row = rng.normal(size=(rng.integers(*lengths), 1)) * 0.2
+            at = rng.integers(0, len(row) - 6)
+            row[at : at + 6, 0] += np.linspace(0, 3, 6)[:: 1 if kind else -1]
+            x.append(row.astype(np.float32))
+        return gd.datasets.ts_files.Series(x, y, ["falls", "rises"])
+
+    for lengths in ((16, 17), (12, 20)):  # of one length, and of several
+        train, test = shapes(40, lengths), shapes(40, lengths)
+        assert ucr.accuracy(train, test, steps=150) > 0.8
+        assert 0.5 < ucr.neighbours(train, test) <= 1.0

@@ -7,7 +7,7 @@ import pytest
 
 import gdcore as gd
 from gdcore.data.ragged import best_buckets
-from gdcore.engine.step_cache import KEPT_STEPS
+from gdcore.engine import lengths, step_cache
 
 RNG = np.random.default_rng(0)
 LENGTHS = np.array([0, 19, *RNG.integers(1, 20, 43)])
@@ -125,10 +125,11 @@ def test_a_target_for_each_step():
     ids = gd.Input(20, dtype="int")
     y = gd.GRU(4, return_sequences=True)(gd.Embedding(9, 3, mask_zero=True)(ids))
     model = gd.Model(ids, gd.Dense(9)(y)).compile(
-        gd.Adam(3e-2), "cross_entropy", metrics=["accuracy"]
+        gd.Adam(5e-2), "cross_entropy", metrics=["accuracy"]
     )
     x, targets = gd.data.sequences(IDS, IDS)
-    history = model.fit(x, targets, epochs=25, batch_size=8, seed=0)
+    shorter = gd.data.sequences(IDS[2:9], IDS[2:9])
+    history = model.fit(x, targets, epochs=12, batch_size=8, seed=0, validation_data=shorter)
     assert history["accuracy"][-1] > 0.9 > history["accuracy"][0]
     got = model.predict(x)
     assert [a.shape for a in got] == [(n, 9) for n in LENGTHS]
@@ -152,19 +153,44 @@ def test_a_graph_is_replayed_at_each_length():
         np.testing.assert_allclose(got[name], want[name], rtol=1e-4, atol=1e-6)
 
 
-def test_memory_is_bounded_whatever_shapes_come():
-    """Hundreds of lengths, and of sizes of batches: as many plans and networks as are kept, no more."""
-    rows = [np.ones((n, 1)) for n in range(1, 101)]
-    x, y = gd.data.sequences(rows, np.zeros(100), bucket=list(range(1, 101)))
+def of_many_shapes(count):
+    """Models that got so many lengths of sequences, and sizes of batches: the networks and the steps of each."""
+    rows = [np.ones((n, 1)) for n in range(1, count + 1)]
+    x, y = gd.data.sequences(rows, np.zeros(count), bucket=list(range(1, count + 1)))
     model = gd.Sequential([gd.Masking(), gd.SimpleRNN(1)]).compile("sgd", "mse")
     model.fit(x, y, batch_size=1, epochs=1, seed=0, verbose=0)
-    engine = model._engine
-    assert len(engine.steps) <= KEPT_STEPS and len(engine._lengths.found) <= 64
-    assert len({id(s.session.arena) for s in engine.steps.values()}) <= KEPT_STEPS
     small = gd.Sequential([gd.Dense(1)]).compile("sgd", "mse")
-    for n in range(1, 101):
+    for n in range(1, count + 1):
         small.train_on_batch(np.ones((n, 1)), np.ones((n, 1)))
-    assert len(small._engine.steps) <= KEPT_STEPS
+    assert (
+        small.train_on_batch(np.ones((1, 1)), np.ones((1, 1))) >= 0.0
+    )  # it was dropped, and is made again
+    return len(model._engine._lengths.found), model._engine.steps, small._engine.steps
+
+
+def test_what_was_used_longest_ago_is_dropped(monkeypatch):
+    monkeypatch.setattr(step_cache, "KEPT_STEPS", 6)
+    monkeypatch.setattr(step_cache, "LATEST", 2)
+    monkeypatch.setattr(lengths, "MOST", 5)
+    networks, steps, others = of_many_shapes(12)
+    assert (networks, len(steps), len(others)) == (5, 6, 6)
+    assert [key[1] for key in others] == [8, 9, 10, 11, 12, 1]
+
+
+def test_memory_decides_beyond_the_latest(monkeypatch):
+    monkeypatch.setattr(step_cache, "LATEST", 2)
+    monkeypatch.setattr(step_cache, "KEPT_BYTES", 1)
+    assert [len(steps) for steps in of_many_shapes(5)[1:]] == [2, 2]
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_whatever_shapes_come():
+    """Hundreds of lengths, and of sizes of batches."""
+    networks, *caches = of_many_shapes(200)
+    assert networks <= lengths.MOST
+    for steps in caches:
+        assert len(steps) == step_cache.KEPT_STEPS
+        assert sum(step.session.nbytes for step in steps.values()) < 2 << 20
 
 
 def functional(wide=(19, 3)):
@@ -188,6 +214,13 @@ REFUSED = {
     "a bucket too short": (lambda: gd.data.sequences(X, bucket=[4, 8]), "longest sequence has 19 steps"),
     "no bucket": (lambda: gd.data.sequences(X, bucket=0), "number of buckets"),
     "a function": (lambda: last().fit(*gd.data.sequences(X, Y), shuffle=lambda e: []), "expected True"),
+    "one batch of all": (lambda: gd.lbfgs(last(), *gd.data.sequences(X, Y)), "one batch|SciPy"),
+    "many": (
+        lambda: gd.fit_many(last, [{}], *gd.data.sequences(X, Y)), "fit, evaluate and predict"
+    ),
+    "some rows": (
+        lambda: last().fit(*gd.data.sequences(X, Y), callbacks=[gd.diagnostics.Monitor()]), "arrays of its own"
+    ),
     "a split": (lambda: last().fit(*gd.data.sequences(X, Y), validation_split=0.2), "validation_data"),
     "one batch": (lambda: last().train_on_batch(*gd.data.sequences(X, Y)), "a single batch"),
     "classes": (lambda: last().fit(*gd.data.sequences(X, Y), class_weight="balanced"), "sample_weight"),

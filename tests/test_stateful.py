@@ -124,6 +124,21 @@ def test_saved_and_resumed(tmp_path):
     assert whole.predict(data[0]).tobytes() == loaded.predict(data[0]).tobytes()
 
 
+def test_rows_of_a_fixed_number_allow_no_other_batch():
+    """Whatever graph has them: a batch of another size would be read beyond its memory."""
+    from gdcore.graph.ops.carried import AS_ROWS
+    from gdcore.graph.ops.leaves import apply
+
+    x = gd.Input(2)
+    rows = apply(AS_ROWS, gd.Embedding(4, 2).table(), shape=x.shape)
+    made = gd.Model(x, x + rows)
+    assert made.predict(np.zeros((8, 2))).shape == (8, 2)
+    with pytest.raises(ValueError, match="a multiple of 4"):
+        made.predict(np.zeros((300001, 2)))
+    with pytest.raises(ValueError, match="expected a carry"):
+        gd.ops.scan(lambda c, _: (c + apply(AS_ROWS, c, shape=c.shape), None), x, gd.Input((3, 2)))
+
+
 def fitted(**how):
     made = model("LSTM", STEPS, stateful=SIDE)
     y = np.zeros((SIDE * PIECES, STEPS, 1))

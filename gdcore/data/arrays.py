@@ -14,6 +14,7 @@ from gdcore.data.frames import ColumnNames, Frame, frame_of
 from gdcore.data.image_files import ImageFiles
 from gdcore.data.image_rows import AugmentedImages
 from gdcore.data.sparse import SparseRows, is_sparse
+from gdcore.data.steps import Sequences
 from gdcore.errors import cut
 
 READABLE = {"uint8", "int32", "int64", "float32", "float64"}
@@ -332,6 +333,10 @@ def as_inputs(
     ValueError
         If the number, the names or the lengths do not fit.
     """
+    if isinstance(x, Sequences):
+        raise TypeError(
+            "gd.data.sequences in the place of arrays: fit, evaluate and predict of a model take them, and nothing else"
+        )
     if isinstance(x, Mapping):
         if set(x) != set(names):
             raise ValueError(f"X has the inputs {sorted(map(str, x))}: expected {sorted(names)}")

@@ -108,12 +108,13 @@ class Buckets(Data):
         return [feed for part in self._groups for feed in part.feeds()]
 
     def take(self, rows: slice) -> Data:
-        """Not there: samples are not in one order.
+        """Not there: samples of several lengths are in no array.
 
         Raises
         ------
         ValueError
         """
         raise ValueError(
-            "fit validation_split of gd.data.sequences: expected validation_data=gd.data.sequences(...)"
+            "some rows of gd.data.sequences, as validation_split and gd.diagnostics.Monitor take them: expected "
+            "validation_data=gd.data.sequences(...), or a Monitor with arrays of its own"
         )

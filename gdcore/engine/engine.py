@@ -245,13 +245,7 @@ class Engine:
         self._traced = freezing
 
     def at_steps(self, steps: int) -> Network:
-        """The network for sequences of so many steps, over the same variables; traced at the first call.
-
-        Raises
-        ------
-        ValueError
-            If the model cannot take sequences of other lengths than its own.
-        """
+        """The network for sequences of so many steps, over the same variables: see `Lengths.of`."""
         network = self.network()
         with planning_lock(), self._as_compiled().applied():
             if self._lengths is None or self._lengths.network is not network:

@@ -152,6 +152,7 @@ def _cuts(v: Value, x: Value) -> tuple[Any, ...]:
 def _fixed(v: Value) -> ValueError:
     """The error (not raised) for an op that cannot be applied to another number of steps."""
     return ValueError(
-        f"sequences of other lengths through {v.op.name!r} {v.shape}, an op between layers that holds a shape: put "
-        "it into a layer, or write the model as gd.Sequential or as a class with forward"
+        f"sequences of other lengths through {v.op.name!r} {v.shape}, an op that holds a shape and is in no layer, as "
+        "none is in a graph that was loaded or copied: put it into a layer, or write the model as gd.Sequential or "
+        "as a class with forward"
     )

@@ -14,7 +14,7 @@ from gdcore.data.arrays import Rows
 from gdcore.engine.mask_inputs import check_mask, mask_inputs
 from gdcore.graph.dims import Batch, Shape
 from gdcore.graph.ir import INT, REAL, Value, base, topological
-from gdcore.graph.ops.carried import CARRIED
+from gdcore.graph.ops.carried import AS_ROWS, CARRIED
 from gdcore.graph.ops.draws import number_streams
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.indexing import SCATTER, TAKE
@@ -93,7 +93,9 @@ class Network:
         ValueError
             If layers carry states of several numbers of samples.
         """
-        sizes = sorted({int(v.shape[0]) for v in self.carried})  # type: ignore[arg-type]
+        rows = (v for v in topological(self.outputs) if v.op is AS_ROWS)
+        first = [d for v in rows for d in (v.shape[0], v.inputs[0].shape[0])]
+        sizes = sorted({d for d in first if isinstance(d, int)})
         if len(sizes) > 1:
             raise ValueError(
                 f"layers with stateful={sizes[0]} and stateful={sizes[1]}: expected one size of batches"

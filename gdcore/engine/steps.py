@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gdcore import ops
 from gdcore.compute import NOT, factors
 from gdcore.data.dataset import TargetSpec
 from gdcore.engine.network import Network
@@ -25,6 +24,7 @@ from gdcore.engine.session import (
     aligned,
 )
 from gdcore.engine.settings import CompileSettings
+from gdcore.engine.total_loss import target_leaves, total_loss
 from gdcore.engine.updates import Places, StepNumbers, element_by_element, own_value, updates_of
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.dims import Batch
@@ -42,7 +42,6 @@ from gdcore.graph.plan import Plan, make_plan
 from gdcore.graph.program import Instruction, Place
 from gdcore.graph.reuse import Plans, structure
 from gdcore.layers.base import Parameter, fixed_shape
-from gdcore.losses.masked import loss_of
 from gdcore.optimizers import Optimizer
 
 
@@ -70,44 +69,6 @@ class Step:
     def output_shapes(self) -> list[tuple[int, ...]]:
         """The shape of one sample of each tapped output."""
         return [fixed_shape(v.shape[1:], "an output") for v in self.session.taps]
-
-
-def target_leaves(targets: Sequence[TargetSpec]) -> list[Value]:
-    """Input leaves for the targets."""
-    return [
-        input_value((Batch(1), *t.shape), f"y{i}" if i else "y", t.dtype)
-        for i, t in enumerate(targets)
-    ]
-
-
-def total_loss(
-    network: Network,
-    settings: CompileSettings,
-    targets: Sequence[Value],
-    weights: Value | None,
-    trained: Sequence[Parameter],
-) -> Value:
-    """The scalar that training minimizes: the weighted losses of all outputs, plus L1 and L2 penalties.
-
-    Raises
-    ------
-    ValueError
-        If a loss returns anything but a scalar or one number for each sample.
-    """
-    total: Value | None = None
-    for loss, factor, output, target in zip(
-        settings.losses, settings.loss_weights, network.traced, targets, strict=True
-    ):
-        part = loss_of(loss, output, target, weights)
-        part = part if factor == 1.0 else part * factor
-        total = part if total is None else total + part
-    assert total is not None
-    for p in trained:
-        if p.l1:
-            total = total + p.l1 * ops.sum(ops.abs(p.leaf))
-        if p.l2:
-            total = total + p.l2 * ops.sum(ops.square(p.leaf))
-    return total
 
 
 def joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -175,7 +175,7 @@ class Fit(resume.FitState):
             rounds = Rounds(
                 self.data, self.batch, bool(self.shuffle), engine.seed, engine.epochs_done
             )
-            done, status = sweep_batches(
+            done, finite = sweep_batches(
                 step_of,
                 self.data,
                 self.batch,
@@ -205,7 +205,8 @@ class Fit(resume.FitState):
                 held=self.held,
                 exchange=moved,
             )
-        if status == NOT_FINITE:
+            finite = status != NOT_FINITE
+        if not finite:
             if isinstance(self.data, Buckets):
                 part, at = rounds.samples(self.data, self.batch, done)
             else:

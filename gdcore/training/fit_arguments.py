@@ -67,7 +67,7 @@ def validation_of(
             columns=data.columns,
             held_out=0.0,
         )
-        if validation.spec != data.spec:
+        if _kinds(validation) != _kinds(data):
             raise ValueError(
                 f"validation targets of shape {validation.spec[0].shape} for training "
                 f"targets of shape {data.spec[0].shape}: "
@@ -81,3 +81,17 @@ def validation_of(
     if not weighted:  # class weights count in training alone
         held.weights = None
     return data.take(slice(0, trained)), held
+
+
+def _kinds(data: Data) -> list[tuple[tuple[int, ...], str]]:
+    """Shapes and types of targets; of sequences in buckets without the steps, which differ from one to the next."""
+    steps = [part.steps for part in data.groups]
+    return [
+        (
+            spec.shape[1:]
+            if steps[-1] is not None and spec.shape[:1] == (steps[-1],)
+            else spec.shape,
+            spec.dtype,
+        )
+        for spec in data.spec
+    ]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.data.dataset import Data
+from gdcore.data.dataset import Buckets, Data
 from gdcore.engine.engine import Engine, engine_of
 from gdcore.errors import NonFiniteError, missing
 from gdcore.graph.ir import topological
@@ -141,6 +141,10 @@ def lbfgs(
         raise missing("gd.lbfgs needs SciPy", "sklearn", error) from None
     engine = engine_of(model)
     data = prepare(engine, x, y, sample_weight, class_weight, held_out=0.0)
+    if isinstance(data, Buckets):
+        raise ValueError(
+            "gd.lbfgs of gd.data.sequences: expected arrays, as all samples are one batch"
+        )
     _deterministic(engine, data)
     losses: list[float] = []
     reason = ""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.data.frames import ColumnNames
-from gdcore.data.ragged import Sequences
+from gdcore.data.steps import Sequences
 from gdcore.data.stream import Stream, streams
 from gdcore.engine.carried import batch_of
 from gdcore.engine.engine import Engine

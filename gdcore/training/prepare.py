@@ -11,7 +11,7 @@ from gdcore.data.arrays import check_finite
 from gdcore.data.dataset import Data
 from gdcore.data.frames import ColumnNames
 from gdcore.data.image_rows import AugmentedImages
-from gdcore.data.ragged import Sequences
+from gdcore.data.steps import Sequences
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import check_indices
 from gdcore.graph.ops.masks import mask_of

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gdcore import _core
-from gdcore._core import DONE, NOT_FINITE
 from gdcore.data.arrays import check_finite
 from gdcore.data.dataset import Buckets, Data
-from gdcore.data.ragged import Sequences, Steps
 from gdcore.data.shuffle import epoch_order
+from gdcore.data.steps import Sequences, Steps
 from gdcore.engine.carried import batch_of
 from gdcore.engine.engine import Engine
 from gdcore.engine.network import Network, check_indices, check_input
@@ -151,8 +149,8 @@ class Rounds:
             for g, part in enumerate(data.groups)
         ]
         if shuffle:
-            mixed = np.empty(len(self.batches), np.int64)
-            _core.permutation(mixed, seed, epoch)
+            mixed = epoch_order(True, len(self.batches), 1, seed, epoch)
+            assert mixed is not None
             self.batches = [self.batches[i] for i in mixed]
 
     def samples(self, data: Data, batch: int, number: int) -> tuple[Data, np.ndarray]:
@@ -175,12 +173,12 @@ def sweep_batches(
     after: Callable[[int, int, float, list[np.ndarray]], bool],
     first: int = 0,
     exchange: Callable[[], None] | None = None,
-) -> tuple[int, int]:
+) -> tuple[int, bool]:
     """One pass of training over data in buckets, batch by batch; the arguments are those of `sweep`.
 
     Returns
     -------
-    (steps completed, DONE or NOT_FINITE)
+    (steps completed, whether all of them were finite)
     """
     for number in range(first, len(rounds.batches)):
         g, i = rounds.batches[number]
@@ -190,7 +188,7 @@ def sweep_batches(
         kept = [np.empty((size, n), step.session.real) for n in step.session.tap_rows]
         now, losses = clock(), np.empty(1)
         hyper = step.numbers.rows(now, 1) if step.numbers else None
-        done, status = step.session.run(
+        done, _ = step.session.run(
             part.feeds(),
             part.rows,
             min(batch, part.rows),
@@ -205,15 +203,15 @@ def sweep_batches(
             exchange=exchange,
         )
         check_stop()
-        if not done or status == NOT_FINITE:
-            return number, NOT_FINITE
+        if not done:  # the step is not finite, and was not taken
+            return number, False
         tally.loss += float(losses[0]) * size
         tally.rows += size
         numbers = np.arange(i * batch, i * batch + size)
         _show(step, part, tally, kept, numbers if order is None else order[numbers])
         if after(number + 1, tally.rows, float(losses[0]), []):
-            return number + 1, DONE
-    return len(rounds.batches), DONE
+            return number + 1, True
+    return len(rounds.batches), True
 
 
 def _show(

@@ -104,6 +104,10 @@ class Body:
             *((v.shape, v.dtype) for v in self.outside),
         ]
         got = [(v.shape, v.dtype) for v in inputs]
+        if any(v.op.name == "as_rows" for v in topological([*self.after, *self.stacked])):
+            raise ValueError(
+                "a state for each sample of a batch in a scan's body: expected a carry"
+            )
         if got != expected:
             raise ValueError(f"a scan of inputs {got}: its body was made for {expected}")
         after = [(v.shape, v.dtype) for v in self.after]
