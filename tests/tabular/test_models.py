@@ -285,7 +285,7 @@ def test_networks_on_folds_are_what_is_taken_where_nothing_is_told(monkeypatch, 
 def test_of_two_models_those_predict_that_err_least_on_other_rows(target, monkeypatch):
     """Both are trained on the same folds; where neither is clearly better, all networks predict."""
     monkeypatch.setattr(presets, "SEVERAL", 100)
-    monkeypatch.setattr(presets, "STEPS", 1)
+    monkeypatch.setattr(presets, "MOST_STEPS", 1)
     rows = {k: v for k, v in mixed().items() if k not in TARGETS or k == target}
     seen = []
     for gap in (-1.0, 0.0, 1.0):
