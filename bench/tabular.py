@@ -87,9 +87,9 @@ def methods_of(scores: Scores, name: str) -> list[str]:
 
 
 def best_boosting(scores: Scores, name: str) -> str | None:
-    """The boosting of the least mean error on the splits that both have scored."""
+    """The boosting of the least mean error, on the splits that both and gdcore have scored."""
     there = [m for m in methods_of(scores, name) if PEERS.get(m) and PEERS[m].boosting]
-    splits = common(scores, name, there)
+    splits = common(scores, name, [*there, *[OURS] * bool(scores[name].get(OURS))])
     if not splits:
         return None
     return min(there, key=lambda m: float(errors(scores, name, m, splits).mean()))

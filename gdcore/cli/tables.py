@@ -371,10 +371,10 @@ def predict_table(
             if view.decision.margin is not None:
                 low, high = view.predict_interval(table).T
                 made |= {f"{name}_low": low, f"{name}_high": high}
-            for q, own in zip(
+            for q, values in zip(
                 model.settings.quantiles or (), _quantiles(model, table), strict=True
             ):
-                made[f"{name}_{q:g}"] = own
+                made[f"{name}_{q:g}"] = values
         return made, kept
 
 

@@ -59,7 +59,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 #: What is taken where nothing is told of the network: plain networks on folds, and RealMLP on the same
-#: folds where there are rows enough to tell which of them counts how much (`bench.tabular`).
+#: folds where there are rows enough for it to be worth its time (`bench.tabular`).
 AUTO = "auto"
 MODELS[AUTO] = MODELS["mlp"] | {"numbers": "robust"}
 SEVERAL = 2000  # rows, from which on there are both

@@ -114,7 +114,7 @@ class Table:
     columns: dict[str, Raw]
     lines: Sequence[int] | None = None
     layout: dict[str, Any] = field(default_factory=dict)
-    rows: Sequence[int] | None = None
+    rows: Sequence[int] | NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
