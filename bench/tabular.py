@@ -81,14 +81,15 @@ def errors(scores: Scores, name: str, method: str, splits: list[str]) -> np.ndar
 
 
 def methods_of(scores: Scores, name: str) -> list[str]:
-    """Those that have scored a set, in the order of the table."""
-    return [m for m in METHODS if scores[name].get(m)]
+    """Those that have scored all splits of a set that gdcore has, in the order of the table."""
+    wanted = set(scores[name].get(OURS) or ())
+    return [m for m in METHODS if scores[name].get(m) and wanted <= set(scores[name][m])]
 
 
 def best_boosting(scores: Scores, name: str) -> str | None:
-    """The boosting of the least mean error on the splits that both have scored."""
+    """The boosting of the least mean error, on the splits that both and gdcore have scored."""
     there = [m for m in methods_of(scores, name) if PEERS.get(m) and PEERS[m].boosting]
-    splits = common(scores, name, there)
+    splits = common(scores, name, [*there, *[OURS] * bool(scores[name].get(OURS))])
     if not splits:
         return None
     return min(there, key=lambda m: float(errors(scores, name, m, splits).mean()))
@@ -105,8 +106,8 @@ def ratio(scores: Scores, name: str, method: str) -> float | None:
 
 
 def mean_ranks(scores: Scores) -> dict[str, float]:
-    """The mean place of each method by mean error, over the sets on which all of gdcore's and
-    boosting's have scored; of splits that all methods of a set have, so that places are of the same rows.
+    """The mean place of each method by mean error, over the sets that gdcore has scored, by the splits
+    that all methods there have, so that places are of the same rows.
     """
     places: dict[str, list[float]] = {}
     for name in scores:

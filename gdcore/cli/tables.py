@@ -371,17 +371,11 @@ def predict_table(
             if view.decision.margin is not None:
                 low, high = view.predict_interval(table).T
                 made |= {f"{name}_low": low, f"{name}_high": high}
-            for q, own in zip(
-                model.settings.quantiles or (), _quantiles(model, table), strict=True
-            ):
-                made[f"{name}_{q:g}"] = own
+            quantiles = model.settings.quantiles
+            if quantiles is not None:
+                told_each = zip(quantiles, model.predict_quantiles(table).T, strict=True)
+                made |= {f"{name}_{q:g}": values for q, values in told_each}
         return made, kept
-
-
-def _quantiles(model: TableModel, table: Table) -> np.ndarray:
-    return (
-        model.predict_quantiles(table).T if model.settings.quantiles else np.empty((0, len(table)))
-    )
 
 
 def evaluate_table(model: TableModel, args: argparse.Namespace) -> str:

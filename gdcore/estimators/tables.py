@@ -268,10 +268,8 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         As for `TableModel`; columns of an array are called "0", "1", … in `kinds`.
     loss, optimizer, lr, weight_decay, schedule, epochs, batch_size, patience, members, folds, budget
         As for `TableModel`.
-    target_scale, dtype, compute
-        As for `TableModel`.
-    interval, quantiles
-        As for `TableModel`: for `predict_interval` and `predict_quantiles`.
+    target_scale, interval, quantiles, dtype, compute
+        As for `TableModel`; `interval` is for `predict_interval`, `quantiles` for `predict_quantiles`.
     random_state : int, RandomState or None
     verbose : {0, 1, 2, "auto"}
 
@@ -386,8 +384,8 @@ class TableRegressor(RegressorMixin, TableEstimator):  # type: ignore[misc]
         Examples
         --------
         >>> import gdcore as gd
-        >>> reg = gd.tabular.TableRegressor([8], epochs=5, quantiles=[0.1, 0.9], random_state=0)
         >>> X = {"x": [0.1 * i for i in range(60)]}
+        >>> reg = gd.tabular.TableRegressor([8], epochs=5, quantiles=[0.1, 0.9])
         >>> reg.fit(X, X["x"]).predict_quantiles({"x": [3.0]}).shape
         (1, 2)
         """

@@ -234,8 +234,12 @@ class Asking:
 
         Returns
         -------
-        ndarray of shape (n, quantiles)
-            In the target's own units.
+        ndarray of shape (n, quantiles), in the target's own units
+
+        Raises
+        ------
+        ValueError
+            If none were asked for.
 
         Examples
         --------
@@ -246,9 +250,7 @@ class Asking:
         (3, 2)
         """
         if not self.settings.quantiles:
-            raise ValueError(
-                "the model was trained without quantiles: pass quantiles=[0.1, 0.9] and train it anew"
-            )
+            raise ValueError("the model was trained without quantiles: pass quantiles=[0.1, 0.9]")
         out = self._outputs(self.features(data))
         return self.scorer.told_quantiles(out, self.settings.quantiles)
 

@@ -35,27 +35,9 @@ MOST_MEMBERS = 60  # that a time is filled with
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def best_of(losses: dict[str, NDArray[np.float64]]) -> list[str]:
-    """The model of the least mean loss over folds, and those that are not worse by a standard error.
-
-    Examples
-    --------
-    >>> near = {"a": np.array([1.0, 2.0, 3.0]), "b": np.array([1.1, 1.9, 3.1])}
-    >>> best_of(near), best_of(near | {"c": np.array([2.0, 3.0, 4.1])})
-    (['a', 'b'], ['a', 'b'])
-    """
-    best = min(losses, key=lambda name: float(losses[name].mean()))
-    kept = []
-    for name, own in losses.items():
-        gap = own - losses[best]
-        if gap.mean() <= gap.std(ddof=1) / math.sqrt(len(gap)):
-            kept.append(name)
-    return kept
-
-
 @dataclass
 class FoldedTraining:
-    """The training of one network for each fold, of what `begun` began; of "auto" of one or two.
+    """The training of one network for each fold, of what `begun` began; of "auto", of each model.
 
     With a budget of seconds, as many more on other folds as there is time for.
 
@@ -66,7 +48,8 @@ class FoldedTraining:
     epochs : int
         The mean of the best ones.
     members : dict of str to int
-        How many networks of each model predict.
+        How many networks predict, by their model: of several, the one that errs least on the rows that a
+        network was not trained on.
     scores : dict
         Of each metric, its mean and deviation over the folds, on rows that a network was not trained
         on. Where there is early stopping, these rows said when to stop.
@@ -124,10 +107,13 @@ class FoldedTraining:
             parts += folds
             longest = max(longest, time.monotonic() - start)
         outs = {model: self._outside_of(made[model], parts) for model in models}
-        kept = [models[0]] if len(models) == 1 else best_of(self._losses(table, outs, parts))
-        self.members = {model: len(made[model]) for model in kept}
-        self._measure(table, [made[m] for m in kept], [outs[m] for m in kept], parts)
-        self._join([x for m in kept for x in made[m]], [r for m in kept for r in runs[m]])
+        best = models[0]
+        if len(models) > 1:
+            losses = self._losses(table, outs, parts)
+            best = min(models, key=lambda model: float(losses[model].mean()))
+        self.members = {best: len(made[best])}
+        self._measure(table, made[best], outs[best], parts)
+        self._join(made[best], runs[best])
 
     def _goes_on(self, members: int, until: float) -> bool:
         """Whether there is time for as many networks on other folds, which would take until then."""
@@ -202,39 +188,27 @@ class FoldedTraining:
     def _measure(
         self,
         table: Table,
-        made: Sequence[Sequence[Learner]],
-        outs: Sequence[Sequence[NDArray[Any]]],
+        made: Sequence[Learner],
+        outs: Sequence[NDArray[Any]],
         folds: Sequence[Fold],
     ) -> None:
-        """Scores on each fold of the networks that were not trained on it, and what they put out there."""
+        """Scores of each network on its own fold, and what it puts out there."""
         target, told = self.encoder.target, self.settings
         values, weights = [t.values(table) for t in target.each], told_weights(table, told.weights)
         each: dict[str, list[float]] = {}
         outside = np.zeros((len(table), self.learner.job.head.units))
-        mean = made[0][0].network if len(made) == 1 else self._mean(len(made))
-        for i, (_, rows) in enumerate(folds):
-            own = [out[i] for out in outs]
-            out = own[0] if len(own) == 1 else np.asarray(mean.predict(np.stack(own, 1)))
+        for learner, out, (_, rows) in zip(made, outs, folds, strict=True):
+            own = scorers(learner.network, target, told.metrics, self.decision)
             count = None if weights is None else weights[rows]
-            for j, (scorer, y) in enumerate(
-                zip(scorers(mean, target, told.metrics, self.decision), values, strict=True)
-            ):
-                said = scorer.scores(output_of(out, target, j))
-                of = f" of {scorer.target.name}" if len(values) > 1 else ""
+            for i, (scorer, y) in enumerate(zip(own, values, strict=True)):
+                said = scorer.scores(output_of(out, target, i))
+                of = f" of {scorer.target.name}" if len(own) > 1 else ""
                 for name, value in scorer.measure(y[rows], said, count).items():
                     if np.ndim(value) == 0:
                         each.setdefault(f"{name}{of}", []).append(float(value))
             outside[rows] += out * (told.folds / len(folds))
         self._outside = table, outside
         self.scores = {k: (float(np.mean(v)), float(np.std(v, ddof=1))) for k, v in each.items()}
-
-    def _mean(self, models: int) -> Model:
-        """From what several networks put out, (B, models, n), to their mean, as `_join` has it."""
-        head, plain = self.learner.job.head, replace(self.settings, label_smoothing=0.0)
-        outputs = Input((models, head.units))
-        made = Model(outputs, averaged(outputs, head.loss))
-        made.compile("sgd", loss_of_mean(head, plain), head.metrics, plain.dtype)
-        return made
 
     def _join(self, made: Sequence[Learner], runs: Sequence[Run]) -> None:
         """One network, whose output is the mean of all."""

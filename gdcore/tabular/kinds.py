@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gdcore.errors import unknown
 from gdcore.tabular.column import TableWarning
 from gdcore.tabular.dates import date_of, read_dates
@@ -101,6 +103,13 @@ def infer(table: Table, name: str) -> Seen:
         If it holds numbers or dates, and a text that does not belong there.
     """
     raw = table.columns[name]
+    if not raw.textual:  # no text is made of what may be a million different numbers
+        there = raw.values[~raw.missing()]
+        if not len(there):
+            return Seen("ignore", reason="no values")
+        if len(there) == len(raw) and (there == there[0]).all():
+            return Seen("ignore", reason=f"always {quoted(raw.take(np.arange(1)).texts()[0])}")
+        return Seen(raw.kind)
     counts = raw.counts
     if not counts:
         return Seen("ignore", reason="no values")
@@ -108,7 +117,7 @@ def infer(table: Table, name: str) -> Seen:
         return Seen("ignore", reason=f"always {quoted(raw.texts()[0])}")
     if raw.kind == "category" and len(counts) == counts.total():
         return _names(name, counts, "")
-    if raw.kind != "text":
+    if raw.kind == "category":
         return Seen(raw.kind)
     if are_codes(counts):
         return _names(name, counts, "")

@@ -52,7 +52,7 @@ class TableModel(Asking):
         A plain network; RealMLP (Holzmüller et al. 2024), which embeds numbers by cosines, trains for
         256 epochs and keeps the best; TabM (Gorishniy et al. 2024), members that share their weights,
         whose mean predicts; or "auto", the default where nothing is told of a network or its training:
-        plain ones on 5 folds, from 2,000 rows on RealMLP too, of which those that err least predict;
+        plain ones on 5 folds, from 2,000 rows on RealMLP too, of which the one predicts that errs less;
         a single one with `validation_data` and below 50 rows.
     activation : str, optional
     dropout : float, optional

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+
 from gdcore.tabular.table import SettingError, Table, number, plain, quoted
 
 __all__ = [
@@ -140,6 +142,10 @@ class Reading:
 def read_numbers(table: Table, name: str) -> Reading:
     """What a column is as numbers, by the marks that were told or the only ones that fit."""
     raw = table.columns[name]
+    if raw.kind == "number":
+        found = np.unique(raw.values[~raw.missing()])
+        quantity = len(found) > MOST_CLASSES or not (found == np.floor(found)).all()
+        return Reading(PLAIN, float(bool(len(found))), quantity)
     counts = raw.counts
     decimal, thousands = (table.layout.get(k) for k in ("decimal", "thousands"))
     plainly = decimal in (None, ".") and thousands != "."

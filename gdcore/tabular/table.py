@@ -114,7 +114,7 @@ class Table:
     columns: dict[str, Raw]
     lines: Sequence[int] | None = None
     layout: dict[str, Any] = field(default_factory=dict)
-    rows: Sequence[int] | None = None
+    rows: Sequence[int] | NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -154,7 +154,7 @@ class Table:
         """
         which = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
         lines = None if self.lines is None else [self.lines[i] for i in which]
-        kept = which.tolist() if self.rows is None else [self.rows[i] for i in which]
+        kept = which if self.rows is None else np.asarray(self.rows)[which]
         columns = {n: c.take(which) for n, c in self.columns.items()}
         return Table(self.source, columns, lines, self.layout, kept)
 

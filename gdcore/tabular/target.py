@@ -103,7 +103,7 @@ class Target:
             raise unknown("task", task, (*TASKS, ORDINAL))
         raw = table.columns[name]
         reading = read_numbers(table, name)
-        numeric = reading.share == 1 and not are_codes(raw.counts)
+        numeric = reading.share == 1 and (raw.kind == "number" or not are_codes(raw.counts))
         if task is None:
             sure = numeric and reading.other is None and raw.kind != "category"
             quantity = sure and reading.quantity

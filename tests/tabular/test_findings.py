@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gdcore.tabular import fit
+from gdcore.tabular.table import Raw
 
 ROWS = 300
 QUICK = {"hidden": [8], "epochs": 4, "verbose": 0}
@@ -132,3 +133,27 @@ def test_the_last_rows_can_be_held_out():
     late = classes(plain()) | {"y": ["no"] * 290 + ["yes"] * 10}
     with pytest.raises(ValueError, match="among the last 60 rows alone"):
         fit(late, "y", split="last", **QUICK)
+
+
+def test_no_text_is_made_of_numbers(monkeypatch):
+    """A million different numbers as text took fifteen times the table's own memory."""
+    texts = Raw.texts
+
+    def of_words_alone(self):
+        assert self.kind != "number" or len(self) == 1
+        return texts(self)
+
+    monkeypatch.setattr(Raw, "texts", of_words_alone)
+    draw = np.random.default_rng(0)
+    columns = {"a": draw.normal(size=200), "b": draw.normal(size=200), "same": np.full(200, 3.0)}
+    columns["empty"] = np.full(200, np.nan)
+    model = fit(columns | {"y": columns["a"] + 1}, "y", **QUICK | {"epochs": 1})
+    assert model.report.columns.count("ignored") == 2 and "always '3'" in model.report.columns
+    model.predict(columns)
+
+
+def test_rows_that_occur_in_both_parts_are_found_by_all_of_what_they_hold():
+    columns = {"a": np.repeat(np.arange(100.0), 2), "c": ["x", "y"] * 100, "y": np.arange(200) / 7}
+    columns["y"][100:110] = columns["y"][110:120]  # as other rows, but for the answer
+    found = fit(columns, "y", **QUICK | {"epochs": 1}).report.findings
+    assert all(f.kind != "twice" for f in found)
