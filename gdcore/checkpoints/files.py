@@ -17,11 +17,12 @@ from gdcore.engine.engine import Engine
 from gdcore.errors import listed
 from gdcore.io import FileFormatError, model_file, safetensors
 from gdcore.io.header import read_json
+from gdcore.text.stored import describe
 from gdcore.training.fit import Fit
 
 FORMAT = "1"
 # Names of tensors in a file that are neither variables nor optimizer slots.
-_BESIDE = re.compile(r"(fit|constant):\d+")
+_BESIDE = re.compile(r"(fit|constant):\d+|text:.*", re.DOTALL)
 
 
 def save(engine: Engine, path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
@@ -173,6 +174,13 @@ def _set(
             )
         if not np.isfinite(array).all() and not name.startswith("slot:"):
             raise ValueError(f"{name!r} holds NaN or infinity: damaged")
+    words = describe(memory.network.inputs)[1]
+    known = {k for k in tensors if k.startswith("text:")}
+    if known != set(words) or not all(np.array_equal(tensors[k], a) for k, a in words.items()):
+        raise ValueError(
+            "the checkpoint's vocabulary is not the model's: fit the vectorizer to the same texts, with the same "
+            "settings"
+        )
     for name, view in own.items():
         view[...] = tensors[name]
     fit.engine.resume(numbers["seed"], numbers["steps_done"], numbers["epochs_done"])

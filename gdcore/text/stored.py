@@ -62,8 +62,9 @@ def restore(config: Any, inputs: Sequence[Value], tensors: Mapping[str, np.ndarr
             reader = KINDS[kind].restored(settings, own)
             fits = (reader.shape, reader.dtype) == (leaves[name].shape[1:], leaves[name].dtype)
         except (KeyError, TypeError, ValueError) as error:
+            reason = f"no tensor {error}" if isinstance(error, KeyError) else error
             raise ValueError(
-                f"the text of input {cut(name)!r} does not make sense ({cut(error, 200)})"
+                f"the text of input {cut(name)!r} does not make sense ({cut(reason, 200)})"
             ) from None
         if not fits:
             raise ValueError(

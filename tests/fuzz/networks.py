@@ -12,6 +12,7 @@ import gdcore as gd
 from gdcore.graph.dims import at_batch, size
 from gdcore.graph.ir import INT, topological
 from gdcore.io import safetensors
+from gdcore.text.base import READER
 
 from .mutate import (
     NUMBERS,
@@ -29,6 +30,9 @@ def _models():
     x, a, i = gd.Input((4, 4, 1)), gd.Input(3, name="a"), gd.Input((2,), name="i", dtype="int")
     image = gd.Flatten()(gd.MaxPool2D(2)(gd.Conv2D(2, 2, padding="same", activation="mish")(x)))
     table = gd.Flatten()(gd.Embedding(5, 2)(i))
+    words, ngrams = gd.text.Words(2).fit(["a b"]), gd.text.NGrams(2, weights="tfidf").fit(["a b"])
+    ids, rows = gd.Input(words, name="w"), gd.Input(ngrams, name="n")
+    text = [gd.Flatten()(gd.Embedding(len(words), 2)(ids)), gd.Dense(2)(rows)]
     joined = gd.Concatenate()([gd.LayerNorm()(gd.Dense(3, "gelu")(a)), table])
     return [
         gd.Sequential([gd.Input(2), gd.Dense(2)]),
@@ -38,6 +42,7 @@ def _models():
         gd.Model(x, gd.Dense(2, "softmax")(image)),
         gd.Model([a, i], {"p": gd.Dense(1)(joined), "q": gd.Activation("relu6")(joined)}),
         gd.Sequential([gd.Input((2, 2)), gd.LSTM(2), gd.Dense(1)]),
+        gd.Model([ids, rows], gd.Concatenate()(text)),
         gd.Model(i, gd.Bidirectional(gd.GRU(2))(gd.Embedding(5, 2, mask_zero=True)(i))),
     ]
 
@@ -48,7 +53,9 @@ def _use_model(model):
     if sum(at_batch(size(v.shape), 2) for v in topological(network.outputs)) > 1 << 18:
         return
     x = {
-        v.name: np.ones((2, *v.shape[1:]), np.int32 if v.dtype == INT else np.float32)
+        v.name: ["a b a", ""]
+        if READER in v.attrs
+        else np.ones((2, *v.shape[1:]), np.int32 if v.dtype == INT else np.float32)
         for v in network.inputs
     }
     try:
