@@ -166,6 +166,15 @@ def test_training_is_resumed_with_the_same_words_alone(tmp_path):
         trained(4, [t.replace("film", "book") for t in TEXTS], resume_from=tmp_path)
 
 
+def test_ngrams_go_through_the_sparse_product():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(f"w{i}" for i in rng.integers(0, 300, 8)) for _ in range(50)]
+    model = model_of(gd.text.NGrams(2).fit(texts))
+    model.train_on_batch(texts, rng.integers(0, 2, 50))
+    kernels = [i.kernel for i in model.plan.instructions]
+    assert "bag" in kernels and "bag_add" in kernels and "matmul" not in kernels
+
+
 def test_texts_stand_beside_numbers():
     text, size = gd.Input(MAKE["binary"](), name="text"), gd.Input(2, name="size")
     model = gd.Model([text, size], gd.Dense(1)(gd.Concatenate()([gd.Dense(3)(text), size])))
