@@ -6,6 +6,9 @@ number times a weight, which is learned from 0. Reviews are sparse rows: only th
 read and updated. Length of the n-grams and epochs are chosen by a fifth of the training reviews; then the model
 learns from all of them, and is tried once on the test reviews.
 
+Chosen of 1- to 2- and 1- to 3-grams, 1 to 6 epochs: 1- to 2-grams, 6 epochs (92.70 % of the held-out reviews).
+On the test reviews: 92.09, 92.14 and 92.11 % (seeds 0, 1, 2; AMD Zen 3, one thread, 2026-11-28).
+
 The reviews are those of Maas et al. 2011 (ai.stanford.edu/~amaas/data/sentiment), unpacked.
 
     $ python examples/imdb_ngrams.py aclImdb

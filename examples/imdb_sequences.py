@@ -1,6 +1,6 @@
 """Sentiment of film reviews by the sequence of their words: an LSTM, and a small attention network.
 
-The last 400 words of a review, of the 20,000 most frequent ones, become vectors of 64. An LSTM of 64 units reads them,
+The last 300 words of a review, of the 20,000 most frequent ones, become vectors of 64. An LSTM of 64 units reads them,
 or they look at one another in one block of attention; the mean over the words that are there decides. A tenth of the
 training reviews says after which epoch to stop; the test reviews are asked once. `imdb_ngrams.py` does better, in
 less time.
@@ -27,9 +27,8 @@ def lstm(x, width):
 
 def attention(x, width):
     """Each word with what it sees in the others, once."""
-    mask, x = gd.ops.mask_of(x), gd.ops.drop_mask(x)
     x = gd.PositionalEncoding("learned", initializer=gd.initializers.Normal(0.02))(x)
-    return gd.ops.with_mask(gd.TransformerEncoder(4, 2 * width, dropout=0.1)(x, mask=mask), mask)
+    return gd.TransformerEncoder(4, 2 * width, dropout=0.1)(x)
 
 
 def network(words, reads, width):
@@ -53,7 +52,7 @@ def learn(words, reads, training, validation, width=64, batch=64, epochs=6, pati
     return model
 
 
-def main(folder, networks=(lstm, attention), length=400, most=20_000):
+def main(folder, networks=(lstm, attention), length=300, most=20_000):
     """Print the accuracy on the test reviews, and the seconds of training, of each network."""
     (texts, labels), (others, truth) = reviews(folder, "train"), reviews(folder, "test")
     training, validation = held_out(texts, labels, share=10)

@@ -13,7 +13,6 @@ from gdcore._core import StepCount, TrainingLock
 from gdcore.compute import check_compute
 from gdcore.data.arrays import Rows, as_inputs
 from gdcore.data.dataset import TargetSpec
-from gdcore.data.frames import ColumnNames
 from gdcore.data.sparse import SparseRows
 from gdcore.engine.definition import Definition
 from gdcore.engine.fast_path import FastPath
@@ -197,7 +196,7 @@ class Engine:
         """Names of the inputs, the keys of a dict of arrays given to `fit` or `predict`."""
         return (self._network or self.definition).input_names
 
-    def arrays(self, x: Any, columns: ColumnNames | None = None) -> list[Rows]:
+    def arrays(self, x: Any, columns: Any = None) -> list[Rows]:
         """The arrays of the inputs, in their order; texts as rows. TypeError or ValueError if `x` does not fit."""
         return as_inputs(x, self.input_names, columns, self.definition.readers)
 
