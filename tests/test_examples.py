@@ -97,7 +97,9 @@ def test_imdb_sequences(reviews, capsys, monkeypatch):
     words = gd.text.Words(14, keep="last").fit(texts)
     for reads in (imdb.lstm, imdb.attention):
         part = texts, labels
-        model = imdb.learn(words, reads, part, part, width=16, batch=8, epochs=15, patience=14)
+        model = imdb.learn(
+            words, reads, part, part, width=16, rate=1e-2, batch=8, epochs=15, patience=14
+        )
         assert model.evaluate(*imdb.reviews(reviews, "test"))["accuracy"] > 0.8
 
 
