@@ -95,11 +95,10 @@ def test_imdb_sequences(reviews, capsys, monkeypatch):
     imdb = example("imdb_sequences")
     texts, labels = imdb.reviews(reviews, "train")
     words = gd.text.Words(14, keep="last").fit(texts)
-    for reads in (imdb.lstm, imdb.attention):
-        part = texts, labels
-        model = imdb.learn(
-            words, reads, part, part, width=16, rate=1e-2, batch=8, epochs=15, patience=14
-        )
+    part = texts, labels
+    more = {"width": 16, "rate": 1e-2, "batch": 8, "epochs": 15, "patience": 14}
+    for reads, settings in imdb.SETTINGS.items():
+        model = imdb.learn(words, reads, part, part, **settings | more)
         assert model.evaluate(*imdb.reviews(reviews, "test"))["accuracy"] > 0.8
 
 
