@@ -32,7 +32,7 @@ def attention(x, width):
     return gd.ops.sum(x * gd.ops.expand_dims(weights, -1), 1)
 
 
-# Chosen by held-out reviews of the training part.
+# The LSTM's by held-out reviews of the training part; a fifth of the test reviews had a say in attention's.
 SETTINGS = {
     lstm: {"width": 64, "dropout": 0.3, "rate": 2e-3},
     attention: {"width": 32, "dropout": 0.5, "rate": 3e-3},
