@@ -6,7 +6,7 @@ from harness import ISAS, TOLERANCE, close
 
 from gdcore import _core, runtime
 
-# m, n, k: around the tiles and blocks of every instruction set, few rows, few columns, one column, long sums, short sums
+# m, n, k: around the tiles and blocks of every instruction set, few rows, few columns, one column, long and short sums
 SIZES = [
     *(
         (1, 1, 1),
