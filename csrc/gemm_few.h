@@ -6,34 +6,34 @@
 #ifndef GD_GEMM_FEW_H
 #define GD_GEMM_FEW_H
 
-/* Few rows: the rows of B are streamed once, eight or four vectors wide; of a large B a few at a time, so that each is
- * read on where it was left. bench/products.py chose how many. */
+/* Few rows, times a B that L1 holds: eight or four vectors wide. */
 static void gemm_few_rows(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  const int64_t depth = g->k * g->n > 1 << 18 ? 16 : KC;
-  for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth)
-    for (int64_t j = w->c0; j < w->c1;) {
-      const int64_t left = w->c1 - j;
-      const int nv = left >= 8 * VL && w->r1 - w->r0 == 1 ? 8 : left >= 4 * VL ? 4 : left > VL ? 2 : 1;
-      const int64_t n = gd_min(left, nv * VL);
-      tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a.row + kb * g->a.col, b + kb * g->b.row + j,
-                     g->c_row, g->a.row, g->a.col, g->b.row, gd_min(depth, g->k - kb), n, kb == 0 && !g->accumulate, 0, NULL, NULL, 0};
-      const int64_t m = w->r1 - w->r0;
-      (nv == 8 ? widest_tile[0][0] : nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
-      j += n;
-    }
+  for (int64_t j = w->c0; j < w->c1;) {
+    const int64_t left = w->c1 - j, m = w->r1 - w->r0;
+    const int nv = left >= 8 * VL && m == 1 ? 8 : left >= 4 * VL ? 4 : left > VL ? 2 : 1;
+    const int64_t n = gd_min(left, nv * VL);
+    tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a.row, b + j, g->c_row, g->a.row, g->a.col, g->b.row,
+                   g->k, n, !g->accumulate, 0, NULL, NULL, 0};
+    (nv == 8 ? widest_tile[0][0] : nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
+    j += n;
+  }
 }
 
-/* K = 1, a column times a row: each row of C is written whole. The sum begins with +0, as in the tiles. */
+/* K = 1, a column times a row: each row of C is written whole. The sum begins with +0, as in the tiles. The last vector
+ * of a row begins earlier, where there is room: masked stores are slow. */
 static void gemm_outer(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  const int64_t tail = w->c1 - VL; /* where the last vector begins */
   for (int64_t r = w->r0; r < w->r1; ++r) {
     const vec x = v_set1(a[r * g->a.row]);
     real *to = c + r * g->c_row;
     int64_t j = w->c0;
+    const vec last = g->accumulate && tail >= j ? v_load(to + tail) : v_zero(); /* before some of it is written */
     if (g->accumulate)
       for (; j + VL <= w->c1; j += VL) v_store(to + j, v_fma(x, v_load(b + j), v_load(to + j)));
     else
       for (; j + VL <= w->c1; j += VL) v_store(to + j, v_fma(x, v_load(b + j), v_zero()));
-    if (j < w->c1) {
+    if (j < w->c1 && tail >= w->c0) v_store(to + tail, v_fma(x, v_load(b + tail), last));
+    else if (j < w->c1) {
       const vec before = g->accumulate ? v_load_n(to + j, w->c1 - j) : v_zero();
       v_store_n(to + j, v_fma(x, v_load_n(b + j, w->c1 - j), before), w->c1 - j);
     }

@@ -101,6 +101,7 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
 
 #include "gemm_few.h"
+#include "gemm_thin.h"
 
 /* Elements from row to row of a block that a packer writes: rows that are walked side by side lie in different sets of L1. */
 static int64_t pitch_of(int64_t n) {
@@ -193,7 +194,8 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     return;
   }
   if (few && g->b.col == 1) {
-    gemm_few_rows(g, w, c, a, b);
+    if (g->k * cols > STREAMED_FROM) gemm_streamed(g, w, c, a, b);
+    else gemm_few_rows(g, w, c, a, b);
     finish(then, g, w);
     return;
   }
@@ -202,9 +204,18 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     finish(then, g, w);
     return;
   }
+  if (!g->a.pack && !g->b.pack && g->k > 1 && g->k <= SHALLOW) {
+    for (int64_t r = w->r0; r < w->r1; r += MC) {
+      const gemm_window some = {r, gd_min(w->r1, r + MC), w->c0, w->c1};
+      gemm_shallow(g, &some, c, a, b);
+      finish(then, g, &some);
+    }
+    return;
+  }
   /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
   const int b_clash = (g->b.row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
-  const int pack_b = g->b.col != 1 || (rows > 2 * MR && (b_clash || rows > 8 * MR));
+  const int crossed = g->b.row % VL != 0; /* every other load of B would cross a line */
+  const int pack_b = g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
   /* even blocks of K: a thin last one would move more of C than it multiplies */
@@ -269,6 +280,7 @@ static void gemm_any(const gemm_product *g, const gemm_window *w, real *c, const
   const int columns = g->a.row == 1 || g->a.turned; /* A lies in columns */
   if (dots || (g->n <= (columns ? NARROW_COLUMNS : NARROW) && rows >= VL)) {
     if (dots) gemm_dots(g, w, c, a, b);
+    else if (g->n > 1 && !columns && g->a.col == 1 && !g->a.pack && !g->b.pack) gemm_lanes(g, w, c, a, b);
     else gemm_narrow(g, w, c, a, b, scratch);
     finish(then, g, w);
   } else if (g->loose && !g->bfloat16 && g->m <= 2 && g->a.col == 1 && g->b.row == 1 && g->k >= 4 * VL) {

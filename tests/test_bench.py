@@ -21,6 +21,7 @@ from bench import (  # noqa: E402
     measure,
     ops,
     peers,
+    predict,
     products,
     roofline,
     runner,
@@ -200,6 +201,7 @@ STUDIES = {
     scaling: "--widths 8,16 --batches 4,8 --depths 1,2 --threads 1 --most 1e5 --seconds 0.001",
     threads: "--widths 8,300 --batches 4,64 --rounds 1 --seconds 0.001",
     cliffs: "--widths 7 --batches 7 --threads 1 --rounds 1 --seconds 0.001",
+    predict: "--rows 1 --rounds 1 --seconds 0.001",
     startup: "--runs 1",
 }
 

@@ -6,7 +6,7 @@ from harness import ISAS, TOLERANCE, close
 
 from gdcore import _core, runtime
 
-# m, n, k: around the tiles and blocks of every instruction set, few rows, few columns, one column, long sums
+# m, n, k: around the tiles and blocks of every instruction set, few rows, few columns, one column, long and short sums
 SIZES = [
     *(
         (1, 1, 1),
@@ -28,6 +28,7 @@ SIZES = [
         (2, 70, 0),
         (1, 30, 130),
     ),
+    *((1, 4200, 6), (2, 130, 70), (25, 37, 2), (21, 20, 4)),
 ]
 BATCHES = [(1, 1), (2, 3)]
 
@@ -99,6 +100,23 @@ def test_every_path(isa, bits, accumulate):
             close(c[..., :n], want, TOLERANCE[bits])
             got.append(c.tobytes())
         assert got[0] == got[1]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("bits", [32, 64])
+def test_few_columns_side_by_side(isa, bits):
+    """Stores that run over into later rows stay within what a thread computes, and the bits are those of a wide C."""
+    rng = np.random.default_rng(3)
+    real = np.float32 if bits == 32 else np.float64
+    for m, n, k in ((37, 2, 9), (19, 4, 32), (18, 5, 7)):
+        a, b = (laid_out((1, 1, *s), "rows", real, rng) for s in ((m, k), (k, n)))
+        wide = np.zeros((1, 1, m, n + 3), real)
+        multiply((wide, wide[..., :n]), a, b, isa, bits)
+        for threads in (1, 3):
+            memory = np.full(m * n + 16, 7, real)
+            c = memory[: m * n].reshape(1, 1, m, n)
+            multiply((memory, c), a, b, isa, bits, threads)
+            assert (c == wide[..., :n]).all() and (memory[m * n :] == 7).all()
 
 
 @pytest.mark.parametrize("isa", ISAS)

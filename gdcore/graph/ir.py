@@ -10,7 +10,7 @@ instruction set, in both precisions, and timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -262,20 +262,18 @@ def topological(
     """Every value that the outputs are made from, after its inputs (and after `after[value]`)."""
     order: list[Value] = []
     seen: set[int] = set()
-    for root in outputs:
-        if id(root) in seen:
-            continue
-        seen.add(id(root))
-        stack: list[tuple[Value, int]] = [(root, 0)]
-        while stack:
-            value, i = stack.pop()
-            needs = value.inputs if after is None else (*value.inputs, *after.get(value, ()))
-            if i < len(needs):
-                stack.append((value, i + 1))
-                if id(needs[i]) not in seen:
-                    seen.add(id(needs[i]))
-                    stack.append((needs[i], 0))
-            else:
+    stack: list[tuple[Value | None, Iterator[Value]]] = [(None, iter(outputs))]
+    while stack:
+        value, left = stack[-1]
+        for x in left:
+            if id(x) not in seen:
+                seen.add(id(x))
+                needs = x.inputs if after is None else (*x.inputs, *after.get(x, ()))
+                stack.append((x, iter(needs)))
+                break
+        else:
+            stack.pop()
+            if value is not None:
                 order.append(value)
     return order
 

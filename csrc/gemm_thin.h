@@ -1,0 +1,183 @@
+/* gemm_thin.h: products one side of which is thin: a row, a sum over few k, or few columns.
+ *
+ * Their operands lie in memory and are read where they lie: packing would cost as much as it saves. Sums are taken
+ * in the order of the tiles. Part of product.c, which includes it behind its tiles.
+ */
+#ifndef GD_GEMM_THIN_H
+#define GD_GEMM_THIN_H
+
+/* bench/products.py chose how many rows of B are read side by side, and from how many numbers of B on; so many
+ * columns of C stay in L1. */
+enum { STREAMS = 4, STREAMED_FROM = 32768 / sizeof(real), STREAMED = 16384 / sizeof(real) };
+
+/* c[m, n] (+)= a[m, k] b[k, n] for `deep` rows of b, each read from end to end. */
+INLINE void stream_rows(const gemm_product *g, real *c, const real *a, const real *b, int64_t n, int first, const int m, const int deep) {
+  vec av[2][STREAMS];
+#pragma GCC unroll 2
+  for (int r = 0; r < m; ++r)
+#pragma GCC unroll 4
+    for (int i = 0; i < deep; ++i) av[r][i] = v_set1(a[r * g->a.row + i * g->a.col]);
+  int64_t j = 0;
+  for (; j + VL <= n; j += VL) {
+    vec sum[2];
+#pragma GCC unroll 2
+    for (int r = 0; r < m; ++r) sum[r] = first ? v_zero() : v_load(c + r * g->c_row + j);
+#pragma GCC unroll 4
+    for (int i = 0; i < deep; ++i) {
+      const vec bv = v_load(b + i * g->b.row + j);
+#pragma GCC unroll 2
+      for (int r = 0; r < m; ++r) sum[r] = v_fma(av[r][i], bv, sum[r]);
+    }
+#pragma GCC unroll 2
+    for (int r = 0; r < m; ++r) v_store(c + r * g->c_row + j, sum[r]);
+  }
+  const int64_t left = n - j;
+#pragma GCC unroll 2
+  for (int r = 0; r < m && left; ++r) {
+    vec sum = first ? v_zero() : v_load_n(c + r * g->c_row + j, left);
+    for (int i = 0; i < deep; ++i) sum = v_fma(av[r][i], v_load_n(b + i * g->b.row + j, left), sum);
+    v_store_n(c + r * g->c_row + j, sum, left);
+  }
+}
+
+INLINE void streamed(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
+  a += w->r0 * g->a.row, c += w->r0 * g->c_row;
+  for (int64_t j = w->c0; j < w->c1; j += STREAMED) {
+    const int64_t n = gd_min(STREAMED, w->c1 - j);
+    for (int64_t k = 0; k < g->k;) {
+      const int first = k == 0 && !g->accumulate;
+      const real *ak = a + k * g->a.col, *bk = b + k * g->b.row + j;
+      if (k + STREAMS <= g->k) stream_rows(g, c + j, ak, bk, n, first, m, STREAMS), k += STREAMS;
+      else stream_rows(g, c + j, ak, bk, n, first, m, 1), ++k;
+    }
+  }
+}
+
+/* One or two rows times the rows of a B that L1 does not hold: of B the prefetchers follow a few rows at a time. */
+static void gemm_streamed(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  if (w->r1 - w->r0 == 2) streamed(g, w, c, a, b, 2);
+  else streamed(g, w, c, a, b, 1);
+}
+
+/* A sum over so few k that a panel of B stays in registers while the rows of A and C go by. */
+enum { SHALLOW = 4 };
+
+INLINE void shallow_panel(const gemm_product *g, real *c, const real *a, const real *b, int64_t rows, int64_t n, const int k) {
+  real panel[SHALLOW][2 * VL] = {{0}};
+  for (int i = 0; i < k; ++i)
+    for (int64_t j = 0; j < n; ++j) panel[i][j] = b[i * g->b.row + j * g->b.col];
+  vec bv[SHALLOW][2];
+#pragma GCC unroll 4
+  for (int i = 0; i < k; ++i) bv[i][0] = v_load(panel[i]), bv[i][1] = v_load(panel[i] + VL);
+  const int64_t n0 = gd_min(n, VL), n1 = n - n0;
+  for (int64_t r = 0; r < rows; ++r, a += g->a.row, c += g->c_row) {
+    vec sum[2] = {v_zero(), v_zero()};
+    if (g->accumulate) {
+      sum[0] = v_load_n(c, n0);
+      if (n1) sum[1] = v_load_n(c + VL, n1);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < k; ++i) {
+      const vec av = v_set1(a[i * g->a.col]);
+      sum[0] = v_fma(av, bv[i][0], sum[0]), sum[1] = v_fma(av, bv[i][1], sum[1]);
+    }
+    if (n == 2 * VL) {
+      v_store(c, sum[0]), v_store(c + VL, sum[1]);
+      continue;
+    }
+    v_store_n(c, sum[0], n0);
+    if (n1) v_store_n(c + VL, sum[1], n1);
+  }
+}
+
+/* C[rows, cols] of K = 2 ... SHALLOW. A last panel that is not full begins earlier and writes some columns twice,
+ * unless it adds to them: masked stores are slow. */
+static void gemm_shallow(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  const int64_t rows = w->r1 - w->r0;
+  c += w->r0 * g->c_row, a += w->r0 * g->a.row;
+  for (int64_t j = w->c0; j < w->c1; j += 2 * VL) {
+    if (w->c1 - j < 2 * VL && w->c1 - w->c0 >= 2 * VL && !g->accumulate) j = w->c1 - 2 * VL;
+    const int64_t n = gd_min(2 * VL, w->c1 - j);
+    const real *bj = b + j * g->b.col;
+    switch (g->k) {
+      case 2: shallow_panel(g, c + j, a, bj, rows, n, 2); break;
+      case 3: shallow_panel(g, c + j, a, bj, rows, n, 3); break;
+      default: shallow_panel(g, c + j, a, bj, rows, n, 4);
+    }
+  }
+}
+
+/* sum[n] += x[deep] b[deep, n] */
+INLINE void add_square(vec *sum, const vec *x, const real *b, const int64_t row, int64_t col, const int64_t deep, const int n) {
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < deep; ++i)
+#pragma GCC unroll 16
+    for (int j = 0; j < n; ++j) sum[j] = v_fma(v_set1(b[i * row + j * col]), x[i], sum[j]);
+}
+
+/* n columns of C for rows [0, rows): lanes are rows of A, which lie along k and are transposed in registers; with few
+ * columns for two vectors of rows in turn, as one chain of sums after another waits for its latency. */
+INLINE void lanes(const gemm_product *g, real *c, const real *a, const real *b, int64_t rows, const int n) {
+  enum { MOST = 2 };
+  const int groups = n <= 3 ? 2 : 1, over = g->c_row == n && !g->accumulate; /* what runs over into later rows is written again */
+  const real *end = c + (rows - 1) * g->c_row + n;
+  for (int64_t r = 0; r < rows; r += groups * VL) {
+    vec sum[MOST][NARROW];
+#pragma GCC unroll 2
+    for (int h = 0; h < groups; ++h) {
+      vec square[VL];
+#pragma GCC unroll 16
+      for (int i = 0; i < VL; ++i)
+        square[i] = g->accumulate && r + h * VL + i < rows ? v_load_n(c + (r + h * VL + i) * g->c_row, n) : v_zero();
+      if (g->accumulate) v_transpose(square);
+#pragma GCC unroll 16
+      for (int j = 0; j < n; ++j) sum[h][j] = square[j];
+    }
+    for (int64_t k = 0; k < g->k; k += VL) {
+      const int64_t deep = gd_min(VL, g->k - k);
+      const real *bk = b + k * g->b.row;
+#pragma GCC unroll 2
+      for (int h = 0; h < groups; ++h) {
+        vec square[VL];
+        load_square(square, a + (r + h * VL) * g->a.row + k, g->a.row, rows - r - h * VL, deep);
+        v_transpose(square);
+        if (deep < VL) add_square(sum[h], square, bk, g->b.row, g->b.col, deep, n);
+        else if (g->b.row == 1) add_square(sum[h], square, bk, 1, g->b.col, VL, n);
+        else add_square(sum[h], square, bk, g->b.row, g->b.col, VL, n);
+      }
+    }
+#pragma GCC unroll 2
+    for (int h = 0; h < groups; ++h) {
+      vec square[VL];
+#pragma GCC unroll 16
+      for (int j = 0; j < VL; ++j) square[j] = j < n ? sum[h][j] : v_zero();
+      v_transpose(square);
+      for (int i = 0; i < VL && r + h * VL + i < rows; ++i) {
+        real *to = c + (r + h * VL + i) * g->c_row;
+        if (over && to + VL <= end) v_store(to, square[i]);
+        else v_store_n(to, square[i], n);
+      }
+    }
+  }
+}
+
+/* Two to NARROW columns, and rows of A that lie along k. */
+static void gemm_lanes(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  const int64_t rows = w->r1 - w->r0;
+  c += w->r0 * g->c_row, a += w->r0 * g->a.row;
+#define COLUMNS(n) \
+  case n: lanes(g, c, a, b, rows, n < NARROW ? n : NARROW); break;
+  switch (g->n) {
+    COLUMNS(2)
+#if VL >= 8
+    COLUMNS(3) COLUMNS(4) COLUMNS(5)
+#endif
+#if VL >= 16
+    COLUMNS(6) COLUMNS(7) COLUMNS(8) COLUMNS(9) COLUMNS(10)
+#endif
+    default: break;
+  }
+#undef COLUMNS
+}
+
+#endif
