@@ -11,7 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.networks import CNN, LENET, LSTM, PDE, Network, dense
+from bench.networks import (
+    BAG,
+    CNN,
+    GRU,
+    LENET,
+    LSTM,
+    PDE,
+    RESNET20,
+    SEPARABLE,
+    Network,
+    dense,
+    transformer,
+)
 
 DATA_BYTES = 16 << 20  # of one data set: larger than L2, as real ones are
 BATCHES = (4, 1024)  # least and most batches of a data set
@@ -71,7 +83,7 @@ class Case:
 
         Returns
         -------
-        x : float32 (n, *inputs)
+        x : float32 (n, *inputs), or int32 of a network of tokens
         y : float32 (n, outputs) for mse, otherwise int32 (n,) class numbers
         """
         rng = np.random.default_rng(2)
@@ -80,6 +92,8 @@ class Case:
         flat = x.reshape(rows, -1)
         teacher = rng.standard_normal((flat.shape[1], self.outputs), np.float32)
         teacher /= np.sqrt(np.float32(flat.shape[1]))
+        if self.network.tokens:
+            x = (x * self.network.tokens).astype(np.int32)
         y = flat @ teacher + np.float32(0.3) * rng.standard_normal((rows, self.outputs), np.float32)
         return x, y if self.loss == "mse" else y.argmax(axis=1).astype(np.int32)
 
@@ -87,7 +101,9 @@ class Case:
         """The case as a compiled gdcore model, with the network's initial numbers, or gdcore's own."""
         import gdcore as gd
 
-        model = gd.Sequential([gd.Input(self.network.inputs), *self.network.gdcore()])
+        dtype = "int" if self.network.tokens else "real"
+        inputs = gd.Input(self.network.inputs, dtype=dtype)
+        model = gd.Sequential([inputs, *self.network.gdcore()])
         if self.trains:
             adam = self.optimizer == "adam"
             model.compile(
@@ -120,6 +136,12 @@ CASES = {
         Case("lenet", LENET, 128, "cross_entropy", "adam", 1.3, 2.8),
         Case("cnn", CNN, 64, "cross_entropy", "adam", 1.3, 1.6),
         Case("lstm", LSTM, 32, "cross_entropy", "adam", 1.3, 1.5),
+        Case("gru", GRU, 32, "cross_entropy", "adam", 1.3, 1.5),
+        Case("transformer", transformer(64), 16, "cross_entropy", "adam", 1.3, 2.5),
+        Case("transformer 256", transformer(256), 4, "cross_entropy", "adam", 1.3, 2),
+        Case("bag", BAG, 64, "cross_entropy", "adam", 4, 20),
+        Case("separable", SEPARABLE, 32, "cross_entropy", "adam", 1.3, 1.5),
+        Case("resnet20", RESNET20, 64, "cross_entropy", "adam", 1.3, 1.5),
         Case("pde", PDE, 1000, "mse", "adam", 2, 3),
         Case("online", dense((784, 128, 10), "relu"), 1, "cross_entropy", "sgd", 6, 9),
         Case("predict 1", dense((784, 128, 10), "relu"), 1, None, None, 1.2, 1.6),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.blocks import Depthwise, Embedding, Encoder, Gru, Mean, Residual
 from bench.parts import (
     Activation,
     Arrays,
@@ -32,10 +33,12 @@ class Network:
     ----------
     inputs : shape of a sample
     parts : the layers
+    tokens : if not 0, inputs are whole numbers below it
     """
 
     inputs: Shape
     parts: tuple[Part, ...]
+    tokens: int = 0
 
     def walk(self) -> Iterator[tuple[Part, Shape]]:
         """Each part with the shape of its input."""
@@ -134,3 +137,47 @@ CNN = Network(
 )
 LSTM = Network((64, 64), (Lstm(128), Dense(10)))
 PDE = Network((2,), (Laplacian((*(Dense(20, "tanh") for _ in range(8)), Dense(1))),))
+GRU = Network((64, 64), (Gru(128), Dense(10)))
+
+
+def transformer(steps: int, blocks: int = 4, size: int = 128, heads: int = 4) -> Network:
+    """Characters, attention over those before, and one of 65 classes for the sample."""
+    inner = (Encoder(heads, 4 * size),) * blocks
+    return Network((steps,), (Embedding(65, size), *inner, Mean(), Dense(65)), tokens=65)
+
+
+BAG = Network((300,), (Embedding(100_000, 64, bag=True), Dense(10)), tokens=100_000)
+
+
+def _separable(channels: int) -> tuple[Part, ...]:
+    bend = (BatchNorm(), Activation("relu"))
+    return (Depthwise(3), *bend, Conv(channels, 1), *bend)
+
+
+# Howard et al. 2017, MobileNets: a stem and three of its blocks.
+SEPARABLE = Network(
+    (32, 32, 3),
+    (
+        *(Conv(32, 3, "same"), BatchNorm(), Activation("relu")),
+        *(*_separable(64), MaxPool(), *_separable(128), *_separable(128)),
+        *(Mean(), Dense(10)),
+    ),
+)
+
+
+def _residual(channels: int, stride: int) -> Residual:
+    bend = (BatchNorm(), Activation("relu"))
+    first = Conv(channels, 3, "same", stride=stride)
+    beside = (Conv(channels, 1, "same", stride=2), BatchNorm()) if stride == 2 else ()
+    return Residual((first, *bend, Conv(channels, 3, "same"), BatchNorm()), beside)
+
+
+# He et al. 2015, Deep residual learning: ResNet-20 for CIFAR, with convolutions beside where sizes change.
+RESNET20 = Network(
+    (32, 32, 3),
+    (
+        *(Conv(16, 3, "same"), BatchNorm(), Activation("relu")),
+        *(_residual(n, 2 if n > 16 and i == 0 else 1) for n in (16, 32, 64) for i in range(3)),
+        *(Mean(), Dense(10)),
+    ),
+)

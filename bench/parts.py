@@ -110,16 +110,23 @@ class Dense(Part):
 
 @dataclass(frozen=True)
 class Conv(Part):
-    """A convolution of images, stride 1."""
+    """A convolution of images; with a stride, half a kernel of zeros stands on every side."""
 
     channels: int
     size: int
     padding: str = "valid"
     activation: str | None = None
+    stride: int = 1
 
     def output(self, shape: Shape) -> Shape:
         lost = self.size - 1 if self.padding == "valid" else 0
-        return (shape[0] - lost, shape[1] - lost, self.channels)
+        height, width = (-(-(n - lost) // self.stride) for n in shape[:2])
+        return (height, width, self.channels)
+
+    @property
+    def around(self) -> Any:
+        """Zeros around an image, as gdcore and PyTorch take them."""
+        return self.padding if self.stride == 1 else self.size // 2
 
     def numbers(self, shape: Shape, rng: np.random.Generator) -> Arrays:
         taps, inputs = self.size**2, shape[-1]
@@ -135,13 +142,17 @@ class Conv(Part):
     def gdcore(self) -> Any:
         import gdcore as gd
 
-        return gd.Conv2D(self.channels, self.size, padding=self.padding, activation=self.activation)
+        return gd.Conv2D(
+            *(self.channels, self.size, self.stride), self.around, activation=self.activation
+        )
 
     def torch(self, numbers: Arrays, image: Shape | None) -> Any:
         import torch
         from torch import nn
 
-        conv = nn.Conv2d(numbers[0].shape[2], self.channels, self.size, padding=self.padding)
+        conv = nn.Conv2d(
+            *(numbers[0].shape[2], self.channels, self.size, self.stride), padding=self.around
+        )
         with torch.no_grad():
             conv.weight.copy_(torch.from_numpy(numbers[0].transpose(3, 2, 0, 1).copy()))
             assert conv.bias is not None
@@ -151,8 +162,10 @@ class Conv(Part):
     def jax(self, numbers: Any, x: Any) -> Any:
         import jax
 
+        padding: Any = self.padding.upper() if self.stride == 1 else [(self.around,) * 2] * 2
+        steps = (self.stride, self.stride)
         out = jax.lax.conv_general_dilated(
-            x, numbers[0], (1, 1), self.padding.upper(), dimension_numbers=("NHWC", "HWIO", "NHWC")
+            x, numbers[0], steps, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
         out = out + numbers[1]
         return jax_activation(self.activation)(out) if self.activation else out

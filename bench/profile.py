@@ -61,7 +61,7 @@ def report(case: Case, steps: int) -> str:
         flops = ins.flops[0] + ins.flops[1] * case.batch
         text = ins.text if ins.then is None else f"{ins.text} → {ins.then.text}"
         if ins.kernel == "gemm":
-            m, n, k = (fixed + per_row * case.batch for fixed, per_row in ins.dims[1:4])
+            m, n, k = (fixed + per_row * case.batch for fixed, per_row in ins.dims[2:5])
             text += f" {m}×{n}×{k}"
         rows.append(
             [

@@ -61,7 +61,7 @@ typedef int64_t (*gd_scratch_fn)(const gd_ins *);
 
 /* An elementwise instruction that rides on another one: opened once into GD_EPILOGUE bytes, and then run
  * over columns [c0, c1) of rows [r0, r1) of the output, seen as rows of `width` elements. */
-typedef void (*gd_open_fn)(const gd_ins *, const gd_run *, void *state);
+typedef int64_t (*gd_open_fn)(const gd_ins *, const gd_run *, void *state); /* returns the bytes of scratch that it keeps */
 typedef void (*gd_window_fn)(const void *state, int64_t width, int64_t r0, int64_t r1, int64_t c0, int64_t c1);
 
 #define GD_EPILOGUE (12 << 10)
@@ -88,6 +88,13 @@ struct gd_ins {
   const gd_ins *body;  /* what a loop runs at each step, or NULL */
   int32_t n_body;
 };
+
+/* The bytes of scratch that an epilogue keeps, if there is one. */
+static inline int64_t gd_epilogue_scratch(const gd_ins *then) { return then ? then->op->scratch(then) : 0; }
+/* Opens it, and returns the scratch behind what it keeps. */
+static inline char *gd_open_epilogue(const gd_ins *then, const gd_run *run, void *state) {
+  return run->scratch + (then ? then->op->open(then, run, state) : 0);
+}
 
 static inline char *gd_at(const gd_run *run, const gd_ins *ins, int i) {
   return run->base[ins->ref[i].buffer] + ins->ref[i].offset;

@@ -43,6 +43,20 @@ typedef struct {
   int64_t then_width, then_first;    /* where C is some columns of a wider matrix: how wide, and its first; or 0 */
 } gemm_product;
 
+/* An operand that lies in memory, and one that a packer reads. Every field is written: what a partial initializer
+ * leaves out is cleared by a string instruction, which takes longer than a small product. */
+static inline gemm_operand gemm_strided(const real *at, int64_t row, int64_t col) {
+  return (gemm_operand){at, 0, 0, row, col, NULL, NULL, 0, 0, 0};
+}
+static inline gemm_operand gemm_packed(const real *at, gemm_pack_fn pack, const void *from, int turned) {
+  return (gemm_operand){at, 0, 0, 0, 0, pack, from, 0, 0, turned};
+}
+
+/* One product C = A B of two matrices; whoever wants more of it sets more. */
+static inline gemm_product gemm_of(int64_t m, int64_t n, int64_t k, real *c, int64_t c_row, gemm_operand a, gemm_operand b) {
+  return (gemm_product){1, 1, m, n, k, c, 0, 0, c_row, a, b, 0, 0, 0, NULL, NULL, 0, 0};
+}
+
 /* A unit is a stripe of one matrix, and neighbouring stripes are computed as one: so as many threads as
  * there are each have one window. It is cut across the side that makes the packing cheaper: through the
  * columns every thread packs all of A, through the rows all of B. */

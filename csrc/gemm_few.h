@@ -13,8 +13,8 @@ static void gemm_few_rows(const gemm_product *g, const gemm_window *w, real *c, 
     const int nv = left >= 8 * VL && m == 1 ? 8 : left >= 4 * VL ? 4 : left > VL ? 2 : 1;
     const int64_t n = gd_min(left, nv * VL);
     tile_args t = {c + w->r0 * g->c_row + j, a + w->r0 * g->a.row, b + j, g->c_row, g->a.row, g->a.col, g->b.row,
-                   g->k, n, !g->accumulate, 0, NULL, NULL, 0};
-    (nv == 8 ? widest_tile[0][0] : nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
+                   g->k, n, !g->accumulate, 0, 0, NULL, NULL};
+    (nv == 8 ? widest_tile[0][0][0] : nv == 4 ? wide_tiles[m - 1][0][0] : tiles[nv - 1][m - 1][0][n < nv * VL])(&t);
     j += n;
   }
 }

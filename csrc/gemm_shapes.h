@@ -22,9 +22,9 @@ typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
   const real *a, *b;
   int64_t ldc, a_row, a_col, ldb, k, n;
   int first; /* the first block of K overwrites C */
-  int64_t segments; /* of k each, a's and b's of which begin at a + a_at[i] and b + b_at[i]; 0: one, at both */
-  const int64_t *a_at, *b_at;
   int dense; /* rows of c are one panel wide and lie one after another: what runs over into later ones is written again */
+  int64_t segments; /* of k each, a's and b's of which begin at a + a_at[i] and b + b_at[i]; of tiles that read such */
+  const int64_t *a_at, *b_at;
 } tile_args;
 
 typedef void (*tile_fn)(const tile_args *);

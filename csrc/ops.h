@@ -24,7 +24,7 @@ GD_OPS(GD_DECLARE)
 #define GD_DECLARE(name) int64_t GD_NAME(gd_##name##_scratch)(const gd_ins *);
 GD_DECLARE(map) GD_WITH_SCRATCH(GD_DECLARE)
 #undef GD_DECLARE
-void GD_NAME(gd_map_open)(const gd_ins *, const gd_run *, void *);
+int64_t GD_NAME(gd_map_open)(const gd_ins *, const gd_run *, void *);
 void GD_NAME(gd_map_window)(const void *, int64_t, int64_t, int64_t, int64_t, int64_t);
 #endif
 

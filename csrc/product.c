@@ -21,12 +21,11 @@ enum { C_BLOCK = (256 << 10) / sizeof(real) };
 enum { TURNED_AT = (A_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE, PANEL_AT = BLOCK_AT + (BLOCK_SIZE + 63) / 64 * 64 };
 
 static int64_t most(gd_dim d, int64_t limit) { return d.per_row ? limit : gd_min(d.fixed, limit); }
-static int64_t scratch_of(const gd_ins *then) { return then ? then->op->scratch(then) : 0; }
 
 int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then) {
   const int64_t columns = gd_max(TURNED, most(n, NC)), depth = gd_ceil_div(most(k, KC), VL) * VL;
   const int64_t panels = gd_ceil_div(columns, NR) * APART(depth, NR) * (int64_t)sizeof(real);
-  return scratch_of(then) + PANEL_AT + gd_ceil_div(panels, 64) * 64;
+  return gd_epilogue_scratch(then) + PANEL_AT + gd_ceil_div(panels, 64) * 64;
 }
 
 /* The first n of VL rows, `row` apart, each with its first `width` elements; zeros elsewhere. */
@@ -157,15 +156,17 @@ static void turn(real *to, int64_t to_row, const real *x, int64_t row, int64_t m
   }
 }
 
+static gemm_operand transposed(const gemm_operand *x) {
+  return (gemm_operand){x->at, x->outer, x->inner, x->col, x->row, x->pack, x->from, x->first_row, x->first_col, !x->turned};
+}
+
 /* Few columns: rows would leave most of a vector's lanes empty, so C' = B' A' is computed, whose rows are
  * long, and turned over. The sums are the same ones in the same order. */
 static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
   real *turned = (real *)(scratch + TURNED_AT);
   const gemm_then nothing = {0};
-  gemm_product other = {.outer = 1, .inner = 1, .m = g->n, .k = g->k, .c_row = TURNED, .a = g->b, .b = g->a, .accumulate = g->accumulate,
-                        .bfloat16 = g->bfloat16};
-  other.a.row = g->b.col, other.a.col = g->b.row, other.b.row = g->a.col, other.b.col = g->a.row;
-  other.a.turned = !g->b.turned, other.b.turned = !g->a.turned;
+  gemm_product other = gemm_of(g->n, 0, g->k, turned, TURNED, transposed(&g->b), transposed(&g->a));
+  other.accumulate = g->accumulate, other.bfloat16 = g->bfloat16;
   for (int64_t r = w->r0; r < w->r1; r += TURNED) {
     const int64_t rows = other.n = gd_min(TURNED, w->r1 - r);
     if (g->a.turned) other.b.first_col = g->a.first_col + r;
@@ -243,7 +244,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
           const real *bp = pack_b ? panel + (j - jc) / NR * APART(k, NR) : b + kb * g->b.row + j;
-          tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, 0, NULL, NULL, dense};
+          tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, dense, 0, NULL, NULL};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);
             tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
@@ -297,14 +298,14 @@ void GD_NAME(gd_product)(const gemm_product *g, const gd_run *run, int64_t lo, i
   const gemm_cut cut = gemm_stripes(g->m, g->n);
   _Alignas(64) char epilogue[GD_EPILOGUE];
   gemm_then then = {g->then, epilogue, 0};
-  char *scratch = run->scratch + scratch_of(g->then); /* behind the epilogue's own */
-  if (g->then) g->then->op->open(g->then, run, epilogue);
+  char *scratch = gd_open_epilogue(g->then, run, epilogue);
+  const int one = g->outer * g->inner == 1; /* most products, without divisions */
   while (lo < hi) {
-    const int64_t matrix = lo / cut.stripes, first = lo % cut.stripes;
+    const int64_t matrix = one ? 0 : lo / cut.stripes, first = lo - matrix * cut.stripes;
     const int64_t last = gd_min(cut.stripes, first + hi - lo);
     const int64_t from = first * cut.width, to = gd_min(last * cut.width, cut.by_rows ? g->m : g->n);
     const gemm_window w = cut.by_rows ? (gemm_window){from, to, 0, g->n} : (gemm_window){0, g->m, from, to};
-    const int64_t o = matrix / g->inner, i = matrix % g->inner;
+    const int64_t o = one ? 0 : matrix / g->inner, i = matrix - o * g->inner;
     const real *b = g->b.at + o * g->b.outer + i * g->b.inner;
     then.row = matrix * g->m;
     gemm_any(g, &w, g->c + o * g->c_outer + i * g->c_inner, g->a.at + o * g->a.outer + i * g->a.inner, b, scratch, &then);
@@ -319,10 +320,10 @@ void GD_NAME(gd_product_segments)(const gemm_segments *g) {
     const int nv = n > VL ? 2 : 1, tail = n < nv * VL;
     const int64_t strips = gd_ceil_div(g->m, nv == 1 ? TALL : MR), base = strips ? g->m / strips : 0, more = strips ? g->m % strips : 0;
     tile_args t = {g->c + j, g->a, g->b + j / NR * g->panel, g->c_row, g->a_row, g->a_col, g->b_row, g->k, n, !g->accumulate,
-                   g->segments, g->a_at, g->b_at, g->c_row == g->n && g->n <= NR};
+                   g->c_row == g->n && g->n <= NR, g->segments, g->a_at, g->b_at};
     for (int64_t s = 0; s < strips; ++s) {
       const int64_t m = base + (s < more);
-      (nv == 1 ? tall_tile(m, tail) : tiles[1][m - 1][0][tail])(&t);
+      segmented_tiles[nv - 1][m - 1][tail](&t);
       t.c += m * g->c_row, t.a += m * g->a_row;
     }
   }

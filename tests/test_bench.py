@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from gdcore import runtime  # noqa: E402
 from gdcore.graph.ir import OPS  # noqa: E402
 
 COMPILES = ("torch.compile", "keras")  # which takes them seconds
+ALIKE = ("tiny", "online", "lenet", "lstm", "gru", "transformer", "bag", "separable", "resnet20")
 ALONE = [(op.name, name) for op in OPS.values() for name, _ in ops.samples(op) if name != "large"]
 
 
@@ -44,7 +46,7 @@ ALONE = [(op.name, name) for op in OPS.values() for name, _ in ops.samples(op) i
 def test_case(case):
     x, y = case.data(1)
     assert x.shape == (case.batch, *case.network.inputs)
-    assert x.dtype == np.float32
+    assert x.dtype == (np.int32 if case.network.tokens else np.float32)
     assert y.shape == ((case.batch, case.outputs) if case.loss == "mse" else (case.batch,))
     again, _ = case.data(1)
     assert (x == again).all()
@@ -87,7 +89,9 @@ def test_every_op_is_timed():
 
 @pytest.mark.parametrize("name", [n for n in LIBRARIES if n not in COMPILES])
 @pytest.mark.parametrize(
-    "case", [CASES[n] for n in ("tiny", "online", "lenet", "lstm")], ids=lambda c: c.name
+    "case",
+    [replace(CASES[n], batch=min(CASES[n].batch, 8)) for n in ALIKE],
+    ids=lambda c: c.name,
 )
 def test_libraries_begin_alike(name, case, monkeypatch):
     monkeypatch.setattr(runtime, "_threads", runtime._threads)  # a library sets it, for its process

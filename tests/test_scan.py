@@ -173,6 +173,18 @@ def test_an_lstm_takes_few_instructions_at_any_length(sequences):
     assert max(counts) <= 40 and counts[1] == counts[2]
 
 
+@pytest.mark.parametrize(("cell", "most"), [(gd.GRU, 31), (gd.LSTM, 29)])
+def test_both_directions_with_lengths_take_few_instructions(cell, most):
+    """A sum over all rows is written to its row of the gradient of both biases."""
+    x, n = gd.Input((5, 3)), gd.Input((), name="n", dtype="int")
+    y = gd.Dense(1)(gd.Bidirectional(cell(4))(x, lengths=n))
+    model = gd.Model([x, n], y).compile("adam", "mse")
+    model.train_on_batch(
+        [np.zeros((4, 5, 3), np.float32), np.full(4, 3, np.int32)], np.zeros((4, 1), np.float32)
+    )
+    assert len(model.plan.instructions) <= most
+
+
 def test_models_that_differ_in_numbers_share_a_plan():
     x, y = np.zeros((4, 5, 3), np.float32), np.zeros((4, 1), np.float32)
     keys = []

@@ -142,6 +142,27 @@ def test_heads_are_merged_where_they_are_computed():
     np.testing.assert_allclose(predicted(function, instructions=4), y.max(2), rtol=1e-5)
 
 
+def test_reductions_are_written_to_their_place_among_others():
+    folds = (gd.ops.sum, gd.ops.mean, gd.ops.max, gd.ops.logsumexp)
+    w = Value(PARAM, (), {"shape": (4, 6)}, (4, 6), name="w")
+    y = gd.ops.concatenate([f(gd.ops.exp(w), axis=1) for f in folds], axis=0)
+    plan = make_plan([y], [], {y: Place(3, 0)}, {w: Place(1, 0)}.get, 1, 32, CONSTANTS)
+    assert_valid(plan)
+    assert [i.refs[0] for i in plan.instructions[1:]] == [(3, 0, 16 * i) for i in range(4)]
+
+
+def of_heads(x, w):
+    heads = gd.ops.transpose(gd.ops.reshape(x, (x.shape[0], 6, 2, 2)), (0, 2, 1, 3))
+    return gd.ops.matmul(gd.ops.matmul(heads, w), gd.ops.transpose(heads, (0, 1, 3, 2)))
+
+
+def test_a_matrix_for_all_heads_takes_their_rows_where_they_lie():
+    w = np.random.default_rng(1).normal(size=(2, 2)).astype(np.float32)
+    heads = ROWS.reshape(9, 6, 2, 2).transpose(0, 2, 1, 3)
+    got = predicted(lambda x: of_heads(x, w), instructions=2)
+    np.testing.assert_allclose(got, heads @ w @ heads.swapaxes(2, 3), rtol=1e-4, atol=1e-5)
+
+
 # --- gradients ---------------------------------------------------------------------
 
 
@@ -178,6 +199,16 @@ def test_slices_that_tile_a_value_need_no_zeros(step):
 
     plan = of_weights(function, (8, 4))
     assert set(kernels(plan)) == {"map"}
+
+
+def test_the_gradient_of_a_matrix_for_all_heads_copies_no_head():
+    x = input_value((9, 6, 4), "x")
+    w = Value(PARAM, (), {"shape": (2, 2)}, (2, 2), name="w")
+    (dw,) = gradients(gd.ops.sum(gd.ops.exp(of_heads(x, w))), [w])
+    places = {w: Place(1, 0), x: Place(2, 0)}.get
+    plan = make_plan([dw], [], {dw: Place(3, 0)}, places, 1, 32, CONSTANTS, {0: "arena"})
+    assert_valid(plan)
+    assert kernels(plan) == ["gemm"] * 4
 
 
 def test_a_slice_gradient_is_added_to_its_slice():

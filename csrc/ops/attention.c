@@ -79,11 +79,12 @@ static int64_t keys_of(const attention *a, int64_t sample) {
 
 /* C[m, n] = A B, or C + A B. */
 static void multiply(const gd_run *run, real *c, int64_t c_row, gemm_operand a, gemm_operand b, int64_t m, int64_t n, int64_t k, int add) {
-  const gemm_product p = {.outer = 1, .inner = 1, .m = m, .n = n, .k = k, .c = c, .c_row = c_row, .a = a, .b = b, .accumulate = add};
+  gemm_product p = gemm_of(m, n, k, c, c_row, a, b);
+  p.accumulate = add;
   GD_NAME(gd_product)(&p, run, 0, gemm_units(1, m, n));
 }
-static inline gemm_operand by_rows(const real *x, int64_t row) { return (gemm_operand){.at = x, .row = row, .col = 1}; }
-static inline gemm_operand by_columns(const real *x, int64_t row) { return (gemm_operand){.at = x, .row = 1, .col = row}; }
+static inline gemm_operand by_rows(const real *x, int64_t row) { return gemm_strided(x, row, 1); }
+static inline gemm_operand by_columns(const real *x, int64_t row) { return gemm_strided(x, 1, row); }
 
 static void zero_rows(real *x, int64_t row, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r) memset(x + r * row, 0, (size_t)n * sizeof(real));

@@ -117,8 +117,8 @@ static void pack_kernel(const void *from, real *to, int64_t pitch, int64_t row, 
 /* The windows as an operand: of one tap that meets each pixel once, the image itself. */
 static gemm_operand windows_operand(const conv_windows *g, int turned) {
   const int flat = gd_axis_flat(g->at.deep) && gd_axis_flat(g->at.down) && gd_axis_flat(g->at.across);
-  if (flat) return (gemm_operand){.at = g->x, .row = turned ? 1 : g->pixel, .col = turned ? g->pixel : 1};
-  return (gemm_operand){.at = g->x, .pack = pack_windows, .from = g, .turned = turned};
+  if (flat) return turned ? gemm_strided(g->x, 1, g->pixel) : gemm_strided(g->x, g->pixel, 1);
+  return gemm_packed(g->x, pack_windows, g, turned);
 }
 
 #include "conv_rows.h"
@@ -127,7 +127,7 @@ static gemm_operand windows_operand(const conv_windows *g, int turned) {
 enum { ROWS = 64, COLUMNS = 1024, PIECE = (256 << 10) / sizeof(real) }; /* of results that are put to their places */
 
 int64_t GD_NAME(gd_conv_scratch)(const gd_ins *ins) {
-  if (by_rows(ins)) return rows_scratch(ins) + (ins->then ? ins->then->op->scratch(ins->then) : 0);
+  if (by_rows(ins)) return rows_scratch(ins) + gd_epilogue_scratch(ins->then);
   const gd_windows g = gd_windows_of(ins->attr);
   const int64_t *a = ins->attr, apart = !gd_places_even(a + Y_STRIDES, &g);
   const gd_dim n = {a[N], 0}, k = {gd_taps(&g) * a[C], 0};
@@ -187,14 +187,11 @@ void GD_NAME(gd_conv)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
   const int64_t *tap = a + W_TAPS, x_end = g.c * a[W_ROW], y_end = w.taps * x_end, z_end = h.taps * y_end;
   const int together = (w.taps == 1 || tap[2] == x_end) && (h.taps == 1 || tap[1] == y_end) && (g.at.deep.taps == 1 || tap[0] == z_end);
   conv_kernel k = {(const real *)gd_at(run, ins, 2) + a[W_BEGIN], g.c, h.taps, w.taps, tap[0], tap[1], tap[2], a[W_COLUMN]};
-  gemm_product p = {
-      .outer = 1, .inner = 1, .m = m, .n = n, .k = gd_taps(&g.at) * g.c,
-      .c = (real *)gd_at(run, ins, 0) + a[Y_BEGIN], .c_row = a[Y_STRIDES + 3],
-      .then = ins->then, .then_width = n * a[GROUPS], .bfloat16 = (int)a[BF16],
-  };
-  for (int64_t group = 0; group < a[GROUPS]; ++group, g.x += g.c, k.w += a[W_GROUP], p.c += n, p.then_first += n) {
-    p.a = windows_operand(&g, 0);
-    p.b = together ? (gemm_operand){.at = k.w, .row = a[W_ROW], .col = a[W_COLUMN]} : (gemm_operand){.at = k.w, .pack = pack_kernel, .from = &k, .turned = 1};
+  real *y = (real *)gd_at(run, ins, 0) + a[Y_BEGIN];
+  for (int64_t group = 0; group < a[GROUPS]; ++group, g.x += g.c, k.w += a[W_GROUP]) {
+    gemm_product p = gemm_of(m, n, gd_taps(&g.at) * g.c, y + group * n, a[Y_STRIDES + 3], windows_operand(&g, 0),
+                             together ? gemm_strided(k.w, a[W_ROW], a[W_COLUMN]) : gemm_packed(k.w, pack_kernel, &k, 1));
+    p.then = ins->then, p.then_width = n * a[GROUPS], p.then_first = group * n, p.bfloat16 = (int)a[BF16];
     const int64_t first = gd_max(lo - group * units, 0), last = gd_min(hi - group * units, units);
     if (apart) conv_apart(p, &g.at, a + Y_STRIDES, run, lo * ROWS, gd_min(hi * ROWS, m));
     else if (first < last) GD_NAME(gd_product)(&p, run, first, last);
@@ -219,12 +216,10 @@ void GD_NAME(gd_conv_dw)(const gd_ins *ins, const gd_run *run, int64_t lo, int64
   for (int64_t group = lo / gd_max(units, 1); group * units < hi; ++group) {
     conv_windows of = g;
     of.x += group * g.c;
-    const gemm_product p = {
-        .outer = 1, .inner = 1, .m = k, .n = n, .k = gd_size(ins->dim[0], run->batch) * gd_pixels(&g.at),
-        .c = (real *)gd_at(run, ins, 0) + group * n, .c_row = all, .a = windows_operand(&of, 1),
-        .b = {.at = (const real *)gd_at(run, ins, 2) + group * n, .row = all, .col = 1},
-        .sums = a[CONV_ATTRS] ? (real *)gd_at(run, ins, 3) + group * n : NULL, .bfloat16 = (int)a[DW_BF16],
-    };
+    gemm_product p = gemm_of(k, n, gd_size(ins->dim[0], run->batch) * gd_pixels(&g.at), (real *)gd_at(run, ins, 0) + group * n, all,
+                             windows_operand(&of, 1), gemm_strided((const real *)gd_at(run, ins, 2) + group * n, all, 1));
+    if (a[CONV_ATTRS]) p.sums = (real *)gd_at(run, ins, 3) + group * n;
+    p.bfloat16 = (int)a[DW_BF16];
     GD_NAME(gd_product)(&p, run, gd_max(lo - group * units, 0), gd_min(hi - group * units, units));
   }
 }

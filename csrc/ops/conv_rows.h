@@ -90,10 +90,9 @@ static void conv_rows(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
   const int64_t line = padded(longest(&g) * g.c), parts = row_parts(w), pitch = w.size * g.pixel, cuts = w.apart == 1 ? 1 : w.taps;
   const int64_t k = w.apart == 1 ? w.taps * g.c : g.c, ring = d.taps == 1 && h.apart == 1 ? h.taps : 0;
   int64_t a_at[SEGMENTS], b_at[SEGMENTS], held[SEGMENTS], group = -1;
-  real *panel = (real *)(run->scratch + (ins->then ? ins->then->op->scratch(ins->then) : 0));
-  real *lines = panel + gd_ceil_div(rows_panel(&g, n), VL) * VL;
   _Alignas(64) char epilogue[GD_EPILOGUE];
-  if (ins->then) ins->then->op->open(ins->then, run, epilogue);
+  real *panel = (real *)gd_open_epilogue(ins->then, run, epilogue);
+  real *lines = panel + gd_ceil_div(rows_panel(&g, n), VL) * VL;
   const real *all = g.x;
   for (int64_t u = lo; u < hi; ++u) {
     if (u / rows != group) {
@@ -122,8 +121,9 @@ static void conv_rows(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
           b_at[s] = ((z * h.taps + y) * w.taps + t) * g.c * 2 * VL;
         }
       }
+    if (s == 0) a_at[0] = b_at[0] = 0; /* all taps lie outside: a sum over nothing */
     const gemm_segments product = {
-        .m = w.windows, .n = n, .k = s ? k : 0, .segments = s, .c = (real *)gd_at(run, ins, 0) + a[Y_BEGIN] + group * n + gd_place(&p, a + Y_STRIDES),
+        .m = w.windows, .n = n, .k = s ? k : 0, .segments = gd_max(s, 1), .c = (real *)gd_at(run, ins, 0) + a[Y_BEGIN] + group * n + gd_place(&p, a + Y_STRIDES),
         .a = copied ? lines : g.x, .b = panel, .c_row = a[Y_STRIDES + 3], .a_row = w.step * g.c, .a_col = 1, .b_row = 2 * VL,
         .panel = gd_taps(&g.at) * g.c * 2 * VL, .a_at = a_at, .b_at = b_at,
     };

@@ -169,13 +169,12 @@ static void fold_lanes(real *y, const real *x, int64_t lanes, int64_t fold) {
   }
 }
 
-static int64_t epilogue_scratch(const gd_ins *ins) { return ins->then ? ins->then->op->scratch(ins->then) : 0; }
 static int64_t bytes(int64_t elements) { return gd_ceil_div(elements * (int64_t)sizeof(real), 64) * 64; }
 
 int64_t GD_NAME(gd_depthwise_scratch)(const gd_ins *ins) {
   const gd_windows g = gd_windows_of(ins->attr);
   const int64_t *a = ins->attr, lines = g.deep.taps * g.down.taps;
-  return epilogue_scratch(ins) + bytes((a[SPREAD] > 1 ? lines * reach(g.across, PIXELS) * BLOCK : 0) + (a[FOLD] > 1 ? FOLDED * a[LANES] : 0));
+  return gd_epilogue_scratch(ins->then) + bytes((a[SPREAD] > 1 ? lines * reach(g.across, PIXELS) * BLOCK : 0) + (a[FOLD] > 1 ? FOLDED * a[LANES] : 0));
 }
 
 static int64_t pixels_of(const gd_ins *ins) { return ins->attr[FOLD] > 1 ? FOLDED : PIXELS; }
@@ -191,9 +190,9 @@ void GD_NAME(gd_depthwise)(const gd_ins *ins, const gd_run *run, int64_t lo, int
   const int64_t *a = ins->attr, *tap = a + W_TAPS, lanes = a[LANES], fold = a[FOLD], spread = a[SPREAD], channels = lanes / spread;
   const int64_t image = g.deep.size * g.down.size * g.across.size * channels, some = pixels_of(ins), parts = gd_ceil_div(g.across.windows, some);
   const real *x = (const real *)gd_at(run, ins, 1), *w = (const real *)gd_at(run, ins, 2) + a[W_BEGIN];
-  real *y = (real *)gd_at(run, ins, 0) + a[Y_BEGIN], *scratch = (real *)(run->scratch + epilogue_scratch(ins));
+  real *y = (real *)gd_at(run, ins, 0) + a[Y_BEGIN];
   _Alignas(64) char epilogue[GD_EPILOGUE];
-  if (ins->then) ins->then->op->open(ins->then, run, epilogue);
+  real *scratch = (real *)gd_open_epilogue(ins->then, run, epilogue);
   for (int64_t u = lo; u < hi; ++u) {
     gd_pixel p = gd_pixel_of(&g, u / parts * g.across.windows);
     p.across = u % parts * some;

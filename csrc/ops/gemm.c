@@ -26,16 +26,15 @@ int64_t GD_NAME(gd_gemm_scratch)(const gd_ins *ins) {
 void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const gd_dim *d = ins->dim;
   const int64_t batch = run->batch, *attr = ins->attr;
-  gemm_product p = {
-      .outer = gd_size(d[0], batch), .inner = gd_size(d[1], batch),
-      .m = gd_size(d[2], batch), .n = gd_size(d[3], batch), .k = gd_size(d[4], batch),
-      .c = (real *)gd_at(run, ins, 0), .c_row = gd_size(d[7], batch),
-      .a = {.at = (const real *)gd_at(run, ins, 1), .row = gd_size(d[10], batch), .col = gd_size(d[11], batch)},
-      .b = {.at = (const real *)gd_at(run, ins, 2), .row = gd_size(d[14], batch), .col = gd_size(d[15], batch)},
-      .sums = attr[0] ? (real *)gd_at(run, ins, 3) : NULL,
-      .loose = (int)attr[1], .accumulate = (int)attr[2], .bfloat16 = (int)attr[3], .then = ins->then,
-  };
-  if (p.outer * p.inner > 1) {
+  gemm_product p = gemm_of(
+      gd_size(d[2], batch), gd_size(d[3], batch), gd_size(d[4], batch), (real *)gd_at(run, ins, 0), gd_size(d[7], batch),
+      gemm_strided((const real *)gd_at(run, ins, 1), gd_size(d[10], batch), gd_size(d[11], batch)),
+      gemm_strided((const real *)gd_at(run, ins, 2), gd_size(d[14], batch), gd_size(d[15], batch)));
+  p.loose = (int)attr[1], p.accumulate = (int)attr[2], p.bfloat16 = (int)attr[3], p.then = ins->then;
+  if (attr[0]) p.sums = (real *)gd_at(run, ins, 3);
+  const int64_t outer = gd_size(d[0], batch), inner = gd_size(d[1], batch);
+  if (outer * inner > 1) {
+    p.outer = outer, p.inner = inner;
     p.c_outer = gd_size(d[5], batch), p.c_inner = gd_size(d[6], batch);
     p.a.outer = gd_size(d[8], batch), p.a.inner = gd_size(d[9], batch);
     p.b.outer = gd_size(d[12], batch), p.b.inner = gd_size(d[13], batch);

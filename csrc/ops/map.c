@@ -132,12 +132,13 @@ _Static_assert(sizeof(map_state) <= GD_EPILOGUE, "an opened pass fits into what 
 static int64_t blocks_size(const int64_t *attr) {
   return gd_min(MAX_REGS, attr[1] + attr[2] + attr[3]) * (int64_t)(BLOCK * sizeof(real));
 }
-int64_t GD_NAME(gd_map_scratch)(const gd_ins *ins) {
-  const int64_t *attr = ins->attr, walk = (attr[1] + attr[2] + 1) * attr[0] * (int64_t)sizeof(int64_t);
-  return blocks_size(attr) + gd_ceil_div(walk, 64) * 64;
+static int64_t map_scratch(const int64_t *attr) {
+  const int64_t walk = (attr[1] + attr[2] + 1) * attr[0] * (int64_t)sizeof(int64_t);
+  return blocks_size(attr) + ((walk + 63) & ~INT64_C(63));
 }
+int64_t GD_NAME(gd_map_scratch)(const gd_ins *ins) { return map_scratch(ins->attr); }
 
-void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
+int64_t GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
   map_state *s = state;
   const int64_t *attr = ins->attr;
   s->run = run;
@@ -181,6 +182,7 @@ void GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) {
    * one number for each row has to go row by row. */
   const int64_t few = s->chain ? (per_row ? 0 : 2 * VL) : BLOCK / 2;
   s->together = s->spread && s->inner > 0 && s->inner <= few ? BLOCK / s->inner : 0;
+  return map_scratch(attr);
 }
 
 /* How far a row of operand k is from the first. */

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gdcore import initializers, ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
+from gdcore.layers.global_pooling import largest
 
 __all__ = ["EmbeddingBag"]
 
 MODES = ("sum", "mean", "max")
-LOWEST = float(np.finfo(np.float32).min)
 
 
 class EmbeddingBag(Layer):
@@ -98,7 +96,7 @@ class EmbeddingBag(Layer):
         rows = ops.take(table, x)
         counts = None if self.padding_index is None else ops.not_equal(x, self.padding_index)
         if self.mode == "max":
-            return _largest(rows, counts)
+            return ops.max(rows, -2) if counts is None else largest(rows, counts)
         if weights is not None:
             counts = weights if counts is None else counts * weights
         if counts is None:
@@ -107,11 +105,3 @@ class EmbeddingBag(Layer):
         if self.mode == "sum":
             return total
         return total / ops.maximum(ops.sum(counts, -1, keepdims=True), 1.0)
-
-
-def _largest(rows: Value, counts: Value | None) -> Value:
-    """The maximum over those rows of a bag that count; 0 if there are none."""
-    if counts is None:
-        return ops.max(rows, -2)
-    most = ops.max(ops.where(ops.expand_dims(counts, -1), rows, LOWEST), -2)
-    return ops.where(most > LOWEST, most, 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.pool_windows import spatial
@@ -10,7 +12,7 @@ from gdcore.layers.rnn import sequence_mask
 
 __all__ = ["GlobalAvgPool", "GlobalMaxPool"]
 
-LOWEST = -3.0e38  # below any float32 that comes of steps that count
+LOWEST = float(np.finfo(np.float32).min)
 
 
 class GlobalAvgPool(Layer):
@@ -96,9 +98,14 @@ class GlobalMaxPool(Layer):
         if counts is None:
             y = ops.max_pool(x, spatial(x.shape, "GlobalMaxPool"))
             return y if self.keepdims else ops.reshape(y, (x.shape[0], x.shape[-1]))
-        steps = counts[:, :, None]
-        largest = ops.max(ops.where(steps, ops.drop_mask(x), LOWEST), 1, self.keepdims)
-        return ops.where(ops.max(steps, 1, self.keepdims), largest, 0.0)
+        return largest(ops.drop_mask(x), counts, self.keepdims)
+
+
+def largest(x: Value, counts: Value, keepdims: bool = False) -> Value:
+    """The maximum of (..., n, features) over those of the n rows that count, (..., n); 0 where none does."""
+    rows = ops.expand_dims(counts, -1)
+    most = ops.max(ops.where(rows, x, LOWEST), -2, keepdims)
+    return ops.where(ops.max(rows, -2, keepdims), most, 0.0)
 
 
 def _counts(layer: Layer, x: Value, lengths: Value | None) -> Value | None:

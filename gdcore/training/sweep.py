@@ -47,10 +47,12 @@ class Tally:
 
         They are added one by one, so that the sum does not depend on how many steps a call into C took.
         """
+        total, done = self.loss, self.rows
         for loss in losses.tolist():
-            size = min(batch, rows - self.rows)
-            self.loss += loss * size
-            self.rows += size
+            size = batch if done + batch <= rows else rows - done
+            total += loss * size
+            done += size
+        self.loss, self.rows = total, done
 
     def logs(self, prefix: str = "") -> dict[str, Any]:
         """The numbers so far."""

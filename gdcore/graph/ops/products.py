@@ -12,7 +12,7 @@ from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register, rewrite, topological
 from gdcore.graph.layout import Strided, leading, same
 from gdcore.graph.ops.leaves import apply, lift
-from gdcore.graph.ops.shapes import reshape
+from gdcore.graph.ops.shapes import reshape, transpose
 from gdcore.graph.program import collapse
 
 
@@ -257,6 +257,9 @@ def matmul(a: Any, b: Any) -> Value:
             f"matmul of shapes {x.shape} and {w.shape}: "
             f"the inner sizes {x.shape[-1]} and {w.shape[-2]} differ"
         )
+    if w.ndim == 2 and x.op.name == "transpose" and x.attrs["axes"][-1] == x.ndim - 1:
+        # rows in the order in which they lie: put in another one, they are no matrix of two strides
+        return transpose(matmul(x.inputs[0], w), x.attrs["axes"])
     if w.ndim == 2 and x.ndim > 2:  # all rows at once
         y = matmul(reshape(x, (size(x.shape[:-1]), x.shape[-1])), w)
         return reshape(y, (*x.shape[:-1], w.shape[-1]))

@@ -13,6 +13,7 @@ import numpy as np
 from gdcore.graph.dims import Batch, Dim, Shape, at_batch, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
+from gdcore.graph.layout import Strided, is_dense
 from gdcore.graph.ops import elementwise as ew
 from gdcore.graph.ops.identities import broadcast_to, count
 from gdcore.graph.ops.leaves import apply, lift
@@ -69,6 +70,11 @@ def _parts(y: Value) -> Dim:
 
 def _emit_fold(y: Value, e: Emitter) -> None:
     e.kernel(y.op.name, [e.ref(y), e.ref(y.inputs[0])], dims=_cut(y), pars=[0.0])
+
+
+def _writes(y: Value, at: Strided) -> bool:
+    """A kernel puts its results side by side, in a part of another value too."""
+    return is_dense(y.shape, at)
 
 
 def _grad_sum(y: Value, d: Value) -> list[Value | None]:
@@ -133,6 +139,7 @@ SUM = register(
         emit=_emit_sum,
         workspace=_parts,
         flops=lambda y: size(y.inputs[0].shape),
+        writes=_writes,
         bounds=of_sum,
     )
 )
@@ -147,6 +154,7 @@ MEAN = register(
         emit=_emit_sum,
         workspace=_parts,
         flops=lambda y: size(y.inputs[0].shape),
+        writes=_writes,
         bounds=same_rows(lambda y: y.attrs["axes"][1] < y.inputs[0].ndim),
     )
 )
@@ -160,6 +168,7 @@ MAX = register(
         _SAMPLES,
         emit=_emit_fold,
         flops=lambda y: size(y.inputs[0].shape),
+        writes=_writes,
         bounds=some_elements,
     )
 )
@@ -173,6 +182,7 @@ LOGSUMEXP = register(
         _SAMPLES,
         emit=_emit_fold,
         flops=lambda y: 12 * size(y.inputs[0].shape),
+        writes=_writes,
         bounds=of_logsumexp,
     )
 )
