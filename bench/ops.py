@@ -54,6 +54,8 @@ LARGE: dict[str, Sample] = {
     "embed": Sample(((1024, 512),), {"cuts": ((0, None, 1), (256, 768, 1)), "shape": (1024, 1024)}),
     "concatenate": Sample(((1024, 512), (1024, 512)), {"axis": 1}),
     "reshape": Sample(((1024, 1024),), {"shape": (1 << 20,)}),
+    "as_rows": Sample(((1024, 1024),), {"shape": (1024, 1024)}),
+    "seen": Sample(((1024, 1024),)),
     "single": Sample(((1, 1 << 20),), {"shape": (1 << 20, 1)}),
     "outer_peak": Sample(((1 << 19, 1), (1, 1 << 19))),
     "take": Sample(((4096, 256), (4096,)), ints={1: 4096}),

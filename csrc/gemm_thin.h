@@ -32,8 +32,9 @@ INLINE void stream_rows(const gemm_product *g, real *c, const real *a, const rea
     for (int r = 0; r < m; ++r) v_store(c + r * g->c_row + j, sum[r]);
   }
   const int64_t left = n - j;
+  if (!left) return;
 #pragma GCC unroll 2
-  for (int r = 0; r < m && left; ++r) {
+  for (int r = 0; r < m; ++r) {
     vec sum = first ? v_zero() : v_load_n(c + r * g->c_row + j, left);
     for (int i = 0; i < deep; ++i) sum = v_fma(av[r][i], v_load_n(b + i * g->b.row + j, left), sum);
     v_store_n(c + r * g->c_row + j, sum, left);

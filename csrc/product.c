@@ -281,7 +281,7 @@ static void gemm_any(const gemm_product *g, const gemm_window *w, real *c, const
   const int columns = g->a.row == 1 || g->a.turned; /* A lies in columns */
   if (dots || (g->n <= (columns ? NARROW_COLUMNS : NARROW) && rows >= VL)) {
     if (dots) gemm_dots(g, w, c, a, b);
-    else if (g->n > 1 && !columns && g->a.col == 1 && !g->a.pack && !g->b.pack) gemm_lanes(g, w, c, a, b);
+    else if (g->n > 1 && !columns && g->a.col == 1 && !g->a.pack && !g->b.pack && !g->bfloat16) gemm_lanes(g, w, c, a, b);
     else gemm_narrow(g, w, c, a, b, scratch);
     finish(then, g, w);
   } else if (g->loose && !g->bfloat16 && g->m <= 2 && g->a.col == 1 && g->b.row == 1 && g->k >= 4 * VL) {

@@ -140,7 +140,10 @@ def symbols(source, folder, flags):
 
 
 @of_sources
-@pytest.mark.parametrize(("isa", "bits"), VARIANTS)
+@pytest.mark.parametrize(
+    ("isa", "bits"),
+    [v if v[1] == 32 else pytest.param(*v, marks=pytest.mark.slow) for v in VARIANTS],
+)
 def test_symbols_of_kernels(isa, bits, tmp_path):
     """Every global carries its instruction set and precision, and nothing can be written to."""
     flags = [

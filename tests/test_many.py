@@ -91,7 +91,7 @@ def test_models_share_plans_and_nothing_else(monkeypatch):
 
     made = []
     plan = steps.make_plan
-    monkeypatch.setattr(steps, "make_plan", lambda *a: made.append(1) or plan(*a))
+    monkeypatch.setattr(steps, "make_plan", lambda *a, **k: made.append(1) or plan(*a, **k))
     gd.set_num_threads(1)
     grid = {"seed": range(4), "width": [5, 8], "lr": [1e-3, 1e-2]}
     got = gd.fit_many(make, grid, X, Y, epochs=2)

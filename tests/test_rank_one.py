@@ -39,7 +39,7 @@ class OfVectors(gd.optimizers.Optimizer):
         return p - n["lr"] * g, {}
 
 
-WHOLE = {"norm", "normalized", "averaged", "of_vectors"}  # not made in pieces
+WHOLE = {"norm", "normalized", "averaged", "of_vectors", "muon"}  # not made in pieces
 MADE = {
     **{name: OPTIMIZERS[name] for name in OPTIMIZERS},
     "momentum": lambda: gd.SGD(0.1, momentum=0.9, nesterov=True),

@@ -49,7 +49,8 @@ class Item:
 
 def missing_library(error: BaseException) -> bool:
     """Whether an ImportError speaks of an optional library, by a line that names the extra or by its own name."""
-    return isinstance(error, ImportError) and ("gdcore[" in str(error) or error.name == "PIL")
+    known = ("PIL", "sklearn.feature_extraction", "sklearn", "tokenizers")
+    return isinstance(error, ImportError) and ("gdcore[" in str(error) or error.name in known)
 
 
 def exported(module: ModuleType) -> Iterator[tuple[str, Any]]:
