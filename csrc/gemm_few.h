@@ -6,7 +6,7 @@
 #ifndef GD_GEMM_FEW_H
 #define GD_GEMM_FEW_H
 
-/* Few rows, times a B that L1 holds: eight or four vectors wide. */
+/* Few rows, times a B that L2 holds: eight or four vectors wide. */
 static void gemm_few_rows(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   for (int64_t j = w->c0; j < w->c1;) {
     const int64_t left = w->c1 - j, m = w->r1 - w->r0;

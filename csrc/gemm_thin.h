@@ -6,9 +6,9 @@
 #ifndef GD_GEMM_THIN_H
 #define GD_GEMM_THIN_H
 
-/* bench/products.py chose how many rows of B are read side by side, and from how many numbers of B on; so many
+/* How many rows of B are read side by side, and from how many numbers of B on, which L2 does not hold; so many
  * columns of C stay in L1. */
-enum { STREAMS = 4, STREAMED_FROM = 32768 / sizeof(real), STREAMED = 16384 / sizeof(real) };
+enum { STREAMS = 4, STREAMED_FROM = (1 << 19) / sizeof(real), STREAMED = 16384 / sizeof(real) };
 
 /* c[m, n] (+)= a[m, k] b[k, n] for `deep` rows of b, each read from end to end. */
 INLINE void stream_rows(const gemm_product *g, real *c, const real *a, const real *b, int64_t n, int first, const int m, const int deep) {
@@ -54,7 +54,7 @@ INLINE void streamed(const gemm_product *g, const gemm_window *w, real *c, const
   }
 }
 
-/* One or two rows times the rows of a B that L1 does not hold: of B the prefetchers follow a few rows at a time. */
+/* One or two rows times the rows of a B that L2 does not hold: of B the prefetchers follow a few rows at a time. */
 static void gemm_streamed(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   if (w->r1 - w->r0 == 2) streamed(g, w, c, a, b, 2);
   else streamed(g, w, c, a, b, 1);

@@ -1,5 +1,7 @@
 """The product itself: any strides, two batch dimensions, C overwritten or added to, on every path through it."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from harness import ISAS, TOLERANCE, close
@@ -100,6 +102,22 @@ def test_every_path(isa, bits, accumulate):
             close(c[..., :n], want, TOLERANCE[bits])
             got.append(c.tobytes())
         assert got[0] == got[1]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("bits", [32, 64])
+def test_few_rows_of_a_matrix_that_no_cache_holds(isa, bits):
+    """It is read a few rows at a time; the share of one of three threads is small enough to be read otherwise."""
+    rng = np.random.default_rng(4)
+    real = np.float32 if bits == 32 else np.float64
+    for (m, n, k), accumulate in product(((1, 4200, 37), (2, 1030, 133)), (0, 1)):
+        a, b = (laid_out((1, 1, *s), "rows", real, rng) for s in ((m, k), (k, n)))
+        before = rng.normal(size=(1, 1, m, n)).astype(real)
+        one, three = before.copy(), before.copy()
+        multiply((one, one), a, b, isa, bits, 1, accumulate)
+        multiply((three, three), a, b, isa, bits, 3, accumulate)
+        close(one, a[1].astype(np.float64) @ b[1] + accumulate * before, TOLERANCE[bits])
+        assert (one == three).all()
 
 
 @pytest.mark.parametrize("isa", ISAS)
