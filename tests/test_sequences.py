@@ -244,5 +244,5 @@ def test_refused_in_a_line(what):
 
 def test_one_batch_of_all_is_refused():
     pytest.importorskip("scipy")
-    with pytest.raises(TypeError, match="one batch"):
+    with pytest.raises(ValueError, match="one batch"):
         gd.lbfgs(last(), *gd.data.sequences(X, Y))
