@@ -8,8 +8,9 @@
  * ops/conv.c, ops/attention.c.
  *
  * Every element of C is summed over k = 0 ... K-1 in that order (behind what C holds, if it is added to), in
- * blocks of KC, whatever tile it falls in, but for a single column of float32, made of dot products: so the bits
- * depend neither on how the work is dealt out nor (but where `loose` allows it) on the number of rows.
+ * blocks of KC, whatever tile it falls in, but for a single column, made of dot products where factors are not
+ * rounded: so the bits depend neither on how the work is dealt out nor (but where `loose` allows it) on the
+ * number of rows.
  */
 #ifndef GD_GEMM_H
 #define GD_GEMM_H

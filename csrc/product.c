@@ -272,7 +272,6 @@ static void column_sums(const gemm_product *g, int64_t c0, int64_t c1, real *sum
   }
 }
 
-
 /* One window of one matrix, in the way that suits its sizes. */
 static void gemm_any(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
                      const gemm_then *then) {

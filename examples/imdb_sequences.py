@@ -2,7 +2,7 @@
 
 The last 300 words of a review, of the 20,000 most frequent ones, become vectors. The mean of what an LSTM makes of them
 decides, or their mean by weights of attention: a small network looks at each word and says how much it counts. A tenth
-of the training reviews says after which epoch to stop; the test reviews are asked once. `imdb_ngrams.py` does better.
+of the training reviews says after which epoch to stop. `imdb_ngrams.py` does better.
 
 The reviews are those of Maas et al. 2011 (ai.stanford.edu/~amaas/data/sentiment), unpacked.
 
