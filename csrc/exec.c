@@ -97,8 +97,8 @@ static int poll_within(void *at, int64_t work) {
   return __atomic_load_n(&p->team->leave, __ATOMIC_RELAXED) != 0;
 }
 
-/* One thread's units of an instruction. A long one that may be left is run in pieces, which cost some packing
- * anew: the first is small, and its time says how many units a piece should have. */
+/* One thread's units of an instruction. A long one that may be left, and does not poll by itself, is run in pieces,
+ * which cost some packing anew: the first is small, and its time says how many units a piece should have. */
 static void take_share(team *t, const gd_run *run, int instruction, int may_leave, int id, int threads) {
   const gd_ins *ins = &t->job->plan->ins[instruction];
   int64_t lo = 0, hi = ins->op->units(ins, run->batch), work = ins->work.fixed + ins->work.per_row * run->batch;
@@ -107,7 +107,7 @@ static void take_share(team *t, const gd_run *run, int instruction, int may_leav
     work /= threads;
   }
   if (lo == hi) return;
-  if (!may_leave || work <= GD_PIECE) {
+  if (!may_leave || work <= GD_PIECE || (ins->op->polls && ins->op->polls(ins))) {
     ins->op->kernel(ins, run, lo, hi);
     if (may_leave && id == 0) listen(t, instruction, work);
     return;

@@ -58,6 +58,8 @@ typedef int64_t (*gd_units_fn)(const gd_ins *, int64_t batch);
 typedef void (*gd_kernel_fn)(const gd_ins *, const gd_run *, int64_t lo, int64_t hi);
 /* How many bytes of scratch a thread needs for it, its epilogue included, whatever the batch; a multiple of 64. */
 typedef int64_t (*gd_scratch_fn)(const gd_ins *);
+/* Whether it polls by itself (run->poll) and leaves early; others are run in pieces that are left in between. */
+typedef int (*gd_polls_fn)(const gd_ins *);
 
 /* An elementwise instruction that rides on another one: opened once into GD_EPILOGUE bytes, and then run
  * over columns [c0, c1) of rows [r0, r1) of the output, seen as rows of `width` elements. */
@@ -74,6 +76,7 @@ typedef struct {
   gd_scratch_fn scratch; /* NULL for what needs none */
   gd_open_fn open; /* both NULL for what cannot ride */
   gd_window_fn window;
+  gd_polls_fn polls; /* NULL for what never does */
 } gd_op;
 
 struct gd_ins {

@@ -3,9 +3,13 @@
 
 extern const gd_op GD_NAME(gd_table)[];
 
-#define GD_ROW(name) {#name, GD_NAME(gd_##name##_units), GD_NAME(gd_##name), NULL, NULL, NULL},
-#define GD_ROW_WITH_SCRATCH(name) \
-  {#name, GD_NAME(gd_##name##_units), GD_NAME(gd_##name), GD_NAME(gd_##name##_scratch), NULL, NULL},
+#define GD_ROW(kind) {.name = #kind, .units = GD_NAME(gd_##kind##_units), .kernel = GD_NAME(gd_##kind)},
+#define GD_ROW_WITH_SCRATCH(kind) \
+  {.name = #kind, .units = GD_NAME(gd_##kind##_units), .kernel = GD_NAME(gd_##kind), .scratch = GD_NAME(gd_##kind##_scratch)},
+#define GD_POLLING_ROW(kind)                                                                     \
+  {.name = #kind, .units = GD_NAME(gd_##kind##_units), .kernel = GD_NAME(gd_##kind), .scratch = GD_NAME(gd_##kind##_scratch), \
+   .polls = GD_NAME(gd_##kind##_polls)},
 const gd_op GD_NAME(gd_table)[] = {
-    {"map", GD_NAME(gd_map_units), GD_NAME(gd_map), GD_NAME(gd_map_scratch), GD_NAME(gd_map_open), GD_NAME(gd_map_window)},
-    GD_WITH_SCRATCH(GD_ROW_WITH_SCRATCH) GD_KERNELS(GD_ROW){NULL, NULL, NULL, NULL, NULL, NULL}};
+    {.name = "map", .units = GD_NAME(gd_map_units), .kernel = GD_NAME(gd_map), .scratch = GD_NAME(gd_map_scratch),
+     .open = GD_NAME(gd_map_open), .window = GD_NAME(gd_map_window)},
+    GD_POLLING(GD_POLLING_ROW) GD_WITH_SCRATCH(GD_ROW_WITH_SCRATCH) GD_KERNELS(GD_ROW){.name = NULL}};

@@ -198,6 +198,8 @@ void GD_NAME(gd_conv)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
   }
 }
 
+int GD_NAME(gd_conv_dw_polls)(const gd_ins *ins) { return dw_by_rows(ins); }
+
 int64_t GD_NAME(gd_conv_dw_units)(const gd_ins *ins, int64_t batch) {
   (void)batch;
   if (dw_by_rows(ins)) return dw_rows_units(ins);

@@ -62,15 +62,18 @@ static void sum_columns(const real *dy, int64_t row, int64_t pixels, int64_t n, 
   }
 }
 
-/* Units [lo, hi) of one group, whose dw and dy begin at `dw` and `dy`, with `all` filters in all groups. */
-static void dw_of_rows(const conv_windows *g, int64_t images, int64_t n, int64_t all, real *dw, const real *dy, real *scratch, int64_t lo, int64_t hi) {
+/* Units [lo, hi) of one group, whose dw and dy begin at `dw` and `dy`, with `all` filters in all groups. It polls
+ * after each image: in pieces, all images would be read once for each. */
+static void dw_of_rows(const conv_windows *g, const gd_run *run, int64_t images, int64_t n, int64_t all, real *dw, const real *dy, int64_t lo, int64_t hi) {
   const gd_axis h = g->at.down, w = g->at.across;
   const dw_strips strips = dw_strips_of(g);
   const int copied = dw_is_copied(g);
+  real *scratch = (real *)run->scratch;
   const int64_t some = dw_rows(g), pitch = copied ? padded(line_of(w) * g->c) : w.size * g->pixel;
   const int64_t base = strips.run / strips.strips, more = strips.run % strips.strips, cuts = strips.runs / h.taps;
   int64_t a_at[SEGMENTS], b_at[SEGMENTS];
-  for (int64_t image = 0; image < images; ++image)
+  const int64_t work = 2 * gd_pixels(&g->at) * n * (strips.run / strips.strips) * (hi - lo); /* of an image */
+  for (int64_t image = 0; image < images; ++image) {
     for (int64_t r = 0; r < h.windows; r += some) {
       const int64_t rows = gd_min(some, h.windows - r), top = r * h.step + h.first;
       const int64_t lines = (rows - 1) * h.step + (h.taps - 1) * h.apart + 1;
@@ -83,16 +86,18 @@ static void dw_of_rows(const conv_windows *g, int64_t images, int64_t n, int64_t
       }
       for (int64_t s = 0; s < rows; ++s) a_at[s] = s * h.step * pitch, b_at[s] = s * w.windows * all;
       for (int64_t u = lo; u < hi; ++u) {
-        const int64_t run = u / strips.strips, s = u % strips.strips, first = s * base + gd_min(s, more);
+        const int64_t line = u / strips.strips, s = u % strips.strips, first = s * base + gd_min(s, more);
         const gemm_segments product = {
-            .m = base + (s < more), .n = n, .k = w.windows, .segments = rows, .c = dw + (run * strips.run + first) * all,
-            .a = x + run / cuts * h.apart * pitch + run % cuts * w.apart * g->c + first, .b = dy + (image * h.windows + r) * w.windows * all,
+            .m = base + (s < more), .n = n, .k = w.windows, .segments = rows, .c = dw + (line * strips.run + first) * all,
+            .a = x + line / cuts * h.apart * pitch + line % cuts * w.apart * g->c + first, .b = dy + (image * h.windows + r) * w.windows * all,
             .c_row = all, .a_row = 1, .a_col = w.step * g->c, .b_row = all, .panel = 2 * VL, .a_at = a_at, .b_at = b_at,
             .accumulate = image > 0 || r > 0,
         };
         GD_NAME(gd_product_segments)(&product);
       }
     }
+    if (run->poll && run->poll(run->poller, work)) return;
+  }
   if (!images)
     for (int64_t u = lo; u < hi; ++u) {
       const int64_t s = u % strips.strips, first = u / strips.strips * strips.run + s * base + gd_min(s, more);
@@ -111,7 +116,7 @@ static void conv_dw_rows(const gd_ins *ins, const gd_run *run, int64_t lo, int64
     real *dw = (real *)gd_at(run, ins, 0) + group * n;
     const real *dy = (const real *)gd_at(run, ins, 2) + group * n;
     const int64_t first = gd_max(lo - group * units, 0);
-    dw_of_rows(&of, images, n, all, dw, dy, (real *)run->scratch, first, gd_min(hi - group * units, units));
+    dw_of_rows(&of, run, images, n, all, dw, dy, first, gd_min(hi - group * units, units));
     if (a[CONV_ATTRS] && !first) sum_columns(dy, all, images * gd_pixels(&g.at), n, (real *)gd_at(run, ins, 3) + group * n);
   }
 }
