@@ -14,29 +14,22 @@ from gdcore.layers import (
     Concatenate,
     Dropout,
     Embedding,
-    Flatten,
     MemberDense,
-    PiecewiseLinearEmbedding,
 )
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Loss
-from gdcore.model import Model
 from gdcore.tabular.learner import (
     Job,
     Learner,
     averaged,
-    columns_of,
     loss_of_mean,
-    many_valued,
+    model_of,
     optimizer_of,
 )
-from gdcore.tabular.network import embedding_width, inputs_of
+from gdcore.tabular.network import embedded, embedding_width, inputs_of
 from gdcore.tabular.realmlp import ONE_HOT, one_hot
 
 __all__ = ["EachMember", "build"]
-
-BINS = 48
-NUMBER_WIDTH = 16
 
 
 @dataclass(frozen=True)
@@ -87,16 +80,7 @@ def _features(job: Job) -> tuple[list[Any], Value]:
     """The inputs, and one vector of all that is known of a row."""
     encoder, numbers = job.encoder, job.features.numbers
     inputs = inputs_of(encoder, numbers.shape[1])
-    first = inputs.numbers
-    parts = []
-    if first is not None:
-        many = many_valued(numbers)
-        embedded, rest = columns_of(first, many), columns_of(first, ~many)
-        if embedded is not None:
-            edges = PiecewiseLinearEmbedding.quantile_edges(numbers[:, many], BINS)
-            layer = PiecewiseLinearEmbedding(edges, NUMBER_WIDTH, name="piecewise")
-            parts.append(Flatten()(layer(embedded)))
-        parts += [] if rest is None else [rest]
+    parts = [] if inputs.numbers is None else embedded(inputs.numbers, numbers)
     for i, (column, code) in enumerate(zip(encoder.categories, inputs.codes, strict=True)):
         if column.count <= ONE_HOT:
             parts.append(one_hot(code, column))
@@ -134,12 +118,16 @@ def build(job: Job) -> Learner:
     if head.bias:
         members = members + head.bias
     members = Activation(activations.get(head.activation))(members)
-    mean, loss = averaged(members, head.loss), loss_of_mean(head, settings)
-    network = Model(inputs, mean)
-    network.compile("sgd", loss, head.metrics, settings.dtype, compute=settings.compute)
-    # In validation every member is the mean: its loss is that of what will predict.
-    alike = ops.broadcast_to(ops.expand_dims(mean, 1), members.shape)
-    trainer = Model(inputs, ops.when_training(members, alike))
+    means, losses = averaged(members, head), loss_of_mean(head, settings)
+    network = model_of(inputs, means)
+    network.compile("sgd", losses, head.metrics, settings.dtype, compute=settings.compute)
+    each = []
+    for mean, own in zip(means, head.outputs(members), strict=True):
+        # In validation every member is the mean: its loss is that of what will predict.
+        alike = ops.broadcast_to(ops.expand_dims(mean, 1), own.shape)
+        each.append(ops.when_training(own, alike))
+    trainer = model_of(inputs, each)
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
-    trainer.compile(optimizer, EachMember(loss), dtype=settings.dtype, compute=settings.compute)
+    told = [EachMember(loss) for loss in losses]
+    trainer.compile(optimizer, told, dtype=settings.dtype, compute=settings.compute)
     return Learner(job, inputs, network, trainer)
