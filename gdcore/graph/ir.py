@@ -10,7 +10,8 @@ instruction set, in both precisions, and timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_not
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -261,19 +262,19 @@ def topological(
 ) -> list[Value]:
     """Every value that the outputs are made from, after its inputs (and after `after[value]`)."""
     order: list[Value] = []
-    seen: set[int] = set()
-    stack: list[tuple[Value | None, Iterator[Value]]] = [(None, iter(outputs))]
+    seen: set[Value] = set()
+    stack: list[Value | None] = []
+    stack += [*outputs][::-1]
     while stack:
-        value, left = stack[-1]
-        for x in left:
-            if id(x) not in seen:
-                seen.add(id(x))
-                needs = x.inputs if after is None else (*x.inputs, *after.get(x, ()))
-                stack.append((x, iter(needs)))
-                break
-        else:
-            stack.pop()
-            if value is not None:
+        value = stack.pop()
+        if value is None:  # what lies below has its inputs in order
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif value not in seen:
+            seen.add(value)
+            needs = value.inputs if after is None else (*value.inputs, *after.get(value, ()))
+            if needs:
+                stack += (value, None, *needs[::-1])
+            else:
                 order.append(value)
     return order
 
@@ -301,7 +302,7 @@ def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Va
     new: dict[Value, Value] = {}
     for value in topological(outputs):
         inputs = tuple(new[x] for x in value.inputs)
-        if all(a is b for a, b in zip(inputs, value.inputs, strict=True)):
+        if not any(map(is_not, inputs, value.inputs)):
             new[value] = rule(value)
         else:
             copy = Value(value.op, inputs, value.attrs, value.shape, value.dtype, value.name)
