@@ -72,6 +72,17 @@
   X("vs>1:mul 2 0 1") \
   X("svvs>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
   X("vsvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3") \
+  X("vvvvv>7:sigmoid 5 0;sigmoid 6 1;mul 12 6 2;sigmoid 7 3;tanh 8 4;mul 13 7 8;add 9 12 13;tanh 10 9;mul 11 5 10") \
+  X("svvvvsvvvv>5:mul 15 0 1;mul 16 0 2;mul 17 16 3;square 18 4;sub 19 5 18;mul 18 17 19;add 19 15 18;mul 18 19 6;square 15 7;sub 17 5 15;mul 10 18 17;mul 17 19 7;sub 18 5 6;mul 15 6 18;mul 11 17 15;mul 15 19 8;sub 17 5 9;mul 18 9 17;mul 12 15 18;mul 18 16 4;sub 16 5 3;mul 15 3 16;mul 13 18 15;mul 14 19 9") \
+  X("vvvvv>2:sigmoid 7 0;sigmoid 8 1;mul 9 8 2;sigmoid 8 3;tanh 10 4;mul 11 8 10;add 5 9 11;tanh 11 5;mul 6 7 11") \
+  X("vvsvvvvv>5:add 13 0 1;sigmoid 8 13;sub 9 2 8;add 13 3 4;sigmoid 10 13;mul 13 10 5;add 14 6 13;tanh 11 14;mul 14 8 7;mul 13 9 11;add 12 14 13") \
+  X("svvvsvvvv>5:mul 9 0 1;mul 14 9 2;square 15 3;sub 16 4 15;mul 10 14 16;mul 16 10 5;sub 14 4 6;mul 15 6 14;mul 11 16 15;mul 15 9 3;neg 16 15;mul 15 9 7;add 14 16 15;sub 15 4 8;mul 16 8 15;mul 12 14 16;mul 13 10 6") \
+  X("vvv>1:mul 4 0 1;add 3 4 2") \
+  X("vvvsvvvv>1:add 9 0 1;sigmoid 10 9;mul 9 10 2;sub 11 3 10;add 10 4 5;sigmoid 12 10;mul 10 12 6;add 12 7 10;tanh 10 12;mul 12 11 10;add 8 9 12") \
+  X("vvvsvvvv>5:add 13 0 1;sigmoid 8 13;mul 13 8 2;sub 9 3 8;add 14 4 5;sigmoid 10 14;mul 14 10 6;add 15 7 14;tanh 11 15;mul 15 9 11;add 12 13 15") \
+  X("svvvvsvvvv>5:mul 15 0 1;mul 16 0 2;add 10 15 16;mul 16 10 3;square 15 4;sub 17 5 15;mul 11 16 17;mul 17 11 6;sub 16 5 7;mul 15 7 16;mul 12 17 15;mul 15 10 4;neg 17 15;mul 15 10 8;add 16 17 15;sub 15 5 9;mul 17 9 15;mul 13 16 17;mul 14 11 7") \
+  X("svvs>1:mul 5 0 1;square 6 2;sub 7 3 6;mul 4 5 7") \
+  X("svvvs>1:mul 6 0 1;mul 7 0 2;add 8 6 7;square 7 3;sub 6 4 7;mul 5 8 6") \
   X("vssvssvssssv>3:mul 15 0 1;mul 16 2 3;mul 17 16 4;add 12 15 17;mul 17 12 5;mul 15 6 7;square 18 16;mul 16 18 8;add 13 15 16;sqrt 16 13;mul 15 16 9;add 16 15 10;div 15 17 16;sub 14 11 15") \
   X("svsv>1:mul 5 0 1;mul 6 2 5;sub 4 3 6") \
   X("vssvsv>2:mul 8 0 1;mul 9 2 3;add 6 8 9;mul 9 4 6;sub 7 5 9") \
@@ -1055,7 +1066,267 @@ CHAIN(63) { /* mul·mul·add */
   }
 }
 
-CHAIN(64) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(64) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4) OUTPUT(5) OUTPUT(6)
+    EACH_VECTOR(
+      const vec t0 = e_sigmoid(LOAD(0));
+      const vec t1 = e_sigmoid(LOAD(1));
+      const vec t2 = e_mul(t1, LOAD(2));
+      const vec t3 = e_sigmoid(LOAD(3));
+      const vec t4 = e_tanh(LOAD(4));
+      const vec t5 = e_mul(t3, t4);
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_tanh(t6);
+      const vec t8 = e_mul(t0, t7);
+      STORE(0, t0);
+      STORE(1, t1);
+      STORE(2, t3);
+      STORE(3, t4);
+      STORE(4, t6);
+      STORE(5, t7);
+      STORE(6, t8);
+    )
+  }
+}
+
+CHAIN(65) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
+    EACH_VECTOR(
+      const vec x3 = LOAD(3);
+      const vec x4 = LOAD(4);
+      const vec x6 = LOAD(6);
+      const vec x7 = LOAD(7);
+      const vec x9 = LOAD(9);
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(s0, LOAD(2));
+      const vec t2 = e_mul(t1, x3);
+      const vec t3 = e_square(x4);
+      const vec t4 = e_sub(s5, t3);
+      const vec t5 = e_mul(t2, t4);
+      const vec t6 = e_add(t0, t5);
+      const vec t7 = e_mul(t6, x6);
+      const vec t8 = e_square(x7);
+      const vec t9 = e_sub(s5, t8);
+      const vec t10 = e_mul(t7, t9);
+      const vec t11 = e_mul(t6, x7);
+      const vec t12 = e_sub(s5, x6);
+      const vec t13 = e_mul(x6, t12);
+      const vec t14 = e_mul(t11, t13);
+      const vec t15 = e_mul(t6, LOAD(8));
+      const vec t16 = e_sub(s5, x9);
+      const vec t17 = e_mul(x9, t16);
+      const vec t18 = e_mul(t15, t17);
+      const vec t19 = e_mul(t1, x4);
+      const vec t20 = e_sub(s5, x3);
+      const vec t21 = e_mul(x3, t20);
+      const vec t22 = e_mul(t19, t21);
+      const vec t23 = e_mul(t6, x9);
+      STORE(0, t10);
+      STORE(1, t14);
+      STORE(2, t18);
+      STORE(3, t22);
+      STORE(4, t23);
+    )
+  }
+}
+
+CHAIN(66) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_sigmoid(LOAD(0));
+      const vec t1 = e_sigmoid(LOAD(1));
+      const vec t2 = e_mul(t1, LOAD(2));
+      const vec t3 = e_sigmoid(LOAD(3));
+      const vec t4 = e_tanh(LOAD(4));
+      const vec t5 = e_mul(t3, t4);
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_tanh(t6);
+      const vec t8 = e_mul(t0, t7);
+      STORE(0, t6);
+      STORE(1, t8);
+    )
+  }
+}
+
+CHAIN(67) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) ROW(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_sigmoid(t0);
+      const vec t2 = e_sub(s2, t1);
+      const vec t3 = e_add(LOAD(3), LOAD(4));
+      const vec t4 = e_sigmoid(t3);
+      const vec t5 = e_mul(t4, LOAD(5));
+      const vec t6 = e_add(LOAD(6), t5);
+      const vec t7 = e_tanh(t6);
+      const vec t8 = e_mul(t1, LOAD(7));
+      const vec t9 = e_mul(t2, t7);
+      const vec t10 = e_add(t8, t9);
+      STORE(0, t1);
+      STORE(1, t2);
+      STORE(2, t4);
+      STORE(3, t7);
+      STORE(4, t10);
+    )
+  }
+}
+
+CHAIN(68) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
+    EACH_VECTOR(
+      const vec x3 = LOAD(3);
+      const vec x6 = LOAD(6);
+      const vec x8 = LOAD(8);
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_square(x3);
+      const vec t3 = e_sub(s4, t2);
+      const vec t4 = e_mul(t1, t3);
+      const vec t5 = e_mul(t4, LOAD(5));
+      const vec t6 = e_sub(s4, x6);
+      const vec t7 = e_mul(x6, t6);
+      const vec t8 = e_mul(t5, t7);
+      const vec t9 = e_mul(t0, x3);
+      const vec t10 = e_neg(t9);
+      const vec t11 = e_mul(t0, LOAD(7));
+      const vec t12 = e_add(t10, t11);
+      const vec t13 = e_sub(s4, x8);
+      const vec t14 = e_mul(x8, t13);
+      const vec t15 = e_mul(t12, t14);
+      const vec t16 = e_mul(t4, x6);
+      STORE(0, t0);
+      STORE(1, t4);
+      STORE(2, t8);
+      STORE(3, t15);
+      STORE(4, t16);
+    )
+  }
+}
+
+CHAIN(69) { /* mul·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_add(t0, LOAD(2));
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(70) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_sigmoid(t0);
+      const vec t2 = e_mul(t1, LOAD(2));
+      const vec t3 = e_sub(s3, t1);
+      const vec t4 = e_add(LOAD(4), LOAD(5));
+      const vec t5 = e_sigmoid(t4);
+      const vec t6 = e_mul(t5, LOAD(6));
+      const vec t7 = e_add(LOAD(7), t6);
+      const vec t8 = e_tanh(t7);
+      const vec t9 = e_mul(t3, t8);
+      const vec t10 = e_add(t2, t9);
+      STORE(0, t10);
+    )
+  }
+}
+
+CHAIN(71) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_sigmoid(t0);
+      const vec t2 = e_mul(t1, LOAD(2));
+      const vec t3 = e_sub(s3, t1);
+      const vec t4 = e_add(LOAD(4), LOAD(5));
+      const vec t5 = e_sigmoid(t4);
+      const vec t6 = e_mul(t5, LOAD(6));
+      const vec t7 = e_add(LOAD(7), t6);
+      const vec t8 = e_tanh(t7);
+      const vec t9 = e_mul(t3, t8);
+      const vec t10 = e_add(t2, t9);
+      STORE(0, t1);
+      STORE(1, t3);
+      STORE(2, t5);
+      STORE(3, t8);
+      STORE(4, t10);
+    )
+  }
+}
+
+CHAIN(72) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
+    EACH_VECTOR(
+      const vec x4 = LOAD(4);
+      const vec x7 = LOAD(7);
+      const vec x9 = LOAD(9);
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(s0, LOAD(2));
+      const vec t2 = e_add(t0, t1);
+      const vec t3 = e_mul(t2, LOAD(3));
+      const vec t4 = e_square(x4);
+      const vec t5 = e_sub(s5, t4);
+      const vec t6 = e_mul(t3, t5);
+      const vec t7 = e_mul(t6, LOAD(6));
+      const vec t8 = e_sub(s5, x7);
+      const vec t9 = e_mul(x7, t8);
+      const vec t10 = e_mul(t7, t9);
+      const vec t11 = e_mul(t2, x4);
+      const vec t12 = e_neg(t11);
+      const vec t13 = e_mul(t2, LOAD(8));
+      const vec t14 = e_add(t12, t13);
+      const vec t15 = e_sub(s5, x9);
+      const vec t16 = e_mul(x9, t15);
+      const vec t17 = e_mul(t14, t16);
+      const vec t18 = e_mul(t6, x7);
+      STORE(0, t2);
+      STORE(1, t6);
+      STORE(2, t10);
+      STORE(3, t17);
+      STORE(4, t18);
+    )
+  }
+}
+
+CHAIN(73) { /* mul·square·sub·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_square(LOAD(2));
+      const vec t2 = e_sub(s3, t1);
+      const vec t3 = e_mul(t0, t2);
+      STORE(0, t3);
+    )
+  }
+}
+
+CHAIN(74) { /* mul·mul·add·square·sub·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(s0, LOAD(1));
+      const vec t1 = e_mul(s0, LOAD(2));
+      const vec t2 = e_add(t0, t1);
+      const vec t3 = e_square(LOAD(3));
+      const vec t4 = e_sub(s4, t3);
+      const vec t5 = e_mul(t2, t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(75) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) VECTOR(11) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1080,7 +1351,7 @@ CHAIN(64) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·d
   }
 }
 
-CHAIN(65) { /* mul·mul·sub */
+CHAIN(76) { /* mul·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1092,7 +1363,7 @@ CHAIN(65) { /* mul·mul·sub */
   }
 }
 
-CHAIN(66) { /* mul·mul·add·mul·sub */
+CHAIN(77) { /* mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1107,7 +1378,7 @@ CHAIN(66) { /* mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(67) { /* mul·mul·add·mul·add·mul·sub */
+CHAIN(78) { /* mul·mul·add·mul·add·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1124,7 +1395,7 @@ CHAIN(67) { /* mul·mul·add·mul·add·mul·sub */
   }
 }
 
-CHAIN(68) { /* mul·mul·mul·sub */
+CHAIN(79) { /* mul·mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1137,7 +1408,7 @@ CHAIN(68) { /* mul·mul·mul·sub */
   }
 }
 
-CHAIN(69) { /* mul·mul·mul·add·mul·sub */
+CHAIN(80) { /* mul·mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1153,7 +1424,7 @@ CHAIN(69) { /* mul·mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(70) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(81) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1179,7 +1450,7 @@ CHAIN(70) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·a
   }
 }
 
-CHAIN(71) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
+CHAIN(82) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) VECTOR(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
     EACH_VECTOR(
@@ -1206,7 +1477,7 @@ CHAIN(71) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mu
   }
 }
 
-CHAIN(72) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(83) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) VECTOR(13) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1234,7 +1505,7 @@ CHAIN(72) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sq
   }
 }
 
-CHAIN(73) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
+CHAIN(84) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1254,7 +1525,7 @@ CHAIN(73) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   }
 }
 
-CHAIN(74) { /* mul·mul·square·add·sqrt·add·div·sub */
+CHAIN(85) { /* mul·mul·square·add·sqrt·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1272,7 +1543,7 @@ CHAIN(74) { /* mul·mul·square·add·sqrt·add·div·sub */
   }
 }
 
-CHAIN(75) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
+CHAIN(86) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1301,7 +1572,7 @@ CHAIN(75) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·
   }
 }
 
-CHAIN(76) { /* mul·mul·sub */
+CHAIN(87) { /* mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1313,7 +1584,7 @@ CHAIN(76) { /* mul·mul·sub */
   }
 }
 
-static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, 0};
+static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, chain_77, chain_78, chain_79, chain_80, chain_81, chain_82, chain_83, chain_84, chain_85, chain_86, chain_87, 0};
 
 #undef CHAIN
 #undef NUMBER

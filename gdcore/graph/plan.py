@@ -6,7 +6,7 @@ check → `Plan`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +91,13 @@ class Plan:
         while n and self.instructions[n - 1].kernel == "all_finite":
             n -= 1
         return n
+
+    def bodies(self) -> Iterator[Plan]:
+        """The plans of its loops, and of the loops within those."""
+        for ins in self.instructions:
+            if ins.body is not None:
+                yield ins.body
+                yield from ins.body.bodies()
 
     def flops(self, batch: int) -> int:
         """Floating-point operations of one step."""
