@@ -151,6 +151,12 @@ static real exponentials(real *s, int64_t n, int64_t all, real shift) {
   return v_hsum(sum);
 }
 
+/* Asks for rows of a head, which lie apart: their lines come while others are waited for. */
+static void fetch(const real *x, int64_t row, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < n; j += 64 / (int64_t)sizeof(real)) __builtin_prefetch(x + r * row + j);
+}
+
 static void scale_row(real *x, int64_t n, real by) {
   for (int64_t j = 0; j < n; j += VL) store(x + j, v_mul(load(x + j, n - j), v_set1(by)), n - j);
 }
@@ -204,6 +210,7 @@ static void attend(const attention *a, const workspace *w, int64_t sample, int64
   const real *k = head_of(&a->k, sample, group), *v = head_of(&a->v, sample, group);
   real *y = head_of(&a->y, sample, head) + i * a->y.row;
   real *s = w->s, most[ROWS], sum[ROWS];
+  fetch(q, a->q.row, m, a->features);
   for (int64_t r = 0; r < ROWS; ++r) most[r] = -R_INF, sum[r] = 0;
   const int64_t end = a->causal ? gd_min(keys, i + ROWS) : keys; /* whatever m is: then a row's bits are, too */
   if (end == 0) zero_rows(y, a->y.row, m, a->values);
@@ -307,6 +314,9 @@ static void attend_back(const attention *a, const attention_gradients *g, const 
     pack(w->keys, k_rows, a->k.row, n, a->features), pack(w->values, v_rows, a->v.row, n, a->values);
     for (int64_t i = a->causal ? j / ROWS * ROWS : 0; i < a->queries; i += ROWS) {
       const int64_t m = gd_min(ROWS, a->queries - i), step = rows_at_once(a, i, j, n), parts = step < ROWS;
+      real delta[ROWS];
+      fetch(q + i * a->q.row, a->q.row, m, a->features);
+      for (int64_t r = 0; r < m; ++r) delta[r] = dot(y + (i + r) * a->y.row, dy + (i + r) * g->dy.row, a->values);
       for (int64_t from = 0; from < m; from += step) {
         const int64_t rows = gd_min(step, m - from), first = i + from, all = seen(a, first + step - 1, j, n);
         real *s_rows = s + from * PITCH, *dp_rows = dp + from * PITCH;
@@ -314,9 +324,8 @@ static void attend_back(const attention *a, const attention_gradients *g, const 
         multiply(&w->inner, dp_rows, PITCH, by_rows(dy + first * g->dy.row, g->dy.row), by_columns(v_rows, a->v.row), w->values, rows, all, a->values, 0);
         for (int64_t r = 0; r < rows; ++r) {
           const score_row row = row_of(a, sample, head, first + r, j);
-          const real delta = dot(y + (first + r) * a->y.row, dy + (first + r) * g->dy.row, a->values);
           real *dbias = g->dbias ? g->dbias + (row.bias - a->bias) : NULL;
-          softmax_gradient(&row, s_rows + r * PITCH, dp_rows + r * PITCH, seen(a, first + r, j, n), all, lse[first + r], delta, dbias);
+          softmax_gradient(&row, s_rows + r * PITCH, dp_rows + r * PITCH, seen(a, first + r, j, n), all, lse[first + r], delta[from + r], dbias);
         }
         multiply(&w->inner, dq + first * g->dq.row, g->dq.row, by_rows(dp_rows, PITCH), by_rows(k_rows, a->k.row), NULL, rows, a->features, all, 1);
       }

@@ -6,6 +6,7 @@ check → `Plan`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import numpy as np
 from gdcore import _core
 from gdcore.graph.dims import at_batch, size
 from gdcore.graph.ir import VIEWS, Value, base, topological
-from gdcore.graph.layout import is_dense, straight
+from gdcore.graph.layout import Layout, is_dense, straight
 from gdcore.graph.memory_check import PlanError, check_memory
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import apply
@@ -206,6 +207,7 @@ def make_plan(
     constants_buffer: int,
     buffer_names: Mapping[int, str] | None = None,
     bfloat16: int = 0,
+    within: Mapping[Value, Layout] | None = None,
 ) -> Plan:
     """Plan the computation of some values, and then of updates.
 
@@ -217,6 +219,7 @@ def make_plan(
     leaves : the place of each leaf
     batch, bits : the largest batch; 32 or 64
     bfloat16 : how products round their factors to it, as `gdcore.compute` has it; 0: not
+    within : where in the memory of leaves some of what is computed is written, if its kernel can
     """
     simple = simplify([*compute, *update])
     gathered = gather_sums([simple[v] for v in (*compute, *update)])
@@ -226,6 +229,8 @@ def make_plan(
         simple = {v: narrow[new] for v, new in simple.items()}
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
+    homes: dict[Value, Layout] = {}
+    several = Counter(base(simple[v]) for v in (*compute, *update))
     for v in (
         *compute,
         *update,
@@ -240,11 +245,17 @@ def make_plan(
             new.name = new.name or v.name
         elif base(new).op.kind == "leaf":  # a result must lie in memory of the plan's own
             new = apply(IDENTITY, new, shape=new.shape)
+        if within and v in within:
+            if new.op.kind in VIEWS or several[base(simple[v])] > 1:  # others want it elsewhere
+                new = apply(IDENTITY, new, shape=new.shape)
+            homes[new] = within[v]
         values[v] = new
     done_roots = [values[v] for v in compute]
     update_roots = [values[v] for v in update]
     after = _readers_first(done_roots, update_roots, values, pinned_new, leaves)
-    found, layouts = lay_out([values[v] for v in (*compute, *update)], {values[v] for v in update})
+    found, layouts = lay_out(
+        [values[v] for v in (*compute, *update)], {values[v] for v in update}, homes
+    )
     values = {v: found[new] for v, new in values.items()}
     pinned_new = {found[new]: at for new, at in pinned_new.items()}
     after = {found[v]: [found[r] for r in readers] for v, readers in after.items()}
