@@ -256,12 +256,13 @@ static int64_t loop(const scan *s) {
   const gd_ins *ins = s->ins;
   const int64_t *attr = ins->attr, moves = ins->n_attr < HEAD ? -1 : attr[MOVES];
   if (moves < 0 || moves > MOST) return has(s, 0, 0, HEAD, 0), 0;
-  if (!has(s, ins->n_ref, 1, HEAD + MOVE * moves, 0)) return 0;
+  const int64_t buffers = attr[BUFFERS];
+  if (buffers < 2 || buffers > GD_LOOP_BUFFERS || ins->n_ref < buffers - 1 || attr[SAMPLES] < 1)
+    return fail(s, -1, "has a body with more buffers than its kernel has room for, or a block without samples"), 0;
+  if (!has(s, ins->n_ref, 1, HEAD + MOVE * moves + 2 * (buffers - 2), 0)) return 0;
   for (const int64_t *a = attr; a < attr + ins->n_attr; ++a)
     if (*a < 0 || *a > (int64_t)1 << 40) return fail(s, -1, "has a negative size"), 0;
-  const int64_t outside = attr[BUFFERS] - 2;
-  if (outside < 0 || attr[BUFFERS] > GD_LOOP_BUFFERS || ins->n_ref < outside + 1 || attr[SAMPLES] < 1)
-    return fail(s, -1, "has a body with more buffers than its kernel has room for, or a block without samples"), 0;
+  const int64_t outside = buffers - 2, *strides = attr + HEAD + MOVE * moves;
   if (attr[SLOTS] > attr[BLOCK_BYTES] || attr[SLOTS] % 8 || attr[BLOCK_BYTES] % 8)
     return fail(s, -1, "has a body whose slots do not lie in its memory"), 0;
   const int64_t batch = size(s, 0), samples = gd_min(batch, attr[SAMPLES]), width = s->plan->bits / 8;
@@ -275,7 +276,7 @@ static int64_t loop(const scan *s) {
   }
   const int64_t blocks = batch / attr[SAMPLES] + (batch % attr[SAMPLES] != 0);
   holds(s, ins->n_ref - 1, GD_REAL, times(blocks, attr[BLOCK_BYTES] / width));
-  for (const int64_t *m = attr + HEAD; m < attr + ins->n_attr; m += MOVE) {
+  for (const int64_t *m = attr + HEAD; m < strides; m += MOVE) {
     if (m[WHEN] > LAST || m[BUFFER] > 1 || m[OPERAND] >= ins->n_ref)
       return fail(s, -1, "has a move of no kind that its kernel knows"), 0;
     if (m[WHEN] == CARRY) {
@@ -292,9 +293,18 @@ static int64_t loop(const scan *s) {
     holds(s, (int32_t)m[OPERAND], ANY, reach / one + (reach % one != 0));
   }
   if (s->fault->what) return 0;
+  /* Reach is a convex function of a block's samples, so that the largest blocks and single samples tell of all. */
   const gd_plan body = {.ins = ins->body, .n_ins = ins->n_body, .bits = s->plan->bits, .flag_buffer = -1};
-  gd_fault inner;
-  if (!gd_check(&body, room, (int32_t)attr[BUFFERS], samples, &inner)) {
+  const int64_t sizes[] = {samples, 1};
+  for (int k = 0; k < (samples > 1 ? 2 : 1) && !s->fault->what; ++k) {
+    int64_t left[GD_LOOP_BUFFERS];
+    memcpy(left, room, sizeof left);
+    for (int64_t i = 0; i < outside; ++i) {
+      const int64_t before = plus(times(batch - gd_min(batch, sizes[k]), strides[2 * i]), times(attr[STEPS] ? attr[STEPS] - 1 : 0, strides[2 * i + 1]));
+      left[2 + i] = before > room[2 + i] ? -1 : room[2 + i] - before;
+    }
+    gd_fault inner;
+    if (gd_check(&body, left, (int32_t)buffers, gd_min(batch, sizes[k]), &inner)) continue;
     fail(s, inner.ref, inner.what);
     s->fault->within = inner.instruction + 1;
   }

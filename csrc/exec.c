@@ -197,7 +197,7 @@ static void run_thread(team *t, int id, int threads) {
     if (id == 0) open_step(job, s, first);
     gd_barrier(&t->barrier, threads);
     poller asked = {t, 0, id};
-    gd_run run = {job->base, job->scratch + (int64_t)id * plan->scratch, batch, job->seed, job->counter + (uint64_t)s, poll_within, &asked};
+    gd_run run = {job->base, job->scratch + (int64_t)id * plan->scratch, batch, job->seed, job->counter + (uint64_t)s, poll_within, &asked, NULL};
     stage_share(job, first, batch, id, threads);
     gd_barrier(&t->barrier, threads);
     int left = run_instructions(t, &run, 0, plan->n_gradients, 1, id, threads);

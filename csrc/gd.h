@@ -34,9 +34,10 @@ typedef struct {
    * computed. NULL: the step is not to be left now. */
   int (*poll)(void *poller, int64_t work);
   void *poller;
+  const char *packed; /* of an instruction that a loop repeats: what its `pack` has written; or NULL */
 } gd_run;
 
-#define GD_LOOP_BUFFERS 64 /* of a loop's body */
+#define GD_LOOP_BUFFERS 64 /* of a loop's body: as many as a word has bits */
 
 /* How many dimensions an elementwise pass walks at most, and how many registers its code has. csrc/check.c
  * refuses more, gdcore/graph/passes/lower.py makes no more. */
@@ -61,6 +62,11 @@ typedef int64_t (*gd_scratch_fn)(const gd_ins *);
 /* Whether it polls by itself (run->poll) and leaves early; others are run in pieces that are left in between. */
 typedef int (*gd_polls_fn)(const gd_ins *);
 
+/* How many bytes its `pack` writes, a multiple of 64: an operand that is the same at all steps of a loop, in the form in
+ * which the kernel takes it. 0: none. `steady` has a bit for each buffer that is the same. */
+typedef int64_t (*gd_packed_fn)(const gd_ins *, uint64_t steady);
+typedef void (*gd_pack_fn)(const gd_ins *, const gd_run *, char *to);
+
 /* An elementwise instruction that rides on another one: opened once into GD_EPILOGUE bytes, and then run
  * over columns [c0, c1) of rows [r0, r1) of the output, seen as rows of `width` elements. */
 typedef int64_t (*gd_open_fn)(const gd_ins *, const gd_run *, void *state); /* returns the bytes of scratch that it keeps */
@@ -77,6 +83,8 @@ typedef struct {
   gd_open_fn open; /* both NULL for what cannot ride */
   gd_window_fn window;
   gd_polls_fn polls; /* NULL for what never does */
+  gd_packed_fn packed; /* both NULL for what packs nothing before a loop */
+  gd_pack_fn pack;
 } gd_op;
 
 struct gd_ins {

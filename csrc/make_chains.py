@@ -95,8 +95,8 @@ FOOT = """
 """
 
 
-def networks() -> Iterator[gd.Model]:
-    """One compiled model for each thing that is common."""
+def networks() -> Iterator[tuple[gd.Model, tuple[int, ...]]]:
+    """One compiled model for each thing that is common, and the shape of a sample."""
 
     def dense(activation: str, *between: Any, classes: int = 3) -> gd.Sequential:
         hidden = [gd.Dense(40), gd.Activation(activation), *between]
@@ -117,20 +117,25 @@ def networks() -> Iterator[gd.Model]:
         return gd.Model(x, gd.Dense(3)(bend(norm(w) + norm(w))))
 
     for activation in ACTIVATIONS:
-        yield dense(activation).compile(gd.Adam(), "mse")
+        yield dense(activation).compile(gd.Adam(), "mse"), (33,)
     for optimizer in OPTIMIZERS:
-        yield dense("relu").compile(optimizer, "mse")
+        yield dense("relu").compile(optimizer, "mse"), (33,)
     for loss in LOSSES:
-        yield dense("relu", classes=1 if loss == "binary_cross_entropy" else 3).compile("sgd", loss)
+        classes = 1 if loss == "binary_cross_entropy" else 3
+        yield dense("relu", classes=classes).compile("sgd", loss), (33,)
     for norm in (gd.BatchNorm(), gd.LayerNorm()):
-        yield dense("relu", norm).compile("sgd", "mse")
+        yield dense("relu", norm).compile("sgd", "mse"), (33,)
     for activation in ("relu", "relu6", "gelu"):
-        yield normed(activation).compile("sgd", "mse")
+        yield normed(activation).compile("sgd", "mse"), (33,)
+    for layer in (gd.LSTM, gd.GRU, gd.SimpleRNN):
+        for every in (False, True):
+            layers = [layer(40, return_sequences=every), gd.Dense(3)]
+            yield gd.Sequential([gd.Input((7, 33)), *layers]).compile("sgd", "mse"), (7, 33)
 
 
-def passes(model: gd.Model, batch: int) -> Iterator[Instruction]:
+def passes(model: gd.Model, shape: tuple[int, ...], batch: int) -> Iterator[Instruction]:
     """The elementwise passes of a training and of a prediction plan."""
-    x = np.zeros((batch, 33), np.float32)
+    x = np.zeros((batch, *shape), np.float32)
     classes = model.losses[0].config()["name"] == "cross_entropy"
     y = (
         np.zeros(batch, np.int32)
@@ -144,10 +149,11 @@ def passes(model: gd.Model, batch: int) -> Iterator[Instruction]:
         engine.builder(data.inputs).predict(batch),
     ]
     for step in steps:
-        for ins in step.session.plan.instructions:
-            for part in (ins, ins.then):
-                if part is not None and part.kernel == "map":
-                    yield part
+        for plan in (step.session.plan, *step.session.plan.bodies()):
+            for ins in plan.instructions:
+                for part in (ins, ins.then):
+                    if part is not None and part.kernel == "map":
+                        yield part
 
 
 def key_of(ins: Instruction) -> str:
@@ -166,8 +172,8 @@ def text() -> str:
     """The whole file."""
     found: dict[str, str] = {}
     for batch in (48, 1):  # the updates of a single sample are others
-        for model in networks():
-            for ins in passes(model, batch):
+        for model, shape in networks():
+            for ins in passes(model, shape, batch):
                 key = key_of(ins)
                 # what is done with numbers alone, or once for a whole tensor, needs no loop
                 if key in found or "v" not in key.split(">")[0]:

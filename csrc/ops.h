@@ -8,8 +8,8 @@
 /* with scratch that poll by themselves, with scratch, and without */
 #define GD_POLLING(X) X(conv_dw) X(scan)
 #define GD_WITH_SCRATCH(X) \
-  X(gemm) X(conv) X(depthwise) X(depthwise_dw) X(attention) X(attention_gradient) X(copy) X(update_rows)
-#define GD_OPS(X) X(map) GD_POLLING(X) GD_WITH_SCRATCH(X) GD_KERNELS(X)
+  X(conv) X(depthwise) X(depthwise_dw) X(attention) X(attention_gradient) X(copy) X(update_rows)
+#define GD_OPS(X) X(map) X(gemm) GD_POLLING(X) GD_WITH_SCRATCH(X) GD_KERNELS(X)
 #define GD_KERNELS(X) \
   X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) \
   X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak) \
@@ -23,11 +23,13 @@
 GD_OPS(GD_DECLARE)
 #undef GD_DECLARE
 #define GD_DECLARE(name) int64_t GD_NAME(gd_##name##_scratch)(const gd_ins *);
-GD_DECLARE(map) GD_POLLING(GD_DECLARE) GD_WITH_SCRATCH(GD_DECLARE)
+GD_DECLARE(map) GD_DECLARE(gemm) GD_POLLING(GD_DECLARE) GD_WITH_SCRATCH(GD_DECLARE)
 #undef GD_DECLARE
 #define GD_DECLARE(name) int GD_NAME(gd_##name##_polls)(const gd_ins *);
 GD_POLLING(GD_DECLARE)
 #undef GD_DECLARE
+int64_t GD_NAME(gd_gemm_packed)(const gd_ins *, uint64_t);
+void GD_NAME(gd_gemm_pack)(const gd_ins *, const gd_run *, char *);
 int64_t GD_NAME(gd_map_open)(const gd_ins *, const gd_run *, void *);
 void GD_NAME(gd_map_window)(const void *, int64_t, int64_t, int64_t, int64_t, int64_t);
 #endif

@@ -105,6 +105,30 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
   }
 }
 
+/* Even blocks of K: a thin last one would move more of C than it multiplies. */
+static int64_t depth_of(int64_t k) {
+  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
+}
+
+static int64_t panels_size(int64_t n, int64_t k) { return gd_ceil_div(n, NR) * APART(k, NR); }
+
+int64_t GD_NAME(gd_product_packed)(int64_t n, int64_t k) {
+  int64_t all = 0;
+  if (n < VL || k < VL) return 0; /* its rows are read where they lie */
+  for (int64_t j = 0; j < n; j += NC)
+    for (int64_t kb = 0; kb < k; kb += depth_of(k)) all += panels_size(gd_min(NC, n - j), gd_min(depth_of(k), k - kb));
+  return gd_ceil_div(all * (int64_t)sizeof(real), 64) * 64;
+}
+
+void GD_NAME(gd_product_pack)(real *to, gemm_operand b, int64_t n, int64_t k) {
+  for (int64_t j = 0; j < n; j += NC)
+    for (int64_t kb = 0; kb < k; kb += depth_of(k)) {
+      const int64_t columns = gd_min(NC, n - j), deep = gd_min(depth_of(k), k - kb);
+      pack_panels(to, b.at + kb * b.row + j * b.col, b.row, b.col, deep, columns);
+      to += panels_size(columns, deep);
+    }
+}
+
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
 
 #include "gemm_few.h"
@@ -223,22 +247,24 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
   const int b_clash = (g->b.row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
   const int crossed = g->b.row % VL != 0; /* every other load of B would cross a line */
-  const int pack_b = g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
+  const real *packed = w->c0 == 0 && w->c1 == g->n ? g->panels : NULL;
+  const int pack_b = packed || g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
-  /* even blocks of K: a thin last one would move more of C than it multiplies */
-  const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, KC))), VL) * VL);
+  const int64_t depth = depth_of(g->k);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
   int64_t a_row = g->a.row, a_col = g->a.col;
-  real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
+  real *strip = (real *)scratch, *own = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
+  const real *panel = own;
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
     const int64_t jc_end = gd_min(w->c1, jc + NC);
     for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
       const int64_t k = gd_min(depth, g->k - kb);
       const int first = kb == 0 && !g->accumulate;
-      if (g->b.pack) read_panels(panel, &g->b, kb, k, jc, jc_end - jc, block);
-      else if (pack_b) pack_panels(panel, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
+      if (packed) panel = packed, packed += panels_size(jc_end - jc, k);
+      else if (g->b.pack) read_panels(own, &g->b, kb, k, jc, jc_end - jc, block);
+      else if (pack_b) pack_panels(own, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
       for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
         const int64_t ic_end = gd_min(w->r1, ic + mc), strips = gd_ceil_div(ic_end - ic, MR);
         const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */

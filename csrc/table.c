@@ -12,4 +12,6 @@ extern const gd_op GD_NAME(gd_table)[];
 const gd_op GD_NAME(gd_table)[] = {
     {.name = "map", .units = GD_NAME(gd_map_units), .kernel = GD_NAME(gd_map), .scratch = GD_NAME(gd_map_scratch),
      .open = GD_NAME(gd_map_open), .window = GD_NAME(gd_map_window)},
+    {.name = "gemm", .units = GD_NAME(gd_gemm_units), .kernel = GD_NAME(gd_gemm), .scratch = GD_NAME(gd_gemm_scratch),
+     .packed = GD_NAME(gd_gemm_packed), .pack = GD_NAME(gd_gemm_pack)},
     GD_POLLING(GD_POLLING_ROW) GD_WITH_SCRATCH(GD_ROW_WITH_SCRATCH) GD_KERNELS(GD_ROW){.name = NULL}};

@@ -112,6 +112,17 @@ def simple(g):
     return body, g.x(4), g.x(5, 3)
 
 
+def wide(g):
+    """Its weights are packed before the first step; the second one's columns do not fill a panel."""
+    u, v = g.w(20, 40), g.w(40, 20)
+
+    def body(h, x):
+        h = ops.tanh(x + ops.tanh(h @ u) @ v)
+        return h, h
+
+    return body, g.x(20), g.x(5, 20)
+
+
 def lstm(g):
     u, peephole = g.w(3, 12), g.w(3)
 
@@ -200,7 +211,7 @@ def nested_unrolled(g):
     return written_out, carries, sequences
 
 
-LOOPS = [simple, lstm, swapping, surroundings, positions, words, nested]
+LOOPS = [simple, wide, lstm, swapping, surroundings, positions, words, nested]
 WRITTEN = {nested: nested_unrolled}
 
 

@@ -109,6 +109,25 @@ def test_a_query_does_not_hang_on_how_many_there_are():
             np.testing.assert_array_equal(every[:, : i + 1], some)
 
 
+@pytest.mark.parametrize("sizes", [(5, 40), (130, 150), (90, 30)])
+def test_what_no_row_sees_is_left_out(sizes):
+    """Causal attention in parts of blocks is what a bias of -inf beyond the diagonal gives."""
+    queries, keys = sizes
+    q, k, v = normal(1, queries, 2, 9), normal(1, keys, 2, 9, seed=1), normal(1, keys, 2, 9, seed=2)
+    results = []
+    for isa in ISAS:
+        leaves, y = traced(q, k, v, causal=True)
+        values = [y, *gradients(ops.sum(ops.square(y)), leaves)]
+        results.append(run_graph(leaves, [q, k, v], values, 32, isa))
+    hidden = np.where(np.tri(queries, keys) > 0, 0.0, -np.inf) * np.ones((2, 1, 1))
+    leaves, y = traced(q, k, v, np.ones((1, keys)), hidden)
+    values = [y, *gradients(ops.sum(ops.square(y)), leaves[:3])]
+    want = run_graph(leaves, [q, k, v, np.ones((1, keys)), hidden], values, 64)
+    for found in results:
+        for a, b in zip(found, want, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_bits_do_not_hang_on_threads(shared):
     arrays = [normal(3, 150, 4, 8, seed=i) for i in range(3)]

@@ -216,6 +216,8 @@ BROKEN = {
     "rows without end": (with_attr(BYTES, 1 << 30), "beyond"),
     "more rows of a sample": (with_attr(ROWS, 1 << 20), "beyond"),
     "rows far apart": (with_attr(ROW_STRIDE, 1 << 30), "beyond"),
+    "samples of a sequence far apart": (with_attr(-2, 1 << 20), "beyond"),
+    "steps of a sequence far apart": (with_attr(-1, 1 << 20), "beyond"),
     "a body that writes beyond": ({"body": broken_body()}, "has a body whose instruction 0"),
     "no room": ({"room": 4096}, "beyond"),
     "no operands": ({"refs": LOOP.refs[:1]}, "more buffers"),

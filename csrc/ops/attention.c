@@ -27,8 +27,9 @@
 #include "../gemm.h"
 #include "../ops.h"
 
-/* Rows and columns of a block of scores: it stays in L2 beside the packed operands. */
-enum { ROWS = 64, COLS = 128, PITCH = COLS + VL, BLOCK = ROWS * PITCH };
+/* Rows and columns of a block of scores: it stays in L2 beside the packed operands. Where rows do not see all columns of
+ * it, SOME of them at a time are multiplied by what any of these sees: half of a block on the diagonal is not computed. */
+enum { ROWS = 64, COLS = 128, PITCH = COLS + VL, BLOCK = ROWS * PITCH, SOME = 16 };
 enum { SIZES = 7, BIAS_STRIDES = SIZES + 12, GRADIENT_STRIDES = BIAS_STRIDES + 4 };
 
 /* A tensor of heads: where it begins, and the elements from one sample, row and head to the next. */
@@ -77,10 +78,10 @@ static int64_t keys_of(const attention *a, int64_t sample) {
   return n;
 }
 
-/* C[m, n] = A B, or C + A B. */
-static void multiply(const gd_run *run, real *c, int64_t c_row, gemm_operand a, gemm_operand b, int64_t m, int64_t n, int64_t k, int add) {
+/* C[m, n] = A B, or C + A B; `packed` is B packed before, for at least n columns, or NULL. */
+static void multiply(const gd_run *run, real *c, int64_t c_row, gemm_operand a, gemm_operand b, const real *packed, int64_t m, int64_t n, int64_t k, int add) {
   gemm_product p = gemm_of(m, n, k, c, c_row, a, b);
-  p.accumulate = add;
+  p.accumulate = add, p.panels = packed;
   GD_NAME(gd_product)(&p, run, 0, gemm_units(1, m, n));
 }
 static inline gemm_operand by_rows(const real *x, int64_t row) { return gemm_strided(x, row, 1); }
@@ -101,11 +102,16 @@ static inline real lane(vec v) {
   return all[0];
 }
 
+/* x, in lanes from `left` on something else. */
+static inline vec within(vec x, int64_t left, real otherwise) {
+  return left >= VL ? x : v_select(v_lt(v_iota(), v_set1((real)left)), x, v_set1(otherwise));
+}
+
 /* One row of scores, of which queries see the first `n`: scaled, biased, -inf where they are masked. */
 typedef struct { const real *bias, *mask; real scale; } score_row;
 
 static inline vec score(const score_row *r, const real *s, int64_t j, int64_t n) {
-  vec x = v_mul(load(s + j, n - j), v_set1(r->scale));
+  vec x = v_mul(v_load(s + j), v_set1(r->scale));
   if (r->bias) x = v_add(x, load(r->bias + j, n - j));
   if (r->mask) x = v_select(v_gt(load(r->mask + j, n - j), v_zero()), x, v_set1(-R_INF));
   return x;
@@ -124,36 +130,31 @@ static inline int64_t seen(const attention *a, int64_t i, int64_t j, int64_t n) 
 /* The largest of n scores, which are written over s; NaN is passed over, and shows in the sum. */
 static real score_all(const score_row *r, real *s, int64_t n) {
   vec most = v_set1(-R_INF);
-  int64_t j = 0;
-  for (; j + VL <= n; j += VL) {
-    const vec x = score(r, s, j, n);
+  for (int64_t j = 0; j < n; j += VL) {
+    const vec x = within(score(r, s, j, n), n - j, -R_INF);
     v_store(s + j, x);
     most = v_max(x, most);
   }
-  real best = v_hmax(most);
-  if (j < n) {
-    const vec x = score(r, s, j, n);
-    v_store_n(s + j, x, n - j);
-    for (int64_t t = j; t < n; ++t) best = s[t] > best ? s[t] : best;
-  }
-  return best;
+  return v_hmax(most);
 }
 
-/* s becomes exp(s - shift) for the first n, and 0 up to `all`; their sum. */
+/* s becomes exp(s - shift) for the first n, behind which -inf fills the vector, and 0 up to `all`; their sum. */
 static real exponentials(real *s, int64_t n, int64_t all, real shift) {
   vec sum = v_zero();
   int64_t j = 0;
-  for (; j + VL <= n; j += VL) {
+  for (; j < n; j += VL) {
     const vec e = v_exp(v_sub(v_load(s + j), v_set1(shift)));
     v_store(s + j, e);
     sum = v_add(sum, e);
   }
-  if (j < n) {
-    v_store_n(s + j, v_exp(v_sub(v_load_n(s + j, n - j), v_set1(shift))), n - j);
-    sum = v_add(sum, v_load_n(s + j, n - j));
-  }
-  for (j = n; j < all; ++j) s[j] = 0;
+  for (; j < all; j += VL) v_store(s + j, v_zero());
   return v_hsum(sum);
+}
+
+/* Asks for rows of a head, which lie apart: their lines come while others are waited for. */
+static void fetch(const real *x, int64_t row, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t j = 0; j < n; j += 64 / (int64_t)sizeof(real)) __builtin_prefetch(x + r * row + j);
 }
 
 static void scale_row(real *x, int64_t n, real by) {
@@ -172,39 +173,77 @@ static int64_t product_scratch(const gd_ins *ins) {
   return GD_NAME(gd_product_scratch)(widest, widest, NULL);
 }
 
-int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) { return BLOCK * sizeof(real) + product_scratch(ins); }
+/* Bytes of a block of keys, or of values, packed as the second factor of scores. */
+static int64_t packed_bytes(const gd_ins *ins, int features) { return GD_NAME(gd_product_packed)(COLS, ins->dim[features].fixed); }
+
+int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) {
+  return BLOCK * sizeof(real) + packed_bytes(ins, 5) + product_scratch(ins);
+}
+
+/* A thread's own memory: scores, their gradients, and packed keys and values, NULL where it does not pay. */
+typedef struct { real *s, *dp, *keys, *values; gd_run inner; } workspace;
+
+static workspace workspace_of(const gd_ins *ins, const gd_run *run, int back) {
+  workspace w = {(real *)run->scratch, (real *)run->scratch + BLOCK, NULL, NULL, *run};
+  char *at = run->scratch + (1 + back) * BLOCK * sizeof(real);
+  if (packed_bytes(ins, 5)) w.keys = (real *)at;
+  at += packed_bytes(ins, 5);
+  if (back && packed_bytes(ins, 6)) w.values = (real *)at;
+  w.inner.scratch = at + back * packed_bytes(ins, 6);
+  return w;
+}
+
+/* Packs the transpose of n rows, if there is a place for it. */
+static void pack(real *to, const real *x, int64_t row, int64_t n, int64_t features) {
+  if (to) GD_NAME(gd_product_pack)(to, by_columns(x, row), n, features);
+}
+
+/* How many rows of a block from query i on are multiplied at a time by n keys from j on. */
+static int64_t rows_at_once(const attention *a, int64_t i, int64_t j, int64_t n) {
+  return a->causal && j + n > i + 1 ? SOME : ROWS;
+}
 
 /* Rows [i, i + m) of a head of a sample. */
-static void attend(const attention *a, const gd_run *run, real *s, int64_t sample, int64_t head, int64_t i, int64_t m) {
+static void attend(const attention *a, const workspace *w, int64_t sample, int64_t head, int64_t i, int64_t m) {
   const int64_t group = head / (a->heads / a->groups), keys = keys_of(a, sample);
   const real *q = head_of(&a->q, sample, head) + i * a->q.row;
   const real *k = head_of(&a->k, sample, group), *v = head_of(&a->v, sample, group);
   real *y = head_of(&a->y, sample, head) + i * a->y.row;
-  real most[ROWS], sum[ROWS];
-  for (int64_t r = 0; r < m; ++r) most[r] = -R_INF, sum[r] = 0;
+  real *s = w->s, most[ROWS], sum[ROWS];
+  fetch(q, a->q.row, m, a->features);
+  for (int64_t r = 0; r < ROWS; ++r) most[r] = -R_INF, sum[r] = 0;
   const int64_t end = a->causal ? gd_min(keys, i + ROWS) : keys; /* whatever m is: then a row's bits are, too */
   if (end == 0) zero_rows(y, a->y.row, m, a->values);
   for (int64_t j = 0; j < end; j += COLS) {
     const int64_t n = gd_min(COLS, end - j);
-    multiply(run, s, PITCH, by_rows(q, a->q.row), by_columns(k + j * a->k.row, a->k.row), m, n, a->features, 0);
-    for (int64_t r = 0; r < m; ++r) {
-      const int64_t some = seen(a, i + r, j, n);
-      const score_row row = row_of(a, sample, head, i + r, j);
-      const real best = score_all(&row, s + r * PITCH, some), now = best > most[r] ? best : most[r];
-      const real part = exponentials(s + r * PITCH, some, n, now == -R_INF ? 0 : now);
-      if (now != most[r]) {
-        const real factor = lane(v_exp(v_set1(most[r] - now)));
-        if (j) scale_row(y + r * a->y.row, a->values, factor);
-        sum[r] *= factor;
+    const real *k_rows = k + j * a->k.row, *v_rows = v + j * a->v.row;
+    pack(w->keys, k_rows, a->k.row, n, a->features);
+    for (int64_t from = 0, step = rows_at_once(a, i, j, n); from < m; from += step) {
+      const int64_t rows = gd_min(step, m - from), all = seen(a, i + from + step - 1, j, n); /* whatever `rows` is, as above */
+      real *own = y + from * a->y.row;
+      multiply(&w->inner, s, PITCH, by_rows(q + from * a->q.row, a->q.row), by_columns(k_rows, a->k.row), w->keys, rows, all, a->features, 0);
+      for (int64_t r = from; r < from + rows; ++r) {
+        const int64_t some = seen(a, i + r, j, n);
+        real *at = s + (r - from) * PITCH;
+        const score_row row = row_of(a, sample, head, i + r, j);
+        const real best = score_all(&row, at, some), now = best > most[r] ? best : most[r];
+        const real part = exponentials(at, some, all, now == -R_INF ? 0 : now);
+        if (j && now != most[r]) {
+          const real factor = lane(v_exp(v_set1(most[r] - now)));
+          scale_row(y + r * a->y.row, a->values, factor);
+          sum[r] *= factor;
+        }
+        most[r] = now, sum[r] += part;
       }
-      most[r] = now, sum[r] += part;
+      multiply(&w->inner, own, a->y.row, by_rows(s, PITCH), by_rows(v_rows, a->v.row), NULL, rows, a->values, all, j > 0);
     }
-    multiply(run, y, a->y.row, by_rows(s, PITCH), by_rows(v + j * a->v.row, a->v.row), m, a->values, n, j > 0);
   }
-  for (int64_t r = 0; r < m; ++r) {
+  real *lse = a->lse ? a->lse + (sample * a->heads + head) * a->queries + i : NULL;
+  for (int64_t r = 0; r < m; ++r)
     if (sum[r] != 0) scale_row(y + r * a->y.row, a->values, 1 / sum[r]);
-    if (a->lse)
-      a->lse[(sample * a->heads + head) * a->queries + i + r] = sum[r] == 0 ? R_INF : most[r] + lane(v_log(v_set1(sum[r])));
+  for (int64_t r = 0; r < m && lse; r += VL) {
+    const vec all = v_load(sum + r), log = v_add(v_load(most + r), v_log(all));
+    store(lse + r, v_select(v_eq(all, v_zero()), v_set1(R_INF), log), m - r);
   }
 }
 
@@ -213,13 +252,11 @@ void GD_NAME(gd_attention)(const gd_ins *ins, const gd_run *run, int64_t lo, int
   attention a = attention_open(ins, run, &ref);
   a.y = heads_at(ins, run, 0, SIZES + 9);
   if (ins->attr[3]) a.lse = (real *)gd_at(run, ins, ref);
-  gd_run inner = *run;
-  real *s = (real *)run->scratch;
-  inner.scratch += BLOCK * sizeof(real);
+  const workspace w = workspace_of(ins, run, 0);
   const int64_t blocks = gd_ceil_div(a.queries, ROWS);
   for (int64_t u = lo; u < hi; ++u) {
     const int64_t head = u / blocks, i = u % blocks * ROWS;
-    attend(&a, &inner, s, head / a.heads, head % a.heads, i, gd_min(ROWS, a.queries - i));
+    attend(&a, &w, head / a.heads, head % a.heads, i, gd_min(ROWS, a.queries - i));
   }
 }
 
@@ -238,7 +275,7 @@ int64_t GD_NAME(gd_attention_gradient_units)(const gd_ins *ins, int64_t batch) {
 }
 
 int64_t GD_NAME(gd_attention_gradient_scratch)(const gd_ins *ins) {
-  return 2 * BLOCK * sizeof(real) + product_scratch(ins);
+  return 2 * BLOCK * sizeof(real) + packed_bytes(ins, 5) + packed_bytes(ins, 6) + product_scratch(ins);
 }
 
 typedef struct { heads dy, dq, dk, dv; real *dbias; } attention_gradients; /* dk.at, dv.at, dbias: or NULL */
@@ -249,44 +286,57 @@ static real dot(const real *x, const real *y, int64_t n) {
   return v_hsum(sum);
 }
 
-/* A row: s becomes p, and dp becomes scale ds; ds is added to dbias, if that is not NULL. */
+/* A row: s becomes p, and dp becomes scale ds, of the first n, and 0 up to `all`; ds is added to dbias, if that is not NULL. */
 static void softmax_gradient(const score_row *row, real *s, real *dp, int64_t n, int64_t all, real lse, real delta, real *dbias) {
-  for (int64_t j = 0; j < n; j += VL) {
-    const vec p = v_exp(v_sub(score(row, s, j, n), v_set1(lse)));
-    const vec ds = v_mul(p, v_sub(load(dp + j, n - j), v_set1(delta)));
+  int64_t j = 0;
+  for (; j < n; j += VL) {
+    const vec p = within(v_exp(v_sub(score(row, s, j, n), v_set1(lse))), n - j, 0);
+    const vec ds = within(v_mul(p, v_sub(v_load(dp + j), v_set1(delta))), n - j, 0);
     if (dbias) store(dbias + j, v_add(load(dbias + j, n - j), ds), n - j);
-    store(s + j, p, n - j);
-    store(dp + j, v_mul(ds, v_set1(row->scale)), n - j);
+    v_store(s + j, p);
+    v_store(dp + j, v_mul(ds, v_set1(row->scale)));
   }
-  for (int64_t j = n; j < all; ++j) s[j] = dp[j] = 0;
+  for (; j < all; j += VL) v_store(s + j, v_zero()), v_store(dp + j, v_zero());
 }
 
 /* Of one head of one sample, beside its head of the keys, whose gradients are added to. */
-static void attend_back(const attention *a, const attention_gradients *g, const gd_run *run, real *s, int64_t sample, int64_t head) {
+static void attend_back(const attention *a, const attention_gradients *g, const workspace *w, int64_t sample, int64_t head) {
   const int64_t group = head / (a->heads / a->groups), keys = keys_of(a, sample);
   const real *q = head_of(&a->q, sample, head), *k = head_of(&a->k, sample, group), *v = head_of(&a->v, sample, group);
   const real *y = head_of(&a->y, sample, head), *dy = head_of(&g->dy, sample, head);
   const real *lse = a->lse + (sample * a->heads + head) * a->queries;
-  real *dq = head_of(&g->dq, sample, head), *dp = s + BLOCK;
+  real *dq = head_of(&g->dq, sample, head), *s = w->s, *dp = w->dp;
+  real *dk = g->dk.at ? head_of(&g->dk, sample, group) : NULL, *dv = g->dv.at ? head_of(&g->dv, sample, group) : NULL;
   zero_rows(dq, g->dq.row, a->queries, a->features);
   for (int64_t j = 0; j < keys; j += COLS) {
     const int64_t n = gd_min(COLS, keys - j);
+    const real *k_rows = k + j * a->k.row, *v_rows = v + j * a->v.row;
+    pack(w->keys, k_rows, a->k.row, n, a->features), pack(w->values, v_rows, a->v.row, n, a->values);
     for (int64_t i = a->causal ? j / ROWS * ROWS : 0; i < a->queries; i += ROWS) {
-      const int64_t m = gd_min(ROWS, a->queries - i);
-      const gemm_operand q_rows = by_rows(q + i * a->q.row, a->q.row), dy_rows = by_rows(dy + i * g->dy.row, g->dy.row);
-      multiply(run, s, PITCH, q_rows, by_columns(k + j * a->k.row, a->k.row), m, n, a->features, 0);
-      multiply(run, dp, PITCH, dy_rows, by_columns(v + j * a->v.row, a->v.row), m, n, a->values, 0);
-      for (int64_t r = 0; r < m; ++r) {
-        const score_row row = row_of(a, sample, head, i + r, j);
-        const real delta = dot(y + (i + r) * a->y.row, dy + (i + r) * g->dy.row, a->values);
-        real *dbias = g->dbias ? g->dbias + (row.bias - a->bias) : NULL;
-        softmax_gradient(&row, s + r * PITCH, dp + r * PITCH, seen(a, i + r, j, n), n, lse[i + r], delta, dbias);
+      const int64_t m = gd_min(ROWS, a->queries - i), step = rows_at_once(a, i, j, n), parts = step < ROWS;
+      real delta[ROWS];
+      fetch(q + i * a->q.row, a->q.row, m, a->features);
+      for (int64_t r = 0; r < m; ++r) delta[r] = dot(y + (i + r) * a->y.row, dy + (i + r) * g->dy.row, a->values);
+      for (int64_t from = 0; from < m; from += step) {
+        const int64_t rows = gd_min(step, m - from), first = i + from, all = seen(a, first + step - 1, j, n);
+        real *s_rows = s + from * PITCH, *dp_rows = dp + from * PITCH;
+        multiply(&w->inner, s_rows, PITCH, by_rows(q + first * a->q.row, a->q.row), by_columns(k_rows, a->k.row), w->keys, rows, all, a->features, 0);
+        multiply(&w->inner, dp_rows, PITCH, by_rows(dy + first * g->dy.row, g->dy.row), by_columns(v_rows, a->v.row), w->values, rows, all, a->values, 0);
+        for (int64_t r = 0; r < rows; ++r) {
+          const score_row row = row_of(a, sample, head, first + r, j);
+          real *dbias = g->dbias ? g->dbias + (row.bias - a->bias) : NULL;
+          softmax_gradient(&row, s_rows + r * PITCH, dp_rows + r * PITCH, seen(a, first + r, j, n), all, lse[first + r], delta[from + r], dbias);
+        }
+        multiply(&w->inner, dq + first * g->dq.row, g->dq.row, by_rows(dp_rows, PITCH), by_rows(k_rows, a->k.row), NULL, rows, a->features, all, 1);
       }
-      multiply(run, dq + i * g->dq.row, g->dq.row, by_rows(dp, PITCH), by_rows(k + j * a->k.row, a->k.row), m, a->features, n, 1);
-      if (g->dk.at)
-        multiply(run, head_of(&g->dk, sample, group) + j * g->dk.row, g->dk.row, by_columns(dp, PITCH), q_rows, n, a->features, m, 1);
-      if (g->dv.at)
-        multiply(run, head_of(&g->dv, sample, group) + j * g->dv.row, g->dv.row, by_columns(s, PITCH), dy_rows, n, a->values, m, 1);
+      for (int64_t c = 0; c < n; c += parts ? SOME : n) { /* columns, and the rows that see any of them */
+        const int64_t columns = gd_min(parts ? SOME : n, n - c), from = parts ? gd_max(0, j + c - i) : 0, rows = m - from;
+        if (rows <= 0) break;
+        const gemm_operand q_rows = by_rows(q + (i + from) * a->q.row, a->q.row), dy_rows = by_rows(dy + (i + from) * g->dy.row, g->dy.row);
+        const gemm_operand dp_columns = by_columns(dp + from * PITCH + c, PITCH), s_columns = by_columns(s + from * PITCH + c, PITCH);
+        if (dk) multiply(&w->inner, dk + (j + c) * g->dk.row, g->dk.row, dp_columns, q_rows, NULL, columns, a->features, rows, 1);
+        if (dv) multiply(&w->inner, dv + (j + c) * g->dv.row, g->dv.row, s_columns, dy_rows, NULL, columns, a->values, rows, 1);
+      }
     }
   }
 }
@@ -301,9 +351,7 @@ void GD_NAME(gd_attention_gradient)(const gd_ins *ins, const gd_run *run, int64_
   if (ins->attr[WANT_DK]) g.dk = heads_at(ins, run, ref++, GRADIENT_STRIDES + 6);
   if (ins->attr[WANT_DV]) g.dv = heads_at(ins, run, ref++, GRADIENT_STRIDES + 9);
   if (ins->attr[WANT_DBIAS]) g.dbias = (real *)gd_at(run, ins, ref++);
-  gd_run inner = *run;
-  real *s = (real *)run->scratch;
-  inner.scratch += 2 * BLOCK * sizeof(real);
+  const workspace w = workspace_of(ins, run, 1);
   const int all = shares_bias(ins);
   const int64_t per_group = a.heads / a.groups;
   for (int64_t u = lo; u < hi; ++u) {
@@ -315,7 +363,7 @@ void GD_NAME(gd_attention_gradient)(const gd_ins *ins, const gd_run *run, int64_
       if (g.dk.at) zero_rows(head_of(&g.dk, sample, group), g.dk.row, a.keys, a.features);
       if (g.dv.at) zero_rows(head_of(&g.dv, sample, group), g.dv.row, a.keys, a.values);
       for (int64_t head = group * per_group; head < (group + 1) * per_group; ++head)
-        attend_back(&a, &g, &inner, s, sample, head);
+        attend_back(&a, &g, &w, sample, head);
     }
   }
 }

@@ -4,8 +4,9 @@
  *   carry = first;  for t in 0 ... steps - 1 (or backwards):  run the body on carry and element t
  *
  * A body's instructions are ordinary ones, run with all their units over the rows of a block. Its buffers:
- * 0 its arena and 1 its slots (carries, elements of sequences), both in the block's part of the workspace,
- * then its constants, then each value from outside as it lies.
+ * 0 its arena and 1 its slots (carries, what is moved), both in the block's part of the workspace, then its constants,
+ * then values from outside as they lie: those that are the same at all steps, and sequences that are read or written where
+ * they are, from the block's first sample and the step at hand on.
  *
  *   ref   outputs and inputs in any order, as the moves name them; constants, values from outside, workspace last
  *   dim   B, the samples; a loop without any runs over one
@@ -13,7 +14,8 @@
  *         slots begin, number of moves, then for each move: when, operand, buffer (0 or 1), byte offset in it,
  *         bytes of one row, rows of a sample (0: one row for all samples), bytes from row to row, bytes from
  *         step to step. A move between a block and itself has, instead of the last four, the bytes of a sample,
- *         those that do not grow with it, and the buffer and offset it comes from.
+ *         those that do not grow with it, and the buffer and offset it comes from. Then for each buffer from 2 on: bytes
+ *         from sample to sample and from step to step, 0 for what is the same everywhere.
  */
 #include <string.h>
 
@@ -27,11 +29,32 @@ int64_t GD_NAME(gd_scan_units)(const gd_ins *ins, int64_t batch) {
   return gd_ceil_div(gd_size(ins->dim[0], batch), ins->attr[SAMPLES]);
 }
 
+/* Of buffer 2 + i: bytes from sample to sample, and from step to step. */
+static const int64_t *strides_of(const gd_ins *ins, int64_t i) { return ins->attr + HEAD + MOVE * ins->attr[MOVES] + 2 * i; }
+
+/* Buffers of a body that are the same at all steps. */
+static uint64_t steady(const gd_ins *ins) {
+  uint64_t found = 0;
+  for (int64_t i = 2; i < ins->attr[BUFFERS]; ++i) {
+    const int64_t *by = strides_of(ins, i - 2);
+    found |= (uint64_t)(!by[0] && !by[1]) << i;
+  }
+  return found;
+}
+
+/* Bytes of what an instruction of the body packs before the first step. A packing pays from a few steps on. */
+static int64_t packed_of(const gd_ins *ins, const gd_ins *step, uint64_t same) {
+  return step->op->packed && ins->attr[STEPS] > 2 && ins->attr[SAMPLES] > 2 ? step->op->packed(step, same) : 0;
+}
+
 int64_t GD_NAME(gd_scan_scratch)(const gd_ins *ins) {
-  int64_t most = 0;
-  for (int32_t i = 0; i < ins->n_body; ++i)
+  const uint64_t same = steady(ins);
+  int64_t most = 0, packed = 0;
+  for (int32_t i = 0; i < ins->n_body; ++i) {
     if (ins->body[i].op->scratch) most = gd_max(most, ins->body[i].op->scratch(&ins->body[i]));
-  return most;
+    packed += packed_of(ins, &ins->body[i], same);
+  }
+  return most + packed;
 }
 
 /* The moves of one kind, for `samples` from number `first` on, at step t. */
@@ -67,20 +90,34 @@ int GD_NAME(gd_scan_polls)(const gd_ins *ins) { return (void)ins, 1; }
 void GD_NAME(gd_scan)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const int64_t *attr = ins->attr, batch = gd_size(ins->dim[0], run->batch);
   const int64_t outside = attr[BUFFERS] - 2, from = ins->n_ref - 1 - outside;
+  const uint64_t same = steady(ins);
   char *own[GD_LOOP_BUFFERS];
   for (int64_t i = 0; i < outside; ++i) own[2 + i] = gd_at(run, ins, (int)(from + i));
+  gd_run inner = *run;
+  inner.base = own;
+  for (int32_t i = 0; i < ins->n_body; ++i) {
+    const int64_t bytes = packed_of(ins, &ins->body[i], same);
+    if (bytes) ins->body[i].op->pack(&ins->body[i], &inner, inner.scratch);
+    inner.scratch += bytes;
+  }
   for (int64_t u = lo; u < hi; ++u) {
     const int64_t first = u * attr[SAMPLES], samples = gd_min(attr[SAMPLES], batch - first);
     own[0] = gd_at(run, ins, ins->n_ref - 1) + u * attr[BLOCK_BYTES];
     own[1] = own[0] + attr[SLOTS];
-    const gd_run inner = {own, run->scratch, samples, run->seed, run->step, run->poll, run->poller};
+    inner.batch = samples;
     move(ins, run, own, FIRST, first, samples, 0);
     for (int64_t s = 0; s < attr[STEPS]; ++s) {
       const int64_t t = attr[BACKWARDS] ? attr[STEPS] - 1 - s : s;
+      for (int64_t i = 0; i < outside; ++i)
+        own[2 + i] = gd_at(run, ins, (int)(from + i)) + first * strides_of(ins, i)[0] + t * strides_of(ins, i)[1];
       move(ins, run, own, BEFORE, first, samples, t);
       move(ins, run, own, KEEP, first, samples, t);
+      const char *packed = run->scratch;
       for (int32_t i = 0; i < ins->n_body; ++i) {
         const gd_ins *step = &ins->body[i];
+        const int64_t bytes = packed_of(ins, step, same);
+        inner.packed = bytes ? packed : NULL;
+        packed += bytes;
         step->op->kernel(step, &inner, 0, step->op->units(step, samples));
       }
       move(ins, run, own, AFTER, first, samples, t);

@@ -162,7 +162,7 @@ void GD_NAME(gd_update_rows)(const gd_ins *ins, const gd_run *run, int64_t lo, i
   u.own[4] = gd_at(run, ins, ref++);
   u.values = (real *)u.own[1];
   u.gradients = (real *)(u.own[1] + (attr[SLOTS] + 1) * block_bytes(ins));
-  u.inner = (gd_run){u.own, run->scratch + own_bytes(ins), 0, run->seed, run->step, NULL, NULL};
+  u.inner = (gd_run){u.own, run->scratch + own_bytes(ins), 0, run->seed, run->step, NULL, NULL, NULL};
   const int64_t n = gd_size(ins->dim[2], run->batch);
   const int32_t *groups = attr[LIST] ? (const int32_t *)gd_at(run, ins, ref++) : NULL;
   const real *numbers = attr[LIST] == 2 ? (const real *)gd_at(run, ins, ref++) : NULL;

@@ -6,7 +6,8 @@ fuse → schedule → place → lower → check → `Plan`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from gdcore import _core
 from gdcore.graph.dims import at_batch, size
 from gdcore.graph.ir import VIEWS, Value, base, topological
-from gdcore.graph.layout import is_dense, straight
+from gdcore.graph.layout import Layout, is_dense, straight
 from gdcore.graph.memory_check import PlanError, check_memory
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import apply
@@ -93,6 +94,13 @@ class Plan:
         while n and self.instructions[n - 1].kernel == "all_finite":
             n -= 1
         return n
+
+    def bodies(self) -> Iterator[Plan]:
+        """The plans of its loops, and of the loops within those."""
+        for ins in self.instructions:
+            if ins.body is not None:
+                yield ins.body
+                yield from ins.body.bodies()
 
     def flops(self, batch: int) -> int:
         """Floating-point operations of one step."""
@@ -201,6 +209,7 @@ def make_plan(
     constants_buffer: int,
     buffer_names: Mapping[int, str] | None = None,
     bfloat16: int = 0,
+    within: Mapping[Value, Layout] | None = None,
 ) -> Plan:
     """Plan the computation of some values, and then of updates.
 
@@ -212,6 +221,7 @@ def make_plan(
     leaves : the place of each leaf
     batch, bits : the largest batch; 32 or 64
     bfloat16 : how products round their factors to it, as `gdcore.compute` has it; 0: not
+    within : where in the memory of leaves some of what is computed is written, if its kernel can
     """
     simple = simplify([*compute, *update])
     for rewritten in (factor_sums, gather_sums):
@@ -223,6 +233,8 @@ def make_plan(
     simple = _recomputed(simple, compute, update, batch, bits)
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
+    homes: dict[Value, Layout] = {}
+    several = Counter(base(simple[v]) for v in (*compute, *update))
     for v in (
         *compute,
         *update,
@@ -237,11 +249,17 @@ def make_plan(
             new.name = new.name or v.name
         elif base(new).op.kind == "leaf":  # a result must lie in memory of the plan's own
             new = apply(IDENTITY, new, shape=new.shape)
+        if within and v in within:
+            if new.op.kind in VIEWS or several[base(simple[v])] > 1:  # others want it elsewhere
+                new = apply(IDENTITY, new, shape=new.shape)
+            homes[new] = within[v]
         values[v] = new
     done_roots = [values[v] for v in compute]
     update_roots = [values[v] for v in update]
     after = _readers_first(done_roots, update_roots, values, pinned_new, leaves)
-    found, layouts = lay_out([values[v] for v in (*compute, *update)], {values[v] for v in update})
+    found, layouts = lay_out(
+        [values[v] for v in (*compute, *update)], {values[v] for v in update}, homes
+    )
     values = {v: found[new] for v, new in values.items()}
     pinned_new = {found[new]: at for new, at in pinned_new.items()}
     after = {found[v]: [found[r] for r in readers] for v, readers in after.items()}

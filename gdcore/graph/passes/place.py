@@ -82,6 +82,8 @@ def place(
             last.setdefault(v, i)
     for v in layouts.homes:  # memory lives as long as anything that lies in it
         owner = layouts.owner(v)
+        if owner.op.kind == "leaf":
+            continue
         first[owner] = min(first[owner], first[v])
         last[owner] = max(last[owner], last[v])
     starting: dict[int, list[Value]] = defaultdict(list)
@@ -149,6 +151,8 @@ def place(
                 if users[at] == 0:
                     arena.give(at, taken.pop(at))
     for v, layout in layouts.homes.items():
+        if layout.owner not in places and (home := leaves(layout.owner)) is not None:
+            places[layout.owner] = home
         whole, width = places[layout.owner], element_bytes(v, bits)
         places[v] = Place(whole.buffer, whole.offset + layout.at.start[0] * width)
     return Placement(places, workspaces, arena.end, layouts)

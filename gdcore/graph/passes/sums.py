@@ -38,9 +38,10 @@ def gather_sums(roots: Sequence[Value]) -> dict[Value, Value]:
     absorbed: set[Value] = set()  # what is a part of one other sum, and of nothing else
     for v in reversed(order):
         if _is_sum(v):
-            absorbed.update(
-                x for x in v.inputs if uses[id(x)] == 1 and (_is_sum(x) or x.op is EMBED)
-            )
+            absorbed.update(x for x in v.inputs if uses[id(x)] == 1 and _is_sum(x))
+    terms_of = Counter(id(x) for v in order if _is_sum(v) for x in v.inputs)
+    # of a slice that several sums have, each writes a piece of its own
+    absorbed.update(v for v in order if v.op is EMBED and uses[id(v)] == terms_of[id(v)])
     gathered: dict[Value, tuple[list[Value], list[Value], list[Value]]] = {}
     for v in order:
         if _is_sum(v) and v not in absorbed:

@@ -9,7 +9,7 @@ Everything else is copied, by an instruction of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 from gdcore.graph.dims import at_batch, size
@@ -33,14 +33,17 @@ CANDIDATES = 4  # layouts that are tried for one value
 
 
 def lay_out(
-    roots: Sequence[Value], alone: Collection[Value] = ()
+    roots: Sequence[Value],
+    alone: Collection[Value] = (),
+    given: Mapping[Value, Layout] | None = None,
 ) -> tuple[dict[Value, Value], Layouts]:
     """Where values lie, and the graph with the copies that this takes.
 
     Parameters
     ----------
-    roots : values wanted; each is dense in memory of its own
+    roots : values wanted; each is dense in memory of its own, but for those `given`
     alone : values in whose memory no other may be written
+    given : where in the memory of leaves some roots are written, if their kernels can
 
     Returns
     -------
@@ -49,9 +52,11 @@ def lay_out(
     Layouts
     """
     order = topological(roots)
-    if all(v.op.kind != "view" and v.op.parts is None and v.op.reuses is None for v in order):
+    if not given and all(
+        v.op.kind != "view" and v.op.parts is None and v.op.reuses is None for v in order
+    ):
         return {v: v for v in order}, Layouts()
-    found = _Homes(order, set(map(base, roots)), set(map(base, alone))).found
+    found = _Homes(order, set(map(base, roots)), set(map(base, alone)), given or {}).found
     lies: dict[Value, Layout] = {}  # of what is not dense in memory of its own
     copies: dict[Value, Value] = {}
     new: dict[Value, Value] = {}
@@ -77,7 +82,7 @@ def lay_out(
         if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)):
             new[v] = Value(v.op, tuple(inputs), v.attrs, v.shape, v.dtype, v.name)
             new[v].layer, new[v].within = v.layer, v.within
-    homes = {new[v]: Layout(new[home.owner], home.at) for v, home in found.items()}
+    homes = {new[v]: Layout(new.get(home.owner, home.owner), home.at) for v, home in found.items()}
     return new, Layouts(homes)
 
 
@@ -113,14 +118,20 @@ def _writes(v: Value, at: Strided) -> bool:
 class _Homes:
     """The layouts of values that are better not dense in memory of their own; readers are settled first."""
 
-    def __init__(self, order: Sequence[Value], roots: set[Value], alone: set[Value]) -> None:
+    def __init__(
+        self,
+        order: Sequence[Value],
+        roots: set[Value],
+        alone: set[Value],
+        given: Mapping[Value, Layout],
+    ) -> None:
         self.roots, self.alone = roots, alone
         self.reused: set[Value] = (
             set()
         )  # values over which others are written before their memory ends
         self.readers: dict[Value, list[Read]] = defaultdict(list)
         self.below: dict[Value, Value] = {}  # whose memory a view reads
-        self.found: dict[Value, Layout] = {}
+        self.found = {v: layout for v, layout in given.items() if _writes(v, layout.at)}
         wanting: set[Value] = set()  # of which somebody may want another layout
         turned: set[Value] = set()  # views that are more than another shape
         for v in order:
