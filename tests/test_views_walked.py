@@ -141,3 +141,21 @@ def test_the_gradient_of_a_sum_is_repeated_by_its_product():
     plan = make_plan([dw], [], {dw: Place(3, 0)}, places, 1, 32, CONSTANTS)
     assert kernels(plan) == ["map", "gemm"], str(plan)  # v · 1, and x' times its columns
     assert "[9×8 by 1,0]" in str(plan)
+
+
+def test_slices_that_two_sums_share_are_put_to_both():
+    """As the gates of a GRU, whose gradients go to the inputs' product and to the state's: nothing is added."""
+    a, b = input_value((9, 12), "a"), input_value((9, 12), "b")
+
+    def function(w, u):
+        x, h = gd.ops.matmul(a, w), gd.ops.matmul(b, u)
+        z, r = (gd.ops.sigmoid(x[:, i : i + 4] + h[:, i : i + 4]) for i in (0, 4))
+        return gd.ops.sum(z * gd.ops.tanh(x[:, 8:] + r * h[:, 8:]))
+
+    w, u = (Value(PARAM, (), {"shape": (12, 12)}, (12, 12), name=n) for n in "wu")
+    wanted = gradients(function(w, u), [w, u])
+    places = {w: Place(1, 0), u: Place(1, 1024), a: Place(2, 0), b: Place(4, 0)}.get
+    pinned = {v: Place(3, 1024 * i) for i, v in enumerate(wanted)}
+    plan = make_plan(wanted, [], pinned, places, 1, 32, CONSTANTS)
+    assert_valid(plan)
+    assert sorted(kernels(plan)) == ["copy"] * 2 + ["gemm"] * 4 + ["map"], str(plan)
