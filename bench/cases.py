@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.networks import (
     BAG,
+    BILSTM,
     CNN,
     GRU,
     LENET,
@@ -81,6 +82,8 @@ class Case:
     def data(self, batches: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """A data set: inputs in [0, 1), and targets that are a linear function of them plus noise.
 
+        Samples of a padded network have from a quarter to all of its steps.
+
         Returns
         -------
         x : float32 (n, *inputs), or int32 of a network of tokens
@@ -94,6 +97,10 @@ class Case:
         teacher /= np.sqrt(np.float32(flat.shape[1]))
         if self.network.tokens:
             x = (x * self.network.tokens).astype(np.int32)
+        if self.network.padded:
+            steps = x.shape[1]
+            lengths = rng.integers(steps // 4, steps + 1, rows)
+            x[np.arange(steps) >= lengths[:, None]] = 0
         y = flat @ teacher + np.float32(0.3) * rng.standard_normal((rows, self.outputs), np.float32)
         return x, y if self.loss == "mse" else y.argmax(axis=1).astype(np.int32)
 
@@ -137,6 +144,7 @@ CASES = {
         Case("cnn", CNN, 64, "cross_entropy", "adam", 1.3, 1.6),
         Case("lstm", LSTM, 32, "cross_entropy", "adam", 1.3, 1.5),
         Case("gru", GRU, 32, "cross_entropy", "adam", 1.3, 1.5),
+        Case("bilstm", BILSTM, 32, "cross_entropy", "adam", 1.3, 1.5),
         Case("transformer", transformer(64), 16, "cross_entropy", "adam", 1.3, 2.5),
         Case("transformer 256", transformer(256), 4, "cross_entropy", "adam", 1.3, 2),
         Case("bag", BAG, 64, "cross_entropy", "adam", 4, 20),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.bidirectional import BidirectionalLstm
 from bench.blocks import Depthwise, Embedding, Encoder, Gru, Mean, Residual
 from bench.parts import (
     Activation,
@@ -34,11 +35,13 @@ class Network:
     inputs : shape of a sample
     parts : the layers
     tokens : if not 0, inputs are whole numbers below it
+    padded : whether samples have different numbers of steps, those behind the last all zeros
     """
 
     inputs: Shape
     parts: tuple[Part, ...]
     tokens: int = 0
+    padded: bool = False
 
     def walk(self) -> Iterator[tuple[Part, Shape]]:
         """Each part with the shape of its input."""
@@ -138,6 +141,7 @@ CNN = Network(
 LSTM = Network((64, 64), (Lstm(128), Dense(10)))
 PDE = Network((2,), (Laplacian((*(Dense(20, "tanh") for _ in range(8)), Dense(1))),))
 GRU = Network((64, 64), (Gru(128), Dense(10)))
+BILSTM = Network((64, 64), (BidirectionalLstm(128), Dense(10)), padded=True)
 
 
 def transformer(steps: int, blocks: int = 4, size: int = 128, heads: int = 4) -> Network:

@@ -32,6 +32,7 @@ _IMAGES, _POOLED = (16, 32, 32, 64), (16, 16, 16, 64)
 LARGE: dict[str, Sample] = {
     "masked": Sample(((64, 256, 64), (64, 256))),
     "copy": Sample(((1024, 1024),)),
+    "repeat": Sample(((1, 1024),), {"shape": (1024, 1024)}),
     "pieces": Sample(
         ((1024, 512), (1024, 512)),
         {"cuts": ((_ALL, (0, 512, 1)), (_ALL, (512, 1024, 1))), "shape": (1024, 1024)},

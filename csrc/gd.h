@@ -42,8 +42,8 @@ typedef struct {
 /* How many dimensions an elementwise pass walks at most, and how many registers its code has. csrc/check.c
  * refuses more, gdcore/graph/passes/lower.py makes no more. */
 enum { GD_MAP_DIMS = 64, GD_MAP_REGISTERS = 128 };
-/* How many dimensions a copy walks at most. */
-enum { GD_COPY_DIMS = 1 << 18 };
+/* How many dimensions a copy walks at most; and a reduction of those that it keeps, and of those that it folds. */
+enum { GD_COPY_DIMS = 1 << 18, GD_REDUCE_DIMS = 8 };
 /* Elements of which one unit of a sum of all elements makes one. */
 #define GD_SUM_PART 4096
 /* Into how many parts the rows that occur fall, and from how many places at most a table's gradient comes. */

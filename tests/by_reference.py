@@ -23,7 +23,16 @@ Arrays = dict[Value, np.ndarray]
 EXACT = {
     *("floor", "round", "sign", "equal", "not_equal", "less", "less_equal", "where", "maximum"),
     *("minimum", "neg", "abs", "relu", "identity", "reshape", "transpose", "slice", "embed"),
-    *("concatenate", "take", "max", "max_pool", "max_pool_take", "unfold", "stop_gradient"),
+    *(
+        "repeat",
+        "concatenate",
+        "take",
+        "max",
+        "max_pool",
+        "max_pool_take",
+        "unfold",
+        "stop_gradient",
+    ),
 }
 
 # x times a share that goes to 0: their error is small beside x, not beside the result.

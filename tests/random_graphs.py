@@ -208,6 +208,9 @@ class Builder:
                 u = ops.transpose(u, swapped)
             return ops.matmul(a, u)
         weight = self.parameter((v.shape[-1], self.pick([1, 2, 3, 10, 17, 40])))
+        if 2 < v.ndim < 5 and self.whole(0, 2) == 0:  # one matrix, one row or one column for all
+            seen = self.pick([weight, weight[:1], weight[:, :1]])
+            return ops.matmul(v, ops.broadcast_to(seen, (*v.shape[:-2], *weight.shape)))
         y = ops.matmul(v, weight)
         return y + self.parameter((weight.shape[1],)) if self.whole(0, 1) and v.ndim > 1 else y
 

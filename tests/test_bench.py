@@ -38,7 +38,7 @@ from gdcore import runtime  # noqa: E402
 from gdcore.graph.ir import OPS  # noqa: E402
 
 COMPILES = ("torch.compile", "keras")  # which takes them seconds
-ALIKE = ("tiny", "online", "lenet", "lstm", "gru", "transformer", "bag", "separable")
+ALIKE = ("tiny", "online", "lenet", "lstm", "gru", "bilstm", "transformer", "bag", "separable")
 SMALL = [replace(CASES[n], batch=min(CASES[n].batch, 8)) for n in ALIKE]
 ALONE = [(op.name, name) for op in OPS.values() for name, _ in ops.samples(op) if name != "large"]
 

@@ -130,6 +130,34 @@ def test_outputs_of_a_pass_may_have_strides(bits):
     refused("map", (where, [*dims, (1, 0)], attrs, pars), "another number", bits=bits)
 
 
+# Of a view: 2 x (0, 3) results, folded from 4 x 5; strides of x, kept and folded, and of y.
+WALKED = fixed(2, (0, 3), 4, 5, 80, 1, 0, 16, 1, 2)
+
+
+@pytest.mark.parametrize("kernel", ["sum", "max", "logsumexp", "sum_partial"])
+def test_reductions_of_views_stay_within_their_buffers(kernel):
+    where, keeps = refs("o", "i"), kernel != "sum_partial"
+    dims, attrs = (WALKED, [2, 2]) if keeps else ([*WALKED[2:4], *WALKED[6:8]], [0, 2])
+    sound = (where, dims, attrs, [0.0])
+    run(kernel, sound)
+    refused(kernel, sound, "reaches beyond|cannot be", batch=2**62) if keeps else None
+    for i in range(len(dims)):
+        for size in ((2**62, 2**62), (-1, 0), (0, -1)):  # of a dimension with a stride of 0, too
+            changed = [*dims[:i], size, *dims[i + 1 :]]
+            match = "reaches beyond|cannot be|negative"
+            refused(kernel, (where, changed, attrs, [0.0]), match)
+    for changed in ([-1, 2], [9, 2], [2, 0], [2, 9], [2**40, 2**40]):
+        refused(kernel, (where, dims, changed, [0.0]), "more dimensions")
+    for changed in ([1, 2], [2, 1], [0, 1]):
+        refused(kernel, (where, dims, changed, [0.0]), "another number")
+    refused(kernel, (where, dims, attrs[:1], [0.0]), "another number")
+    for i, reach in ((0, SIZE), (1, SIZE - 64)):
+        moved = [*where[:i], (*where[i][:2], reach), *where[i + 1 :]]
+        refused(kernel, (moved, dims, attrs, [0.0]), "reaches beyond")
+    if not keeps:
+        refused(kernel, (where, WALKED, [2, 2], [0.0]), "keeps dimensions")
+
+
 def test_every_kernel_is_known():
     assert set(SOUND) == set(_core.kernel_names()) - {"scan", "update_rows"}  # see their own tests
 

@@ -6,6 +6,9 @@
  *   sum, max, logsumexp   ref y, x;  dim outer, red, inner;  par 1 to divide by red (a mean)
  *   sum_partial           ref parts, x;  dim n;  parts[i] = sum of x[i * PART, (i + 1) * PART)
  *   sum_final             ref y, parts;  dim n (of x);  par 1 to divide by n
+ *
+ * All but the last read and write views, too (reduce_walk.h), and then have
+ *   dim kept[nk], red[nr], strides of x: nk, nr; of y: nk;  attr nk, nr (0 and nr for sum_partial)
  */
 #include <stddef.h>
 
@@ -61,8 +64,7 @@ static real row_max(const real *x, int64_t n) {
 /* An infinite maximum is subtracted as 0: then +Inf gives +Inf, and a row of -Inf gives -Inf. */
 static inline vec shift_of(vec m) { return v_select(v_isfinite(m), m, v_zero()); }
 
-static real row_logsumexp(const real *x, int64_t n) {
-  const vec shift = shift_of(v_set1(row_max(x, n)));
+static inline real row_exp_sum(const real *x, int64_t n, vec shift) {
   vec sum = v_zero();
   int64_t i = 0;
   for (; i + VL <= n; i += VL) sum = v_add(sum, v_exp(v_sub(v_load(x + i), shift)));
@@ -71,8 +73,13 @@ static real row_logsumexp(const real *x, int64_t n) {
     v_store(lane, v_exp(v_sub(v_load_n(x + i, n - i), shift)));
     sum = v_add(sum, v_load_n(lane, n - i));
   }
+  return v_hsum(sum);
+}
+
+static real row_logsumexp(const real *x, int64_t n) {
+  const vec shift = shift_of(v_set1(row_max(x, n)));
   real out[VL];
-  v_store(out, v_add(shift, v_log(v_set1(v_hsum(sum)))));
+  v_store(out, v_add(shift, v_log(v_set1(row_exp_sum(x, n, shift)))));
   return out[0];
 }
 
@@ -154,23 +161,39 @@ static void reduce(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi,
   }
 }
 
+#include "reduce_walk.h"
+
 #define REDUCE(name, stripe, empty)                                                              \
-  int64_t GD_NAME(gd_##name##_units)(const gd_ins *ins, int64_t batch) { return reduce_units(ins, batch); } \
+  int64_t GD_NAME(gd_##name##_units)(const gd_ins *ins, int64_t batch) {                         \
+    return ins->n_attr ? walk_units(ins, batch) : reduce_units(ins, batch);                       \
+  }                                                                                              \
   void GD_NAME(gd_##name)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {        \
-    reduce(ins, run, lo, hi, row_##name, column_##name, stripe, empty);                                  \
+    if (ins->n_attr) walk(ins, run, lo, hi, walk_row_##name, some_##name, empty);                \
+    else reduce(ins, run, lo, hi, row_##name, column_##name, stripe, empty);                     \
   }
 REDUCE(sum, stripe_sum, 0)
 REDUCE(max, NULL, -(real)__builtin_inf())
 REDUCE(logsumexp, NULL, -(real)__builtin_inf())
 
+/* How many elements are summed. */
+static int64_t all_of(const gd_ins *ins, int64_t batch) {
+  int64_t n = 1;
+  for (int64_t i = 0; i < (ins->n_attr ? ins->attr[1] : 1); ++i) n *= gd_size(ins->dim[i], batch);
+  return n;
+}
+
 int64_t GD_NAME(gd_sum_partial_units)(const gd_ins *ins, int64_t batch) {
-  return gd_ceil_div(gd_size(ins->dim[0], batch), PART);
+  return gd_ceil_div(all_of(ins, batch), PART);
 }
 
 void GD_NAME(gd_sum_partial)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
-  const int64_t n = gd_size(ins->dim[0], run->batch);
+  const int64_t n = all_of(ins, run->batch);
   real *parts = (real *)gd_at(run, ins, 0);
   const real *x = (const real *)gd_at(run, ins, 1);
+  if (ins->n_attr) {
+    walk_parts(ins, run, parts, x, lo, hi);
+    return;
+  }
   for (int64_t u = lo; u < hi; ++u) parts[u] = row_sum(x + u * PART, gd_min(PART, n - u * PART));
 }
 

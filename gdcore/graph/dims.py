@@ -123,6 +123,11 @@ def _ends(shape: Shape) -> set[Dim]:
     return {size(shape[i:]) for i in range(len(shape))}
 
 
+def along(step: Dim, n: Dim) -> Dim:
+    """By how much n steps move: not at all where all elements lie in one place."""
+    return 0 if step == 0 else step * n
+
+
 def over(steps: Sequence[Dim], shape: Shape, fine: Shape) -> list[Dim]:
     """The strides of a walk over a shape as those of the same walk over a finer one."""
     if shape == fine:
@@ -133,7 +138,7 @@ def over(steps: Sequence[Dim], shape: Shape, fine: Shape) -> list[Dim]:
         done: Dim = 1
         while done != dim:
             i -= 1
-            out.append(step * done)
+            out.append(along(step, done))
             done = fine[i] * done if isinstance(fine[i], Batch) else done * fine[i]
     return out[::-1]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from gdcore.graph.dims import Batch, Dim, Shape, over, refined, size, strides
+from gdcore.graph.dims import Batch, Dim, Shape, along, over, refined, size, strides
 from gdcore.graph.ir import VIEWS, Value
 
 Cut = tuple[
@@ -77,9 +77,9 @@ def _steps_under(shape: Shape, own: tuple[Dim, ...], target: Shape) -> tuple[Dim
             part = fine[i]
             if done == 1:
                 inner = steps[i]
-            elif (isinstance(last, Batch) and isinstance(fine[i + 1], Batch)) or steps[
-                i
-            ] != last * fine[i + 1]:
+            elif (isinstance(last, Batch) and isinstance(fine[i + 1], Batch)) or steps[i] != along(
+                last, fine[i + 1]
+            ):
                 return None
             last = steps[i]
             done = part * done if isinstance(part, Batch) else done * part
@@ -123,7 +123,7 @@ def leading(shape: Shape, steps: Sequence[Dim]) -> tuple[list[Dim], list[Dim]]:
         if dim == 1:
             continue
         both = isinstance(step, Batch) and isinstance(dim, Batch)
-        if out and not both and by[-1] == step * dim:
+        if out and not both and by[-1] == along(step, dim):
             out[-1], by[-1] = out[-1] * dim, step
         else:
             out.append(dim)

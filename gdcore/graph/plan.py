@@ -1,7 +1,7 @@
 """The plan: passes in order, and a result that people can print and programs can check.
 
-compute values and updates → simplify → factor and gather sums → narrow products → recompute → lay out views →
-fuse → schedule → place → lower → check → `Plan`
+compute values and updates → simplify → factor and gather sums → narrow products → recompute → repeat in place →
+lay out views → fuse → schedule → place → lower → check → `Plan`
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from gdcore.graph.passes.lower import lower
 from gdcore.graph.passes.narrow import narrow_products
 from gdcore.graph.passes.place import place
 from gdcore.graph.passes.recompute import recompute, worth_a_look
+from gdcore.graph.passes.repeats import repeat_in_place
 from gdcore.graph.passes.schedule import schedule
 from gdcore.graph.passes.simplify import simplify
 from gdcore.graph.passes.sums import gather_sums
@@ -231,6 +232,8 @@ def make_plan(
         narrow = narrow_products(list(simple.values()), bfloat16)
         simple = {v: narrow[new] for v, new in simple.items()}
     simple = _recomputed(simple, compute, update, batch, bits)
+    in_place = repeat_in_place(list(simple.values()))
+    simple = {v: in_place[new] for v, new in simple.items()}
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
     homes: dict[Value, Layout] = {}

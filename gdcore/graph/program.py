@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gdcore.graph.dims import Batch, Dim, Shape, size
+from gdcore.graph.dims import Batch, Dim, Shape, along, size
 from gdcore.graph.ir import INT, Value
 from gdcore.graph.layout import Layouts
 
@@ -142,7 +142,7 @@ def collapse(
                 if isinstance(s[i], Batch) and isinstance(shape[i], Batch):
                     merge = False
                     break
-                if o[-1] != s[i] * shape[i]:
+                if o[-1] != along(s[i], shape[i]):
                     merge = False
                     break
         if merge:

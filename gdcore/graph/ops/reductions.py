@@ -1,27 +1,30 @@
 """Reductions: sum, mean, max and log-sum-exp over axes, and what is made of them.
 
-A kernel folds one run of neighbouring axes; the public functions cut other requests into such runs.
+A kernel folds one run of neighbouring axes; the public functions cut other requests into such runs. Views are read
+where they lie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gdcore.graph.dims import Batch, Dim, Shape, at_batch, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
-from gdcore.graph.layout import Strided, is_dense
+from gdcore.graph.layout import Strided, dense
 from gdcore.graph.ops import elementwise as ew
 from gdcore.graph.ops.identities import broadcast_to, count
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.shapes import reshape
+from gdcore.graph.program import Ref, collapse
 from gdcore.graph.ranges import of_logsumexp, of_sum, same_rows, some_elements
 
 PART = 4096  # elements in one part of a long sum, as in csrc/ops/reduce.c
 LONG = 4 * PART
+DIMS = 8  # dimensions that a kernel keeps and folds at most, as in csrc/gd.h
 
 
 def _shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
@@ -51,14 +54,62 @@ def _is_long(y: Value, batch: int) -> bool:
     return outer == 1 and inner == 1 and at_batch(red, batch) > LONG
 
 
+class Walk(NamedTuple):
+    """How a kernel walks a view: sizes and strides of the dimensions that are kept, and of those that are folded."""
+
+    kept: list[Dim]
+    folded: list[Dim]
+    x_kept: list[Dim]
+    x_folded: list[Dim]
+    y_kept: list[Dim]
+
+
+def _far(step: Dim) -> tuple[bool, bool, int]:
+    """Folded dimensions are walked from the one whose elements lie farthest apart; repeated ones come first."""
+    return (step == 0, isinstance(step, Batch), at_batch(step, 1))
+
+
+def _walk(y: Value, x_steps: Sequence[Dim], y_steps: Sequence[Dim]) -> Walk:
+    shape, (lo, hi) = y.inputs[0].shape, y.attrs["axes"]
+    folded = sorted(
+        zip(shape[lo:hi], x_steps[lo:hi], strict=True), key=lambda d: _far(d[1]), reverse=True
+    )
+    kept = [
+        d for d in zip(y.shape, [*x_steps[:lo], *x_steps[hi:]], y_steps, strict=True) if d[0] != 1
+    ]
+    kept.sort(key=lambda d: d[1] == 1)  # neighbours in memory are walked side by side
+    sizes, (x_kept, y_kept) = collapse([d[0] for d in kept], [[d[k] for d in kept] for k in (1, 2)])
+    depth, (x_folded,) = collapse([n for n, _ in folded], [[step for _, step in folded]])
+    return Walk(sizes, depth or [1], x_kept, x_folded or [1], y_kept)
+
+
+def _emit_reduction(y: Value, e: Emitter, kernel: str, to: Ref, par: float) -> None:
+    """One instruction: over dense rows or columns, or by strides."""
+    x = y.inputs[0]
+    if e.layouts.is_dense(x) and e.layouts.is_dense(y):
+        e.kernel(kernel, [to, e.ref(x)], dims=_cut(y), pars=[par])
+        return
+    walk = _walk(y, e.steps(x), e.steps(y))
+    e.kernel(
+        kernel,
+        [to, e.ref(x)],
+        dims=[d for part in walk for d in part],
+        attrs=[len(walk.kept), len(walk.folded)],
+        pars=[par],
+    )
+
+
 def _emit_sum(y: Value, e: Emitter) -> None:
     mean = float(y.op.name == "mean")
-    if _is_long(y, e.batch):
-        red = _cut(y)[1]
-        e.kernel("sum_partial", [e.workspace(y), e.ref(y.inputs[0])], dims=[red])
-        e.kernel("sum_final", [e.ref(y), e.workspace(y)], dims=[red], pars=[mean])
+    if not _is_long(y, e.batch):
+        _emit_reduction(y, e, "sum", e.ref(y), mean)
+        return
+    (x,), red = y.inputs, _cut(y)[1]
+    if e.layouts.is_dense(x):
+        e.kernel("sum_partial", [e.workspace(y), e.ref(x)], dims=[red])
     else:
-        e.kernel("sum", [e.ref(y), e.ref(y.inputs[0])], dims=_cut(y), pars=[mean])
+        _emit_reduction(y, e, "sum_partial", e.workspace(y), mean)
+    e.kernel("sum_final", [e.ref(y), e.workspace(y)], dims=[red], pars=[mean])
 
 
 def _parts(y: Value) -> Dim:
@@ -69,12 +120,19 @@ def _parts(y: Value) -> Dim:
 
 
 def _emit_fold(y: Value, e: Emitter) -> None:
-    e.kernel(y.op.name, [e.ref(y), e.ref(y.inputs[0])], dims=_cut(y), pars=[0.0])
+    _emit_reduction(y, e, y.op.name, e.ref(y), 0.0)
+
+
+def _fits(y: Value, x_steps: Sequence[Dim], y_steps: Sequence[Dim]) -> bool:
+    return all(len(part) <= DIMS for part in _walk(y, x_steps, y_steps))
+
+
+def _walks(y: Value, i: int, at: Strided) -> bool:
+    return _fits(y, at.steps, dense(y.shape).steps)
 
 
 def _writes(y: Value, at: Strided) -> bool:
-    """A kernel puts its results side by side, in a part of another value too."""
-    return is_dense(y.shape, at)
+    return _fits(y, dense(y.inputs[0].shape).steps, at.steps)
 
 
 def _grad_sum(y: Value, d: Value) -> list[Value | None]:
@@ -139,6 +197,7 @@ SUM = register(
         emit=_emit_sum,
         workspace=_parts,
         flops=lambda y: size(y.inputs[0].shape),
+        walks=_walks,
         writes=_writes,
         bounds=of_sum,
     )
@@ -154,6 +213,7 @@ MEAN = register(
         emit=_emit_sum,
         workspace=_parts,
         flops=lambda y: size(y.inputs[0].shape),
+        walks=_walks,
         writes=_writes,
         bounds=same_rows(lambda y: y.attrs["axes"][1] < y.inputs[0].ndim),
     )
@@ -168,6 +228,7 @@ MAX = register(
         _SAMPLES,
         emit=_emit_fold,
         flops=lambda y: size(y.inputs[0].shape),
+        walks=_walks,
         writes=_writes,
         bounds=some_elements,
     )
@@ -182,6 +243,7 @@ LOGSUMEXP = register(
         _SAMPLES,
         emit=_emit_fold,
         flops=lambda y: 12 * size(y.inputs[0].shape),
+        walks=_walks,
         writes=_writes,
         bounds=of_logsumexp,
     )

@@ -1,11 +1,13 @@
-"""Ops that arrange elements and compute nothing: reshape and transpose."""
+"""Ops that arrange elements and compute nothing: reshape, transpose and repetition."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gdcore.graph.dims import Batch, Dim, Shape, size
+import numpy as np
+
+from gdcore.graph.dims import Batch, Dim, Shape, broadcast, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
 from gdcore.graph.layout import Strided, reshaped
@@ -266,6 +268,42 @@ COPY = register(
         takes_ints=True,
         walks=lambda y, i, at: True,
         writes=lambda y, at: True,
+        bounds=same_elements,
+    )
+)
+
+
+def _repeated(y: Value, at: Strided) -> Strided:
+    """A stride of 0 along dimensions of which there is one element, or none."""
+    (x,) = y.inputs
+    lead = y.ndim - x.ndim
+    own = zip(x.shape, y.shape[lead:], at.steps, strict=True)
+    return Strided(at.start, (0,) * lead + tuple(0 if d != n else step for d, n, step in own))
+
+
+def _repeated_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    shape = tuple(attrs["shape"])
+    if broadcast(values[0].shape, shape) != shape:
+        raise ValueError(f"cannot broadcast a value of shape {values[0].shape} to {shape}")
+    return shape
+
+
+# What a pass puts in the place of a repetition whose reader walks strides.
+REPEAT = register(
+    Op(
+        "repeat",
+        "view",
+        _repeated_shape,
+        lambda y, d: [d],
+        lambda x, shape: np.broadcast_to(x, shape),
+        (
+            Sample(((3, 1),), {"shape": (3, 5)}),
+            Sample(((),), {"shape": (2, 2)}),
+            Sample(((7,),), {"shape": (100, 7)}),
+            Sample(((1, 7, 1),), {"shape": (3, 7, 5)}),
+        ),
+        flops=0,
+        view=_repeated,
         bounds=same_elements,
     )
 )

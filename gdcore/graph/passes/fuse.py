@@ -208,6 +208,7 @@ class Fusion:
         for u in [] if found is None else self.users[base(found[0])]:
             if (
                 found is not None
+                and straight(found[0]).op.kind != "view"  # whose columns may not lie in rows
                 and u.op is SUM
                 and u.inputs[0] is found[0]
                 and u.attrs["axes"] == found[1]

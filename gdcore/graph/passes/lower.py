@@ -98,7 +98,9 @@ class Lowering(Emitter):
             [pair(d) for d in dims],
             [len(short), len(outputs), len(inputs), len(members), unit, chain, *kinds, *code],
             pars,
-            reads=[b for b in map(straight, inputs) if b.op.name not in ("constant", "count")],
+            reads=[
+                x for x in map(straight, inputs) if base(x).op.name not in ("constant", "count")
+            ],
             writes=outputs,
             text="·".join(v.op.name for v in members),
         )
@@ -171,7 +173,7 @@ class Lowering(Emitter):
             # every instruction of a group reads and writes what the group does, unless it says less
             for ins in self.out:
                 read = map(straight, ins.reads or root.inputs)
-                ins.reads = [x for x in read if x.op.name != "constant"]
+                ins.reads = [x for x in read if base(x).op.name != "constant"]
                 ins.writes = [root, *self.parts, *([] if group.sums is None else [group.sums])]
                 ins.text = f"{root.op.name}{' bfloat16' if root.attrs.get('bfloat16') else ''}"
                 if group.loop is not None:

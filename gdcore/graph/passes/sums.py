@@ -25,6 +25,7 @@ from gdcore.graph.ops.slices import EMBED, SLICE
 
 Cuts = tuple[Cut, ...]
 Piece = tuple[Cuts, Value]
+SHARED = 8  # slices that several sums read; more would make joining them quadratic
 
 
 def gather_sums(roots: Sequence[Value]) -> dict[Value, Value]:
@@ -35,13 +36,15 @@ def gather_sums(roots: Sequence[Value]) -> dict[Value, Value]:
         return new
     uses = Counter(id(x) for v in order for x in v.inputs)
     uses.update(map(id, roots))
-    absorbed: set[Value] = set()  # what is a part of one other sum, and of nothing else
+    shared = _shared(order, uses)
+    absorbed: set[Value] = set()  # what is a part of other sums, and of nothing else
     for v in reversed(order):
         if _is_sum(v):
-            absorbed.update(x for x in v.inputs if uses[id(x)] == 1 and _is_sum(x))
-    terms_of = Counter(id(x) for v in order if _is_sum(v) for x in v.inputs)
-    # of a slice that several sums have, each writes a piece of its own
-    absorbed.update(v for v in order if v.op is EMBED and uses[id(v)] == terms_of[id(v)])
+            absorbed.update(
+                x
+                for x in v.inputs
+                if x in shared or (uses[id(x)] == 1 and (_is_sum(x) or x.op is EMBED))
+            )
     gathered: dict[Value, tuple[list[Value], list[Value], list[Value]]] = {}
     for v in order:
         if _is_sum(v) and v not in absorbed:
@@ -64,7 +67,11 @@ def gather_sums(roots: Sequence[Value]) -> dict[Value, Value]:
                 parts.append(reshape(total, v.shape))
             joined = _joined([(_cuts(x), new[x.inputs[0]]) for x in pieces], v)
             if len(parts) != 1 or products or uses[id(others[0])] == 1:
-                free = {id(new[x.inputs[0]]) for x in pieces if _is_product(x.inputs[0], uses)}
+                free = {
+                    id(new[x.inputs[0]])
+                    for x in pieces
+                    if uses[id(x)] == 1 and _is_product(x.inputs[0], uses)
+                }
                 new[v] = _overlaid(parts, joined, free)
             else:  # the only other term is read elsewhere, too
                 new[v] = reduce(add, [*parts, *joined])
@@ -75,6 +82,24 @@ def gather_sums(roots: Sequence[Value]) -> dict[Value, Value]:
             new[v] = Value(v.op, inputs, v.attrs, v.shape, v.dtype, v.name)
             new[v].layer, new[v].within = v.layer, v.within
     return new
+
+
+def _shared(order: Sequence[Value], uses: Counter[int]) -> set[Value]:
+    """Slices among zeros, and sums of few of them, which several sums read and nothing else: each joins them anew.
+
+    To put a slice to a second place takes less than to add two values of which one is zero there.
+    """
+    terms: dict[Value, int] = {}
+    readers: Counter[int] = Counter()
+    for v in order:
+        if v.op is EMBED:
+            terms[v] = 1
+        elif _is_sum(v):
+            readers.update(map(id, v.inputs))
+            a, b = (terms.get(x, SHARED + 1) for x in v.inputs)
+            if a + b <= SHARED:
+                terms[v] = a + b
+    return {v for v in terms if readers[id(v)] == uses[id(v)] > 1}
 
 
 def _is_sum(v: Value) -> bool:

@@ -76,6 +76,8 @@ def lay_out(
         for i, x in enumerate(() if inputs else v.inputs):
             if x in lies and v.op.kind not in VIEWS and not _reads(v, i, x, lies[x].at):
                 inputs.append(_copied(x, new, copies))
+            elif x in copies and v.op.kind == "kernel" and v.op.parts is None:  # it is there
+                inputs.append(copies[x])
             else:
                 inputs.append(new[x])
         new[v] = v
