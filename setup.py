@@ -24,7 +24,7 @@ PER_ISA = [
     "csrc/product.c",
     *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/ops").glob("*.c")),
 ]
-COMMON = ["csrc/exec.c", "csrc/augment.c", "csrc/batch.c", "csrc/check.c", "csrc/dispatch.c"]
+COMMON = [f"csrc/{name}.c" for name in ("exec", "augment", "batch", "check", "dispatch", "philox")]
 HEADERS = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.h"))
 
 # -ffp-contract=off: a fused multiply-add happens where the source says so, and nowhere else.
@@ -204,6 +204,7 @@ core = Extension(
         "csrc/bf16_tiles.c",
         *HEADERS,
         "gdcore/_call.pxi",
+        "gdcore/_random.pxi",
         "gdcore/_runner.pxi",
         "gdcore/locks.pxi",
     ],

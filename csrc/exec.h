@@ -115,6 +115,11 @@ int64_t gd_source_bytes(int source);
 /* A random permutation of 0 ... n-1, a function of the seed and the stream alone. */
 void gd_permutation(int64_t *order, int64_t n, uint64_t seed, uint64_t stream);
 
+/* philox.c: words first ... first + n - 1 of the sequence of a key of two words. */
+void gd_random_words(uint64_t *out, int64_t n, uint64_t first, const uint64_t *key);
+/* low + width u for n numbers u of [0, 1), one of each word, as floats (bits = 32) or doubles. */
+void gd_random_uniform(void *out, int bits, int64_t n, uint64_t first, const uint64_t *key, double low, double width);
+
 /* dispatch.c: the tables. */
 int gd_isa_count(void);
 const char *gd_isa_name(int i);

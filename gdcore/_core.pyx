@@ -95,6 +95,8 @@ cdef extern from "exec.h" nogil:
     int64_t gd_run_job(gd_job *, int32_t *)
     int64_t gd_source_bytes(int)
     void gd_permutation(int64_t *, int64_t, uint64_t, uint64_t)
+    void gd_random_words(uint64_t *, int64_t, uint64_t, const uint64_t *)
+    void gd_random_uniform(void *, int, int64_t, uint64_t, const uint64_t *, double, double)
     int gd_isa_count()
     const char *gd_isa_name(int)
     int gd_isa_supported(int)
@@ -224,14 +226,7 @@ def openmp() -> str:
     return gd_openmp().decode()
 
 
-def permutation(order, uint64_t seed, uint64_t stream) -> None:
-    """Fill the int64 array `order` with a random permutation, a function of (seed, stream) alone."""
-    cdef Py_buffer view
-    PyObject_GetBuffer(order, &view, PyBUF_WRITABLE | PyBUF_C_CONTIGUOUS)
-    cdef int64_t n = view.len // 8
-    with nogil:
-        gd_permutation(<int64_t *>view.buf, n, seed, stream)
-    PyBuffer_Release(&view)
+include "_random.pxi"
 
 
 cdef tuple as_tuples(item):

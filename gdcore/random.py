@@ -1,8 +1,9 @@
 """Random numbers that are a function of (seed, stream, position) and of nothing else.
 
 NumPy promises that the raw output of its bit generators never changes, but not what a
-``Generator`` makes of it. So the 64-bit words come from Philox-4x64 (Salmon et al., *Parallel
-random numbers: as easy as 1, 2, 3*, SC 2011) and are turned into numbers here.
+``Generator`` makes of it. So the 64-bit words are those of NumPy's Philox-4x64 (Salmon et al., *Parallel
+random numbers: as easy as 1, 2, 3*, SC 2011), computed in C, and are turned into numbers here: importing
+``numpy.random`` for them takes longer than planning a network.
 
 A stream is named after its use (``"init/dense_1"``, ``"shuffle/3"``): two uses never share
 numbers, and the numbers of one use do not depend on how many another has drawn.
@@ -18,10 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gdcore import _core
+
 __all__ = ["Stream", "fresh_seed"]
 
 _WORD = 1 << 64
-_PIECE = 1 << 14  # numbers that are drawn at once: they stay in the cache
+_PIECE = 1 << 13  # pairs of normal numbers that are drawn at once: they stay in the cache
 
 
 def fresh_seed() -> int:
@@ -81,14 +84,13 @@ class Stream:
 
     def __init__(self, seed: int, stream: int | str = 0) -> None:
         if isinstance(stream, str):
-            import hashlib  # loads OpenSSL, which importing the package need not wait for
+            from _blake2 import blake2b  # hashlib's, which loads OpenSSL beside it for 5 ms
 
-            digest = hashlib.blake2b(stream.encode("utf-8"), digest_size=8).digest()
-            word = int.from_bytes(digest, "little")
+            word = int.from_bytes(blake2b(stream.encode("utf-8"), digest_size=8).digest(), "little")
         else:
             word = _key_word("stream", stream)
-        key = np.array([_key_word("seed", seed), word], dtype=np.uint64)
-        self._bits = np.random.Philox(key=key)
+        self._key = _key_word("seed", seed), word
+        self._drawn = 0  # words
 
     def raw(self, count: int) -> NDArray[np.uint64]:
         """Return the next `count` 64-bit words, shape ``(count,)``.
@@ -98,11 +100,10 @@ class Stream:
         >>> Stream(0, 0).raw(3).shape
         (3,)
         """
-        return np.asarray(self._bits.random_raw(count), dtype=np.uint64).reshape(count)
-
-    def _unit(self, count: int) -> NDArray[np.float64]:
-        # The top 53 bits fill a double's mantissa exactly: [0, 1) in steps of 2**-53.
-        return (self.raw(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        words = np.empty(count, np.uint64)
+        _core.random_words(words, *self._key, self._drawn)
+        self._drawn += count
+        return words
 
     def uniform(
         self, shape: int | tuple[int, ...] = (), low: float = 0.0, high: float = 1.0
@@ -141,6 +142,11 @@ class Stream:
         low, high : float
             The bounds.
 
+        Raises
+        ------
+        TypeError
+            If the array holds something else.
+
         Examples
         --------
         >>> out = np.empty(3, np.float32)
@@ -148,10 +154,10 @@ class Stream:
         >>> bool((out == Stream(0, 0).uniform(3).astype(np.float32)).all())
         True
         """
-        flat = out.reshape(-1)
-        for at in range(0, flat.size, _PIECE):
-            piece = flat[at : at + _PIECE]
-            piece[...] = low + (high - low) * self._unit(piece.size)
+        if out.dtype not in (np.float32, np.float64):
+            raise TypeError(f"fill_uniform of an array of {out.dtype}: expected float32 or float64")
+        _core.random_uniform(out, *self._key, self._drawn, low, high - low)
+        self._drawn += out.size
 
     def normal(
         self, shape: int | tuple[int, ...] = (), mean: float = 0.0, std: float = 1.0
@@ -179,10 +185,15 @@ class Stream:
         size = _as_shape(shape)
         count = math.prod(size)
         pairs = (count + 1) // 2
-        radius = np.sqrt(-2.0 * np.log(1.0 - self._unit(pairs)))  # 1 - u is never zero
-        angle = (2.0 * math.pi) * self._unit(pairs)
-        both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
-        return (mean + std * both[:count]).reshape(size)
+        both = np.empty((2, pairs))  # the radius of each pair comes first, then the angle
+        self.fill_uniform(both)
+        for at in range(0, pairs, _PIECE):
+            first, second = both[:, at : at + _PIECE]
+            radius = np.sqrt(-2.0 * np.log(1.0 - first))  # 1 - u is never zero
+            angle = (2.0 * math.pi) * second
+            first[...] = mean + std * (radius * np.cos(angle))
+            second[...] = mean + std * (radius * np.sin(angle))
+        return both.reshape(-1)[:count].reshape(size)
 
     def truncated_normal(
         self, shape: int | tuple[int, ...] = (), mean: float = 0.0, std: float = 1.0

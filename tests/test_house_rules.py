@@ -98,6 +98,7 @@ DOORKEEPERS = {
     "gdcore.engine.engine",
     "gdcore.engine.session",
     "gdcore.graph.plan",
+    "gdcore.random",
     "gdcore.runtime",
     "gdcore.training.fit",
     "gdcore.training.sweep",

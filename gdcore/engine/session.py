@@ -7,7 +7,9 @@ arena, the memory of intermediate values.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import mmap
 import os
 import queue
 import weakref
@@ -40,6 +42,8 @@ BUFFER_NAMES = {
     ROWS: "rows",
 }
 
+LINE, HUGE_PAGE = 64, 1 << 21  # bytes
+
 # Bytes that the arenas of one plan may take beyond one for each processor: with a small plan many threads get
 # an arena each, and none waits for another's.
 ARENAS = 16 << 20
@@ -53,20 +57,35 @@ SOURCES = {name: code for code, name in enumerate(_core.source_names())}
 
 
 def aligned(nbytes: int) -> np.ndarray:
-    """Zeroed bytes that start on a cache line.
+    """Zeroed bytes that start on a cache line, and on a huge page where they fill one.
+
+    The kernel maps a huge page at one fault, in a fifth of the time of 512 small ones. The last one is asked for
+    only if three quarters of it are needed, so that little memory is taken beyond what is.
 
     Raises
     ------
     MemoryError
         If there is no such memory.
     """
+    huge = (
+        (nbytes + HUGE_PAGE // 4) // HUGE_PAGE * HUGE_PAGE if hasattr(mmap, "MADV_HUGEPAGE") else 0
+    )
     try:
-        raw = np.zeros(nbytes + 64, np.uint8)
-    except (MemoryError, ValueError, OverflowError):
+        if huge:
+            pages = mmap.mmap(
+                -1, max(huge, nbytes) + HUGE_PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+            )
+            raw = np.frombuffer(pages, np.uint8)
+        else:
+            raw = np.zeros(nbytes + LINE, np.uint8)
+    except (MemoryError, ValueError, OverflowError, OSError):
         raise MemoryError(
             f"cannot get {nbytes:,} bytes of memory: make the batch or the layers smaller"
         ) from None
-    start = -raw.ctypes.data % 64
+    start = -raw.ctypes.data % (HUGE_PAGE if huge else LINE)
+    if huge:
+        with contextlib.suppress(OSError):  # of a kernel without huge pages
+            pages.madvise(mmap.MADV_HUGEPAGE, start, huge)
     return raw[start : start + nbytes]
 
 
