@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
+from os import fspath
 
 from gdcore import _core
 from gdcore.errors import unknown
@@ -43,43 +43,50 @@ def isa_number(name: str) -> int:
     return [n for n, _ in _core.isa_names()].index(name)
 
 
+def _read(path: str) -> str:
+    """A file of the kernel; pathlib takes longer to import than the rest of this module."""
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read()
+
+
 def _quota(
-    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+    root: str | os.PathLike[str] = "/sys/fs/cgroup",
+    own: str | os.PathLike[str] = "/proc/self/cgroup",
 ) -> int | None:
     """The CPU quota of a container in whole processors, or None if there is none.
 
     It is the smallest quota of the process's control group and of its parents.
     """
     try:
-        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+        lines = [line.split(":", 2) for line in _read(fspath(own)).splitlines()]
     except OSError:
         lines = []
     found = []
     for base, controllers, read in (
-        (root, [""], _quota_v2),
-        (root / "cpu", ["cpu", "cpu,cpuacct", "cpuacct,cpu"], _quota_v1),
+        (fspath(root), [""], _quota_v2),
+        (f"{fspath(root)}/cpu", ["cpu", "cpu,cpuacct", "cpuacct,cpu"], _quota_v1),
     ):
         folders = {base}
         for line in lines:
             if len(line) == 3 and line[1] in controllers:
-                place = base / line[2].strip().lstrip("/")
-                folders |= {place, *(p for p in place.parents if base in p.parents)}
+                parts = line[2].strip().strip("/").split("/")
+                folders |= {"/".join([base, *parts[: i + 1]]) for i in range(len(parts))}
         found += [quota for folder in folders if (quota := read(folder)) is not None]
     return min(found, default=None)
 
 
-def _quota_v2(folder: Path) -> int | None:
+def _quota_v2(folder: str) -> int | None:
     try:
-        quota, period = (folder / "cpu.max").read_text().split()
+        quota, period = _read(f"{folder}/cpu.max").split()
         return None if quota == "max" else max(1, -(-int(quota) // int(period)))
     except (OSError, ValueError, ZeroDivisionError):
         return None
 
 
-def _quota_v1(folder: Path) -> int | None:
+def _quota_v1(folder: str) -> int | None:
     try:
-        quota = int((folder / "cpu.cfs_quota_us").read_text())
-        period = int((folder / "cpu.cfs_period_us").read_text())
+        quota = int(_read(f"{folder}/cpu.cfs_quota_us"))
+        period = int(_read(f"{folder}/cpu.cfs_period_us"))
         return max(1, -(-quota // period)) if quota > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
@@ -89,11 +96,9 @@ def _physical_cores(allowed: set[int]) -> int:
     """The number of physical cores of the allowed processors; hyper-threads share one."""
     cores = set()
     for cpu in allowed:
-        folder = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology")
+        folder = f"/sys/devices/system/cpu/cpu{cpu}/topology"
         try:
-            cores.add(
-                ((folder / "physical_package_id").read_text(), (folder / "core_id").read_text())
-            )
+            cores.add((_read(f"{folder}/physical_package_id"), _read(f"{folder}/core_id")))
         except OSError:
             return len(allowed)
     return len(cores)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gdcore.errors import missing
 from gdcore.runtime import get_num_threads
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 FORMATS = ("PNG", "JPEG")
@@ -171,6 +172,8 @@ class ImageFiles:
             for i in range(len(rows)):
                 one(i)
             return out
+        from concurrent.futures import ThreadPoolExecutor  # imports logging, which takes a while
+
         with ThreadPoolExecutor(get_num_threads()) as pool:
             list(pool.map(one, range(len(rows))))
         return out

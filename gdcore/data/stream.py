@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gdcore.data.arrays import Rows
 from gdcore.data.image_files import ImageFiles
 from gdcore.data.image_rows import AugmentedImages
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 AHEAD = 32 << 20  # bytes of rows that are decoded at a time
 
@@ -36,6 +39,8 @@ class Stream:
     def __init__(
         self, feeds: Sequence[tuple[Rows, float]], order: np.ndarray | None, rows: int, batch: int
     ) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # imports logging, which takes a while
+
         self.feeds, self.order, self.rows, self.batch = list(feeds), order, rows, batch
         each = sum(a.dtype.itemsize * a.size // max(1, len(a)) for a, _ in feeds if streams(a))
         self.length = max(1, AHEAD // max(1, each * batch))  # steps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,7 +111,8 @@ def read(path: str | PathLike[str], encoding: str = "utf-8") -> str:
     >>> gd.text.read("cafe.txt", encoding="latin-1")
     'café'
     """
-    content = Path(path).read_bytes()
+    with open(path, "rb") as file:
+        content = file.read()
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.dims import Dim, Shape, size
+from gdcore.graph.dims import Dim, Shape, at_batch, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register, rewrite, topological
 from gdcore.graph.layout import Strided, leading, same
-from gdcore.graph.ops.leaves import apply, lift
+from gdcore.graph.ops.leaves import apply, input_value, lift
 from gdcore.graph.ops.shapes import reshape, transpose
 from gdcore.graph.program import collapse
 
@@ -139,9 +139,8 @@ def _samples() -> tuple[Sample, ...]:
 
 def _sum_shape_of(s: Sample) -> tuple[int, ...]:
     """The result's shape in a sample of a product."""
-    a, b = (np.empty(shape, np.int8) for shape in s.shapes)
-    shape: tuple[int, ...] = (_swap(a, s.attrs["ta"]) @ _swap(b, s.attrs["tb"])).shape
-    return shape
+    shape = _shape([input_value(shape, "factor") for shape in s.shapes], s.attrs)
+    return tuple(at_batch(d, 1) for d in shape)
 
 
 def _column_sums(y: Value) -> tuple[Value, tuple[int, int]] | None:
