@@ -7,10 +7,14 @@ The number of samples in a batch is known only when a step runs. A dimension tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar
 
 
 class Batch:
     """A dimension of ``rows`` elements for each sample of the batch.
+
+    There is one object for each number of rows, so that shapes are compared and hashed without Python code.
 
     Examples
     --------
@@ -19,9 +23,19 @@ class Batch:
     """
 
     __slots__ = ("rows",)
+    rows: int
+    known: ClassVar[dict[int, Batch]] = {}
 
-    def __init__(self, rows: int = 1) -> None:
-        self.rows = rows
+    def __new__(cls, rows: int = 1) -> Batch:
+        found = cls.known.get(rows)
+        if found is None:
+            found = super().__new__(cls)
+            found.rows = rows
+            found = cls.known.setdefault(rows, found)
+        return found
+
+    def __reduce__(self) -> Any:
+        return Batch, (self.rows,)
 
     def __mul__(self, other: Dim) -> Batch:
         if isinstance(other, Batch):
@@ -38,12 +52,6 @@ class Batch:
             raise ValueError(f"a dimension of {self} cannot be cut into {other} equal parts")
         return Batch(self.rows // other)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Batch) and other.rows == self.rows
-
-    def __hash__(self) -> int:
-        return hash(("Batch", self.rows))
-
     def __repr__(self) -> str:
         return "B" if self.rows == 1 else f"{self.rows}B"
 
@@ -54,10 +62,13 @@ Shape = tuple[Dim, ...]
 
 def size(shape: Iterable[Dim]) -> Dim:
     """Number of elements of a shape."""
-    total: Dim = 1
+    total, batch = 1, None
     for dim in shape:
-        total = dim * total if isinstance(dim, Batch) else total * dim
-    return total
+        if isinstance(dim, Batch):
+            batch = dim if batch is None else batch * dim
+        else:
+            total *= dim
+    return total if batch is None else batch * total
 
 
 def at_batch(dim: Dim, batch: int) -> int:
@@ -75,6 +86,7 @@ def strides(shape: Sequence[Dim]) -> list[Dim]:
     return out[::-1]
 
 
+@lru_cache(4096)
 def refined(a: Shape, b: Shape) -> Shape | None:
     """The coarsest shape of which both are reshapes by merging neighbours; None if there is none.
 

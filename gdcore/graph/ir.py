@@ -261,19 +261,18 @@ def topological(
 ) -> list[Value]:
     """Every value that the outputs are made from, after its inputs (and after `after[value]`)."""
     order: list[Value] = []
-    seen: set[int] = set()
-    stack: list[tuple[Value | None, Iterator[Value]]] = [(None, iter(outputs))]
+    seen: set[Value] = set()
+    stack: list[Value | None] = [*outputs][::-1]
     while stack:
-        value, left = stack[-1]
-        for x in left:
-            if id(x) not in seen:
-                seen.add(id(x))
-                needs = x.inputs if after is None else (*x.inputs, *after.get(x, ()))
-                stack.append((x, iter(needs)))
-                break
-        else:
-            stack.pop()
-            if value is not None:
+        value = stack.pop()
+        if value is None:  # what lies below has its inputs in order
+            order.append(stack.pop())  # type: ignore[arg-type]
+        elif value not in seen:
+            seen.add(value)
+            needs = value.inputs if after is None else (*value.inputs, *after.get(value, ()))
+            if needs:
+                stack += (value, None, *needs[::-1])
+            else:
                 order.append(value)
     return order
 
