@@ -62,12 +62,17 @@ Shape = tuple[Dim, ...]
 
 def size(shape: Iterable[Dim]) -> Dim:
     """Number of elements of a shape."""
+    return _product(tuple(shape))
+
+
+@lru_cache(1 << 14)
+def _product(shape: Shape) -> Dim:
     total, batch = 1, None
     for dim in shape:
         if isinstance(dim, Batch):
             batch = dim if batch is None else batch * dim
         else:
-            total *= dim
+            total *= int(dim)
     return total if batch is None else batch * total
 
 

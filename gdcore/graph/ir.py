@@ -10,7 +10,8 @@ instruction set, in both precisions, and timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_not
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -262,7 +263,8 @@ def topological(
     """Every value that the outputs are made from, after its inputs (and after `after[value]`)."""
     order: list[Value] = []
     seen: set[Value] = set()
-    stack: list[Value | None] = [*outputs][::-1]
+    stack: list[Value | None] = []
+    stack += [*outputs][::-1]
     while stack:
         value = stack.pop()
         if value is None:  # what lies below has its inputs in order
@@ -300,7 +302,7 @@ def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Va
     new: dict[Value, Value] = {}
     for value in topological(outputs):
         inputs = tuple(new[x] for x in value.inputs)
-        if all(a is b for a, b in zip(inputs, value.inputs, strict=True)):
+        if not any(map(is_not, inputs, value.inputs)):
             new[value] = rule(value)
         else:
             copy = Value(value.op, inputs, value.attrs, value.shape, value.dtype, value.name)

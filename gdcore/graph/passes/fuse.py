@@ -42,6 +42,11 @@ class Fusion:
             if v.op.kind not in VIEWS:
                 for x in (*v.inputs, *after.get(v, ())):
                     self.users[base(x)].append(v)
+        self.reads = {  # for each input: whose memory, whose elements in their order, and its shape
+            v: [(base(x), straight(x), x.shape) for x in v.inputs]
+            for v in order
+            if v.op.kind == "map"
+        }
         self.group: dict[Value, Group] = {}
         self.gather_maps()
         self.merge_neighbours()
@@ -88,19 +93,20 @@ class Fusion:
 
     def fits(self, one: Group, other: Group) -> bool:
         """Whether one pass can walk the elements of both, and has registers for them."""
+        members = [*one.members, *other.members]
+        if len(members) > MOST:
+            return False
         shape = refined(one.shape or (), other.shape or ())
         if shape is None or (len(shape) > MOST_DIMS and one.shape != other.shape):
             return False
-        inside = {id(v) for g in (one, other) for v in g.members}
-        outside = set()
-        for v in (*one.members, *other.members):
-            for x in v.inputs:
-                below, read = base(x), straight(x)
-                if id(below) not in inside:
-                    outside.add((id(read), x.shape, v.shape))
+        inside, outside = set(members), set()
+        for v in members:
+            for below, read, own in self.reads[v]:
+                if below not in inside:
+                    outside.add((read, own, v.shape))
                 elif read is not below:  # in another order than it is computed in
                     return False
-        return len(inside) <= MOST and len(inside) + len(outside) <= REGISTERS
+        return len(members) + len(outside) <= REGISTERS
 
     def merge(self, into: Group, other: Group) -> None:
         into.members = sorted(into.members + other.members, key=self.position.__getitem__)

@@ -6,9 +6,7 @@ it can be printed, checked and compared before it is handed to C.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from gdcore.graph.dims import Dim, Shape, over, size, strides
 from gdcore.graph.emitter import Emitter
@@ -40,17 +38,25 @@ class Lowering(Emitter):
         members = group.pass_members
         shape = group.shape
         assert shape is not None
-        inside = {id(v) for v in members}
+        inside = set(members)
         outputs = [v for v in members if v in self.placement.places]
         inputs: list[Value] = []
         steps: list[list[Dim]] = []
         number: dict[Walk, int] = {}
+        read: list[list[Value | int]] = []  # by each member: of the pass, or the number of an input
         for v in members:
+            read.append([])
             for x in v.inputs:
-                if id(base(x)) not in inside and (key := self.walk(x, v.shape)) not in number:
+                below = base(x)
+                if below in inside:
+                    read[-1].append(below)
+                    continue
+                key = self.walk(x, v.shape)
+                if key not in number:
                     number[key] = len(inputs)
                     inputs.append(x)
                     steps.append(over(self.spread(x, v.shape), v.shape, shape))
+                read[-1].append(number[key])
         flat = strides(shape)
         written = [over(self.steps(v), v.shape, shape) for v in outputs]
         if all(self.layouts.is_dense(v) for v in outputs):
@@ -77,7 +83,7 @@ class Lowering(Emitter):
         if not short and COUNT in kinds:  # a count needs a dimension to be written in
             short = [1]
             walked = [w or [0] for w in walked]
-        code, pars = self.code(members, inputs, number, outputs)
+        code, pars = self.code(members, read, len(inputs), outputs)
         one_for_a_row = [
             kind in (SCALAR, COUNT) or (kind == SPREAD and walked[i][-1] == 0)
             for i, kind in enumerate(kinds)
@@ -113,33 +119,34 @@ class Lowering(Emitter):
     def code(
         self,
         members: Sequence[Value],
-        inputs: Sequence[Value],
-        number: Mapping[Walk, int],
+        read: Sequence[Sequence[Value | int]],
+        n_inputs: int,
         outputs: Sequence[Value],
     ) -> tuple[list[int], list[float]]:
-        """The pass as operations on registers: inputs, then outputs, then temporaries."""
-        register: dict[int, int] = {id(v): len(inputs) + k for k, v in enumerate(outputs)}
-        last = {id(base(x)): k for k, v in enumerate(members) for x in v.inputs}
+        """The pass as operations on registers: inputs, then outputs, then temporaries.
+
+        `read` has for each member what it reads: another one, or the number of an input.
+        """
+        register: dict[Value | int, int] = {i: i for i in range(n_inputs)}
+        register |= {v: n_inputs + k for k, v in enumerate(outputs)}
+        temporaries = set(members) - set(outputs)
+        last = {x: k for k, own in enumerate(read) for x in own if x in temporaries}
         free: list[int] = []
-        top = len(inputs) + len(outputs)
+        top = n_inputs + len(outputs)
         code: list[int] = []
         pars: list[float] = []
-        temporaries = {id(v) for v in members} - set(register)
-        for k, v in enumerate(members):
-            args = [
-                register[id(base(x))] if id(base(x)) in register else number[self.walk(x, v.shape)]
-                for x in v.inputs
-            ]
-            if id(v) in temporaries:
+        for k, (v, own) in enumerate(zip(members, read, strict=True)):
+            args = [register[x] for x in own]
+            if v in temporaries:
                 if not free:
                     free.append(top)
                     top += 1
-                register[id(v)] = free.pop()
-            code += [self.codes.ops[v.op.name], register[id(v)], *args, *[0] * (3 - len(args))]
+                register[v] = free.pop()
+            code += [self.codes.ops[v.op.name], register[v], *args, *[0] * (3 - len(args))]
             numbers = [float(v.attrs[n]) for n in ("slope", "alpha", "stream") if n in v.attrs]
             pars += [*numbers, 0.0, 0.0][:2]
-            for x in {id(base(x)) for x in v.inputs}:
-                if x in temporaries and last[x] == k:
+            for x in dict.fromkeys(own):
+                if last.get(x) == k:
                     free.append(register[x])
         if top > self.codes.registers:
             raise ValueError(
@@ -151,7 +158,7 @@ class Lowering(Emitter):
     def group(self, group: Group) -> list[Instruction]:
         """All instructions of a group."""
         self.out = []
-        work = sum((np.array(pair(flops(v))) for v in group.members), np.zeros(2, int))
+        work = [sum(n) for n in zip(*(pair(flops(v)) for v in group.members), strict=True)]
         if group.root is None:
             self.out = [self.map(group, alone=True)]
         else:
@@ -176,8 +183,8 @@ class Lowering(Emitter):
                 self.out[-1].then = self.map(group, alone=False)
         parts = [ins for ins in self.out if ins.kernel == self.out[-1].kernel]  # each does a share
         for ins in parts:
-            ins.flops = (int(work[0]) // len(parts), int(work[1]) // len(parts))
-        rest = [int(w) % len(parts) for w in work]
+            ins.flops = (work[0] // len(parts), work[1] // len(parts))
+        rest = [w % len(parts) for w in work]
         self.out[-1].flops = (self.out[-1].flops[0] + rest[0], self.out[-1].flops[1] + rest[1])
         return self.out
 
