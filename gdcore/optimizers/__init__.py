@@ -19,7 +19,8 @@ from gdcore.optimizers import groups
 from gdcore.optimizers.base import NO_DECAY, Numbers, Optimizer
 
 if TYPE_CHECKING:
-    from gdcore.optimizers.adam import Adam, AdamW, AMSGrad, Nadam
+    from gdcore.optimizers.adam import Adam, AdamW
+    from gdcore.optimizers.adam_variants import AMSGrad, Nadam
     from gdcore.optimizers.adaptive import Adadelta, Adagrad, RMSprop
     from gdcore.optimizers.muon import Muon
     from gdcore.optimizers.sgd import SGD
@@ -29,8 +30,8 @@ OPTIMIZERS: LazyTable[type[Optimizer]] = LazyTable(
         "sgd": "gdcore.optimizers.sgd:SGD",
         "adam": "gdcore.optimizers.adam:Adam",
         "adamw": "gdcore.optimizers.adam:AdamW",
-        "amsgrad": "gdcore.optimizers.adam:AMSGrad",
-        "nadam": "gdcore.optimizers.adam:Nadam",
+        "amsgrad": "gdcore.optimizers.adam_variants:AMSGrad",
+        "nadam": "gdcore.optimizers.adam_variants:Nadam",
         "rmsprop": "gdcore.optimizers.adaptive:RMSprop",
         "adagrad": "gdcore.optimizers.adaptive:Adagrad",
         "adadelta": "gdcore.optimizers.adaptive:Adadelta",

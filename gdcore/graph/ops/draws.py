@@ -86,6 +86,8 @@ def number_streams(outputs: Sequence[Value], numbers: dict[object, int]) -> list
         Of the streams that have one already; gains those that are new.
     """
     order = [v.attrs["stream"] for v in topological(outputs) if v.op is RANDOM]
+    if all(isinstance(s, int) for s in order):
+        return list(outputs)
     taken = {OWN_STREAMS - 1, *numbers.values(), *(s for s in order if isinstance(s, int))}
     first = max(taken) + 1
     fresh = [s for s in dict.fromkeys(order) if not isinstance(s, int) and s not in numbers]

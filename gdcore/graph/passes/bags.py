@@ -43,6 +43,8 @@ def sparse_readable(outputs: Sequence[Value], leaf: Value) -> bool:
 
 def make_bags(outputs: Sequence[Value], sparse: Mapping[Value, SparseInput]) -> list[Value]:
     """The same outputs with bags in place of sums of taken rows, and of products of sparse inputs."""
+    if not sparse and all(v.op is not TAKE for v in topological(outputs)):
+        return list(outputs)
 
     def rule(v: Value) -> Value:
         if v.op is MATMUL and v.inputs[0] in sparse:

@@ -44,6 +44,8 @@ def specialize(
     way = rewrite(outputs, lambda v: _in_phase(v, training))
     chosen = [way[v] for v in outputs]
     noted = [v for v in topological(chosen) if v.op in NOTES]
+    if not noted:
+        return chosen, []
     plain = rewrite([*chosen, *noted], lambda v: v.inputs[0] if v.op in NOTES else v)
     updates: dict[Value, Value] = {}
     # once each: the derivative of a value notes the updates of that value again

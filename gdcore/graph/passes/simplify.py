@@ -113,13 +113,18 @@ def _scaled(v: Value) -> Value | None:
     return None
 
 
+PLAIN = (int, float, str, bool, type(None))
+
+
 def _frozen(item: Any) -> Any:
+    if type(item) in PLAIN:
+        return item
     if isinstance(item, np.ndarray):
         return (item.shape, item.tobytes())
     if isinstance(item, dict):
         return tuple(sorted((k, _frozen(x)) for k, x in item.items()))
     if isinstance(item, list | tuple):
-        return tuple(_frozen(x) for x in item)
+        return tuple(map(_frozen, item))
     return item
 
 
@@ -127,5 +132,5 @@ def _unique(v: Value, seen: dict[Any, Value]) -> Value:
     """The first value that was computed in the same way."""
     if v.op.kind == "leaf" and v.op.name not in ("constant", "count"):
         return v
-    key = (v.op.name, tuple(id(x) for x in v.inputs), _frozen(dict(v.attrs)), v.shape)
+    key = (v.op.name, tuple(map(id, v.inputs)), _frozen(dict(v.attrs)), v.shape)
     return seen.setdefault(key, v)
