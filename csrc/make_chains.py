@@ -103,6 +103,19 @@ def networks() -> Iterator[gd.Model]:
         again = [gd.Dense(40), gd.Activation(activation), *between]
         return gd.Sequential([gd.Input(33), *hidden, *again, gd.Dense(classes)])
 
+    def normed(activation: str) -> gd.Model:
+        """As networks of convolutions have it: a norm before each activation, and residual blocks."""
+        bend = gd.activations.get(activation)
+
+        def norm(x: Any) -> Any:
+            return gd.BatchNorm()(gd.Dense(96, use_bias=False)(x))
+
+        x = gd.Input(33)
+        y = bend(norm(x))
+        z = bend(norm(bend(norm(y))) + y)
+        w = bend(z + norm(bend(norm(z))))
+        return gd.Model(x, gd.Dense(3)(bend(norm(w) + norm(w))))
+
     for activation in ACTIVATIONS:
         yield dense(activation).compile(gd.Adam(), "mse")
     for optimizer in OPTIMIZERS:
@@ -111,6 +124,8 @@ def networks() -> Iterator[gd.Model]:
         yield dense("relu", classes=1 if loss == "binary_cross_entropy" else 3).compile("sgd", loss)
     for norm in (gd.BatchNorm(), gd.LayerNorm()):
         yield dense("relu", norm).compile("sgd", "mse")
+    for activation in ("relu", "relu6", "gelu"):
+        yield normed(activation).compile("sgd", "mse")
 
 
 def passes(model: gd.Model, batch: int) -> Iterator[Instruction]:

@@ -1,7 +1,7 @@
 """The plan: passes in order, and a result that people can print and programs can check.
 
-compute values and updates → simplify → gather sums → narrow products → lay out views → fuse → place → lower →
-check → `Plan`
+compute values and updates → simplify → factor and gather sums → narrow products → recompute → lay out views →
+fuse → schedule → place → lower → check → `Plan`
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from gdcore.graph.memory_check import PlanError, check_memory
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import apply
 from gdcore.graph.ops.shapes import COPY
+from gdcore.graph.passes.factor_sums import factor_sums
 from gdcore.graph.passes.fuse import fuse
 from gdcore.graph.passes.loop_plan import plan_loop
 from gdcore.graph.passes.lower import lower
 from gdcore.graph.passes.narrow import narrow_products
 from gdcore.graph.passes.place import place
+from gdcore.graph.passes.recompute import recompute, worth_a_look
 from gdcore.graph.passes.schedule import schedule
 from gdcore.graph.passes.simplify import simplify
 from gdcore.graph.passes.sums import gather_sums
@@ -212,11 +214,13 @@ def make_plan(
     bfloat16 : how products round their factors to it, as `gdcore.compute` has it; 0: not
     """
     simple = simplify([*compute, *update])
-    gathered = gather_sums([simple[v] for v in (*compute, *update)])
-    simple = {v: gathered[simple[v]] for v in (*compute, *update)}
+    for rewritten in (factor_sums, gather_sums):
+        new_values = rewritten(list(simple.values()))
+        simple = {v: new_values[old] for v, old in simple.items()}
     if bfloat16:
         narrow = narrow_products(list(simple.values()), bfloat16)
         simple = {v: narrow[new] for v, new in simple.items()}
+    simple = _recomputed(simple, compute, update, batch, bits)
     values: dict[Value, Value] = {}
     pinned_new: dict[Value, Place] = {}
     for v in (
@@ -250,7 +254,7 @@ def make_plan(
         if v.op.kind == "part" and v.inputs[0] in done and v not in done
     ]
     groups = fuse(done_roots, set(), {})
-    kept = [*done_roots, *(x for v in topological(update_roots) for x in v.inputs)]
+    kept = _kept(done_roots, update_roots)
     groups = schedule(groups, pinned_new, kept, batch, bits, layouts)
     later = fuse(update_roots, set(topological(done_roots)), after)
     for group in [*groups, *later]:
@@ -275,6 +279,29 @@ def make_plan(
     )
     check(plan)
     return plan
+
+
+def _kept(done: Sequence[Value], update: Sequence[Value]) -> list[Value]:
+    """What must be there when updates begin: the values asked for, and what updates read of others."""
+    before = set(topological(done))
+    later = [v for v in topological(update) if v not in before]
+    return [*done, *(x for v in later for x in v.inputs)]
+
+
+def _recomputed(
+    simple: dict[Value, Value],
+    compute: Sequence[Value],
+    update: Sequence[Value],
+    batch: int,
+    bits: int,
+) -> dict[Value, Value]:
+    """What stands for each value that was asked for, where cheap values are computed again."""
+    done_roots = [simple[v] for v in compute]
+    if not worth_a_look(topological(done_roots), batch, bits):
+        return simple
+    keep = _kept(done_roots, [simple[v] for v in update])
+    new = recompute(list(simple.values()), fuse(done_roots, set(), {}), keep, batch, bits)
+    return {v: new[old] for v, old in simple.items()}
 
 
 def _readers_first(
