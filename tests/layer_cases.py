@@ -39,7 +39,13 @@ def around(make, widths, mode):
     return of(make, (6, 5, 2), lambda x: np.pad(x, ((0, 0), *widths, (0, 0)), mode))
 
 
+def conv1d(x, kernel, bias, **how):
+    """As an image of one row."""
+    return reference.conv2d(x[:, None], kernel[None], bias, **how)[:, 0]
+
+
 IMAGE_CASES = {
+    "Conv1D-same": of(lambda: gd.Conv1D(4, 3, padding="same"), (5, 3), conv1d, padding="same"),
     "MaxPool2D": pool(gd.MaxPool2D, 2),
     "MaxPool2D-same": pool(gd.MaxPool2D, (3, 2), padding="same"),
     "MaxPool2D-overlap": pool(gd.MaxPool2D, 3, strides=(1, 2)),

@@ -10,6 +10,7 @@ from gdcore.graph.ir import Value
 from gdcore.initializers import VarianceScaling
 from gdcore.layers.base import Layer, fixed_shape
 from gdcore.layers.dense import positive
+from gdcore.layers.masked_steps import steps_mask, zeroed
 from gdcore.layers.window_settings import around, check_images, numbers, padding_of
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
@@ -169,7 +170,8 @@ class Conv2D(Convolution, Layer):
 class Conv1D(Conv2D):
     """Convolution of sequences: (B, length, channels) becomes (B, out length, filters).
 
-    y[t, f] = activation(Σ x[stride t + dilation u, c] W[u, c, f] + b[f]), summed over u and c.
+    y[t, f] = activation(Σ x[stride t + dilation u, c] W[u, c, f] + b[f]), summed over u and c. Steps that a mask leaves
+    out are read as zeros, and the mask is kept; so the result has to have the same steps, with strides of 1.
 
     Parameters
     ----------
@@ -184,7 +186,7 @@ class Conv1D(Conv2D):
     Raises
     ------
     ValueError
-        As for `Conv2D`.
+        As for `Conv2D`; when it is called, if the input has a mask and the result would have other steps.
 
     References
     ----------
@@ -197,7 +199,21 @@ class Conv1D(Conv2D):
     (B, 100, 8)
     """
 
+    masks = "use"
     rank = 1
+
+    def forward(self, x: Value) -> Value:  # type: ignore[override]
+        mask = steps_mask(self, x)
+        if mask is None:
+            return super().forward(x)
+        y = super().forward(zeroed(x, mask))
+        if self.strides != (1,) or y.shape[1] != x.shape[1]:
+            raise ValueError(
+                f"Conv1D with padding={self.padding!r} and strides={self.strides[0]} got a sequence with a mask, and "
+                f"makes {y.shape[1]} windows of its {x.shape[1]} steps: expected padding='same' or 'causal' and "
+                "strides=1, whose windows are the steps, or drop the mask with gd.ops.drop_mask(x)"
+            )
+        return ops.with_mask(y, mask)
 
 
 class Conv3D(Conv2D):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.pool_windows import spatial
 from gdcore.layers.base import Layer
+from gdcore.layers.masked_steps import LOWEST
 from gdcore.layers.rnn import sequence_mask
 
 __all__ = ["GlobalAvgPool", "GlobalMaxPool"]
-
-LOWEST = float(np.finfo(np.float32).min)
 
 
 class GlobalAvgPool(Layer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gdcore import ops
@@ -9,6 +10,7 @@ from gdcore.graph.dims import size
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import nonnegative, positive
+from gdcore.layers.masked_steps import steps_mask
 
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
 
@@ -18,7 +20,8 @@ class BatchNorm(Layer):
 
     y = gamma (x - mean) / √(var + epsilon) + beta, with the batch's mean and variance in training
     and running averages of them in prediction. A frozen layer uses the running averages in training
-    too.
+    too. Of sequences with a mask the batch's are those of the steps that count, as in Keras; a batch in which none
+    does leaves the running averages as they are.
 
     Parameters
     ----------
@@ -61,18 +64,20 @@ class BatchNorm(Layer):
         self.scale = scale
         self.name = name
 
+    masks = "use"
+
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        width = x.shape[-1:]
+        mask, x, width = ops.mask_of(x), ops.drop_mask(x), x.shape[-1:]
         running_mean = self.state("running_mean", width, 0.0)
         running_var = self.state("running_var", width, 1.0)
         predicted = (x - running_mean) * (1.0 / ops.sqrt(running_var + self.epsilon))
         if self.trainable:
-            axes = range(x.ndim - 1)
-            mean = ops.mean(x, axes)
+            average, counted = _over_batch(x, mask)
+            mean = average(x)
             apart = x - mean
-            var = ops.mean(ops.square(apart), axes)
+            var = average(ops.square(apart))
             trained = apart * (1.0 / ops.sqrt(var + self.epsilon))
-            keep = self.momentum
+            keep = self.momentum if counted is None else ops.where(counted, self.momentum, 1.0)
             trained = ops.with_update(
                 trained, running_mean, running_mean * keep + ops.stop_gradient(mean) * (1 - keep)
             )
@@ -86,7 +91,18 @@ class BatchNorm(Layer):
             y = y * self.param("gamma", width, "ones", "norm")
         if self.center:
             y = y + self.param("beta", width, "zeros", "norm")
-        return y
+        return y if mask is None else ops.with_mask(y, mask)
+
+
+def _over_batch(x: Value, mask: Value | None) -> tuple[Callable[[Value], Value], Value | None]:
+    """The mean by feature of what counts in a value of x's shape; with a mask, whether anything does."""
+    axes = range(x.ndim - 1)
+    if mask is None:
+        return lambda v: ops.mean(v, axes), None
+    counts = ops.reshape(mask, (*mask.shape, *[1] * (x.ndim - mask.ndim)))
+    steps = ops.sum(counts, axes)
+    rows = ops.maximum(steps, 1.0) * size(x.shape[mask.ndim : -1])
+    return lambda v: ops.sum(ops.where(counts, v, 0.0), axes) / rows, ops.less(0.0, steps)
 
 
 class LayerNorm(Layer):
@@ -181,7 +197,8 @@ class RMSNorm(Layer):
 class GroupNorm(Layer):
     """Normalizes each sample over all pixels and the channels of a group; the shape (B, ..., n) is kept.
 
-    y = gamma (x - mean) / √(var + epsilon) + beta. Neighbouring channels are a group.
+    y = gamma (x - mean) / √(var + epsilon) + beta. Neighbouring channels are a group. Of a sequence with a mask, mean
+    and var are those of the steps that count.
 
     Parameters
     ----------
@@ -209,6 +226,8 @@ class GroupNorm(Layer):
     (B, 28, 28, 8)
     """
 
+    masks = "use"
+
     def __init__(
         self,
         groups: int = 32,
@@ -230,7 +249,8 @@ class GroupNorm(Layer):
 class InstanceNorm(Layer):
     """Normalizes each channel of each sample over its pixels; the shape (B, ..., n) is kept.
 
-    y = gamma (x - mean) / √(var + epsilon) + beta.
+    y = gamma (x - mean) / √(var + epsilon) + beta. Of a sequence with a mask mean and var are those of the steps that
+    count.
 
     Parameters
     ----------
@@ -257,6 +277,8 @@ class InstanceNorm(Layer):
     >>> model.predict([[[3.0], [5.0]]]).ravel()
     array([-1.,  1.], dtype=float32)
     """
+
+    masks = "use"
 
     def __init__(
         self,
@@ -292,11 +314,18 @@ def _of_groups(
             f"{type(layer).__name__} of {groups} groups over shape {x.shape}: "
             "expected (batch, ..., channels), channels a multiple of the groups"
         )
-    pixels = ops.reshape(x, (batch, size(x.shape[1:-1]), channels))
+    mask, count = steps_mask(layer, x, most=x.ndim), size(x.shape[1:-1])
+    pixels = ops.reshape(ops.drop_mask(x), (batch, count, channels))
+    counts = None if mask is None else _of_pixels(mask, x)
+
+    def over_pixels(y: Value) -> Value:
+        if counts is None:
+            return ops.mean(y, 1)
+        return ops.sum(ops.where(counts, y, 0.0), 1) / ops.maximum(ops.sum(counts, 1), 1.0)
 
     def spread(y: Value) -> Value:
         """The mean over pixels and groups, once for each channel: (batch, 1, channels)."""
-        each = ops.mean(y, 1)
+        each = over_pixels(y)
         if groups == channels:
             return ops.reshape(each, (batch, 1, channels))
         parts = ops.reshape(each, (batch, groups, channels // groups))
@@ -310,4 +339,13 @@ def _of_groups(
     y = apart * factor
     if center:
         y = y + layer.param("beta", (channels,), "zeros", "norm")
-    return ops.reshape(y, x.shape)
+    y = ops.reshape(y, x.shape)
+    return y if mask is None else ops.with_mask(y, mask)
+
+
+def _of_pixels(mask: Value, x: Value) -> Value:
+    """The mask of a sequence (batch, steps, ..., channels) for each of its pixels, (batch, pixels, 1)."""
+    inner = x.shape[2:-1]
+    wide = ops.reshape(mask, (*mask.shape, *[1] * len(inner)))
+    whole = ops.broadcast_to(wide, (*mask.shape, *inner))
+    return ops.reshape(whole, (x.shape[0], size(x.shape[1:-1]), 1))

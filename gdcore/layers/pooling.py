@@ -10,6 +10,7 @@ from gdcore.graph.ir import Value
 from gdcore.graph.ops.pool_windows import around, each, same_padding, spatial
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
+from gdcore.layers.masked_steps import max_of_windows, mean_of_windows
 
 __all__ = [
     "AdaptiveAvgPool",
@@ -91,7 +92,8 @@ class MaxPool(_Windows, Layer):
 
     (B, [[planes,] height,] width, channels) becomes (B, [[windows,] windows,] windows, channels). Of equal
     maxima the first gets the gradient. `MaxPool1D`, `MaxPool2D` and `MaxPool3D` are the same, and refuse inputs
-    of other dimensions.
+    of other dimensions. Steps of a sequence that a mask leaves out take no part; a window of such steps alone gives 0,
+    and does not count.
 
     Parameters
     ----------
@@ -119,15 +121,19 @@ class MaxPool(_Windows, Layer):
     (B, 50, 8)
     """
 
+    masks = "use"
+
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return ops.max_pool(x, **self._over(x))
+        how = self._over(x)
+        return max_of_windows(self, x, lambda v: ops.max_pool(v, **how))
 
 
 class AvgPool(_Windows, Layer):
     """The mean of each window, channel by channel, of a sequence, an image or a volume.
 
     (B, [[planes,] height,] width, channels) becomes (B, [[windows,] windows,] windows, channels). `AvgPool1D`,
-    `AvgPool2D` and `AvgPool3D` are the same, and refuse inputs of other dimensions.
+    `AvgPool2D` and `AvgPool3D` are the same, and refuse inputs of other dimensions. Steps of a sequence that a mask
+    leaves out take no part; a window of such steps alone gives 0, and does not count.
 
     Parameters
     ----------
@@ -151,6 +157,8 @@ class AvgPool(_Windows, Layer):
     [[[2.0], [5.0]]]
     """
 
+    masks = "use"
+
     def __init__(
         self,
         pool_size: Sizes = 2,
@@ -164,7 +172,8 @@ class AvgPool(_Windows, Layer):
         self.count_padding = bool(count_padding)
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return ops.avg_pool(x, **self._over(x), count_padding=self.count_padding)
+        how = self._over(x) | {"count_padding": self.count_padding}
+        return mean_of_windows(self, x, lambda v: ops.avg_pool(v, **how), self.count_padding)
 
 
 class MaxPool1D(MaxPool):
@@ -200,6 +209,7 @@ class MaxPool2D(MaxPool):
     (B, 14, 14, 8)
     """
 
+    masks = "refuse"
     dimensions = 2
 
 
@@ -218,6 +228,7 @@ class MaxPool3D(MaxPool):
     (B, 4, 14, 14, 4)
     """
 
+    masks = "refuse"
     dimensions = 3
 
 
@@ -254,6 +265,7 @@ class AvgPool2D(AvgPool):
     (B, 14, 14, 8)
     """
 
+    masks = "refuse"
     dimensions = 2
 
 
@@ -272,6 +284,7 @@ class AvgPool3D(AvgPool):
     (B, 4, 14, 14, 4)
     """
 
+    masks = "refuse"
     dimensions = 3
 
 
@@ -279,7 +292,8 @@ class AdaptiveAvgPool(Layer):
     """The means of so many windows of equal length, whatever the size of the input.
 
     (B, [[planes,] height,] width, channels) becomes (B, *windows, channels). Window o of n along an axis of l
-    elements holds elements ⌊o l / n⌋ to ⌈(o + 1) l / n⌉ - 1: they overlap where it does not come out even.
+    elements holds elements ⌊o l / n⌋ to ⌈(o + 1) l / n⌉ - 1: they overlap where it does not come out even. Steps of a
+    sequence that a mask leaves out take no part, as in `AvgPool`.
 
     Parameters
     ----------
@@ -298,16 +312,20 @@ class AdaptiveAvgPool(Layer):
     (B, 7, 7, 64)
     """
 
+    masks = "use"
+
     def __init__(self, windows: Sizes, name: str | None = None) -> None:
         self.windows = positives("AdaptiveAvgPool windows", windows)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return ops.adaptive_avg_pool(x, self.windows)
+        return mean_of_windows(self, x, lambda v: ops.adaptive_avg_pool(v, self.windows))
 
 
 class AdaptiveMaxPool(Layer):
     """The largest elements of so many windows of equal length, whatever the size of the input.
+
+    Steps of a sequence that a mask leaves out take no part, as in `MaxPool`.
 
     Parameters
     ----------
@@ -326,9 +344,11 @@ class AdaptiveMaxPool(Layer):
     (B, 7, 1, 64)
     """
 
+    masks = "use"
+
     def __init__(self, windows: Sizes, name: str | None = None) -> None:
         self.windows = positives("AdaptiveMaxPool windows", windows)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return ops.adaptive_max_pool(x, self.windows)
+        return max_of_windows(self, x, lambda v: ops.adaptive_max_pool(v, self.windows))

@@ -10,6 +10,7 @@ from gdcore.graph.ir import Value
 from gdcore.graph.ops.pool_windows import around, each, spatial
 from gdcore.layers.base import Layer
 from gdcore.layers.dense import positive
+from gdcore.layers.masked_steps import moved
 from gdcore.layers.pooling import positives
 
 __all__ = [
@@ -37,6 +38,8 @@ def _widths(who: str, given: Around, x: Value) -> list[tuple[int, int]]:
 class ZeroPad(Layer):
     """Zeros around a sequence, an image or a volume (B, [[planes,] height,] width, channels).
 
+    Steps that are added to a sequence with a mask do not count.
+
     Parameters
     ----------
     padding : int, one for each dimension, or (before, after) for each
@@ -54,16 +57,21 @@ class ZeroPad(Layer):
     (B, 29, 32, 3)
     """
 
+    masks = "use"
+
     def __init__(self, padding: Around = 1, name: str | None = None) -> None:
         self.padding = _checked("ZeroPad padding", padding)
         self.name = name
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
-        return ops.pad(x, _widths("ZeroPad padding", self.padding, x))
+        widths = _widths("ZeroPad padding", self.padding, x)
+        return moved(self, x, lambda v: ops.pad(v, widths))
 
 
 class ReflectPad(Layer):
     """The input mirrored at its outermost elements, which are not repeated: 2 1 | 0 1 2 3 | 2 1.
+
+    Steps that are added to a sequence with a mask count as those do of which they are copies.
 
     Parameters
     ----------
@@ -85,6 +93,8 @@ class ReflectPad(Layer):
     [2.0, 1.0, 0.0, 1.0, 2.0, 1.0, 0.0]
     """
 
+    masks = "use"
+
     def __init__(self, padding: Around = 1, name: str | None = None) -> None:
         self.padding = _checked("ReflectPad padding", padding)
         self.name = name
@@ -97,11 +107,13 @@ class ReflectPad(Layer):
                     f"ReflectPad padding={self.padding!r} of shape {x.shape}: expected at most "
                     f"{length - 1} beside {length} elements"
                 )
-        return ops.pad(x, widths, "reflect")
+        return moved(self, x, lambda v: ops.pad(v, widths, "reflect"))
 
 
 class Crop(Layer):
     """Cuts elements off around a sequence, an image or a volume (B, [[planes,] height,] width, channels).
+
+    The steps of a sequence that are left count as they did.
 
     Parameters
     ----------
@@ -121,6 +133,8 @@ class Crop(Layer):
     (B, 27, 24, 3)
     """
 
+    masks = "use"
+
     def __init__(self, cropping: Around = 1, name: str | None = None) -> None:
         self.cropping = _checked("Crop cropping", cropping)
         self.name = name
@@ -133,7 +147,7 @@ class Crop(Layer):
                 f"Crop cropping={self.cropping!r} of shape {x.shape}: expected something to be left"
             )
         cuts = [slice(a, n - b) for (a, b), n in zip(widths, sizes, strict=True)]
-        return ops.getitem(x, (slice(None), *cuts))
+        return moved(self, x, lambda v: ops.getitem(v, (slice(None), *cuts)))
 
 
 class UpSampling2D(Layer):
