@@ -93,13 +93,24 @@ def test_imdb_ngrams(reviews, capsys):
 def test_imdb_sequences(reviews, capsys, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     imdb = example("imdb_sequences")
-    texts, labels = imdb.reviews(reviews, "train")
+    texts, labels = imdb.imdb_ngrams.reviews(reviews, "train")
     words = gd.text.Words(14, keep="last").fit(texts)
-    part = texts, labels
-    more = {"width": 16, "rate": 1e-2, "batch": 8, "epochs": 15, "patience": 14}
-    for reads, settings in imdb.SETTINGS.items():
-        model = imdb.learn(words, reads, part, part, **settings | more)
-        assert model.evaluate(*imdb.reviews(reviews, "test"))["accuracy"] > 0.8
+    rows, test = imdb.rows(words, texts, labels), imdb.imdb_ngrams.reviews(reviews, "test")
+    how = {"width": 16, "rate": 1e-2, "batch": 8}
+    for reads in (imdb.lstm, imdb.attention):
+        model = imdb.learn(words, reads, rows, 12, **how)
+        assert model.evaluate(*test)["accuracy"] > 0.8
+        epochs, best = imdb.best_epochs(words, reads, rows, rows, most=2, **how)
+        assert epochs in (1, 2) and 0.4 < best <= 1
+    assert imdb.row("a", "b", 1, "c", ["d", 0.5], 2).split() == [
+        "a",
+        "b",
+        "1",
+        "c",
+        "d",
+        "50.00%",
+        "2",
+    ]
 
 
 def bars(n, size, channels, seed=0):
