@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from loop_unroll import unrolled
 
 from gdcore.graph.dims import Batch, at_batch
 from gdcore.graph.ir import INT, REAL, Value, topological
 from gdcore.graph.ops.leaves import input_value
-from gdcore.graph.passes.loop_unroll import unrolled
 from gdcore.graph.passes.phases import specialize
 
 Arrays = dict[Value, np.ndarray]

@@ -56,10 +56,6 @@ REFUSED = {
         ("split_zero_size_splits_opset13", "split_zero_size_splits_opset18"),
         "a split of the batch",  # of no elements
     ),
-    "loop11": "is a Loop, which gdcore does not support",  # it joins sequences of any length
-    **dict.fromkeys(
-        ("scan_sum", "scan9_sum", "scan9_multi_state"), "is a Scan, which gdcore does not support"
-    ),
 }
 
 

@@ -255,7 +255,9 @@ def test_custom_layer():
     close(answers(to_onnx(model), [x])[0], want, TOLERANCE)
 
 
-def test_loops_are_written_out():
+def test_loops_are_scans_at_any_length():
+    """One in another, backwards; what both read of around them is there, and an output that a body reads."""
+
     class Letters(gd.Layer):
         def forward(self, x):
             u = self.param("u", (3, 3), "orthogonal")
@@ -268,9 +270,16 @@ def test_loops_are_written_out():
             last, every = gd.ops.scan(word, start, x, reverse=True)
             return gd.ops.concatenate([last, every[:, 0], every[:, -1]], axis=1)
 
-    model = gd.Sequential([gd.Input((4, 5, 3)), Letters()])
-    x = np.random.default_rng(0).normal(size=(6, 4, 5, 3)).astype(np.float32)
-    close(answers(to_onnx(model), [x])[0], model.predict(x), TOLERANCE)
+    counts = []
+    for steps in (4, 40):
+        model = gd.Sequential([gd.Input((steps, 5, 3)), Letters()])
+        x = np.random.default_rng(0).normal(size=(6, steps, 5, 3)).astype(np.float32)
+        counts.append(len(kinds(same_answers(model, [x]))))
+    assert counts[0] == counts[1]
+    x = gd.Input((4, 3))
+    first = gd.ops.tanh(x[:, 0])
+    last, sums = gd.ops.scan(lambda c, e: (c + e * first, c), gd.ops.sum(x, 1), x)
+    same_answers(gd.Model(x, [first, last, sums]), [np.ones((5, 4, 3), np.float32)])
 
 
 def test_ints_are_cast_where_they_meet_reals():

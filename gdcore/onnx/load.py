@@ -16,7 +16,7 @@ from gdcore.graph.ops.leaves import input_value
 from gdcore.io import FileFormatError
 from gdcore.model import Model
 from gdcore.onnx.kinds import INT32, REALS, TRUTH, Kind, is_int, kind_of_array, whole
-from gdcore.onnx.messages import one_line, opset_of, read_message, tensor
+from gdcore.onnx.messages import names_read, one_line, opset_of, read_message, tensor
 from gdcore.onnx.nodes import REFUSALS, read_node
 from gdcore.onnx.reader import Reader, learned
 from gdcore.onnx.samples import apart, batch_axis
@@ -165,7 +165,7 @@ def _needed(nodes: list[tuple[int, Any]], outputs: Sequence[str]) -> list[tuple[
     wanted, found = set(outputs), []
     for at, node in reversed(nodes):
         if wanted.intersection(node.output):
-            wanted.update(node.input)
+            wanted.update(names_read(node))
             found.append((at, node))
     return found[::-1]
 
@@ -174,6 +174,8 @@ def _computes_doubles(
     graph: Any, inputs: list[_Input], arrays: dict[str, tuple[np.ndarray, str]]
 ) -> bool:
     said = [a for node in graph.node for a in node.attribute]
+    if any(a.type == 5 and _computes_doubles(a.g, [], {}) for a in said):
+        return True
     return (
         any(i.kind.floats == 11 for i in inputs)
         or any(array.dtype == np.float64 for array, _ in arrays.values())

@@ -153,6 +153,16 @@ def _count(data: memoryview, descriptor: Any, room: int) -> int:
     return found
 
 
+def names_read(node: Any) -> list[str]:
+    """The names that a node reads, those of graphs within it included."""
+    found = [name for name in node.input if name]
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            found.extend(names_read(inner))
+        found.extend(v.name for v in attribute.g.output)  # which may be those of values around it
+    return found
+
+
 def tensor(proto: Any) -> np.ndarray:
     """The numbers of a `TensorProto`; only those that lie in it, as many as its shape declares."""
     if proto.data_location != 0 or len(proto.external_data):

@@ -20,8 +20,10 @@ from gdcore.onnx.nodes_elementwise import ELEMENTWISE
 from gdcore.onnx.nodes_host import FOLDS
 from gdcore.onnx.nodes_indices import INDICES
 from gdcore.onnx.nodes_layers import LAYERS
+from gdcore.onnx.nodes_loop import loop
 from gdcore.onnx.nodes_pools import POOLS
 from gdcore.onnx.nodes_recurrent import RECURRENT
+from gdcore.onnx.nodes_scan import scan
 from gdcore.onnx.nodes_shapes import SHAPES
 from gdcore.onnx.reader import Item, Node, Reader, checked
 from gdcore.onnx.samples import check_apart, in_front
@@ -37,6 +39,8 @@ NODES = {
     **RECURRENT,
     **ATTENTION,
     **CHOICES,
+    "Loop": lambda n: loop(n, read_node),
+    "Scan": lambda n: scan(n, read_node),
 }
 # Errors that mean an invalid or unsupported node; any other exception is a bug of gdcore.
 REFUSALS = (
@@ -151,8 +155,8 @@ def _attribute(a: Any) -> Any:
     kind = a.type
     if kind in (1, 2, 3):
         return {1: a.f, 2: a.i, 3: a.s}[kind]
-    if kind == 4:
-        return tensor(a.t)
+    if kind in (4, 5):
+        return tensor(a.t) if kind == 4 else a.g
     if kind in (6, 7, 8):
         return list({6: a.floats, 7: a.ints, 8: a.strings}[kind])
     raise ValueError(f"the attribute {a.name[:80]!r} is of kind {kind}: expected numbers or a text")

@@ -172,8 +172,11 @@ def picked(data: Value, axis: int, at: np.ndarray) -> Value:
         raise ValueError(f"an index is out of range for a dimension of {dim}")
     if at.ndim == 0:
         return index_of(data, axis, int(at))
-    parts = [index_of(data, axis, slice(i % dim, i % dim + 1)) for i in chosen]
-    rows = ops.concatenate(parts, axis)
+    if chosen == list(range(dim)):
+        rows = data
+    else:
+        parts = [index_of(data, axis, slice(i % dim, i % dim + 1)) for i in chosen]
+        rows = ops.concatenate(parts, axis)
     return ops.reshape(rows, (*data.shape[:axis], *at.shape, *data.shape[axis + 1 :]))
 
 

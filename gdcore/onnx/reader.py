@@ -7,9 +7,11 @@ of objects, some of them `Batch`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -73,12 +75,33 @@ class Reader:
     ) -> None:
         self.owner, self.opset = owner, opset
         self.fixed, self.together, self.wide = fixed, together, wide
-        self.items: dict[str, Item] = {}
-        self.kinds: dict[str, Kind] = {}
+        self.items: MutableMapping[str, Item] = {}
+        self.kinds: MutableMapping[str, Kind] = {}
         self.variables: dict[str, Variable] = {}
         self.apart: set[Value] = set()
         self.limit = 2**53 if wide else 2**24
         self._leaves: dict[str, Value] = {}
+        self._spent = [0]  # nodes that were read for single steps of loops
+
+    def inner(self, together: bool | None = None) -> Self:
+        """The reader of a graph within this one, which knows the names around it and keeps its own.
+
+        Parameters
+        ----------
+        together : bool, optional
+            As for this one if None.
+        """
+        made = copy.copy(self)
+        made.items, made.kinds = ChainMap({}, self.items), ChainMap({}, self.kinds)
+        if together is not None:
+            made.together = together
+        return made
+
+    def spend(self, nodes: int, most: int) -> None:
+        """Count nodes that are read once more; raises ValueError if they are too many in all."""
+        self._spent[0] += nodes
+        if self._spent[0] > most:
+            raise ValueError(f"more than {most} nodes of single steps: expected fewer")
 
     def put(self, name: str, item: Item, kind: Kind) -> None:
         """Bind a name to an item."""

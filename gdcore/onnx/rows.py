@@ -10,6 +10,7 @@ from gdcore.graph.dims import Batch, Dim, size
 from gdcore.graph.ir import Value
 from gdcore.onnx.rows_elementwise import ELEMENTWISE, Row
 from gdcore.onnx.rows_pools import POOLS
+from gdcore.onnx.rows_scan import result_of_loop
 from gdcore.onnx.rows_windows import WINDOWS, padded
 from gdcore.onnx.writer import FLOATS, INTS, Writer, single
 
@@ -110,6 +111,7 @@ ROWS: dict[str, Row] = {
     "slice": _slice,
     "embed": _embed,
     "concatenate": _concatenate,
+    "loop_part": result_of_loop,
     "take": _take,
     "scatter_add": _scatter_add,
     "matmul": _matmul,
@@ -130,5 +132,5 @@ ELSEWHERE = {
     *("single", "outer_peak"),  # of training steps alone
     *("bag", "bag_add", "group_rows", "sum_rows", "square_rows"),  # made while a step is planned
     *("copy", "pieces", "overlay", "matmul_add"),  # passes put them in
-    *("scan", "loop_leaf", "loop_part", "loop_cotangent"),  # loops are written out before
+    *("loop_leaf", "loop_cotangent"),  # a loop's inputs within its body; of training steps alone
 }

@@ -1,4 +1,4 @@
-"""Loops that recurrent layers traced, as ONNX's nodes LSTM, GRU and RNN; all others are written step by step."""
+"""Loops that recurrent layers traced, as ONNX's nodes LSTM, GRU and RNN; all others are Scans."""
 
 from __future__ import annotations
 
@@ -135,11 +135,6 @@ def _zero(v: Value) -> bool:
         (v,) = v.inputs
     array = constant_array(v)
     return array is not None and not array.any()
-
-
-def written_as_node(loop: Value) -> bool:
-    """Whether a loop need not be written out."""
-    return recurrent(loop) is not None
 
 
 def result_of(v: Value, found: Recurrent, w: Writer, _: Sequence[str]) -> str:

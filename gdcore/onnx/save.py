@@ -12,7 +12,6 @@ from gdcore.engine.engine import engine_of
 from gdcore.engine.network import Network
 from gdcore.graph.ir import INT, Value, topological
 from gdcore.graph.ops.leaves import PARAM, STATE
-from gdcore.graph.passes.loop_unroll import unrolled
 from gdcore.graph.passes.phases import specialize
 from gdcore.io import write_atomically
 from gdcore.model import Model
@@ -20,7 +19,7 @@ from gdcore.onnx.library import IR_VERSION, OPSET, require_onnx
 from gdcore.onnx.patterns import Match, recognise
 from gdcore.onnx.references import formula_of
 from gdcore.onnx.rows import ROWS
-from gdcore.onnx.rows_recurrent import written_as_node
+from gdcore.onnx.rows_scan import write_loop
 from gdcore.onnx.writer import FLOATS, INTS, Writer
 
 MOST_BYTES = 2**31 - 1  # of a protobuf message
@@ -31,7 +30,7 @@ def save(model: Model, path: str | PathLike[str]) -> None:
 
     The file holds float32, whatever the model computes in; inputs of ints are int64. The batch is
     a dimension of any size. Layers become nodes that other programs know (Gemm, Conv, MaxPool,
-    BatchNormalization, Softmax, ...); what is made of `gd.ops` becomes elementary nodes. Loss,
+    BatchNormalization, Softmax, ...); what is made of `gd.ops` becomes elementary nodes, a loop a Scan. Loss,
     optimizer and dropout are not in it: to train on, use `model.save`.
 
     Parameters
@@ -83,7 +82,7 @@ def to_onnx(model: Model) -> Any:
     network = engine_of(model).network()
     names = _output_names(network)
     writer = Writer(network.inputs, names)
-    outputs = unrolled(specialize(network.outputs, training=False)[0], written_as_node)
+    outputs = specialize(network.outputs, training=False)[0]
     write_graph(writer, network, outputs, model.state_dict())
     writer.finish(outputs, names)
     graph = onnx.helper.make_graph(
@@ -120,6 +119,9 @@ def write_graph(
         if v.op in (PARAM, STATE):
             name = network.names[v.attrs["variable"]]
             writer.variable(v, weights[name], name)
+        elif v.op.kind == "loop":
+            write_loop(writer, v, lambda inner, roots: write_graph(inner, network, roots, weights))
+            writer.of[v] = ""  # its parts have names
         elif v in matches:
             match = matches[v]
             writer.of[v] = match.write(writer, [writer.of[x] for x in match.inputs])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -55,12 +56,20 @@ class Writer:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.of: dict[Value, str] = {v: v.name for v in inputs}
-        self.loops: dict[Value, list[str]] = {}  # the outputs of recurrent nodes
+        self.loops: dict[Value, list[str]] = {}  # the outputs of recurrent nodes and of loops
         self.inputs = list(inputs)
         self._taken = {*self.of.values(), *names}
         self._constants: dict[tuple[Any, ...], str] = {}
         self._turned: dict[str, tuple[str, tuple[int, ...]]] = {}
         self._batch: str | None = None
+        self._around: Writer | None = None
+
+    def within(self) -> Self:
+        """The writer of the body of a loop: its nodes are its own, constants stand around it."""
+        inner = copy.copy(self)
+        inner.nodes, inner.of, inner.loops, inner._turned = [], {}, {}, {}
+        inner._around = self
+        return inner
 
     def unique(self, name: str) -> str:
         """The name, with a number appended if it is taken."""
@@ -89,6 +98,8 @@ class Writer:
 
     def constant(self, array: np.ndarray, what: str = "constant") -> str:
         """The name of a constant; equal ones are written once."""
+        if self._around is not None:
+            return self._around.constant(array, what)
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
             name = self.unique(what)
@@ -123,6 +134,8 @@ class Writer:
 
     def batch(self) -> str:
         """A vector of one number: how many samples there are."""
+        if self._around is not None:
+            return self._around.batch()
         if self._batch is None:
             first = self.of[self.inputs[0]]
             self._batch = self.node("Shape", first, output=self.unique("batch"), start=0, end=1)
@@ -173,12 +186,21 @@ class Writer:
             else:
                 self.node("Identity", old, output=name)
         for node in self.nodes:
-            for row in (node.input, node.output):
+            for row in _rows_of_names(node):
                 for i, name in enumerate(row):
                     row[i] = renamed.get(name, name)
         used, kept = set(names), []
         for node in reversed(self.nodes):
             if used.intersection(node.output):
-                used.update(node.input)
+                used.update(*_rows_of_names(node))
                 kept.append(node)
         self.nodes = kept[::-1]
+
+
+def _rows_of_names(node: Any) -> Iterator[Any]:
+    """The names that a node reads and makes, and those of the nodes of its body."""
+    yield node.input
+    yield node.output
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _rows_of_names(inner)

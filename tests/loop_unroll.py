@@ -1,8 +1,8 @@
-"""Loops written out step by step, for what has no loops: ONNX files, and tests beside the loop."""
+"""Loops written out step by step, to be tried beside the loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gdcore.graph.ir import Value, rewrite, topological
 from gdcore.graph.ops.joins import stack
@@ -11,22 +11,18 @@ from gdcore.graph.ops.loop_body import PART, Body, has_batch, substitute
 Steps = tuple[list[Value], list[list[Value]]]  # last carries; for each stacked value its steps
 
 
-def unrolled(
-    outputs: Sequence[Value], kept: Callable[[Value], bool] = lambda _: False
-) -> list[Value]:
-    """The same values without loops, but for those that are kept; the graph grows with the steps."""
+def unrolled(outputs: Sequence[Value]) -> list[Value]:
+    """The same values without loops; the graph grows with the steps."""
     current = list(outputs)
-    while any(
-        v.op.kind == "loop" and not kept(v) for v in topological(current)
-    ):  # inner ones come next
+    while any(v.op.kind == "loop" for v in topological(current)):  # inner ones come next
         written: dict[Value, Steps] = {}
-        new = rewrite(current, lambda v, known=written: _instead(v, known, kept))  # type: ignore[misc]
+        new = rewrite(current, lambda v, known=written: _instead(v, known))  # type: ignore[misc]
         current = [new[v] for v in current]
     return current
 
 
-def _instead(v: Value, written: dict[Value, Steps], kept: Callable[[Value], bool]) -> Value:
-    if v.op is not PART or kept(v.inputs[0]):
+def _instead(v: Value, written: dict[Value, Steps]) -> Value:
+    if v.op is not PART:
         return v
     (loop,), i = v.inputs, v.attrs["index"]
     if loop not in written:
