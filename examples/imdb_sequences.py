@@ -6,6 +6,13 @@ by weights of attention: a small network looks at each place and says how much i
 reviews says how many epochs are best; then each network learns from all of them, three times, and is tried on the test
 reviews. The weighted n-grams of `imdb_ngrams.py`, as chosen there, do better.
 
+    network    parameters  epochs  validation  seed 0  seed 1  seed 2  CPU seconds
+    lstm        1,313,281       2      89.08%  87.48%  86.36%  87.72%           65
+    attention   1,296,770       2      90.08%  88.24%  88.21%  87.56%           30
+    n-grams       800,001       6              92.09%  92.14%  92.11%            4
+
+(one thread of a 2-core AMD EPYC, AVX2, 2026-11-28; the table in all, with reading and counting, takes 10 minutes)
+
 The reviews are those of Maas et al. 2011 (ai.stanford.edu/~amaas/data/sentiment), unpacked.
 
     $ python examples/imdb_sequences.py aclImdb

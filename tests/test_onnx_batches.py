@@ -126,6 +126,8 @@ APART = {
                  {"s": i(1, 2, 4), "z": i(2, 4)}),
     "turned": ((3, 4), [("Transpose", "x", "t", {"perm": [1, 0, 2]}), ("Reshape", "t,s", "r", {}),
                         ("Transpose", "r", "y", {"perm": [1, 0, 2]})], {"s": i(3, 2, 4)}),
+    "rows times a matrix": ((3, 4), [("Transpose", "x", "t", {"perm": [1, 0, 2]}), ("MatMul", "t,w", "m", {}),
+                                     ("Transpose", "m", "y", {"perm": [1, 0, 2]})], {"w": f(4, 5)}),
     "expanded": ((1, 4), [("Expand", "x,s", "y", {})], {"s": i(2, 3, 4)}),
     "with its shape": ((3, 4), [("Shape", "x", "s", {}), ("Slice", "s,a,b", "n", {}),
                                 ("Concat", "n,c", "t", {"axis": 0}), ("Reshape", "x,t", "y", {})],

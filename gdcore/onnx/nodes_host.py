@@ -74,6 +74,12 @@ def _equal(a: np.ndarray, b: np.ndarray) -> Any:
     return np.equal(a, b)
 
 
+def _mod(n: Node) -> np.ndarray:
+    if n.array(1).dtype.kind in "iu" and not n.array(1).all():
+        raise ValueError("a remainder of a division by 0")
+    return _binary(np.fmod if n.attr("fmod", 0) else np.mod)(n)
+
+
 def _unary(function: Callable[[Any], Any]) -> Fold:
     return lambda n: _again(function(n.array(0)))
 
@@ -213,6 +219,7 @@ FOLDS: dict[str, Fold] = {
     "Or": _binary(np.logical_or),
     "Not": _unary(np.logical_not),
     "Pow": _binary(np.power),
+    "Mod": _mod,
     "Neg": _unary(np.negative),
     "Sqrt": _unary(np.sqrt),
     "Reciprocal": _unary(lambda a: 1 / a),

@@ -41,6 +41,10 @@ def check_apart(values: Iterable[Value], known: set[Value]) -> None:
         if v in known:
             continue
         known.add(v)
+        rows = _rows_of(v)
+        if rows is not None:
+            stack.append(rows)
+            continue
         if _mixes(v) or sum(isinstance(d, Batch) for d in v.shape) > 1:
             raise ValueError(MIXED)
         name = v.op.name
@@ -48,6 +52,18 @@ def check_apart(values: Iterable[Value], known: set[Value]) -> None:
             stack.append(v.inputs[1])
         else:
             stack.extend(v.inputs[:1] if name in ("with_update", "carried") else v.inputs)
+
+
+def _rows_of(v: Value) -> Value | None:
+    """x of a product of its rows with a matrix, which is traced over all rows in one dimension, in whatever order."""
+    product = v.inputs[0] if v.op.name == "reshape" else v
+    if product.op.name != "matmul" or product.attrs["ta"] or product.ndim != 2:
+        return None
+    rows, matrix = product.inputs
+    if rows.op.name != "reshape" or batch_axis(matrix.shape) is not None:
+        return None
+    (x,) = rows.inputs
+    return x if x.shape == (*v.shape[:-1], rows.shape[-1]) else None
 
 
 def _mixes(v: Value) -> bool:
