@@ -127,6 +127,9 @@ def networks() -> Iterator[tuple[gd.Model, tuple[int, ...]]]:
         yield dense("relu", norm).compile("sgd", "mse"), (33,)
     for activation in ("relu", "relu6", "gelu"):
         yield normed(activation).compile("sgd", "mse"), (33,)
+    for first in (False, True):
+        block = gd.TransformerEncoder(2, 40, "gelu", norm_first=first)
+        yield gd.Sequential([gd.Input((7, 34)), block, gd.Dense(3)]).compile("sgd", "mse"), (7, 34)
     for layer in (gd.LSTM, gd.GRU, gd.SimpleRNN):
         for every in (False, True):
             layers = [layer(40, return_sequences=every), gd.Dense(3)]

@@ -72,6 +72,9 @@
   X("vs>1:mul 2 0 1") \
   X("svvs>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
   X("vsvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3") \
+  X("vvv>1:add 4 0 1;add 3 2 4") \
+  X("vvvvv>4:add 5 0 1;mul 6 5 2;mul 7 6 3;mul 8 5 4") \
+  X("vvs>1:add 4 0 1;add 3 4 2") \
   X("vvvvv>7:sigmoid 5 0;sigmoid 6 1;mul 12 6 2;sigmoid 7 3;tanh 8 4;mul 13 7 8;add 9 12 13;tanh 10 9;mul 11 5 10") \
   X("svvvvsvvvv>5:mul 15 0 1;mul 16 0 2;mul 17 16 3;square 18 4;sub 19 5 18;mul 18 17 19;add 19 15 18;mul 18 19 6;square 15 7;sub 17 5 15;mul 10 18 17;mul 17 19 7;sub 18 5 6;mul 15 6 18;mul 11 17 15;mul 15 19 8;sub 17 5 9;mul 18 9 17;mul 12 15 18;mul 18 16 4;sub 16 5 3;mul 15 3 16;mul 13 18 15;mul 14 19 9") \
   X("vvvvv>2:sigmoid 7 0;sigmoid 8 1;mul 9 8 2;sigmoid 8 3;tanh 10 4;mul 11 8 10;add 5 9 11;tanh 11 5;mul 6 7 11") \
@@ -1066,7 +1069,45 @@ CHAIN(63) { /* mul·mul·add */
   }
 }
 
-CHAIN(64) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+CHAIN(64) { /* add·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_add(LOAD(2), t0);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(65) { /* add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_mul(t0, LOAD(4));
+      STORE(0, t0);
+      STORE(1, t1);
+      STORE(2, t2);
+      STORE(3, t3);
+    )
+  }
+}
+
+CHAIN(66) { /* add·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) ROW(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_add(t0, s2);
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(67) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4) OUTPUT(5) OUTPUT(6)
     EACH_VECTOR(
@@ -1090,7 +1131,7 @@ CHAIN(64) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   }
 }
 
-CHAIN(65) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul */
+CHAIN(68) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1132,7 +1173,7 @@ CHAIN(65) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul�
   }
 }
 
-CHAIN(66) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+CHAIN(69) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1151,7 +1192,7 @@ CHAIN(66) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   }
 }
 
-CHAIN(67) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
+CHAIN(70) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) ROW(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1175,7 +1216,7 @@ CHAIN(67) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
   }
 }
 
-CHAIN(68) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+CHAIN(71) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1208,7 +1249,7 @@ CHAIN(68) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·ad
   }
 }
 
-CHAIN(69) { /* mul·add */
+CHAIN(72) { /* mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0)
     EACH_VECTOR(
@@ -1219,7 +1260,7 @@ CHAIN(69) { /* mul·add */
   }
 }
 
-CHAIN(70) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+CHAIN(73) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
     EACH_VECTOR(
@@ -1239,7 +1280,7 @@ CHAIN(70) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   }
 }
 
-CHAIN(71) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+CHAIN(74) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1263,7 +1304,7 @@ CHAIN(71) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   }
 }
 
-CHAIN(72) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+CHAIN(75) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1298,7 +1339,7 @@ CHAIN(72) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·ne
   }
 }
 
-CHAIN(73) { /* mul·square·sub·mul */
+CHAIN(76) { /* mul·square·sub·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1311,7 +1352,7 @@ CHAIN(73) { /* mul·square·sub·mul */
   }
 }
 
-CHAIN(74) { /* mul·mul·add·square·sub·mul */
+CHAIN(77) { /* mul·mul·add·square·sub·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1326,7 +1367,7 @@ CHAIN(74) { /* mul·mul·add·square·sub·mul */
   }
 }
 
-CHAIN(75) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(78) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) VECTOR(11) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1351,7 +1392,7 @@ CHAIN(75) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·d
   }
 }
 
-CHAIN(76) { /* mul·mul·sub */
+CHAIN(79) { /* mul·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1363,7 +1404,7 @@ CHAIN(76) { /* mul·mul·sub */
   }
 }
 
-CHAIN(77) { /* mul·mul·add·mul·sub */
+CHAIN(80) { /* mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1378,7 +1419,7 @@ CHAIN(77) { /* mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(78) { /* mul·mul·add·mul·add·mul·sub */
+CHAIN(81) { /* mul·mul·add·mul·add·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1395,7 +1436,7 @@ CHAIN(78) { /* mul·mul·add·mul·add·mul·sub */
   }
 }
 
-CHAIN(79) { /* mul·mul·mul·sub */
+CHAIN(82) { /* mul·mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1408,7 +1449,7 @@ CHAIN(79) { /* mul·mul·mul·sub */
   }
 }
 
-CHAIN(80) { /* mul·mul·mul·add·mul·sub */
+CHAIN(83) { /* mul·mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1424,7 +1465,7 @@ CHAIN(80) { /* mul·mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(81) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(84) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1450,7 +1491,7 @@ CHAIN(81) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·a
   }
 }
 
-CHAIN(82) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
+CHAIN(85) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) VECTOR(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
     EACH_VECTOR(
@@ -1477,7 +1518,7 @@ CHAIN(82) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mu
   }
 }
 
-CHAIN(83) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(86) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) VECTOR(13) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1505,7 +1546,7 @@ CHAIN(83) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sq
   }
 }
 
-CHAIN(84) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
+CHAIN(87) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1525,7 +1566,7 @@ CHAIN(84) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   }
 }
 
-CHAIN(85) { /* mul·mul·square·add·sqrt·add·div·sub */
+CHAIN(88) { /* mul·mul·square·add·sqrt·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1543,7 +1584,7 @@ CHAIN(85) { /* mul·mul·square·add·sqrt·add·div·sub */
   }
 }
 
-CHAIN(86) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
+CHAIN(89) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1572,7 +1613,7 @@ CHAIN(86) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·
   }
 }
 
-CHAIN(87) { /* mul·mul·sub */
+CHAIN(90) { /* mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1584,7 +1625,7 @@ CHAIN(87) { /* mul·mul·sub */
   }
 }
 
-static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, chain_77, chain_78, chain_79, chain_80, chain_81, chain_82, chain_83, chain_84, chain_85, chain_86, chain_87, 0};
+static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, chain_77, chain_78, chain_79, chain_80, chain_81, chain_82, chain_83, chain_84, chain_85, chain_86, chain_87, chain_88, chain_89, chain_90, 0};
 
 #undef CHAIN
 #undef NUMBER
