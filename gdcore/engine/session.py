@@ -26,6 +26,7 @@ from gdcore.engine.scratch import scratch
 from gdcore.engine.thread_count import ThreadCount
 from gdcore.graph.dims import at_batch, size
 from gdcore.graph.ir import INT, Value
+from gdcore.graph.meetings import meetings
 from gdcore.graph.plan import Plan
 from gdcore.graph.program import ARENA, Place
 
@@ -174,6 +175,7 @@ class Session:
             plan.n_compute,
             None if check is None else (check.buffer, check.offset),
             plan.n_gradients,
+            meetings(plan),
         )
 
         def bind() -> tuple[_core.Runner, np.ndarray]:
