@@ -108,11 +108,14 @@ def torch_functions(torch):
         y = f.fold(columns, size, kernel, dilation, 0, strides).permute(0, 2, 3, 1)
         return y[:, top : top + image[0], left : left + image[1]]
 
-    def convolved(x, kernel, strides, padding, dilation):
-        top, bottom, left, right = padding
-        image = f.pad(x.permute(0, 3, 1, 2), (left, right, top, bottom))
-        y = f.conv2d(image, kernel.permute(3, 2, 0, 1), None, strides, 0, dilation)
-        return y.permute(0, 2, 3, 1)
+    def convolved(x, kernel, strides, padding, dilation, groups):
+        pairs = reversed(
+            [*zip(padding[::2], padding[1::2], strict=True)]
+        )  # the last dimension first
+        image = f.pad(x.movedim(-1, 1), [n for pair in pairs for n in pair])
+        convolve = (f.conv1d, f.conv2d, f.conv3d)[kernel.ndim - 3]
+        filters = kernel.movedim((-1, -2), (0, 1))
+        return convolve(image, filters, None, strides, 0, dilation, groups).movedim(1, -1)
 
     def folded(function):
         return lambda x, axes: function(x, dim=tuple(range(*axes)))
@@ -141,6 +144,7 @@ def torch_functions(torch):
         "softmax": lambda x, axis: torch.softmax(x, axis),
         "log_softmax": lambda x, axis: torch.log_softmax(x, axis),
         "reshape": lambda x, shape: x.reshape(shape),
+        "repeat": lambda x, shape: x.expand(shape),
         "transpose": lambda x, axes: x.permute(axes),
         "slice": lambda x, cuts: x[slices(cuts)],
         "embed": embed,

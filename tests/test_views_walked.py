@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from harness import ISAS, graph_runner
+from by_reference import evaluate
+from harness import ISAS, graph_runner, run_graph
 from plan_checker import assert_valid
 from test_views import ROWS, kernels, predicted, turned
 
@@ -113,6 +114,26 @@ def test_products_read_repetitions_where_they_lie():
     assert sorted(planned([function(x)], x)) == ["gemm", "gemm", "gemm", "map", "map"]
 
 
+def test_a_convolution_of_what_is_repeated_for_each_sample_is_computed_once():
+    """And its gradient by the kernel takes the sum of the samples'; nothing is written for the repetition."""
+    shapes = {"image": (6, 5, 2), "x": (4, 6, 5, 2), "w": (3, 3, 2, 4)}
+    image, x, w = leaves = [input_value(shape, name) for name, shape in shapes.items()]
+    y = gd.ops.conv(gd.ops.broadcast_to(image, x.shape), w, padding=1)
+    z = gd.ops.conv(x, w, padding=1)
+    wanted = gradients(gd.ops.sum(gd.ops.tanh(y * z)), [w, image])
+    places = {v: Place(9 + i, 0) for i, v in enumerate(leaves)}
+    plan = make_plan(wanted, [], {}, places.get, 1, 32, CONSTANTS)
+    assert_valid(plan)
+    repeated = [i for i in plan.instructions if i.kernel.startswith("conv") and i.dims[0] == (1, 0)]
+    assert len(repeated) == 2 and not {"copy", "fill"} & set(kernels(plan)), str(plan)
+    assert kernels(plan).count("map") == 1, str(plan)
+    rng = np.random.default_rng(7)
+    arrays = [rng.normal(size=s) * 0.3 for s in shapes.values()]
+    want = evaluate(wanted, dict(zip(leaves, arrays, strict=True)), 1)
+    for v, got in zip(wanted, run_graph(leaves, arrays, wanted, 64), strict=True):
+        np.testing.assert_allclose(got, want[v], rtol=1e-12, atol=1e-12)
+
+
 def test_gradients_of_reductions_of_views_copy_nothing():
     """Those of slices lie side by side, and that of a repeated matrix is a sum over what it is repeated for."""
     x = input_value((9, 6, 4), "x")
@@ -141,6 +162,29 @@ def test_the_gradient_of_a_sum_is_repeated_by_its_product():
     plan = make_plan([dw], [], {dw: Place(3, 0)}, places, 1, 32, CONSTANTS)
     assert kernels(plan) == ["map", "gemm"], str(plan)  # v · 1, and x' times its columns
     assert "[9×8 by 1,0]" in str(plan)
+
+
+def test_the_gradient_of_a_reshaped_weight_is_written_to_its_place():
+    """Its product writes there, under its own shape; of a transposed one, and of slices, too."""
+    x = input_value((5, 6), "x")
+    places = [
+        ((2, 3, 4), lambda w: [gd.ops.reshape(w, (6, 4))], [0]),
+        ((4, 6), lambda w: [gd.ops.transpose(w)], [0]),
+        ((6, 9), lambda w: [w[:, :4], w[:, 4:]], [0, 16]),
+        ((6, 2, 2), lambda w: [gd.ops.expand_dims(w, 1)[:, 0, i] for i in (0, 1)], [0, 8]),
+    ]
+    for shape, seen, offsets in places:
+        w = Value(PARAM, (), {"shape": shape}, shape, name="w")
+        products = [gd.ops.tanh(gd.ops.matmul(x, part)) for part in seen(w)]
+        (dw,) = gradients(gd.ops.sum(gd.ops.concatenate(products)), [w])
+        leaves = {w: Place(1, 0), x: Place(2, 0)}.get
+        plan = make_plan([dw], [], {dw: Place(3, 0)}, leaves, 1, 32, CONSTANTS)
+        assert_valid(plan)
+        assert not {"copy", "fill"} & set(kernels(plan)), str(plan)
+        written = [i for i in plan.instructions if i.refs[0][0] == 3]
+        assert [i.kernel for i in written] == ["gemm"] * len(offsets), str(plan)
+        assert sorted(i.refs[0][2] for i in written) == offsets
+        assert all(i.then is None for i in written)
 
 
 def test_slices_that_two_sums_share_are_put_to_both():

@@ -26,7 +26,7 @@ static int64_t walk_product(const int64_t *x, int64_t n) {
 
 static void walk_open(reduce_walk *w, const gd_ins *ins, int64_t batch) {
   const gd_dim *d = ins->dim;
-  w->nk = ins->attr[0], w->nr = ins->attr[1];
+  w->nk = gd_min(ins->attr[0], DIMS), w->nr = gd_max(1, gd_min(ins->attr[1], DIMS)); /* as check.c has it */
   walk_sizes(w->kept, d, w->nk, batch), walk_sizes(w->red, d += w->nk, w->nr, batch);
   walk_sizes(w->x_kept, d += w->nr, w->nk, batch), walk_sizes(w->x_red, d += w->nk, w->nr, batch);
   walk_sizes(w->y_kept, d + w->nr, w->nk, batch);

@@ -238,6 +238,7 @@ def make_plan(
     pinned_new: dict[Value, Place] = {}
     homes: dict[Value, Layout] = {}
     several = Counter(base(simple[v]) for v in (*compute, *update))
+    updated = set(update)
     for v in (
         *compute,
         *update,
@@ -246,10 +247,11 @@ def make_plan(
         if is_view(new):
             new = apply(COPY, new)
         if v in pinned:
-            if new.op.kind in ("leaf", "alias") or new in pinned_new:
-                new = apply(IDENTITY, new, shape=new.shape)
-            pinned_new[new] = pinned[v]
-            new.name = new.name or v.name
+            own = new if v in updated else straight(new)  # under whatever shape it is computed
+            if own.op.kind in ("leaf", "alias") or own in pinned_new:
+                own = new = apply(IDENTITY, new, shape=new.shape)
+            pinned_new[own] = pinned[v]
+            own.name = own.name or v.name
         elif base(new).op.kind == "leaf":  # a result must lie in memory of the plan's own
             new = apply(IDENTITY, new, shape=new.shape)
         if within and v in within:

@@ -10,11 +10,12 @@ import numpy as np
 from gdcore.graph.dims import broadcast, size
 from gdcore.graph.ir import REAL, Value, constant_array, rewrite, topological
 from gdcore.graph.ops import elementwise as ew
-from gdcore.graph.ops.identities import IDENTITY
+from gdcore.graph.ops.convolutions import CONV, CONV_DW, CONV_DX
+from gdcore.graph.ops.identities import IDENTITY, broadcast_to
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.products import MATMUL
 from gdcore.graph.ops.reductions import MAX, MEAN, SUM
-from gdcore.graph.ops.shapes import RESHAPE
+from gdcore.graph.ops.shapes import RESHAPE, reshape
 
 
 def simplify(outputs: Sequence[Value]) -> dict[Value, Value]:
@@ -57,6 +58,8 @@ def _reduce(v: Value) -> Value:
     if v.op is MATMUL:
         scaled = _scaled(v)
         return v if scaled is None else scaled
+    if v.op in (CONV, CONV_DX, CONV_DW):
+        return _of_one_image(v)
     if v.op.kind != "map":
         return v
     if v.op is IDENTITY and v.inputs[0].op is IDENTITY:  # repeated twice is repeated once
@@ -83,6 +86,13 @@ def _reduce(v: Value) -> Value:
     a, b = v.inputs
     first, second = _number(a), _number(b)
     name = v.op.name
+    if name == "add" and a.op.kind == b.op.kind == "alias" and a.shape == b.shape:
+        (x,), (y,) = (
+            a.inputs,
+            b.inputs,
+        )  # so that slices among zeros stand in one sum, not under a shape each
+        if x.shape == y.shape and x.dtype == y.dtype == REAL:
+            return Value(a.op, (_reduce(apply(v.op, x, y)),), a.attrs, a.shape)
     if second is not None and a.shape == v.shape and a.dtype == REAL:
         if (name in ("add", "sub") and second == 0.0) or (name in ("mul", "div") and second == 1.0):
             return a
@@ -113,6 +123,22 @@ def _scaled(v: Value) -> Value | None:
     return None
 
 
+def _of_one_image(v: Value) -> Value:
+    """A convolution of one image, repeated for each sample, is that of the image, repeated.
+
+    The gradient by its kernel is that of the image with the sum of what the samples give.
+    """
+    for i, x in enumerate(v.inputs if v.op is CONV_DW else v.inputs[:1]):
+        one = (1, *x.shape[1:])
+        (image,) = x.inputs if x.op is IDENTITY and x.shape != one else (None,)
+        if image is None or broadcast(image.shape, one) != one:
+            continue
+        image = reshape(image, one) if size(image.shape) == size(one) else broadcast_to(image, one)
+        if v.op is not CONV_DW:
+            return broadcast_to(apply(v.op, image, v.inputs[1], **v.attrs), v.shape)
+        total = reshape(apply(SUM, v.inputs[1 - i], axes=(0, 1)), (1, *v.inputs[1 - i].shape[1:]))
+        return apply(v.op, *((image, total) if i == 0 else (total, image)), **v.attrs)
+    return v
 PLAIN = (int, float, str, bool, type(None))
 
 
