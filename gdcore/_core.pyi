@@ -28,6 +28,7 @@ def random_uniform(
 
 @disjoint_base
 class ReadWriteLock:
+    lent: bool
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -65,6 +66,7 @@ class Plan:
         n_compute: int,
         flag: tuple[int, int] | None,
         n_gradients: int | None = None,
+        n_packing: int = 0,
     ) -> Self: ...
 
 @final

@@ -81,7 +81,7 @@ static int64_t keys_of(const attention *a, int64_t sample) {
 /* C[m, n] = A B, or C + A B; `packed` is B packed before, for at least n columns, or NULL. */
 static void multiply(const gd_run *run, real *c, int64_t c_row, gemm_operand a, gemm_operand b, const real *packed, int64_t m, int64_t n, int64_t k, int add) {
   gemm_product p = gemm_of(m, n, k, c, c_row, a, b);
-  p.accumulate = add, p.panels = packed;
+  p.accumulate = add, p.packed = packed;
   GD_NAME(gd_product)(&p, run, 0, gemm_units(1, m, n));
 }
 static inline gemm_operand by_rows(const real *x, int64_t row) { return gemm_strided(x, row, 1); }
@@ -173,8 +173,12 @@ static int64_t product_scratch(const gd_ins *ins) {
   return GD_NAME(gd_product_scratch)(widest, widest, NULL);
 }
 
-/* Bytes of a block of keys, or of values, packed as the second factor of scores. */
-static int64_t packed_bytes(const gd_ins *ins, int features) { return GD_NAME(gd_product_packed)(COLS, ins->dim[features].fixed); }
+/* Bytes of a block of keys, or of values, packed as the second factor of scores; in one block of K, so that fewer columns
+ * may be read of it. */
+static int64_t packed_bytes(const gd_ins *ins, int features) {
+  const int64_t k = ins->dim[features].fixed;
+  return k > 256 ? 0 : GD_NAME(gd_product_packed)(k, COLS);
+}
 
 int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) {
   return BLOCK * sizeof(real) + packed_bytes(ins, 5) + product_scratch(ins);
@@ -195,7 +199,8 @@ static workspace workspace_of(const gd_ins *ins, const gd_run *run, int back) {
 
 /* Packs the transpose of n rows, if there is a place for it. */
 static void pack(real *to, const real *x, int64_t row, int64_t n, int64_t features) {
-  if (to) GD_NAME(gd_product_pack)(to, by_columns(x, row), n, features);
+  const gemm_operand turned = by_columns(x, row);
+  if (to) GD_NAME(gd_product_pack)(to, &turned, features, n, 0, gemm_panels(n));
 }
 
 /* How many rows of a block from query i on are multiplied at a time by n keys from j on. */

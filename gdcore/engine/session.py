@@ -30,7 +30,7 @@ from gdcore.graph.meetings import meetings
 from gdcore.graph.plan import Plan
 from gdcore.graph.program import ARENA, Place
 
-PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, ROWS, INPUTS = range(1, 10)
+PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, ROWS, PACKED, INPUTS = range(1, 11)
 BUFFER_NAMES = {
     ARENA: "arena",
     PARAMS: "params",
@@ -41,6 +41,7 @@ BUFFER_NAMES = {
     HYPER: "hyper",
     FLAG: "flag",
     ROWS: "rows",
+    PACKED: "packed",
 }
 
 LINE, HUGE_PAGE = 64, 1 << 21  # bytes
@@ -176,12 +177,15 @@ class Session:
             None if check is None else (check.buffer, check.offset),
             plan.n_gradients,
             meetings(plan),
+            plan.n_packing,
         )
 
         def bind() -> tuple[_core.Runner, np.ndarray]:
             arena = aligned(plan.placement.arena_bytes + 64)
             mine = [*slots]
             mine[ARENA] = arena
+            if plan.packed_bytes:
+                mine[PACKED] = aligned(plan.packed_bytes)
             runner = _core.Runner(
                 core,
                 plan.batch,
@@ -232,7 +236,8 @@ class Session:
         with planning_lock():
             if self._process != os.getpid():  # forked: runners in use are the parent's
                 self._process, self._runners = os.getpid(), weakref.WeakSet()
-            if len(self._runners) < max(runtime.processors(), ARENAS // (self.arena.nbytes + 1)):
+            each = self.arena.nbytes + self.plan.packed_bytes + 1
+            if len(self._runners) < max(runtime.processors(), ARENAS // each):
                 try:
                     runner = self._bind()[0]
                 except MemoryError:
@@ -245,11 +250,12 @@ class Session:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the session's own memory: one arena, staging arrays, constants."""
+        """Bytes of the session's own memory: one arena, packed weights, staging arrays, constants."""
         staged = sum(
             at_batch(size(leaf.shape), self.plan.batch) * self.real.itemsize for leaf in self.inputs
         )
-        return int(self.arena.nbytes + staged + self.plan.constants.nbytes)
+        own = self.arena.nbytes + self.plan.packed_bytes
+        return int(own + staged + self.plan.constants.nbytes)
 
     def read(self, value: Value, batch: int) -> np.ndarray:
         """A copy of a value of the plan from the arena, after a step over `batch` samples."""

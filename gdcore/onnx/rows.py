@@ -131,6 +131,6 @@ ELSEWHERE = {
     *("as_rows", "carried"),  # refused: a graph of ONNX has no states
     *("single", "outer_peak"),  # of training steps alone
     *("bag", "bag_add", "group_rows", "sum_rows", "square_rows"),  # made while a step is planned
-    *("copy", "repeat", "pieces", "overlay", "matmul_add"),  # passes put them in
+    *("copy", "repeat", "pieces", "overlay", "matmul_add", "softmax_along"),  # passes put them in
     *("loop_leaf", "loop_cotangent"),  # a loop's inputs within its body; of training steps alone
 }
