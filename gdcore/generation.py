@@ -82,10 +82,17 @@ def generate(
     if isinstance(prompt, str):
         reader = _reader(network)
         ids = reader.encode(prompt)
+        if not 1 <= len(ids) <= context:
+            raise ValueError(
+                f"generate prompt of {len(ids)} parts of text ({type(reader).__name__}), and the model's context has "
+                f"{context}: expected 1 to {context}"
+            )
         return reader.decode(generate(model, ids, n, temperature, top_k, seed, cache))
     ids = np.asarray(prompt)
     if ids.dtype.kind not in "iu" and ids.size:
-        raise TypeError(f"generate prompt of {ids.dtype}: expected whole numbers, the ids")
+        raise TypeError(
+            f"generate prompt of {ids.dtype}: expected whole numbers, the ids, or one string"
+        )
     if ids.ndim not in (1, 2) or not ids.shape[-1]:
         raise ValueError(
             f"generate prompt of shape {ids.shape}: expected (length,) or (samples, length) and at "

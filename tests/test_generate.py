@@ -149,6 +149,7 @@ REFUSED = {
     "model's context has 9": (ValueError, lambda m: gd.generate(m, [0] * 10, 1)),
     "at least one id": (ValueError, lambda m: gd.generate(m, [], 1)),
     "expected whole numbers, the ids": (TypeError, lambda m: gd.generate(m, [0.5], 1)),
+    "expected whole numbers, the ids, or one string": (TypeError, lambda m: gd.generate(m, ["to", "be"], 1)),
     "holds the index 7": (ValueError, lambda m: gd.generate(m, [7], 1)),
     "n=-1": (ValueError, lambda m: gd.generate(m, [1], -1)),
     "top_k=0": (ValueError, lambda m: gd.generate(m, [1], 1, top_k=0)),
@@ -176,6 +177,11 @@ def test_text_goes_on_as_its_ids_do():
     model = gd.Model(ids, gd.TiedDense(table)(gd.LSTM(WIDTH, return_sequences=True)(table(ids))))
     drawn = gd.generate(model, characters.encode("to"), 8, seed=3)
     assert gd.generate(model, "to", 8, seed=3) == characters.decode(drawn)
+    for wrong, parts in (("", 0), ("to be or not", 12)):
+        match = rf"prompt of {parts} parts of text \(Characters\), and the model's context has 9: expected 1 to 9"
+        with pytest.raises(ValueError, match=match):
+            gd.generate(model, wrong, 1)
+    assert gd.generate(model, "电影 be", 3, seed=3).startswith("\ufffd\ufffd be")
     with pytest.raises(TypeError, match="prompt is text, and the model's input does not take any"):
         gd.generate(model_of("gpt"), "to", 1)
 

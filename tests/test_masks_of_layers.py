@@ -180,9 +180,14 @@ def test_a_mask_of_the_wrong_sense(where, wrong):
         model.predict([data, right])
 
 
-def test_lengths_of_attention_are_held_to_its_steps():
+def test_lengths_of_attention_and_loops_are_held_to_their_steps():
     x, n = gd.Input((6, 4)), gd.Input((), name="n", dtype="int")
-    for layer in (gd.MultiHeadAttention(2), gd.TransformerEncoder(2, 3)):
-        model = gd.Model([x, n], layer(x, lengths=n))
+    starts = ops.broadcast_to(0.0, (x.shape[0], 4))
+    for y in (
+        gd.MultiHeadAttention(2)(x, lengths=n),
+        gd.TransformerEncoder(2, 3)(x, lengths=n),
+        ops.scan(lambda c, e: (c + e, None), starts, x, lengths=n)[0],
+    ):
+        model = gd.Model([x, n], y)
         with pytest.raises(ValueError, match="the length 7, and the sequences have 6 steps"):
             model.predict([np.zeros((2, 6, 4)), [7, 1]])

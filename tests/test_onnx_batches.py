@@ -150,6 +150,39 @@ def test_a_file_that_keeps_them_apart_takes_any_number(name, load):
         close(model.predict(x[:rows]), want[:rows], 1e-6)
 
 
+STEPS_FIRST = (("Transpose", "x", "t", {"perm": [1, 0, 2]}), ("Reshape", "t,s", "r", {}))
+MERGED = (
+    *STEPS_FIRST,
+    ("Gemm", "r,w", "m", {}),
+    ("Softmax", "m", "n", {"axis": -1}),
+    ("Add", "m,n", "a", {}),
+)
+
+
+def test_steps_before_the_batch_may_be_merged_with_it_for_a_while(load):
+    """As attention of torch has it: rows by themselves, in whatever order."""
+    consts = {"s": i(-1, 4), "w": f(4, 6), "z": i(3, -1, 6)}
+    back = (("Reshape", "a,z", "b", {}), ("Transpose", "b", "y", {"perm": [1, 0, 2]}))
+    proto = fixed(None, (3, 4), *MERGED, *back, **consts)
+    x = f(5, 3, 4)
+    close(load(proto).predict(x), answers(proto, [x], check=False)[0], 1e-6)
+    for wrong in (
+        [("Identity", "a", "y", {})],  # an output of rows in another order
+        [("Reshape", "a,z", "y", {})],
+        [("Softmax", "a", "y", {"axis": 0})],
+        [("Reshape", "a,q", "y", {})],  # three rows of several samples in one
+        [
+            ("Reshape", "x,s", "own", {}),
+            ("Concat", "own,a", "y", {"axis": 1}),
+        ],  # beside those in order
+    ):
+        with pytest.raises(
+            ValueError, match=r"mixes the samples|cannot|put out|first dim"
+        ) as caught:
+            load(fixed(None, (3, 4), *MERGED, *wrong, **consts, q=i(-1, 18)))
+        assert "\n" not in str(caught.value)
+
+
 def test_the_batch_may_end_elsewhere(load):
     """A file for one sample that turns its batch away still puts out what it does for each."""
     proto = fixed(1, (2, 4), ("Transpose", "x", "y", {"perm": [2, 0, 1]}))

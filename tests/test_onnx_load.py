@@ -262,3 +262,35 @@ def test_exported_by_torch(name, batch, dynamo, load):
     found = set(model.state_dict())
     if name not in ("image", "sequence"):  # there, torch folds batch norm into the convolution
         assert sum(n in found for n in learned) >= len(learned) / 2
+
+
+SLOW = pytest.param(True, marks=pytest.mark.slow, id="dynamo")
+
+
+@pytest.mark.parametrize("dynamo", [pytest.param(False, id="torchscript"), SLOW])
+@pytest.mark.parametrize("batch", ["any", "one"])
+def test_an_encoder_of_torch(batch, dynamo, load):
+    """Its own layers, with an open batch and as it is exported for one sample; any number is asked for."""
+    torch = pytest.importorskip("torch")
+    if dynamo:
+        pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True, norm_first=dynamo)
+    encoder = torch.nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+    module = torch.nn.Sequential(torch.nn.Embedding(11, 8), encoder, torch.nn.Linear(8, 3)).eval()
+    x = torch.randint(0, 11, (5, 6))
+    options = {"dynamo": dynamo, "input_names": ["x"], "output_names": ["y"]}
+    options |= {"verbose": False, "external_data": False} if dynamo else {}
+    if batch == "any" and dynamo:
+        options["dynamic_shapes"] = ({0: torch.export.Dim("batch", min=2, max=1000)},)
+    elif batch == "any":
+        options["dynamic_axes"] = {"x": {0: "batch"}, "y": {0: "batch"}}
+    sink = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (x if batch == "any" else x[:1],), sink, **options)
+    model = load(onnx.load_from_string(sink.getvalue()))
+    with torch.no_grad():
+        want = module(x).numpy()
+    for rows in (5, 1):
+        close(model.predict(x[:rows].numpy()).reshape(rows, 6, 3), want[:rows], TOLERANCE)

@@ -81,6 +81,11 @@ UNARY = ("Abs", "Asinh", "Atan", "Ceil", "Cos", "Cosh", "Erf", "Exp", "Floor", "
          "ThresholdedRelu", "Flatten", "LogSoftmax", "Softmax", "Shrink")  # fmt: skip
 REDUCE = ("Prod", "L1", "L2", "LogSumExp", "Max", "Mean", "Min", "Sum", "SumSquare")
 CASES = {
+    "Mod": chain(
+        ("Mod", "a,b", "m", {}), ("Mod", "a,b", "n", {"fmod": 1}), ("Add", "m,n", "k", {}), ("Less", "k,a", "l", {}),
+        ("Not", "l", "o", {}), ("And", "o,o", "p", {}), ("Cast", "p", "q", {"to": 1}), ("Cast", "k", "c", {"to": 1}),
+        ("Add", "c,q", "d", {}), ("Add", "x,d", "y", {}), a=i(7, -7, 5, -3), b=i(3, 3, -3, 2),
+    ),
     **{k: one(k) for k in UNARY},
     **{f"{k}-axis": one(k, (3, 4, 5), axis=1) for k in ("Softmax", "LogSoftmax")},
     **{f"{k}-old": one(k, (3, 4), opset=11, axis=1) for k in ("Softmax", "LogSoftmax")},

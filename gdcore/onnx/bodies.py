@@ -11,7 +11,7 @@ from gdcore.graph.ops.loop_body import has_batch
 from gdcore.onnx.kinds import Kind, check_exact
 from gdcore.onnx.nodes_shapes import axis_of
 from gdcore.onnx.reader import Item, Node, Reader
-from gdcore.onnx.samples import apart, batch_axis, together
+from gdcore.onnx.samples import apart, batch_axis, check_order, together
 
 Read = Callable[[Reader, Any, int], None]
 Named = tuple[
@@ -97,13 +97,14 @@ class Body:
             for (name, _, kind), leaf in zip(
                 [*carries, *sequences], [*before, *given], strict=True
             ):
-                inner.apart.add(leaf)
                 value = together(leaf) if self.apart and has_batch(leaf) else leaf
-                inner.apart.add(value)
+                inner.apart |= {leaf: (), value: ()}
                 inner.put(name, value, kind)
             for i, node in self.nodes:
                 self.read(inner, node, i)
             made = [inner.value(found_in(inner, name)) for name in (*after, *each)]
+            for v in made:
+                check_order(v, inner.apart)
             kinds[:] = [inner.kinds[name] for name in (*after, *each)]
             made = [apart(v) for v in made] if self.apart else made
             return tuple(made[: len(after)]), tuple(made[len(after) :])

@@ -19,7 +19,7 @@ from gdcore.onnx.kinds import INT32, REALS, TRUTH, Kind, is_int, kind_of_array, 
 from gdcore.onnx.messages import names_read, one_line, opset_of, read_message, tensor
 from gdcore.onnx.nodes import REFUSALS, read_node
 from gdcore.onnx.reader import Reader, learned
-from gdcore.onnx.samples import apart, batch_axis
+from gdcore.onnx.samples import apart, batch_axis, check_order
 
 _KINDS = {1: REALS, 10: Kind("real", floats=10), 11: Kind("real", floats=11),
           16: Kind("real", floats=16), 6: whole(*INT32), 7: whole(*INT32), 9: TRUTH}  # fmt: skip
@@ -231,6 +231,7 @@ def _output(reader: Reader, name: str, group: bool) -> Value:
         raise FileFormatError(
             f"output {name[:80]!r} does not depend on the inputs: leave it out, with outputs="
         )
+    check_order(value, reader.apart)
     if is_int(value) and not reader.wide:
         raise FileFormatError(
             f"output {name[:80]!r} is whole numbers as they come in, and a model puts out floats, "

@@ -77,7 +77,8 @@ def _equal(a: np.ndarray, b: np.ndarray) -> Any:
 def _mod(n: Node) -> np.ndarray:
     if n.array(1).dtype.kind in "iu" and not n.array(1).all():
         raise ValueError("a remainder of a division by 0")
-    return _binary(np.fmod if n.attr("fmod", 0) else np.mod)(n)
+    remainder: np.ndarray = _binary(np.fmod if n.attr("fmod", 0) else np.mod)(n)
+    return remainder
 
 
 def _unary(function: Callable[[Any], Any]) -> Fold:

@@ -22,6 +22,7 @@ from gdcore.io import FileFormatError
 from gdcore.layers.base import Layer, Parameter, State, Variable
 from gdcore.layers.variables import ROLES
 from gdcore.onnx.kinds import REALS, Kind
+from gdcore.onnx.samples import Known
 
 ROOM = 1 << 22  # elements of an array that is computed while a file is read
 MOST_ELEMENTS = 1 << 40  # of a value, for each sample
@@ -64,8 +65,8 @@ class Reader:
     kinds : dict of str to Kind
         What the items hold.
     variables : dict of str to Variable
-    apart : set of Value
-        Values known to keep samples independent.
+    apart : dict of Value
+        Values known to keep samples independent: see `samples.Known`.
     limit : int
         Up to which whole numbers are exact.
     """
@@ -78,7 +79,7 @@ class Reader:
         self.items: MutableMapping[str, Item] = {}
         self.kinds: MutableMapping[str, Kind] = {}
         self.variables: dict[str, Variable] = {}
-        self.apart: set[Value] = set()
+        self.apart: Known = {}
         self.limit = 2**53 if wide else 2**24
         self._leaves: dict[str, Value] = {}
         self._spent = [0]  # nodes that were read for single steps of loops

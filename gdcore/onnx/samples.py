@@ -28,30 +28,65 @@ _KEPT = (
 )
 
 
+# The values that keep samples apart; of those whose first dimension holds others before the batch, (6, B) as 6B, these.
+Known = dict[Value, Shape]
+
+
 def batch_axis(shape: Shape) -> int | None:
     """The index of the batch dimension."""
     return next((i for i, d in enumerate(shape) if isinstance(d, Batch)), None)
 
 
-def check_apart(values: Iterable[Value], known: set[Value]) -> None:
+def check_apart(values: Iterable[Value], known: Known) -> None:
     """Raises ValueError if prediction mixes samples between `known` and the values, which join it."""
-    stack = list(values)
+    stack = [(v, False) for v in values]
     while stack:
-        v = stack.pop()
+        v, after = stack.pop()
         if v in known:
             continue
-        known.add(v)
-        rows = _rows_of(v)
-        if rows is not None:
-            stack.append(rows)
-            continue
+        if after:
+            known[v] = _merged(v, known)
+        else:
+            stack += [(v, True), *((x, False) for x in _read(v))]
+
+
+def check_order(v: Value, known: Known) -> None:
+    """Raises ValueError for an output whose rows are not sorted by samples."""
+    if known.get(v):
+        raise ValueError(MIXED)
+
+
+def _read(v: Value) -> Sequence[Value]:
+    """What prediction computes a value from."""
+    rows = _rows_of(v)
+    if rows is not None:
+        return (rows,)
+    if v.op.name == "when_training":  # statistics of a batch are taken in training alone
+        return v.inputs[1:2]
+    return v.inputs[:1] if v.op.name in ("with_update", "carried") else v.inputs
+
+
+def _merged(v: Value, known: Known) -> Shape:
+    """The dimensions before the batch that are merged with it in a value's first one; raises ValueError if it mixes."""
+    batched = [x for x in _read(v) if batch_axis(x.shape) is not None]
+    leads = {known[x] for x in batched}
+    if _rows_of(v) is not None:
+        return leads.pop() if leads else ()
+    if leads <= {()}:
+        first = v.inputs[0].shape if v.op.name == "reshape" else ()
+        at = batch_axis(first) or 0
+        merged = v.shape[:1] == (size(first[: at + 1]),) != first[at : at + 1]
+        if at and first[at] == Batch(1) and merged:
+            return first[:at]
         if _mixes(v) or sum(isinstance(d, Batch) for d in v.shape) > 1:
             raise ValueError(MIXED)
-        name = v.op.name
-        if name == "when_training":  # statistics of a batch are taken in training alone
-            stack.append(v.inputs[1])
-        else:
-            stack.extend(v.inputs[:1] if name in ("with_update", "carried") else v.inputs)
+        return ()
+    lead = leads.pop()
+    if not leads and v.op.name == "reshape" and v.shape[: len(lead) + 1] == (*lead, Batch(1)):
+        return ()
+    if leads or _mixes(v) or v.shape[:1] != batched[0].shape[:1]:  # else each row is by itself
+        raise ValueError(MIXED)
+    return lead
 
 
 def _rows_of(v: Value) -> Value | None:

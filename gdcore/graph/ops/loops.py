@@ -11,7 +11,7 @@ from gdcore.graph.dims import Batch, Dim, Shape, size
 from gdcore.graph.ir import REAL, Op, Sample, Value, register, topological
 from gdcore.graph.ops import nonlinearities
 from gdcore.graph.ops.draws import drawing
-from gdcore.graph.ops.elementwise import less, where
+from gdcore.graph.ops.elementwise import where
 from gdcore.graph.ops.identities import COUNT, broadcast_to
 from gdcore.graph.ops.joins import concatenate
 from gdcore.graph.ops.leaves import CONSTANT, apply, lift
@@ -27,6 +27,7 @@ from gdcore.graph.ops.loop_body import (
     substitute,
 )
 from gdcore.graph.ops.loop_gradient import loop_gradient
+from gdcore.graph.ops.masks import step_mask
 from gdcore.graph.ops.products import MATMUL
 from gdcore.graph.ops.shapes import reshape
 
@@ -258,7 +259,7 @@ def _counted(
         raise ValueError(f"scan lengths of shape {lengths.shape}: expected (batch,)")
 
     def step(before: Any, elements: tuple[Any, Value]) -> tuple[Any, Any]:
-        counts = less(elements[1], lengths)
+        counts = elements[1]
         after, outputs = body(before, elements[0] if several else elements[0][0])
 
         def chosen(new: Any, otherwise: Any) -> Value:
@@ -270,11 +271,10 @@ def _counted(
         return _like(after, kept), _like(outputs, out)
 
     several = isinstance(sequences, list | tuple)
-    numbers = np.arange(steps, dtype=np.float64)
     return scan(
         lambda c, e: step(c, (e[:-1], e[-1])),
         carries,
-        (*_several(sequences), numbers),
+        (*_several(sequences), step_mask(lengths, steps)),
         reverse,
         remat=remat,
     )
