@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,6 +12,16 @@ import numpy as np
 from bench.parts import Arrays, Part, Shape, glorot, jax_activation
 
 Parts = tuple[Part, ...]
+
+
+def split(ways: Sequence[Parts], numbers: Any) -> list[list[Any]]:
+    """The numbers of each part of some ways; how many a part has does not depend on its sizes."""
+    some = np.random.default_rng(0)
+    left, out = list(numbers), []
+    for way in ways:
+        counts = [len(part.numbers((1, 1, 1), some)) for part in way]
+        out.append([[left.pop(0) for _ in range(n)] for n in counts])
+    return out
 
 
 @dataclass(frozen=True)
@@ -138,14 +149,6 @@ class Residual(Part):
     def flops(self, shape: Shape) -> int:
         return sum(part.flops(at) for part, at in self.walk(shape))
 
-    def _split(self, numbers: Any) -> tuple[list[Any], list[Any]]:
-        """The numbers of each part of both ways; how many a part has does not depend on its sizes."""
-        some = np.random.default_rng(0)
-        counts = [len(part.numbers((1, 1, 1), some)) for part in (*self.inner, *self.beside)]
-        ends = np.cumsum(counts)
-        each = [list(numbers[end - n : end]) for n, end in zip(counts, ends, strict=True)]
-        return each[: len(self.inner)], each[len(self.inner) :]
-
     def gdcore(self) -> Any:
         import gdcore as gd
 
@@ -179,18 +182,26 @@ class Residual(Part):
             def forward(self, x: Any) -> Any:
                 return self.activation(self.beside(x) + self.inner(x))
 
-        ways = zip((self.inner, self.beside), self._split(numbers), strict=True)
+        ways = zip(
+            (self.inner, self.beside), split((self.inner, self.beside), numbers), strict=True
+        )
         both = [[p.torch(w, None) for p, w in zip(parts, own, strict=True)] for parts, own in ways]
         return Module(both[0], both[1], torch_activation(self.activation))
 
-    def jax(self, numbers: Any, x: Any) -> Any:
+    def _by(self, how: str, numbers: Any, x: Any) -> Any:
         y = x
-        inner, beside = self._split(numbers)
+        inner, beside = split((self.inner, self.beside), numbers)
         for part, own in zip(self.inner, inner, strict=True):
-            y = part.jax(own, y)
+            y = getattr(part, how)(own, y)
         for part, own in zip(self.beside, beside, strict=True):
-            x = part.jax(own, x)
+            x = getattr(part, how)(own, x)
         return jax_activation(self.activation)(x + y)
+
+    def jax(self, numbers: Any, x: Any) -> Any:
+        return self._by("jax", numbers, x)
+
+    def jax_predicting(self, numbers: Any, x: Any) -> Any:
+        return self._by("jax_predicting", numbers, x)
 
 
 @dataclass(frozen=True)

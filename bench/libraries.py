@@ -100,6 +100,7 @@ class Torch(Library):
         torch.set_num_threads(threads)
         self.torch, self.case = torch, case
         self.network = nn.Sequential(*case.network.torch())
+        self.network.train(case.trains)
         if self.channels_last:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward = self.compiled(
@@ -205,7 +206,7 @@ class Jax(Library):
         self.put = jax.device_put  # type: ignore[method-assign]
         layers = jax.device_put(case.network.numbers())
         if not case.trains:
-            whole = jax.jit(forward)
+            whole = jax.jit(lambda layers, x: forward(layers, x, trains=False))
             self.predict = lambda x: whole(layers, x)  # type: ignore[method-assign]
             return
         adam = case.optimizer == "adam"

@@ -99,10 +99,10 @@ class Network:
                 image = None
         return out
 
-    def jax(self, numbers: Sequence[Any], x: Any) -> Any:
+    def jax(self, numbers: Sequence[Any], x: Any, trains: bool = True) -> Any:
         """JAX's output for a batch."""
         for part, own in zip(self.parts, numbers, strict=True):
-            x = part.jax(own, x)
+            x = part.jax(own, x) if trains else part.jax_predicting(own, x)
         return x
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.cases import CASES, Case, chosen
+from bench.cases import ALL, Case, chosen
 from bench.libraries import LIBRARIES
 from bench.measure import Failed, Spread, in_process, progress, spread, table
 from bench.peak import Peak, peak
@@ -149,7 +149,7 @@ def measure(options: argparse.Namespace) -> Record:
                 options.threads,
                 how,
             )
-        record["measured"] = [asdict(measured[n]) for n in CASES if n in measured]
+        record["measured"] = [asdict(measured[n]) for n in ALL if n in measured]
         if options.add:
             write(options.add, record)
     return record
@@ -226,7 +226,7 @@ def show(record: Record) -> str:
     body = [
         row
         for m in measured
-        for row in rows(m, CASES[m.case], [t for t in threads if t in m.own], peers, peaks)
+        for row in rows(m, ALL[m.case], [t for t in threads if t in m.own], peers, peaks)
     ]
     top = "; ".join(
         f"{p.gflops:.0f} GFLOP/s and {p.bandwidth:.0f} GB/s on {t}" for t, p in peaks.items()
@@ -241,7 +241,7 @@ def missed(record: Record) -> list[str]:
     measured, threads, _, peaks = parts(record)
     out = []
     for m in measured:
-        case = CASES[m.case]
+        case = ALL[m.case]
         for t in threads:
             if t not in m.own or holds(m, case, t):
                 continue

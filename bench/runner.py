@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import CASES, Case
+from bench.cases import ALL, Case
 from bench.libraries import LIBRARIES
 from bench.measure import clock, keep_to
 
@@ -66,7 +66,7 @@ def main() -> int:
         prog="python -m bench.runner", description="Measure one library under one case."
     )
     parser.add_argument("library", choices=LIBRARIES)
-    parser.add_argument("case", choices=CASES)
+    parser.add_argument("case", choices=ALL)
     parser.add_argument("--mode", default="loop", choices=("loop", "plan", "fit"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=0.5)
@@ -74,9 +74,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     print(
         json.dumps(
-            run(
-                options.library, CASES[options.case], options.mode, options.threads, options.seconds
-            )
+            run(options.library, ALL[options.case], options.mode, options.threads, options.seconds)
         )
     )
     return 0
