@@ -128,7 +128,7 @@ class Head(Callback):
         kind = {
             "mlp": "",
             "tabm": f"tabm of {settings.members} members, ",
-            "auto": f"{' and '.join(several)} on each fold, ",
+            "auto": f"{', '.join(several)} on each fold, ",
         }.get(settings.model, f"{settings.model}, ")
         parts = " + ".join(f"{count:,} {part}" for count, part in shares if count)
         stop = f", {settings.folds} folds" if settings.folds > 1 else ""

@@ -26,6 +26,19 @@ def _columns(x: Value, who: str) -> tuple[Value, int]:
     return ops.reshape(ops.transpose(x, (1, 0)), (n, x.shape[0], 1)), n
 
 
+def _quantiles(values: NDArray[Any], most: int) -> NDArray[Any]:
+    """At most so many different quantiles; each that would occur twice once, and others of the rest."""
+    edges = np.zeros(0)
+    while len(values) and len(edges) < most:
+        left = most - len(edges)
+        levels = np.linspace(0.0, 1.0, left) if left > 1 else np.ones(1)
+        found, times = np.unique(np.quantile(values, levels), return_counts=True)
+        shared = found[times > 1]
+        edges = np.union1d(edges, shared if len(shared) else found)
+        values = values[~np.isin(values, shared)] if len(shared) else values[:0]
+    return edges
+
+
 class PeriodicEmbedding(Layer):
     """Each number becomes itself and linear functions of cosines: (B, n) becomes (B, n, output_dim).
 
@@ -157,11 +170,14 @@ class PiecewiseLinearEmbedding(Layer):
     def quantile_edges(x: NDArray[Any], bins: int = 48) -> list[list[float]]:
         """Bounds of intervals that hold equally many values of each column.
 
+        A value that so many rows share that it is several of the quantiles, such as 0 where most are 0,
+        is a bound, and the other bounds are quantiles of the values beside it.
+
         Parameters
         ----------
         x : ndarray of shape (rows, n)
         bins : int
-            At most so many intervals; fewer where quantiles are the same.
+            At most so many intervals; fewer where a column has fewer values.
 
         Returns
         -------
@@ -174,8 +190,8 @@ class PiecewiseLinearEmbedding(Layer):
         >>> gd.PiecewiseLinearEmbedding.quantile_edges(np.array([[1.0], [1.0], [5.0]]), 2)
         [[1.0, 5.0]]
         """
-        levels = np.linspace(0.0, 1.0, positive("quantile_edges bins", bins) + 1)
-        found = [np.unique(np.quantile(column, levels)) for column in np.asarray(x, np.float64).T]
+        most = positive("quantile_edges bins", bins) + 1
+        found = [_quantiles(column, most) for column in np.asarray(x, np.float64).T]
         return [(e if len(e) > 1 else np.array([e[0], e[0] + 1.0])).tolist() for e in found]
 
     def forward(self, x: Value) -> Value:  # type: ignore[override]
@@ -186,14 +202,14 @@ class PiecewiseLinearEmbedding(Layer):
                 "expected as many"
             )
         most = max(len(e) for e in self.edges) - 1
-        slopes, offsets = np.zeros((n, 1, most)), np.zeros((n, 1, most))
+        slopes, starts = np.zeros((n, 1, most)), np.zeros((n, 1, most))
         for i, bounds in enumerate(self.edges):  # intervals that a number lacks are always 0
-            left, width = np.array(bounds[:-1]), np.diff(bounds)
-            slopes[i, 0, : len(left)], offsets[i, 0, : len(left)] = 1 / width, -left / width
+            slopes[i, 0, : len(bounds) - 1] = 1 / np.diff(bounds)
+            starts[i, 0, : len(bounds) - 1] = bounds[:-1]
         size = self.output_dim
         bound = 1 / math.sqrt(2)
         v = self.param("linear", (n, 1, size), Uniform(-bound, bound))
         w = self.param("kernel", (n, most, size), "zeros")
         b = self.param("bias", (n, 1, size), Uniform(-bound, bound), "bias")
-        inside = ops.clip(columns * slopes + offsets, 0.0, 1.0)
+        inside = ops.clip((columns - starts) * slopes, 0.0, 1.0)  # exact for narrow ones
         return ops.transpose(ops.matmul(inside, w) + columns * v + b, (1, 0, 2))

@@ -32,6 +32,8 @@ from gdcore.tabular.weighting import row_weights, told_weights
 __all__ = ["FoldedTraining"]
 
 MOST_MEMBERS = 60  # that a time is filled with
+SLOW = ("realmlp",)  # of several models, trained on one fold first to see whether it can be the best
+TENTHS, CHANCE = 10, 3.0
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -49,7 +51,7 @@ class FoldedTraining:
         The mean of the best ones.
     members : dict of str to int
         How many networks predict, by their model: of several, the one that errs least on the rows that a
-        network was not trained on.
+        network was not trained on. The slowest is given up after one fold if it is clearly worse there.
     scores : dict
         Of each metric, its mean and deviation over the folds, on rows that a network was not trained
         on. Where there is early stopping, these rows said when to stop.
@@ -95,15 +97,21 @@ class FoldedTraining:
         parts: list[Fold] = []
         told, target = self.settings, self.encoder.target
         count, begin, longest = told.folds, time.monotonic(), 0.0
-        models = models_of(told.model, len(table), told.budget)
+        models = list(models_of(told.model, len(table), told.budget))
         while not parts or self._goes_on(len(parts), time.monotonic() - begin + longest):
             start = time.monotonic()
             seed = (told.seed + len(parts) // count) % 2**64
             alike = len(target.each) == 1 and target.each[0].classes is not None
             folds = folds_of(target.values(table), count, seed, alike)
-            for model in models:
-                new = self._train(table, folds, made.setdefault(model, []), model, verbose)
-                runs.setdefault(model, []).extend(new)
+            for model in tuple(models):
+                own, got = made.setdefault(model, []), runs.setdefault(model, [])
+                tried = 1 if model in SLOW and len(models) > 1 and not parts else 0
+                if tried:
+                    got += self._train(table, folds[:tried], own, model, verbose)
+                    if self._clearly_worse(table, made, model, folds[0]):
+                        models.remove(model)
+                        continue
+                got += self._train(table, folds[tried:], own, model, verbose)
             parts += folds
             longest = max(longest, time.monotonic() - start)
         outs = {model: self._outside_of(made[model], parts) for model in models}
@@ -114,6 +122,21 @@ class FoldedTraining:
         self.members = {best: len(made[best])}
         self._measure(table, made[best], outs[best], parts)
         self._join(made[best], runs[best])
+
+    def _clearly_worse(
+        self, table: Table, made: dict[str, list[Learner]], model: str, fold: Fold
+    ) -> bool:
+        """Whether the first network of a model errs more on its fold than that of another, beyond chance.
+
+        That is, by more than three standard errors of the difference, over tenths of the fold.
+        """
+        rest, rows = fold
+        tenths = [(rest, rows[i::TENTHS]) for i in range(min(TENTHS, len(rows)))]
+        outs = {m: self._outside_of(own[:1] * len(tenths), tenths) for m, own in made.items()}
+        losses = self._losses(table, outs, tenths)
+        best = min((m for m in losses if m != model), key=lambda m: float(losses[m].mean()))
+        gap = losses[model] - losses[best]
+        return bool(gap.mean() > CHANCE * gap.std(ddof=1) / math.sqrt(len(gap)))
 
     def _goes_on(self, members: int, until: float) -> bool:
         """Whether there is time for as many networks on other folds, which would take until then."""

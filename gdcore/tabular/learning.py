@@ -36,7 +36,13 @@ from gdcore.tabular.weighting import row_weights, told_weights
 
 __all__ = ["BUILD", "Training", "begun", "check_watched", "decided", "parted", "settled"]
 
-BUILD = {"auto": build_mlp, "mlp": build_mlp, "realmlp": build_realmlp, "tabm": build_tabm}
+BUILD = {
+    "auto": build_mlp,
+    "mlp": build_mlp,
+    "mlp-ple": build_mlp,
+    "realmlp": build_realmlp,
+    "tabm": build_tabm,
+}
 
 FEWEST = 50  # rows, below which too few would be left to tell a better epoch by
 MANY = 2000  # rows, from which on a tenth of them does

@@ -1,20 +1,31 @@
-"""The plain network of a table: numbers as they are, a vector for each category, then dense layers."""
+"""The plain network of a table: numbers as they are or embedded, a vector for each category, dense layers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gdcore.graph.ir import Value
-from gdcore.layers import Concatenate, Dense, Dropout, Embedding, Input
+from gdcore.layers import (
+    Concatenate,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Input,
+    PiecewiseLinearEmbedding,
+)
 from gdcore.model import Model
 from gdcore.tabular.encoding import Encoder
-from gdcore.tabular.learner import Job, Learner, loss_of, optimizer_of
+from gdcore.tabular.learner import Job, Learner, columns_of, loss_of, many_valued, optimizer_of
 
-__all__ = ["Inputs", "average_unseen", "build", "embedding_width", "inputs_of"]
+__all__ = ["Inputs", "average_unseen", "build", "embedded", "embedding_width", "inputs_of"]
 
 WIDEST = 50
+BINS, NUMBER_WIDTH = 48, 16  # intervals of a number, and the size of its vector
 TEXT_WIDTH = 32  # of the vector of a text
 
 
@@ -66,6 +77,24 @@ def inputs_of(encoder: Encoder, numbers: int) -> Inputs:
     return Inputs(Input(numbers, name="numbers") if numbers else None, codes, texts)
 
 
+def embedded(numbers: Value, rows: NDArray[Any]) -> list[Value]:
+    """Vectors of numbers by intervals that the training rows tell; those of two values as they are.
+
+    Parameters
+    ----------
+    numbers : Value of shape (B, n)
+    rows : ndarray of shape (training rows, n)
+    """
+    many = many_valued(rows)
+    several, rest = columns_of(numbers, many), columns_of(numbers, ~many)
+    parts = [] if rest is None else [rest]
+    if several is None:
+        return parts
+    edges = PiecewiseLinearEmbedding.quantile_edges(rows[:, many], BINS)
+    layer = PiecewiseLinearEmbedding(edges, NUMBER_WIDTH, name="piecewise")
+    return [Flatten()(layer(several)), *parts]
+
+
 def build(job: Job) -> Learner:
     """A network that takes `Features.inputs()`, compiled.
 
@@ -80,6 +109,8 @@ def build(job: Job) -> Learner:
     encoder, head, settings = job.encoder, job.head, job.settings
     inputs = inputs_of(encoder, job.features.numbers.shape[1])
     parts = [] if inputs.numbers is None else [inputs.numbers]
+    if parts and settings.model == "mlp-ple":
+        parts = embedded(parts[0], job.features.numbers)
     for i, column in enumerate(encoder.categories):
         width = embedding_width(column.count)
         parts.append(Embedding(column.count, width, name=f"embedding_{i}")(inputs.codes[i]))

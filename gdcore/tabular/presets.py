@@ -35,6 +35,16 @@ MODELS: dict[str, dict[str, Any]] = {
         "optimizer": "adam",
         "patience": 20,
     },
+    # Gorishniy et al. 2022, On embeddings for numerical features in tabular deep learning.
+    "mlp-ple": {
+        "hidden": (128, 64),
+        "activation": "relu",
+        "dropout": 0.1,
+        "numbers": "robust",
+        "schedule": "cosine",
+        "optimizer": "adam",
+        "patience": 20,
+    },
     # Holzmüller et al. 2024, RealMLP-TD; `BY_TASK` has the rest.
     "realmlp": {
         "hidden": (256, 256, 256),
@@ -58,11 +68,13 @@ MODELS: dict[str, dict[str, Any]] = {
         "patience": 16,
     },
 }
-#: What is taken where nothing is told of the network: plain networks on folds, and RealMLP on the same
-#: folds where there are rows enough for it to be worth its time (`bench.tabular`).
+#: What is taken where nothing is told of the network: plain networks on folds, and from so many rows on
+#: others on the same folds, of which those predict that err least (`bench.tabular`).
 AUTO = "auto"
 MODELS[AUTO] = MODELS["mlp"] | {"numbers": "robust"}
-SEVERAL = 2000  # rows, from which on there are both
+SEVERAL = 2000  # rows, from which on there are these
+CANDIDATES = ("mlp", "mlp-ple", "realmlp")  # the slowest last
+PLAIN = ("mlp", "mlp-ple", AUTO)
 STEPS = (
     16_000  # that RealMLP takes on all folds together: on wine twice as many as 8,000 beat boosting
 )
@@ -109,11 +121,11 @@ def models_of(model: str, rows: int, budget: float | None = None) -> tuple[str, 
     Examples
     --------
     >>> models_of("tabm", 900), models_of("auto", 900), models_of("auto", 9000)
-    (('tabm',), ('mlp',), ('mlp', 'realmlp'))
+    (('tabm',), ('mlp',), ('mlp', 'mlp-ple', 'realmlp'))
     """
     if model != AUTO:
         return (model,)
-    return ("mlp", "realmlp") if rows >= SEVERAL or budget is not None else ("mlp",)
+    return CANDIDATES if rows >= SEVERAL or budget is not None else CANDIDATES[:1]
 
 
 def member_settings(told: Any, model: str, rows: int) -> Any:
@@ -159,7 +171,7 @@ def budget(
     >>> budget(1000, None, None), budget(100_000, None, 3), budget(1000, None, None, "realmlp")
     ((32, 50), (128, 3), (256, 256))
     """
-    plain = model in ("mlp", AUTO)
+    plain = model in PLAIN
     usual = (32 if rows < LARGE else 128) if plain else 256
     batch = min(batch_size or usual, rows)
     if epochs is not None:

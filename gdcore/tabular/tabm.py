@@ -14,9 +14,7 @@ from gdcore.layers import (
     Concatenate,
     Dropout,
     Embedding,
-    Flatten,
     MemberDense,
-    PiecewiseLinearEmbedding,
 )
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Loss
@@ -25,18 +23,13 @@ from gdcore.tabular.learner import (
     Job,
     Learner,
     averaged,
-    columns_of,
     loss_of_mean,
-    many_valued,
     optimizer_of,
 )
-from gdcore.tabular.network import embedding_width, inputs_of
+from gdcore.tabular.network import embedded, embedding_width, inputs_of
 from gdcore.tabular.realmlp import ONE_HOT, one_hot
 
 __all__ = ["EachMember", "build"]
-
-BINS = 48
-NUMBER_WIDTH = 16
 
 
 @dataclass(frozen=True)
@@ -87,16 +80,7 @@ def _features(job: Job) -> tuple[list[Any], Value]:
     """The inputs, and one vector of all that is known of a row."""
     encoder, numbers = job.encoder, job.features.numbers
     inputs = inputs_of(encoder, numbers.shape[1])
-    first = inputs.numbers
-    parts = []
-    if first is not None:
-        many = many_valued(numbers)
-        embedded, rest = columns_of(first, many), columns_of(first, ~many)
-        if embedded is not None:
-            edges = PiecewiseLinearEmbedding.quantile_edges(numbers[:, many], BINS)
-            layer = PiecewiseLinearEmbedding(edges, NUMBER_WIDTH, name="piecewise")
-            parts.append(Flatten()(layer(embedded)))
-        parts += [] if rest is None else [rest]
+    parts = [] if inputs.numbers is None else embedded(inputs.numbers, numbers)
     for i, (column, code) in enumerate(zip(encoder.categories, inputs.codes, strict=True)):
         if column.count <= ONE_HOT:
             parts.append(one_hot(code, column))

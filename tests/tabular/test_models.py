@@ -15,6 +15,7 @@ from gdcore.tabular.tabm import EachMember
 SMALL = {
     "realmlp": {"model": "realmlp", "hidden": (24, 24)},
     "tabm": {"model": "tabm", "hidden": (16, 16), "members": 4},
+    "mlp-ple": {"model": "mlp-ple", "hidden": (16,)},
 }
 TARGETS = ["price", "dear"]
 
@@ -282,8 +283,8 @@ def test_networks_on_folds_are_what_is_taken_where_nothing_is_told(monkeypatch, 
 
 
 @pytest.mark.parametrize("target", ["price", "dear"])
-def test_of_two_models_the_one_predicts_that_errs_least_on_other_rows(target, monkeypatch):
-    """Both are trained on the same folds, and compared at their best temperature."""
+def test_of_several_models_the_one_predicts_that_errs_least_on_other_rows(target, monkeypatch):
+    """All are trained on the same folds, and compared at their best temperature."""
     monkeypatch.setattr(presets, "SEVERAL", 100)
     monkeypatch.setattr(presets, "MOST_STEPS", 1)
     losses, seen = folds.FoldedTraining._losses, []
@@ -294,9 +295,11 @@ def test_of_two_models_the_one_predicts_that_errs_least_on_other_rows(target, mo
 
     monkeypatch.setattr(folds.FoldedTraining, "_losses", seen_losses)
     rows = {k: v for k, v in mixed().items() if k not in TARGETS or k == target}
+    monkeypatch.setattr(folds, "CHANCE", np.inf)
     model = gd.tabular.TableModel(model="auto", folds=2).fit(rows, target, verbose=0)
-    (got,) = seen
-    assert {k: v.shape for k, v in got.items()} == {"mlp": (2,), "realmlp": (2,)}
+    first, got = seen  # the slowest on one fold, in tenths; then all on all
+    assert {k: v.shape for k, v in first.items()} == dict.fromkeys(presets.CANDIDATES, (10,))
+    assert {k: v.shape for k, v in got.items()} == dict.fromkeys(presets.CANDIDATES, (2,))
     best = min(got, key=lambda name: got[name].mean())
     assert model.members == {best: 2}
     assert model.examine(rows, 0).notes[-1] == f"network: auto: 2 of {best}"
@@ -306,7 +309,24 @@ def test_of_two_models_the_one_predicts_that_errs_least_on_other_rows(target, mo
     assert mean == pytest.approx(want, rel=0.25)  # its own loss, before the temperature
 
 
-@pytest.mark.parametrize("model", SMALL)
+def test_the_slowest_is_given_up_after_one_fold_where_it_is_clearly_worse(monkeypatch):
+    monkeypatch.setattr(presets, "SEVERAL", 100)
+    monkeypatch.setattr(presets, "MOST_STEPS", 1)
+    trained, seen = folds.FoldedTraining._train, []
+
+    def train(self, table, parts, made, model, verbose):
+        seen.append((model, len(parts)))
+        return trained(self, table, parts, made, model, verbose)
+
+    monkeypatch.setattr(folds.FoldedTraining, "_train", train)
+    draw = np.random.default_rng(0)
+    rows = {"x": draw.normal(size=200), "z": draw.normal(size=200)}
+    rows["y"] = rows["x"] + 0.001 * rows["z"]  # far too few steps for three layers of 256
+    model = gd.tabular.TableModel(folds=3, model="auto").fit(rows, "y", verbose=0)
+    assert seen == [("mlp", 3), ("mlp-ple", 3), ("realmlp", 1)] and sum(model.members.values()) == 3
+
+
+@pytest.mark.parametrize("model", presets.KEEPS_BEST)
 def test_trained_anew_with_its_own_best_epoch(model):
     """What `gdcore train` keeps: of all rows, a part of which says again which epoch is best."""
     rows = {k: v for k, v in mixed(200).items() if k != "price"}
