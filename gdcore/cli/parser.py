@@ -18,6 +18,7 @@ from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.presets import MODELS
 from gdcore.tabular.rows import MISSING_WAYS
 from gdcore.tabular.splits import SPLITS
+from gdcore.tabular.target import ORDINAL, TASKS
 
 
 def make_parser() -> Parser:
@@ -87,6 +88,12 @@ def _layout(parser: Any) -> None:
     )
 
 
+def _tasks(text: str) -> str:
+    """One task, or one for each of several targets."""
+    known = name_in("task", (*TASKS, ORDINAL))
+    return ",".join(known(part.strip()) for part in text.split(","))
+
+
 def _train(parser: Parser) -> None:
     parser.add_argument("source", metavar="SOURCE", help=SOURCE)
     data = parser.add_argument_group("data")
@@ -98,10 +105,10 @@ def _train(parser: Parser) -> None:
     )
     data.add_argument(
         "--task",
-        type=name_in("task", ("classification", "regression", "ordinal")),
+        type=_tasks,
         metavar="TASK",
-        help="classification, regression, or (of a table) ordinal, for classes in an order (default: "
-        "seen from the target and the loss)",
+        help="classification, regression, or (of a table) ordinal, for classes in an order; of several "
+        "targets one for each, with commas between (default: seen from the target and the loss)",
     )
     data.add_argument(
         "--order",
@@ -129,7 +136,7 @@ def _train(parser: Parser) -> None:
         type=name_in("way to scale numbers", KINDS["number"]),
         metavar="WAY",
         help="of a table: standardize (default of mlp), robust (by median and quartiles: default of "
-        "realmlp), quantile (to a normal distribution: default of tabm) or raw",
+        "auto, mlp-ple, realmlp), quantile (to a normal distribution: default of tabm) or raw",
     )
     data.add_argument(
         "--missing",
@@ -194,8 +201,9 @@ def _train(parser: Parser) -> None:
         "--model",
         type=name_in("model", MODELS),
         metavar="NAME",
-        help="of a table: mlp (default), realmlp (a pre-tuned network that trains longer) or tabm (many "
-        "members that share their weights)",
+        help="of a table: auto (default: several of mlp, from 2,000 rows also of mlp-ple and realmlp, of "
+        "which the best predicts), mlp, mlp-ple (numbers by intervals), realmlp (a pre-tuned network that "
+        "trains longer) or tabm (many members that share their weights)",
     )
     net.add_argument("--members", metavar="N", type=whole(1), help="of --model tabm (default: 32)")
     net.add_argument(

@@ -113,9 +113,8 @@ class Head(Callback):
         table, args = self.table, self.args
         settings = table.settings.of_task(table.target.task)
         trained = sum(p.size for p in engine_of(self.model).network().parameters)
-        sizes = " → ".join(
-            map(str, [*settings.hidden, engine_of(self.model).network().outputs[0].shape[-1]])
-        )
+        outputs = engine_of(self.model).network().outputs
+        sizes = " → ".join(map(str, [*settings.hidden, sum(int(out.shape[-1]) for out in outputs)]))
         batch, epochs = budget(
             self.table.rows, settings.batch_size, settings.epochs, settings.model
         )
@@ -352,7 +351,7 @@ def predict_table(
     UsageError, OSError, ValueError
         If probabilities of a quantity are asked for, or the table does not fit the model.
     """
-    if args.proba and model.target.task == "regression":
+    if args.proba and all(t.classes is None for t in model.target.each):
         raise UsageError("--proba is for classes, and this model predicts quantities: leave it out")
     with told("predict"):
         table = _read(model, args)
@@ -362,7 +361,7 @@ def predict_table(
         own: list[Any] = model.views or [model]
         for view in own:
             name = view.target.name if model.views else "prediction"
-            if args.proba:
+            if args.proba and view.classes is not None:
                 before = f"{name}_" if model.views else ""
                 proba = view.predict_proba(table).T
                 made |= {f"{before}{c}": p for c, p in zip(view.classes, proba, strict=True)}

@@ -16,6 +16,7 @@ from gdcore.scores import Scores
 from gdcore.tabular.decision import probabilities
 from gdcore.tabular.encoding import Encoder, Features
 from gdcore.tabular.importance import importance
+from gdcore.tabular.learner import outputs_of
 from gdcore.tabular.scoring import Decisions, Scorer, output_of, scorers
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.several import AnyTarget, Targets
@@ -38,8 +39,7 @@ class Asking:
     decision : Decision, or a tuple of them for several targets
     settings : Settings
     history : History or None
-    notes : list of str
-        What was done with rows.
+    notes : list of str, of rows
     """
 
     encoder: Encoder
@@ -72,7 +72,8 @@ class Asking:
     def _of_each(self, method: str, data: Any, *args: Any) -> dict[str, Any]:
         """What the model of each target gives, by the target's name."""
         table = self._fitted().read(data)
-        return {v.target.name: getattr(v, method)(table, *args) for v in self.views}
+        views = [v for v in self.views if v.scorer.gives(method)] or self.views  # or it is told
+        return {v.target.name: getattr(v, method)(table, *args) for v in views}
 
     def _fitted(self) -> Encoder:
         if "encoder" not in self.__dict__:
@@ -100,7 +101,7 @@ class Asking:
         -------
         ndarray of shape (n, outputs)
         """
-        return np.asarray(self.network.predict(features.inputs()))
+        return outputs_of(self.network, features.inputs())
 
     def scores(self, features: Features) -> NDArray[Any]:
         """What the network says of rows, in the target's units; logits of classes.
@@ -146,8 +147,8 @@ class Asking:
         Returns
         -------
         ndarray of shape (n,)
-            Text or int64 for classes, float64 for quantities; of several targets a dict of such
-            arrays by their names, here and below.
+            Text or int64 for classes, float64 for quantities; of several targets a dict by their
+            names, here and below, of those that have what is asked for.
 
         Warns
         -----

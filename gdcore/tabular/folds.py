@@ -19,7 +19,7 @@ from gdcore.many.results import Run
 from gdcore.model import Model
 from gdcore.tabular.decision import temperature
 from gdcore.tabular.encoding import Encoder
-from gdcore.tabular.learner import Learner, averaged, loss_of_mean
+from gdcore.tabular.learner import Learner, averaged, loss_of_mean, model_of, outputs_of
 from gdcore.tabular.learning import BUILD, decided
 from gdcore.tabular.network import average_unseen
 from gdcore.tabular.presets import budget, member_settings, models_of
@@ -32,7 +32,9 @@ from gdcore.tabular.weighting import row_weights, told_weights
 __all__ = ["FoldedTraining"]
 
 MOST_MEMBERS = 60  # that a time is filled with
-SLOW = ("realmlp",)  # of several models, trained on one fold first to see whether it can be the best
+SLOW = (
+    "realmlp",
+)  # of several models, trained on one fold first to see whether it can be the best
 TENTHS, CHANCE = 10, 3.0
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -101,8 +103,8 @@ class FoldedTraining:
         while not parts or self._goes_on(len(parts), time.monotonic() - begin + longest):
             start = time.monotonic()
             seed = (told.seed + len(parts) // count) % 2**64
-            alike = len(target.each) == 1 and target.each[0].classes is not None
-            folds = folds_of(target.values(table), count, seed, alike)
+            answers, alike = target.strata(table)
+            folds = folds_of(answers, count, seed, alike and answers.ndim == 1)
             for model in tuple(models):
                 own, got = made.setdefault(model, []), runs.setdefault(model, [])
                 tried = 1 if model in SLOW and len(models) > 1 and not parts else 0
@@ -163,7 +165,7 @@ class FoldedTraining:
 
         stop = [] if told.patience is None else [told.patience]
         runs = fit_many(
-            member, [{}], job.features.inputs(), job.y, epochs=epochs, batch_size=batch,
+            member, [{}], job.features.inputs(), job.head.answers(job.y), epochs=epochs, batch_size=batch,
             seed=told.seed, sample_weight=weights, cv=folds, verbose=verbose,
             callbacks=lambda: [EarlyStopping(patience=p) for p in stop],
         )  # fmt: skip
@@ -179,7 +181,7 @@ class FoldedTraining:
         """What each network puts out for the rows it was not trained on."""
         features = self.learner.job.features
         return [
-            np.asarray(learner.network.predict(features.take(rows).inputs()))
+            outputs_of(learner.network, features.take(rows).inputs())
             for learner, (_, rows) in zip(made, folds, strict=True)
         ]
 
@@ -190,7 +192,7 @@ class FoldedTraining:
         job, target, told = self.learner.job, self.encoder.target, self.settings
         weights, rows = told_weights(table, told.weights), np.concatenate([r for _, r in folds])
         units = Input(job.head.units)
-        judge = Model(units, units * 1.0)
+        judge = model_of(units, job.head.outputs(units * 1.0))
         judge.compile(
             "sgd", loss_of_mean(job.head, replace(told, label_smoothing=0.0)), (), told.dtype
         )
@@ -204,7 +206,8 @@ class FoldedTraining:
             each = []
             for out, (_, rest) in zip(own, folds, strict=True):
                 count = None if weights is None else weights[rest]
-                each.append(judge.evaluate(out / heat, job.y[rest], sample_weight=count)["loss"])
+                y = job.head.answers(job.y[rest])
+                each.append(judge.evaluate(out / heat, y, sample_weight=count)["loss"])
             found[model] = np.array(each)
         return found
 
@@ -237,8 +240,9 @@ class FoldedTraining:
         """One network, whose output is the mean of all."""
         job = self.learner.job
         inputs = self.learner.inputs
-        outputs = [learner.network(*inputs) for learner in made]
-        network = Model(inputs, averaged(ops.stack(outputs, 1), job.head.loss))
+        each = [learner.network(*inputs) for learner in made]
+        outputs = [ops.concatenate(out, -1) if job.head.parts else out for out in each]
+        network = model_of(inputs, averaged(ops.stack(outputs, 1), job.head))
         plain = replace(self.settings, label_smoothing=0.0)
         loss = loss_of_mean(job.head, plain)
         network.compile(*("sgd", loss, job.head.metrics, plain.dtype), compute=plain.compute)

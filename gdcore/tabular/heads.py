@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import unknown
-from gdcore.tabular.several import AnyTarget
+from gdcore.graph.ir import Value
+from gdcore.tabular.several import AnyTarget, Targets
 from gdcore.tabular.table import SettingError
 
 __all__ = [
@@ -40,6 +42,7 @@ class Head:
     loss, metrics : what it is trained with, and what is measured
     standardize : whether a quantity is standardised while it trains
     quantiles : what the columns of the output are, where they are quantiles of one quantity
+    parts : one for each of several targets that are not of one kind, side by side: an output each
     """
 
     units: int
@@ -49,6 +52,28 @@ class Head:
     bias: float = 0.0
     standardize: bool = False
     quantiles: tuple[float, ...] = ()
+    parts: tuple[Head, ...] = ()
+
+    @property
+    def each(self) -> tuple[Head, ...]:
+        """Of each output of the network."""
+        return self.parts or (self,)
+
+    def outputs(self, x: Value) -> list[Value]:
+        """The outputs in the columns of a last layer (B, units), or of members (B, members, units)."""
+        if not self.parts:
+            return [x]
+        ends = np.cumsum([0, *(part.units for part in self.parts)]).tolist()
+        places = [slice(a, b) for a, b in itertools.pairwise(ends)]
+        return [x[(slice(None),) * (x.ndim - 1) + (place,)] for place in places]
+
+    def answers(self, y: NDArray[Any]) -> Any:
+        """True answers as `Model.fit` takes them: an array, or one for each output."""
+        if not self.parts:
+            return y
+        columns = zip(self.parts, y.T, strict=True)
+        return [column.astype(np.int64) if part.loss in CLASS_LOSSES else column[:, None]
+                for part, column in columns]  # fmt: skip
 
 
 def head_for(
@@ -106,6 +131,8 @@ def head_of(
     ValueError
         If the loss does not go with the target.
     """
+    if isinstance(target, Targets) and target.mixed and not quantiles:
+        return _of_kinds(target, loss, y)
     classes = target.each[0].classes
     if quantiles is not None or loss == "quantile":
         return _of_quantiles(target, loss, quantiles or ())
@@ -119,6 +146,23 @@ def head_of(
     if (loss or usual) not in known:
         raise unknown("loss for several labels", loss, known)
     return Head(len(target.each), loss or usual, ("accuracy",))
+
+
+def _of_kinds(targets: Targets, loss: str | None, y: NDArray[Any]) -> Head:
+    """Quantities and classes side by side, each with the usual loss of its kind.
+
+    Raises
+    ------
+    SettingError
+        If a loss is told.
+    """
+    if loss is not None:
+        raise SettingError(
+            f"loss {loss} is for targets of one kind, and {targets.name} are of several: leave it out"
+        )
+    columns = zip(targets.each, y.T, strict=True)
+    parts = tuple(head_for(t.task, len(t.classes or ()), None, own[:, None]) for t, own in columns)
+    return Head(sum(p.units for p in parts), "several", (), standardize=True, parts=parts)
 
 
 def _of_quantiles(target: AnyTarget, loss: str | None, quantiles: Sequence[float]) -> Head:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from gdcore.losses import LOSSES, Loss, Quantile
 from gdcore.model import Model
 from gdcore.schedules import Schedule
 from gdcore.tabular.encoding import Encoder, Features
-from gdcore.tabular.heads import Head
+from gdcore.tabular.heads import CLASS_LOSSES, Head
 from gdcore.tabular.presets import SMOOTHING
 from gdcore.tabular.settings import Settings
 from gdcore.tabular.table import SettingError
@@ -29,7 +29,9 @@ __all__ = [
     "loss_of",
     "loss_of_mean",
     "many_valued",
+    "model_of",
     "optimizer_of",
+    "outputs_of",
 ]
 
 #: What outputs are logits of, by the loss.
@@ -101,25 +103,57 @@ class Learner:
             self.network.resume(told.seed, told.steps_done, told.epochs_done)
 
 
-def averaged(members: Value, loss: str) -> Value:
-    """The mean prediction of (B, members, n), by what the outputs of a loss are: (B, n)."""
-    mean: Value = MemberAverage(AVERAGE.get(loss, "values"), name="mean")(members)
-    return mean
+def model_of(inputs: Any, outputs: list[Value]) -> Model:
+    """A network with the outputs of a head."""
+    return Model(inputs, outputs if len(outputs) > 1 else outputs[0])
 
 
-def loss_of_mean(head: Head, settings: Settings) -> Loss:
-    """The loss of `averaged` members, which are logits where `AVERAGE` says so."""
-    return loss_of(head, settings, **({"from_logits": True} if head.loss in AVERAGE else {}))
+def outputs_of(network: Model, inputs: Any) -> NDArray[Any]:
+    """What a network puts out, of several outputs side by side: (n, units)."""
+    made = network.predict(inputs)
+    return np.concatenate(made, axis=1) if isinstance(made, list | tuple) else np.asarray(made)
 
 
-def loss_of(head: Head, settings: Settings, **more: Any) -> Loss:
-    """The loss of a head, with label smoothing.
+def averaged(members: Value, head: Head) -> list[Value]:
+    """The mean prediction of (B, members, n), by what the outputs of a loss are: (B, n) of each output."""
+    made = zip(head.each, head.outputs(members), strict=True)
+    return [
+        MemberAverage(AVERAGE.get(part.loss, "values"), name=f"mean_{i}" if head.parts else "mean")(
+            own
+        )
+        for i, (part, own) in enumerate(made)
+    ]
+
+
+def loss_of_mean(head: Head, settings: Settings) -> list[Loss]:
+    """The losses of `averaged` members, which are logits where `AVERAGE` says so."""
+    return [
+        _loss_of(part, own, **({"from_logits": True} if part.loss in AVERAGE else {}))
+        for part, own in _smoothed(head, settings)
+    ]
+
+
+def loss_of(head: Head, settings: Settings) -> list[Loss]:
+    """The loss of each output of a head, with label smoothing.
 
     Raises
     ------
     SettingError
         If smoothing is asked for of a loss that has none.
     """
+    return [_loss_of(part, own) for part, own in _smoothed(head, settings)]
+
+
+def _smoothed(head: Head, settings: Settings) -> list[tuple[Head, Settings]]:
+    """Each output with its settings: of several kinds, labels alone are smoothed."""
+    plain = replace(settings, label_smoothing=None)
+    return [
+        (part, plain if head.parts and part.loss not in CLASS_LOSSES else settings)
+        for part in head.each
+    ]
+
+
+def _loss_of(head: Head, settings: Settings, **more: Any) -> Loss:
     smoothing = settings.label_smoothing
     if not head.loss.endswith("cross_entropy"):
         if smoothing:

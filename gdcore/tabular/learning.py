@@ -19,7 +19,7 @@ from gdcore.tabular.decision import Decision, Threshold, temperature
 from gdcore.tabular.encoding import Encoder
 from gdcore.tabular.heads import head_of
 from gdcore.tabular.kinds import Chosen, check_some_left, choose
-from gdcore.tabular.learner import Job, Learner
+from gdcore.tabular.learner import Job, Learner, outputs_of
 from gdcore.tabular.network import average_unseen
 from gdcore.tabular.network import build as build_mlp
 from gdcore.tabular.presets import budget
@@ -54,7 +54,8 @@ def set_apart(table: Table, names: Sequence[str], settings: Settings) -> tuple[T
         return table, None
     told = learned(table, names, settings.asked, order=settings.order)
     share = 0.1 if len(table) >= MANY else 0.2
-    apart = hold_out(told.values(table), share, settings.seed, told.task == "classification")
+    answers, alike = told.strata(table)
+    apart = hold_out(answers, share, settings.seed, alike)
     return table.take(~apart), table.take(apart)
 
 
@@ -139,7 +140,7 @@ def begun(
         )
     if not head.standardize:
         target = target.unscaled()
-    made = tuple(_decision(t, settings) for t in target.each)
+    made = tuple(_decision(t, settings.fitting(t, target.each)) for t in target.each)
     decision: Decisions = made[0] if len(made) == 1 else made
     found, ignored = chosen
     empty = [n for n in found if table.columns[n].missing().all()]  # other rows had some values
@@ -153,12 +154,11 @@ def begun(
     steps = epochs * math.ceil(len(table) / batch)
     job = Job(encoder, encoder.encode(table), target.scaled(y), head, settings, steps)
     learner = BUILD[settings.model](job)
-    scorer = scorers(learner.network, target, settings.metrics, decision)[
-        0
-    ]  # the others are its like
-    for metric in scorer.wanted:  # a mismatch is told before the training
-        scorer.bound(metric)
-    if settings.threshold is not None and not scorer.likely:
+    own = scorers(learner.network, target, settings.metrics, decision)
+    for scorer in own:
+        for metric in scorer.wanted:  # a mismatch is told before the training
+            scorer.bound(metric)
+    if settings.threshold is not None and not any(scorer.likely for scorer in own):
         raise SettingError(
             f"threshold={settings.threshold!r} needs probabilities, and loss {head.loss} gives "
             "none: use cross_entropy"
@@ -270,6 +270,7 @@ class Training:
         target, told = self.encoder.target, self.settings
         y = target.scaled(target.values(table))
         weights = row_weights(table, target, told.weights, told.class_weight)
+        y = self.learner.job.head.answers(y)
         return self.encoder.encode(table).inputs(), y, weights
 
     def decide(self, watched: Table | None) -> Decisions:
@@ -283,18 +284,18 @@ class Training:
         target = self.encoder.target
         own = scorers(self.network, target, None, self.decision)
         if watched is None:
-            made = [self._told(s) for s in own]
+            made = [self._told(s, self.settings.fitting(s.target, target.each)) for s in own]
             return made[0] if len(made) == 1 else tuple(made)
-        out = self.network.predict(self.encoder.encode(watched).inputs())
+        out = outputs_of(self.network, self.encoder.encode(watched).inputs())
         return decided(self.network, target, self.decision, self.settings, watched, out)
 
-    def _told(self, scorer: Scorer) -> Decision:
+    def _told(self, scorer: Scorer, settings: Settings) -> Decision:
         """The decision where there are no rows to choose it by."""
-        wish = None if self.settings.threshold is None else Threshold.parse(self.settings.threshold)
+        wish = None if settings.threshold is None else Threshold.parse(settings.threshold)
         if wish is None:
             return scorer.decision
         if wish.goal != "probability":
-            raise no_rows_to_choose_by(self.settings)
+            raise no_rows_to_choose_by(settings)
         return replace(scorer.decision, threshold=wish.least)
 
 
@@ -304,11 +305,13 @@ def decided(
 ) -> Decisions:  # fmt: skip
     """Temperature, threshold and margin, by outputs for rows that the weights were not learned from."""
     own = scorers(network, target, None, decision)
-    if not (own[0].likely or settings.interval is not None):
+    if not (any(s.likely for s in own) or settings.interval is not None):
         return decision
     weights = told_weights(table, settings.weights)
     made = [
-        _chosen(s, settings, t.values(table), output_of(out, target, i), weights)
+        _chosen(
+            s, settings.fitting(t, target.each), t.values(table), output_of(out, target, i), weights
+        )
         for i, (s, t) in enumerate(zip(own, target.each, strict=True))
     ]
     return made[0] if len(made) == 1 else tuple(made)
@@ -322,6 +325,8 @@ def _chosen(
     if level is not None:
         width = margin(scorer.target, told, y, level, scorer.counts, weights)
         return replace(decision, margin=width)
+    if not scorer.likely:
+        return decision
     decision = replace(decision, temperature=temperature(told, y, weights))
     if settings.threshold is None:
         return decision

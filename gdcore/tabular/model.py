@@ -48,12 +48,12 @@ class TableModel(Asking):
     ----------
     hidden : sequence of int, optional
         Sizes of the hidden layers; this and the like are the model's own by default.
-    model : {"auto", "mlp", "realmlp", "tabm"}, optional
-        A plain network; RealMLP (Holzmüller et al. 2024), which embeds numbers by cosines, trains for
-        256 epochs and keeps the best; TabM (Gorishniy et al. 2024), members that share their weights,
-        whose mean predicts; or "auto", the default where nothing is told of a network or its training:
-        plain ones on 5 folds, from 2,000 rows on RealMLP too, of which the one predicts that errs less;
-        a single one with `validation_data` and below 50 rows.
+    model : {"auto", "mlp", "mlp-ple", "realmlp", "tabm"}, optional
+        A plain network; one whose numbers are embedded by intervals; RealMLP (Holzmüller et al. 2024),
+        which embeds them by cosines, trains for 256 epochs and keeps the best; TabM (Gorishniy et al.
+        2024), members that share their weights, whose mean predicts; or "auto", the default where nothing
+        is told of a network or its training: plain ones on 5 folds, from 2,000 rows on the next two as
+        well, of which those predict that err least; one with `validation_data` and below 50 rows.
     activation : str, optional
     dropout : float, optional
         After each hidden layer.
@@ -68,7 +68,7 @@ class TableModel(Asking):
         Missing values are filled in and flagged, cost their row in training, or are an error.
     task : {"classification", "regression", "ordinal"}, optional
         By default text, booleans, declared categories and at most 20 whole numbers are classes.
-        "ordinal" is of classes in an order, such as ratings.
+        "ordinal" is of classes in an order. Of several targets, commas stand between.
     loss, optimizer, schedule : str, optional
     lr, weight_decay : float, optional
         By default the model's own, or else the optimizer's.
@@ -85,7 +85,7 @@ class TableModel(Asking):
     patience : int, "auto" or None
         Early stopping: training ends after so many epochs without a better loss on a fifth of the
         training rows (a tenth of 2,000 and more), and the best epoch's weights are kept. None, and
-        with fewer than 50 rows: all epochs. "auto": 20 of "mlp", 16 of "tabm", never of "realmlp".
+        with fewer than 50 rows: all epochs. "auto": 20, 16 of "tabm", never of "realmlp".
     metrics : sequence of str, optional
         What `evaluate` measures: by default accuracy (and ROC-AUC for two classes), or R², MAE and
         RMSE. Importance is measured in the first.
@@ -238,9 +238,9 @@ class TableModel(Asking):
         data : path-like, frame, dict of columns, list of dicts, or 2-D array
             As `gdcore.tabular.read` takes it; rows without a target are left out.
         target : str or int, or a list of them
-            The column to be predicted, by name or by place. Several are predicted by one network:
-            all are quantities, or labels of two classes of which any may be true. `predict` and
-            what else is asked then give a dict with an entry for each.
+            The column to be predicted, by name or by place. Several are predicted by one network, be
+            they quantities, labels of which any may be true, or classes. `predict` and what else is
+            asked then give a dict with an entry for each.
         validation_data : like `data`, optional
             Rows to watch the training by, in the place of those that would be set apart.
         refit : bool

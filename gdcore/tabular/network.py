@@ -20,7 +20,15 @@ from gdcore.layers import (
 )
 from gdcore.model import Model
 from gdcore.tabular.encoding import Encoder
-from gdcore.tabular.learner import Job, Learner, columns_of, loss_of, many_valued, optimizer_of
+from gdcore.tabular.learner import (
+    Job,
+    Learner,
+    columns_of,
+    loss_of,
+    many_valued,
+    model_of,
+    optimizer_of,
+)
 
 __all__ = ["Inputs", "average_unseen", "build", "embedded", "embedding_width", "inputs_of"]
 
@@ -121,7 +129,7 @@ def build(job: Job) -> Learner:
         if settings.dropout:
             x = Dropout(settings.dropout)(x)
     last = Dense(head.units, activation=head.activation, bias_initializer=head.bias, name="output")
-    network = Model(inputs.all, last(x))
+    network = model_of(inputs.all, head.outputs(last(x)))
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
     network.compile(
         *(optimizer, loss_of(head, settings), head.metrics, settings.dtype),

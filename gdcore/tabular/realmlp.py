@@ -24,7 +24,15 @@ from gdcore.model import Model
 from gdcore.random import Stream
 from gdcore.schedules import FlatCosine
 from gdcore.tabular.columns import Category
-from gdcore.tabular.learner import Job, Learner, columns_of, loss_of, many_valued, optimizer_of
+from gdcore.tabular.learner import (
+    Job,
+    Learner,
+    columns_of,
+    loss_of,
+    many_valued,
+    model_of,
+    optimizer_of,
+)
 from gdcore.tabular.network import inputs_of
 
 __all__ = ["build", "one_hot"]
@@ -96,12 +104,16 @@ def build(job: Job) -> Learner:
         if settings.dropout:
             x = Dropout(FlatCosine(settings.dropout, job.steps), name=f"dropout_{i}")(x)
     x = layer(head.units, "output", x)
-    if head.activation == "exp":
-        x = ops.exp(x)
-    elif head.standardize:  # predictions stay within what training saw
-        y = job.y.reshape(len(job.y), -1)
-        within = ops.minimum(ops.maximum(x, y.min(axis=0)), y.max(axis=0))
-        x = ops.when_training(x, within)
+    outputs = []
+    answers = head.answers(job.y) if head.parts else [job.y]
+    for part, own, out in zip(head.each, answers, head.outputs(x), strict=True):
+        if part.activation == "exp":
+            out = ops.exp(out)
+        elif part.standardize:  # predictions stay within what training saw
+            y = own.reshape(len(own), -1)
+            within = ops.minimum(ops.maximum(out, y.min(axis=0)), y.max(axis=0))
+            out = ops.when_training(out, within)
+        outputs.append(out)
     groups: list[dict[str, Any]] = [{"match": "scale.*", "lr_scale": 6.0}]
     if embedded:
         groups.append({"match": "periodic.*", "lr_scale": 0.1})
@@ -110,7 +122,7 @@ def build(job: Job) -> Learner:
         groups.append({"match": "*.share", "lr_scale": 0.1})
     decay = settings.weight_decay and FlatCosine(settings.weight_decay, job.steps)
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), decay, groups, BETAS)
-    network = Model(inputs, x)
+    network = model_of(inputs, outputs)
     network.compile(
         *(optimizer, loss_of(head, settings), head.metrics, settings.dtype),
         compute=settings.compute,

@@ -76,6 +76,8 @@ class Reports(Mapping[str, Report]):
         str
         """
         first = next(iter(self.values()))
+        if not self.means():
+            return f"{len(self)} targets of different kinds, {first.where}"
         same = len({tuple(r.labels.items()) for r in self.values()}) == 1
         told = [f"{first.labels[n] if same else n} {number(v)}" for n, v in self.means().items()]
         return f"mean of {len(self)} targets, {first.where}: {', '.join(told)}"

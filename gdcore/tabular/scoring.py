@@ -21,7 +21,7 @@ from gdcore.tabular.conformal import limits
 from gdcore.tabular.decision import Decision, log_loss, probabilities
 from gdcore.tabular.heads import MEDIAN, labels_of
 from gdcore.tabular.ordered import log_probabilities, rank_error
-from gdcore.tabular.several import AnyTarget
+from gdcore.tabular.several import AnyTarget, Targets
 from gdcore.tabular.table import SettingError, quoted
 from gdcore.tabular.target import Target
 
@@ -86,6 +86,12 @@ class Scorer:
     def likely(self) -> bool:
         """Whether the outputs speak of probabilities."""
         return self.link.endswith(("_logits", "_probs"))
+
+    def gives(self, method: str) -> bool:
+        """Whether there is what a method of the model asks for: probabilities, or intervals."""
+        if method == "predict_proba":
+            return self.likely
+        return method != "predict_interval" or self.decision.margin is not None
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -256,15 +262,53 @@ def scorers(
         assert isinstance(decision, Decision)
         return [Scorer.of(network, target, names, decision)]
     assert isinstance(decision, tuple)
+    if target.mixed:
+        return _of_each(network, target, names, decision)
     one = Scorer.of(network, target.columns[0], names, decision[0])
     link = one.link.replace("multilabel", "binary")
     own = zip(target.columns, decision, strict=True)
     return [replace(one, target=t, decision=d, link=link) for t, d in own]
 
 
+def _of_each(
+    network: Model, target: Targets, names: Sequence[str] | None, decision: tuple[Decision, ...]
+) -> list[Scorer]:
+    """Of targets with an output each; each is measured in the metrics that are for its kind.
+
+    Raises
+    ------
+    SettingError
+        If a metric is for none of them.
+    """
+    outputs = engine_of(network).network().outputs
+    made = [
+        Scorer(t, loss.link(out), loss.name, None, d)
+        for t, loss, out, d in zip(target.each, network.losses, outputs, decision, strict=True)
+    ]
+    told: list[list[str]] = [[] for _ in made]
+    for name in names or ():
+        fits, refused = [], []
+        for own, scorer in zip(told, made, strict=True):
+            try:
+                scorer.bound(name)
+                fits.append((scorer.classes > 0, own))
+            except SettingError as error:
+                refused.append(error)
+        if not fits:
+            raise refused[0]
+        first = min(classes for classes, _ in fits)  # what quantities have is theirs alone
+        for classes, own in fits:
+            if classes == first:
+                own.append(name)
+    return [replace(s, names=tuple(own) or None) for s, own in zip(made, told, strict=True)]
+
+
 def output_of(out: NDArray[Any], target: AnyTarget, place: int) -> NDArray[Any]:
     """What a network puts out for one of its targets."""
-    return out if isinstance(target, Target) else out[:, place : place + 1]
+    if isinstance(target, Target):
+        return out
+    first = sum(target.widths[:place])
+    return out[:, first : first + target.widths[place]]
 
 
 def higher_is_better(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from gdcore.tabular.kinds import KINDS
 from gdcore.tabular.presets import AUTO, FOLDS, KEEPS_BEST, MODELS, filled, of_task
 from gdcore.tabular.quantiles import check_quantiles
 from gdcore.tabular.rows import MISSING_WAYS
+from gdcore.tabular.several import tasks_of
 from gdcore.tabular.table import SettingError
 from gdcore.tabular.target import ORDINAL, TASKS
 from gdcore.tabular.weighting import check_class_weight
@@ -119,7 +120,7 @@ class Settings:
             ("activation", self.activation, (*ACTIVATIONS, None)),
             ("way to scale numbers", self.numbers, KINDS["number"]),
             ("way with missing values", self.missing, MISSING_WAYS),
-            ("task", self.task, (*TASKS, ORDINAL, None)),
+            *(("task", t, (*TASKS, ORDINAL, None)) for t in tasks_of(self.task, 1)),
             ("loss", self.loss, (*CLASS_LOSSES, *VALUE_LOSSES, None)),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("dtype", self.dtype, ("float32", "float64")),
@@ -191,6 +192,24 @@ class Settings:
         """With what the model sets by the task, where it was not told."""
         own = of_task(self.model, task)
         return replace(self, **{k: v for k, v in own.items() if getattr(self, k) is None})
+
+    def fitting(self, target: Any, each: Sequence[Any]) -> Settings:
+        """For one of several targets: without what is asked of answers of another kind, which some have.
+
+        Parameters
+        ----------
+        target : Target
+        each : all targets
+        """
+        fits: dict[str, Callable[[Any], bool]] = {
+            "interval": lambda t: t.classes is None,
+            "threshold": lambda t: len(t.classes or ()) == 2,
+            "positive": lambda t: self.positive in (t.classes or ()),
+        }
+        drop: dict[str, Any] = {
+            n: None for n, fit in fits.items() if not fit(target) and any(map(fit, each))
+        }
+        return replace(self, **drop) if drop else self
 
     @property
     def asked(self) -> str | None:

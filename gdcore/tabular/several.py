@@ -1,4 +1,4 @@
-"""Several targets at once: quantities, or labels of which any may be true; one network for all."""
+"""Several targets at once: quantities, labels of which any may be true, classes; one network for all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from gdcore.tabular.column import Floats
 from gdcore.tabular.table import SettingError, Table, some_of
-from gdcore.tabular.target import Target
+from gdcore.tabular.target import ORDINAL, TASKS, Target
 
-__all__ = ["AnyTarget", "Targets", "find_targets", "learned"]
+__all__ = ["AnyTarget", "Targets", "find_targets", "learned", "tasks_of"]
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The columns to be predicted: all quantities, or all of two classes.
+    """The columns to be predicted: quantities, classes, or some of each.
 
     Attributes
     ----------
@@ -50,13 +50,31 @@ class Targets:
 
     @property
     def task(self) -> str:
-        """That of all of them."""
-        return self.columns[0].task
+        """That of all of them; of different kinds, that of each with commas between."""
+        tasks = [t.task for t in self.columns]
+        return tasks[0] if len(set(tasks)) == 1 else ",".join(tasks)
 
     @property
     def asked(self) -> str:
         """The task by which the same is learned of other rows."""
-        return self.columns[0].asked
+        return self.task
+
+    @property
+    def mixed(self) -> bool:
+        """Whether they are neither all quantities nor all labels of two classes: each has its own output."""
+        return len({len(t.classes or ()) for t in self.columns} | {0, 2}) > 2 or "," in self.task
+
+    @property
+    def widths(self) -> list[int]:
+        """How many numbers the network puts out for each."""
+        return [len(t.classes or (0,)) if self.mixed else 1 for t in self.columns]
+
+    def strata(self, table: Table) -> tuple[NDArray[Any], bool]:
+        """What rows are held out of alike: the classes of those that have some, or quantities."""
+        classes = [t.values(table) for t in self.columns if t.classes is not None]
+        if not classes:
+            return self.values(table), False
+        return (classes[0] if len(classes) == 1 else np.stack(classes, axis=1)), True
 
     def values(self, table: Table) -> NDArray[Any]:
         """The true answers, a column for each target."""
@@ -110,27 +128,35 @@ def learned(
     Raises
     ------
     ValueError
-        As `Target.learn`; and if several are partly quantities, or have more than two classes.
+        As `Target.learn`; and if tasks are told for another number of targets, or an order for several.
     """
-    made = [Target.learn(table, n, task, log, weights, order) for n in names]
-    if len(made) == 1:
-        return made[0]
-    cure = "expected all quantities, or all of two classes: train a model for each kind"
-    kinds = {t.task: t.name for t in made}
-    if len(kinds) > 1:
+    tasks = tasks_of(task, len(names))
+    if ORDINAL in tasks and len(names) > 1:
         raise SettingError(
-            f"of the targets, {kinds['regression']!r} is a quantity and {kinds['classification']!r} "
-            f"has classes, {cure}; or pass task='regression' or task='classification'"
+            f"task='ordinal' is for one target, got {len(names)}: {some_of(names, 8)}: train a model "
+            "for each"
         )
-    if made[0].ordered:
-        raise SettingError(
-            f"task='ordinal' is for one target, got {len(made)}: {some_of(names, 8)}: train a model for "
-            "each"
-        )
-    many = next((t for t in made if t.classes is not None and len(t.classes) > 2), None)
-    if many is not None:
-        raise SettingError(
-            f"of the targets, {many.name!r} has {len(many.classes or ())} classes, "
-            f"{some_of(many.classes or (), 4)}, {cure}"
-        )
-    return Targets(tuple(made))
+    made = [
+        Target.learn(table, n, t, log and t != TASKS[0], weights, order)
+        for n, t in zip(names, tasks, strict=True)
+    ]
+    return made[0] if len(made) == 1 else Targets(tuple(made))
+
+
+def tasks_of(task: str | None, count: int) -> list[str | None]:
+    """The task of each of so many targets: one for all, or as many with commas between.
+
+    Raises
+    ------
+    SettingError
+        If there are neither one nor as many.
+
+    Examples
+    --------
+    >>> tasks_of(None, 2), tasks_of("regression,classification", 2)
+    ([None, None], ['regression', 'classification'])
+    """
+    told: list[str | None] = [None] if task is None else [*task.split(",")]
+    if count > 1 and len(told) not in (1, count):
+        raise SettingError(f"task={task!r} tells {len(told)} tasks, expected one, or {count}")
+    return told * count if len(told) == 1 else told

@@ -166,10 +166,8 @@ def _targets(config: Any) -> AnyTarget:
     if not isinstance(config, Mapping) or "columns" not in config:
         return _target(config)
     made = tuple(_target(c) for c in _list(config["columns"], "'columns' of the target"))
-    many = any(t.classes is not None and len(t.classes) != 2 for t in made)
-    if len(made) < 2 or many or len({t.task for t in made}) > 1:
-        what = "two or more, all of quantities or all of two classes"
-        raise bad("'columns' of the target", config["columns"], what)
+    if len(made) < 2 or any(t.ordered for t in made):
+        raise bad("'columns' of the target", config["columns"], "two or more, without an order")
     return Targets(made)
 
 
@@ -276,12 +274,20 @@ def fitted(encoder: Encoder, network: Model) -> Encoder:
     want += [()] * len(encoder.categories)
     want += [c.learned.shape for c in encoder.texts]
     got = [tuple(v.shape[1:]) for v in made.inputs]
-    if got != want or len(made.outputs) != 1:
-        raise bad("the network's inputs", got, f"inputs of the shapes {want}, and one output")
+    target = encoder.target
+    apart = target.widths if isinstance(target, Targets) and target.mixed else []
+    if got != want or len(made.outputs) != max(1, len(apart)):
+        outputs = f"{len(apart)} outputs" if apart else "one output"
+        raise bad("the network's inputs", got, f"inputs of the shapes {want}, and {outputs}")
     codes = made.inputs[1 if numbers else 0 :]
     for leaf, column in zip(codes, encoder.categories, strict=False):  # texts follow
         if leaf.dtype != INT or made.index_limits.get(leaf, column.count) < column.count:
             raise bad(f"the vectors of {column.name!r}", leaf.name, f"{column.count} of them")
+    if apart:
+        shapes = [tuple(v.shape[1:]) for v in made.outputs]
+        if shapes != [(n,) for n in apart] or not network.compiled:
+            raise bad("the network's outputs", shapes, f"{apart} numbers, and a loss of each")
+        return encoder
     classes, many = encoder.target.each[0].classes, len(encoder.target.each)
     shape = tuple(made.outputs[0].shape[1:])
     if many > 1:

@@ -18,12 +18,12 @@ from gdcore.layers import (
 )
 from gdcore.layers.base import fixed_shape
 from gdcore.losses import Loss
-from gdcore.model import Model
 from gdcore.tabular.learner import (
     Job,
     Learner,
     averaged,
     loss_of_mean,
+    model_of,
     optimizer_of,
 )
 from gdcore.tabular.network import embedded, embedding_width, inputs_of
@@ -118,12 +118,16 @@ def build(job: Job) -> Learner:
     if head.bias:
         members = members + head.bias
     members = Activation(activations.get(head.activation))(members)
-    mean, loss = averaged(members, head.loss), loss_of_mean(head, settings)
-    network = Model(inputs, mean)
-    network.compile("sgd", loss, head.metrics, settings.dtype, compute=settings.compute)
-    # In validation every member is the mean: its loss is that of what will predict.
-    alike = ops.broadcast_to(ops.expand_dims(mean, 1), members.shape)
-    trainer = Model(inputs, ops.when_training(members, alike))
+    means, losses = averaged(members, head), loss_of_mean(head, settings)
+    network = model_of(inputs, means)
+    network.compile("sgd", losses, head.metrics, settings.dtype, compute=settings.compute)
+    each = []
+    for mean, own in zip(means, head.outputs(members), strict=True):
+        # In validation every member is the mean: its loss is that of what will predict.
+        alike = ops.broadcast_to(ops.expand_dims(mean, 1), own.shape)
+        each.append(ops.when_training(own, alike))
+    trainer = model_of(inputs, each)
     optimizer = optimizer_of(settings, settings.rate(job.steps, 1), settings.weight_decay)
-    trainer.compile(optimizer, EachMember(loss), dtype=settings.dtype, compute=settings.compute)
+    told = [EachMember(loss) for loss in losses]
+    trainer.compile(optimizer, told, dtype=settings.dtype, compute=settings.compute)
     return Learner(job, inputs, network, trainer)

@@ -146,6 +146,10 @@ class Target:
         """Itself, alone."""
         return (self,)
 
+    def strata(self, table: Table) -> tuple[NDArray[Any], bool]:
+        """What rows are held out of alike: classes, or a quantity."""
+        return self.values(table), self.classes is not None
+
     @property
     def asked(self) -> str:
         """The task by which the same is learned of other rows."""

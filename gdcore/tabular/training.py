@@ -136,7 +136,8 @@ def apart(
                     "hold out a smaller share, or rows at random"
                 )
     else:
-        held = hold_out(y, share, settings.seed, told.task == "classification")
+        answers, alike = told.strata(table)
+        held = hold_out(answers, share, settings.seed, alike)
     return table.take(~held), table.take(held), notes
 
 

@@ -380,6 +380,8 @@ def test_several_targets_and_classes_in_an_order(settings):
         assert said["size2"].min() > -3.001 and said["size2"].max() < 4.001
     if "folds" in settings:
         assert "r2 of size2" in model.out_of_fold
+    kinds = gd.tabular.TableModel(**quick).fit(rows, ["kind", "size2"], verbose=0)
+    assert kinds.predict_proba(rows)["kind"].shape[1] == 3
     graded = {"x": np.arange(60.0), "y": ["low", "mid", "high"] * 20}
     ordered = gd.tabular.TableModel(**quick, task="ordinal", order=["low", "mid", "high"])
     proba = ordered.fit(graded, "y", verbose=0).predict_proba(graded)

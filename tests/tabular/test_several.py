@@ -1,4 +1,4 @@
-"""Several targets at once: quantities, or labels of which any may be true."""
+"""Several targets at once: quantities, labels of which any may be true, classes, and some of each."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from small_tables import as_csv
 
 import gdcore as gd
-from gdcore.io import FileFormatError
+from gdcore.io import FileFormatError, safetensors
 from gdcore.tabular import TableModel, fit, read
 from gdcore.tabular.splits import hold_out
 from gdcore.tabular.stored import read_encoder
@@ -25,7 +25,9 @@ def table(rows=300, seed=0):
         "gap": 0.01 * (x - z),
         "late": np.where(x + 0.3 * draw.normal(size=rows) > 0.5, "yes", "no"),
         "wet": z + 0.3 * draw.normal(size=rows) > 0,
-        "third": np.array(["a", "b", "c"])[draw.integers(0, 3, rows)],
+        "third": np.array(["a", "b", "c"])[
+            np.digitize(x + 0.2 * draw.normal(size=rows), [-0.5, 0.5])
+        ],
     }
 
 
@@ -33,7 +35,11 @@ def only(columns, *names):
     return {k: v for k, v in columns.items() if k in ("x", "z", *names)}
 
 
-TARGETS = {"quantities": ("sum", "gap"), "labels": ("late", "wet")}
+TARGETS = {
+    "quantities": ("sum", "gap"),
+    "labels": ("late", "wet"),
+    "mixed": ("gap", "late", "third"),
+}
 
 
 @pytest.mark.parametrize("kind", TARGETS)
@@ -44,7 +50,7 @@ def test_one_network_predicts_all_of_them(kind, write, tmp_path):
     got, scores = model.predict(new), model.evaluate(new)
     assert list(got) == list(scores) == list(model.report) == list(names)
     for name in names:
-        if kind == "quantities":
+        if name in ("sum", "gap"):
             residual = got[name] - new[name]
             assert scores[name]["r2"] == pytest.approx(
                 1 - np.var(residual) / np.var(new[name]), abs=0.02
@@ -55,8 +61,10 @@ def test_one_network_predicts_all_of_them(kind, write, tmp_path):
             assert scores[name]["accuracy"] == np.mean(got[name] == truth) > 0.8
             proba = model.predict_proba(new)[name]
             np.testing.assert_allclose(proba.sum(axis=1), 1)
-            assert model.classes[name] == [["no", "yes"], ["False", "True"]][name == "wet"]
-    assert len(model.network.predict(model.features(new).inputs())[0]) == 2
+            classes = {"late": ["no", "yes"], "wet": ["False", "True"], "third": ["a", "b", "c"]}
+            assert model.classes[name] == classes[name] and proba.shape[1] == len(classes[name])
+    made = model.network.predict(model.features(new).inputs())
+    assert [len(out[0]) for out in made] == [1, 2, 3] if kind == "mixed" else len(made[0]) == 2
     model.save(tmp_path / "m.safetensors")
     same = gd.load(tmp_path / "m.safetensors")
     assert same.target == model.target and same.decision == model.decision
@@ -65,7 +73,9 @@ def test_one_network_predicts_all_of_them(kind, write, tmp_path):
     same.refit(columns, verbose=0)
     assert list(same.predict({"x": [0.0], "z": [1.0]})) == list(names)
     best = {name: found[0].column for name, found in model.importance(new, 2).items()}
-    assert best == ({"late": "x", "wet": "z"} if kind == "labels" else best)
+    assert best == best | {
+        k: v for k, v in {"late": "x", "wet": "z", "third": "x"}.items() if k in best
+    }
 
 
 def test_a_target_is_as_good_beside_another_as_alone():
@@ -139,14 +149,54 @@ def test_columns_without_names_and_without_targets():
     assert model.predict(rows[:2])["2"].shape == (2,)
 
 
+def test_what_is_for_one_kind_is_of_the_targets_of_that_kind(tmp_path):
+    columns = only(table(), "gap", "late", "third")
+    asked = {"interval": 0.8, "threshold": "recall=0.9", "metrics": ["recall", "mae", "accuracy"]}
+    model = fit(columns, ["gap", "late", "third"], **asked, label_smoothing=0.1, **QUICK)
+    gap, late, third = model.decision
+    assert gap.margin > 0 and gap.threshold is None and gap.temperature == 1
+    assert late.margin is None and 0 < late.threshold < 1 and third.threshold is None
+    got = {
+        name: [k for k, _ in scores.items() if k != "loss"]
+        for name, scores in model.evaluate(columns).items()
+    }
+    assert got == {"gap": ["mae"], "late": ["recall", "accuracy"], "third": ["recall", "accuracy"]}
+    assert list(model.predict_interval(columns)) == ["gap"]
+    assert list(model.predict_proba(columns)) == ["late", "third"]
+    text = str(model.report)
+    assert text.startswith("3 targets of different kinds, the held-out rows\n")
+    assert "recall of 'yes'" in text and "recall, macro average" in text
+    model.save(tmp_path / "m")
+    tensors, metadata = safetensors.load(tmp_path / "m")
+    described = json.loads(metadata["model"])
+    lie = described["info"]["table"]["encoder"]["target"]["columns"]
+    lie[1]["classes"], lie[1]["prior"] = ["a", "b", "c"], []
+    safetensors.save(tmp_path / "m", tensors, metadata | {"model": json.dumps(described)})
+    with pytest.raises(FileFormatError, match="outputs"):
+        gd.load(tmp_path / "m")
+
+
+def test_each_fold_of_several_kinds_predicts_alone(tmp_path):
+    columns = only(table(), "gap", "late")
+    told = {k: v for k, v in QUICK.items() if k != "verbose"} | {"epochs": 3, "folds": 2}
+    model = TableModel(**told).fit(columns, ["gap", "late"], verbose=0)
+    assert {"r2 of gap", "accuracy of late"} < set(model.out_of_fold)
+    model.save(tmp_path / "m")
+    for name, got in gd.load(tmp_path / "m").predict(columns).items():
+        np.testing.assert_array_equal(got, model.predict(columns)[name])
+
+
 REFUSED = {
-    "kinds that do not go together": (
-        ["sum", "late"], {},
-        r"^of the targets, 'sum' is a quantity and 'late' has classes, expected all quantities, or all",
+    "a loss of one kind": (["sum", "late"], {"loss": "hinge"}, r"^loss hinge is for targets of one kind"),
+    "a metric of none": (["gap", "third"], {"metrics": ["r2", "rank_error"]}, "^metric rank_error is for classes"),
+    "another number of tasks": (
+        ["sum", "late", "third"], {"task": "regression,classification"},
+        r"^task='regression,classification' tells 2 tasks, expected one, or 3$",
     ),
-    "three classes": (
-        ["late", "third"], {},
-        r"^of the targets, 'third' has 3 classes, a, b, c, expected all quantities, or all of two cl",
+    "an unknown task": (["sum", "late"], {"task": "regression,classes"}, r"^unknown task 'classes'"),
+    "classes in an order": (["sum", "third"], {"task": "ordinal"}, r"^task='ordinal' is for one target"),
+    "a threshold of none": (
+        ["sum", "third"], {"threshold": 0.3}, r"^threshold='0.3' is for 2 classes, and the target 'sum' is",
     ),
     "one twice": (["sum", "gap", "sum"], {}, r"^target names 'sum' twice, expected different columns"),
     "none": ([], {}, r"^target names no column, expected different columns of the table$"),
@@ -182,7 +232,9 @@ def test_the_model_of_one_is_asked_for_by_its_view():
 
 BROKEN = {
     "one": lambda t: t["columns"].pop(),
-    "other tasks": lambda t: t["columns"][0].update(task="classification", classes=["a", "b"], prior=[]),
+    "an order": lambda t: t["columns"][0].update(
+        task="classification", classes=["a", "b"], prior=[], ordered=True
+    ),
     "no list": lambda t: t.update(columns=3),
     "no name of the table": lambda t: t["columns"][0].update(name="else"),
 }  # fmt: skip
