@@ -72,7 +72,7 @@ class Dropout(Layer):
             return _dropped(x, x.shape, self.rate)
         steps = self.state("steps", ())
         rate = ops.clip(self.rate.traced(steps), 0.0, 1.0 - 1e-6)
-        kept = ops.less_equal(rate, ops.random_uniform(x.shape)) / (1.0 - rate)
+        kept = ops.less_equal(rate, ops.random_uniform(x.shape)) * (1.0 / (1.0 - rate))
         return ops.with_update(ops.when_training(x * kept, x), steps, steps + 1.0)
 
 

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.ir import Value
-from gdcore.graph.ops.elementwise import SQRT_HALF, abs, clip, erf, exp, less, np_erf, square, where
+from gdcore.graph.ops.elementwise import (
+    SQRT_HALF,
+    abs,
+    clip,
+    erf,
+    exp,
+    less,
+    minimum,
+    np_erf,
+    square,
+    where,
+)
 from gdcore.graph.ops.maps import unary
 from gdcore.graph.ranges import gated, increasing, within
 
@@ -155,8 +166,12 @@ hard_swish = unary(
 
 
 def _mish_grad(x: Value, y: Value, d: Value) -> Value:
-    w = tanh(softplus(x))
-    return d * (w + x * sigmoid(x) * (1.0 - square(w)))
+    # With e = e^x and w = e (e + 2), tanh(softplus(x)) is w/(w + 2), and its derivative 4 e (e + 1)/(w + 2)²: one
+    # exponential and one division, where tanh, softplus and sigmoid have a few each. Beyond 20 it is 1.
+    e = exp(minimum(x, 20.0))
+    w = e * (e + 2.0)
+    v = w + 2.0
+    return d * ((w * v + 4.0 * (x * e * (e + 1.0))) / square(v))
 
 
 mish = unary(
