@@ -19,11 +19,16 @@ __all__ = ["PeriodicEmbedding", "PiecewiseLinearEmbedding"]
 
 
 def _columns(x: Value, who: str) -> tuple[Value, int]:
-    """(B, n) as (n, B, 1), so that a product treats every number with weights of its own."""
+    """(B, n) as (n, 1, B): a product treats every number with weights of its own, and loops run over samples."""
     if x.ndim != 2:
         raise ValueError(f"{who} got an input of shape {x.shape}: expected (batch, numbers)")
     (n,) = fixed_shape(x.shape[1:], f"the numbers of {who}")
-    return ops.reshape(ops.transpose(x, (1, 0)), (n, x.shape[0], 1)), n
+    return ops.reshape(ops.transpose(x, (1, 0)), (n, 1, x.shape[0])), n
+
+
+def _upright(parameter: Value) -> Value:
+    """(n, rows, columns) as (n, columns, rows)."""
+    return ops.transpose(parameter, (0, 2, 1))
 
 
 def _quantiles(values: NDArray[Any], most: int) -> NDArray[Any]:
@@ -106,9 +111,9 @@ class PeriodicEmbedding(Layer):
         p = self.param("phases", (n, 1, k), Uniform(-math.pi, math.pi), "bias")
         w = self.param("kernel", (n, k, width), Uniform(-bound, bound))
         b = self.param("bias", (n, 1, width), Uniform(-bound, bound), "bias")
-        waves = ops.cos(columns * (2 * math.pi * f) + p)
-        y = ops.concatenate([ops.matmul(waves, w) + b, columns], -1)
-        return ops.transpose(y, (1, 0, 2))
+        waves = ops.cos(columns * (2 * math.pi * _upright(f)) + _upright(p))
+        y = ops.concatenate([ops.matmul(_upright(w), waves) + _upright(b), columns], 1)
+        return ops.transpose(y, (2, 0, 1))
 
 
 class PiecewiseLinearEmbedding(Layer):
@@ -202,14 +207,15 @@ class PiecewiseLinearEmbedding(Layer):
                 "expected as many"
             )
         most = max(len(e) for e in self.edges) - 1
-        slopes, starts = np.zeros((n, 1, most)), np.zeros((n, 1, most))
+        slopes, starts = np.zeros((n, most, 1)), np.zeros((n, most, 1))
         for i, bounds in enumerate(self.edges):  # intervals that a number lacks are always 0
-            slopes[i, 0, : len(bounds) - 1] = 1 / np.diff(bounds)
-            starts[i, 0, : len(bounds) - 1] = bounds[:-1]
+            slopes[i, : len(bounds) - 1, 0] = 1 / np.diff(bounds)
+            starts[i, : len(bounds) - 1, 0] = bounds[:-1]
         size = self.output_dim
         bound = 1 / math.sqrt(2)
         v = self.param("linear", (n, 1, size), Uniform(-bound, bound))
         w = self.param("kernel", (n, most, size), "zeros")
         b = self.param("bias", (n, 1, size), Uniform(-bound, bound), "bias")
         inside = ops.clip((columns - starts) * slopes, 0.0, 1.0)  # exact for narrow ones
-        return ops.transpose(ops.matmul(inside, w) + columns * v + b, (1, 0, 2))
+        y = ops.matmul(_upright(w), inside) + columns * _upright(v) + _upright(b)
+        return ops.transpose(y, (2, 0, 1))
