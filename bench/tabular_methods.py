@@ -161,6 +161,7 @@ def _said(model: Any, new: Any, task: str) -> np.ndarray:
 OURS = {
     "gdcore": Entry(_ours()),
     "gdcore mlp": Entry(_ours(model="mlp")),
+    "gdcore mlp-ple": Entry(_ours(model="mlp-ple")),
     "gdcore realmlp": Entry(_ours(model="realmlp")),
     "gdcore tabm": Entry(_ours(model="tabm"), most=10_000),
 }

@@ -113,8 +113,8 @@ class Head(Callback):
         table, args = self.table, self.args
         settings = table.settings.of_task(table.target.task)
         trained = sum(p.size for p in engine_of(self.model).network().parameters)
-        outputs = engine_of(self.model).network().outputs
-        sizes = " → ".join(map(str, [*settings.hidden, sum(int(out.shape[-1]) for out in outputs)]))
+        outputs: Any = engine_of(self.model).network().outputs
+        sizes = " → ".join(map(str, [*settings.hidden, sum(out.shape[-1] for out in outputs)]))
         batch, epochs = budget(
             self.table.rows, settings.batch_size, settings.epochs, settings.model
         )

@@ -52,8 +52,9 @@ class FoldedTraining:
     epochs : int
         The mean of the best ones.
     members : dict of str to int
-        How many networks predict, by their model: of several, the one that errs least on the rows that a
-        network was not trained on. The slowest is given up after one fold if it is clearly worse there.
+        How many networks predict, by their model: of several, those that err least on the rows that a
+        network was not trained on, as far as chance lets tell. The slowest is given up after one fold if
+        it is clearly worse there.
     scores : dict
         Of each metric, its mean and deviation over the folds, on rows that a network was not trained
         on. Where there is early stopping, these rows said when to stop.
@@ -110,35 +111,48 @@ class FoldedTraining:
                 tried = 1 if model in SLOW and len(models) > 1 and not parts else 0
                 if tried:
                     got += self._train(table, folds[:tried], own, model, verbose)
-                    if self._clearly_worse(table, made, model, folds[0]):
+                    outs = {m: self._outside_of(made[m][:1], folds[:1]) for m in models}
+                    if model in self._clearly_worse(table, outs, folds[:1]):
                         models.remove(model)
                         continue
                 got += self._train(table, folds[tried:], own, model, verbose)
             parts += folds
             longest = max(longest, time.monotonic() - start)
         outs = {model: self._outside_of(made[model], parts) for model in models}
-        best = models[0]
         if len(models) > 1:
-            losses = self._losses(table, outs, parts)
-            best = min(models, key=lambda model: float(losses[model].mean()))
-        self.members = {best: len(made[best])}
-        self._measure(table, made[best], outs[best], parts)
-        self._join(made[best], runs[best])
+            worse = self._clearly_worse(table, outs, parts)
+            models = [model for model in models if model not in worse]
+        self.members = {model: len(made[model]) for model in models}
+        own = [learner for model in models for learner in made[model]]
+        said = [out for model in models for out in outs[model]]
+        self._measure(table, own, said, parts * len(models))
+        self._join(own, [run for model in models for run in runs[model]])
 
     def _clearly_worse(
-        self, table: Table, made: dict[str, list[Learner]], model: str, fold: Fold
-    ) -> bool:
-        """Whether the first network of a model errs more on its fold than that of another, beyond chance.
+        self, table: Table, outs: dict[str, list[NDArray[Any]]], folds: Sequence[Fold]
+    ) -> list[str]:
+        """The models that err more than the best one on the rows they were not trained on, beyond chance.
 
-        That is, by more than three standard errors of the difference, over tenths of the fold.
+        That is, by more than three standard errors of the difference, over tenths of the folds. Others are
+        worth their place in the mean, for models of another kind err elsewhere.
         """
-        rest, rows = fold
-        tenths = [(rest, rows[i::TENTHS]) for i in range(min(TENTHS, len(rows)))]
-        outs = {m: self._outside_of(own[:1] * len(tenths), tenths) for m, own in made.items()}
-        losses = self._losses(table, outs, tenths)
-        best = min((m for m in losses if m != model), key=lambda m: float(losses[m].mean()))
-        gap = losses[model] - losses[best]
-        return bool(gap.mean() > CHANCE * gap.std(ddof=1) / math.sqrt(len(gap)))
+        tenths = [(rest, rows[i::TENTHS]) for rest, rows in folds for i in range(TENTHS)]
+        kept = [i for i, (_, rows) in enumerate(tenths) if len(rows)]
+        parts = {
+            m: [out[i::TENTHS] for out in own for i in range(TENTHS)] for m, own in outs.items()
+        }
+        losses = self._losses(
+            table,
+            {m: [own[i] for i in kept] for m, own in parts.items()},
+            [tenths[i] for i in kept],
+        )
+        best = min(losses, key=lambda m: float(losses[m].mean()))
+        gaps = {m: own - losses[best] for m, own in losses.items() if m != best}
+        return [
+            m
+            for m, gap in gaps.items()
+            if gap.mean() > CHANCE * gap.std(ddof=1) / math.sqrt(len(gap))
+        ]
 
     def _goes_on(self, members: int, until: float) -> bool:
         """Whether there is time for as many networks on other folds, which would take until then."""

@@ -53,7 +53,7 @@ class TableModel(Asking):
         which embeds them by cosines, trains for 256 epochs and keeps the best; TabM (Gorishniy et al.
         2024), members that share their weights, whose mean predicts; or "auto", the default where nothing
         is told of a network or its training: plain ones on 5 folds, from 2,000 rows on the next two as
-        well, of which those predict that err least; one with `validation_data` and below 50 rows.
+        well, of which the best predict, as far as chance lets tell; one with `validation_data` and below 50 rows.
     activation : str, optional
     dropout : float, optional
         After each hidden layer.

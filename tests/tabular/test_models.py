@@ -46,6 +46,15 @@ def test_robust_numbers():
     np.testing.assert_allclose(got[:, 1], z / np.sqrt(1 + z**2 / 9), rtol=1e-6)
 
 
+def test_a_value_that_many_rows_share_is_one_bound_of_intervals():
+    """Of 92 % zeros the other bounds are quantiles of the rest: its plain quantiles would be four."""
+    rest = np.arange(1.0, 81.0)
+    (edges,) = gd.PiecewiseLinearEmbedding.quantile_edges(np.r_[np.zeros(920), rest][:, None], 8)
+    np.testing.assert_allclose(edges, [0, *np.quantile(rest, np.linspace(0, 1, 8))])
+    few = np.repeat([1.0, 2.0, 5.0], 40)[:, None]
+    assert gd.PiecewiseLinearEmbedding.quantile_edges(few, 48) == [[1.0, 2.0, 5.0]]
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("model", SMALL)
 def test_trained_saved_and_loaded(model, target, tmp_path):
@@ -280,50 +289,6 @@ def test_networks_on_folds_are_what_is_taken_where_nothing_is_told(monkeypatch, 
     assert watched.watched == 20 and watched.settings.model == "mlp"
     with pytest.raises(ValueError, match="model='auto' is of networks on folds, and folds=1"):
         gd.tabular.TableModel(model="auto", folds=1)
-
-
-@pytest.mark.parametrize("target", ["price", "dear"])
-def test_of_several_models_the_one_predicts_that_errs_least_on_other_rows(target, monkeypatch):
-    """All are trained on the same folds, and compared at their best temperature."""
-    monkeypatch.setattr(presets, "SEVERAL", 100)
-    monkeypatch.setattr(presets, "MOST_STEPS", 1)
-    losses, seen = folds.FoldedTraining._losses, []
-
-    def seen_losses(self, *args):
-        seen.append(losses(self, *args))
-        return seen[-1]
-
-    monkeypatch.setattr(folds.FoldedTraining, "_losses", seen_losses)
-    rows = {k: v for k, v in mixed().items() if k not in TARGETS or k == target}
-    monkeypatch.setattr(folds, "CHANCE", np.inf)
-    model = gd.tabular.TableModel(model="auto", folds=2).fit(rows, target, verbose=0)
-    first, got = seen  # the slowest on one fold, in tenths; then all on all
-    assert {k: v.shape for k, v in first.items()} == dict.fromkeys(presets.CANDIDATES, (10,))
-    assert {k: v.shape for k, v in got.items()} == dict.fromkeys(presets.CANDIDATES, (2,))
-    best = min(got, key=lambda name: got[name].mean())
-    assert model.members == {best: 2}
-    assert model.examine(rows, 0).notes[-1] == f"network: auto: 2 of {best}"
-    mean = model.out_of_fold["loss" if target == "dear" else "rmse"][0]
-    scale = 1.0 if target == "dear" else model.target.scale
-    want = got[best].mean() if target == "dear" else np.sqrt(got[best].mean()) * scale
-    assert mean == pytest.approx(want, rel=0.25)  # its own loss, before the temperature
-
-
-def test_the_slowest_is_given_up_after_one_fold_where_it_is_clearly_worse(monkeypatch):
-    monkeypatch.setattr(presets, "SEVERAL", 100)
-    monkeypatch.setattr(presets, "MOST_STEPS", 1)
-    trained, seen = folds.FoldedTraining._train, []
-
-    def train(self, table, parts, made, model, verbose):
-        seen.append((model, len(parts)))
-        return trained(self, table, parts, made, model, verbose)
-
-    monkeypatch.setattr(folds.FoldedTraining, "_train", train)
-    draw = np.random.default_rng(0)
-    rows = {"x": draw.normal(size=200), "z": draw.normal(size=200)}
-    rows["y"] = rows["x"] + 0.001 * rows["z"]  # far too few steps for three layers of 256
-    model = gd.tabular.TableModel(folds=3, model="auto").fit(rows, "y", verbose=0)
-    assert seen == [("mlp", 3), ("mlp-ple", 3), ("realmlp", 1)] and sum(model.members.values()) == 3
 
 
 @pytest.mark.parametrize("model", presets.KEEPS_BEST)
