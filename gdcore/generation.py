@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from gdcore.graph.passes.phases import specialize
 from gdcore.losses.readings import behind_softmax
 from gdcore.model import Model
 from gdcore.random import Stream
+from gdcore.setting_checks import whole_number
 from gdcore.text.base import READER
 
 Ids = np.ndarray
@@ -103,8 +103,8 @@ def generate(
             f"generate prompt of {ids.shape[-1]} ids, and the model's context has {context}: give it "
             f"the last {context}, prompt[..., -{context}:]"
         )
-    count = _whole("n", n, 0)
-    most = choices if top_k is None else _whole("top_k", top_k, 1)
+    count = whole_number("generate n", n, 0)
+    most = choices if top_k is None else whole_number("generate top_k", top_k, 1)
     if isinstance(temperature, bool) or not isinstance(temperature, int | float):
         raise TypeError(f"generate temperature={temperature!r}: expected a number of at least 0")
     if not 0 <= temperature < float("inf"):
@@ -119,16 +119,6 @@ def generate(
         drawn = _drawn(logits, float(temperature), min(most, choices), random)
         rows = np.concatenate([rows, drawn[:, None]], axis=1)
     return rows.reshape(*ids.shape[:-1], -1)
-
-
-def _whole(name: str, value: Any, low: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = low - 1
-    if number < low or isinstance(value, bool):
-        raise ValueError(f"generate {name}={value!r}: expected a whole number of at least {low}")
-    return number
 
 
 def _reader(network: Network) -> Any:

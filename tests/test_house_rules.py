@@ -60,6 +60,7 @@ STOREYS = [
         "random",
         "runtime",
         "scores",
+        "setting_checks",
         "printed",
         "signatures",
         "_core",

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 from gdcore.data.arrays import as_rows
 from gdcore.data.image_files import ImageFiles
 from gdcore.data.image_rows import BORDERS, FLIPS, AugmentedImages, Changes
+from gdcore.setting_checks import real_number, whole_number
 
 MOST = 1 << 20  # pixels of a shift or a hole
 CHANNELS = 1024  # of an image, as csrc/exec.h has it
-
-
-def _whole(what: str, value: Any, most: int = MOST, least: int = 0) -> int:
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = -1
-    if not least <= number <= most:
-        raise ValueError(f"{what}={value!r}: expected a whole number from {least} to {most}")
-    return number
-
-
-def _real(what: str, value: Any, most: float, below: bool = False) -> float:
-    good = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not good or not 0 <= value <= most or (below and value == most) or not math.isfinite(value):
-        raise ValueError(
-            f"{what}={value!r}: expected a number of at least 0 and {'below' if below else 'at most'} {most:g}"
-        )
-    return float(value)
 
 
 def augmented(
@@ -147,22 +126,22 @@ def augmented(
         raise ValueError(f"images of shape {array.shape}: expected at most {CHANNELS} channels")
     if targets not in (None, "masks", "boxes"):
         raise ValueError(f"augmented targets={targets!r}: expected None, 'masks' or 'boxes'")
-    down, across = (_whole("augmented shift", s) for s in pair)
+    down, across = (whole_number("augmented shift", s, 0, MOST) for s in pair)
     changes = Changes(
         (down, across),
         flip,
         border,
-        _whole("augmented cutout", cutout),
-        _real("augmented rotation", rotation, 180),
-        _real("augmented zoom", zoom, 1, below=True),
-        _real("augmented elastic", elastic, MOST),
-        _whole("augmented elastic_grid", elastic_grid, 8, 1),
-        _real("augmented brightness", brightness, 1),
-        _real("augmented contrast", contrast, 1),
-        _real("augmented saturation", saturation, 1),
-        _real("augmented channel_scale", channel_scale, 1),
-        _real("augmented mixup", mixup, 1000),
-        _real("augmented cutmix", cutmix, 1000),
+        whole_number("augmented cutout", cutout, 0, MOST),
+        real_number("augmented rotation", rotation, 180),
+        real_number("augmented zoom", zoom, 1, below=True),
+        real_number("augmented elastic", elastic, MOST),
+        whole_number("augmented elastic_grid", elastic_grid, 1, 8),
+        real_number("augmented brightness", brightness, 1),
+        real_number("augmented contrast", contrast, 1),
+        real_number("augmented saturation", saturation, 1),
+        real_number("augmented channel_scale", channel_scale, 1),
+        real_number("augmented mixup", mixup, 1000),
+        real_number("augmented cutmix", cutmix, 1000),
         targets,
     )
     if changes.mixes and targets is not None:

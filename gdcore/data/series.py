@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from gdcore.data.arrays import as_array
+from gdcore.setting_checks import whole_number
 
 
 def windows(
@@ -58,8 +58,11 @@ def windows(
             f"windows of a series of shape {array.shape}: expected (length,) or (length, features), in the "
             "order of time"
         )
-    seen = _whole("past", past, 1)
-    ahead, apart = _whole("horizon", horizon, 0), _whole("step", step, 1)
+    seen = whole_number("windows past", past, 1)
+    ahead, apart = (
+        whole_number("windows horizon", horizon, 0),
+        whole_number("windows step", step, 1),
+    )
     whole = seen + ahead
     if len(array) < whole:
         raise ValueError(
@@ -72,13 +75,3 @@ def windows(
             0, 2, 1
         )  # (windows, elements, features), each window's rows as they lie
     return every[:, :seen], every[:, seen:]
-
-
-def _whole(name: str, value: Any, low: int) -> int:
-    try:
-        number = low - 1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = low - 1
-    if number < low:
-        raise ValueError(f"windows {name}={value!r}: expected a whole number of at least {low}")
-    return number

@@ -19,8 +19,8 @@ from gdcore.graph.ir import REAL
 from gdcore.graph.ops.leaves import input_value
 from gdcore.graph.passes.phases import specialize
 from gdcore.layers.base import fixed_shape
-from gdcore.layers.dense import positive
 from gdcore.random import Stream
+from gdcore.setting_checks import positive
 from gdcore.show.summary import table
 
 if TYPE_CHECKING:

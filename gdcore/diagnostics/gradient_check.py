@@ -20,11 +20,11 @@ from gdcore.graph.ir import INT, REAL, Value
 from gdcore.graph.ops.leaves import input_value
 from gdcore.graph.passes.phases import specialize
 from gdcore.layers.base import Layer, fixed_shape
-from gdcore.layers.dense import positive
 from gdcore.losses import Loss
 from gdcore.model import Model
 from gdcore.printed import shown
 from gdcore.random import Stream
+from gdcore.setting_checks import positive
 from gdcore.show.summary import table
 
 __all__ = ["GradientCheck", "TensorCheck", "check_gradient"]

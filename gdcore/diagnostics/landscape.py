@@ -11,8 +11,8 @@ import numpy as np
 from gdcore.data.arrays import as_array
 from gdcore.diagnostics.shadow import Shadow
 from gdcore.layers.base import Parameter
-from gdcore.layers.dense import positive
 from gdcore.random import Stream
+from gdcore.setting_checks import positive
 from gdcore.training.sweep import Tally, sweep
 
 if TYPE_CHECKING:

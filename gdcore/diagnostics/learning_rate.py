@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gdcore.diagnostics.shadow import Shadow
-from gdcore.layers.dense import positive
 from gdcore.optimizers.groups import held
 from gdcore.random import Stream
 from gdcore.schedules import Exponential
+from gdcore.setting_checks import positive
 from gdcore.training.sweep import Tally, sweep
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from gdcore.diagnostics.shadow import Shadow, sample
 from gdcore.diagnostics.statistics import Probe, Snapshot
 from gdcore.diagnostics.verdict import Report
 from gdcore.engine.engine import engine_of
-from gdcore.layers.dense import positive
+from gdcore.setting_checks import positive
 from gdcore.training.prepare import prepare
 
 if TYPE_CHECKING:

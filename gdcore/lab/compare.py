@@ -18,10 +18,10 @@ from gdcore.engine.engine import engine_of
 from gdcore.errors import NonFiniteError, unknown
 from gdcore.lab.networks import mlp
 from gdcore.lab.results import Comparison, Trial
-from gdcore.layers.dense import positive
 from gdcore.many import fit_many
 from gdcore.model import Model
 from gdcore.printed import shown
+from gdcore.setting_checks import positive
 
 __all__ = ["compare"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from gdcore.layers import Activation, BatchNorm, Dense, Dropout, Flatten, LayerNorm
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import positive
 from gdcore.sequential import Sequential
+from gdcore.setting_checks import positive
 
 NORMS = {None: None, "batch": BatchNorm, "layer": LayerNorm}
 

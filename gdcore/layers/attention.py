@@ -12,9 +12,9 @@ from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.attention_dropout import dropped_attention, shares
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import positive
 from gdcore.layers.regularization import share
 from gdcore.layers.rnn import sequence_mask
+from gdcore.setting_checks import positive
 
 __all__ = ["AdditiveAttention", "MultiHeadAttention"]
 

@@ -9,9 +9,9 @@ from gdcore import activations, initializers, ops
 from gdcore.graph.ir import Value
 from gdcore.initializers import VarianceScaling
 from gdcore.layers.base import Layer, fixed_shape
-from gdcore.layers.dense import positive
 from gdcore.layers.masked_steps import steps_mask, zeroed
 from gdcore.layers.window_settings import around, check_images, numbers, padding_of
+from gdcore.setting_checks import positive
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 

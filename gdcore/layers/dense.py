@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 from gdcore import activations, initializers
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer, fixed_shape
+from gdcore.setting_checks import positive
 
 __all__ = ["Activation", "Dense", "ParametricActivation"]
-
-
-def positive(what: str, value: Any) -> int:
-    """The value as an int of at least 1; raises ValueError otherwise."""
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:  # an array has the method, too
-        number = 0
-    if number < 1:
-        raise ValueError(
-            f"{what}={' '.join(repr(value).split())[:60]}: expected a whole number of at least 1"
-        )
-    return number
-
-
-def nonnegative(what: str, value: Any) -> float:
-    """The value as a float of at least 0; raises ValueError otherwise."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not 0 <= value < float("inf")
-    ):
-        raise ValueError(f"{what}={value!r}: expected a number of at least 0")
-    return float(value)
 
 
 class Dense(Layer):

@@ -9,8 +9,8 @@ from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
 from gdcore.layers.convolutions import Conv2D, Convolution
-from gdcore.layers.dense import positive
 from gdcore.layers.window_settings import around
+from gdcore.setting_checks import positive
 
 __all__ = ["DepthwiseConv2D", "SeparableConv2D"]
 

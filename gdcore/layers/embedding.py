@@ -7,7 +7,7 @@ from typing import Any
 from gdcore import initializers, ops
 from gdcore.graph.ir import INT, Value
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import positive
+from gdcore.setting_checks import positive
 
 __all__ = ["Embedding", "OneHot"]
 

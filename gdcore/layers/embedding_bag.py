@@ -7,8 +7,8 @@ from typing import Any
 from gdcore import initializers, ops
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import positive
 from gdcore.layers.global_pooling import largest
+from gdcore.setting_checks import positive
 
 __all__ = ["EmbeddingBag"]
 

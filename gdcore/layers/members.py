@@ -11,8 +11,8 @@ from gdcore import activations, initializers, ops
 from gdcore.errors import unknown
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer, fixed_shape
-from gdcore.layers.dense import positive
 from gdcore.random import Stream
+from gdcore.setting_checks import positive
 
 __all__ = ["MemberAverage", "MemberDense"]
 

@@ -9,8 +9,8 @@ from gdcore import ops
 from gdcore.graph.dims import size
 from gdcore.graph.ir import Value
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import nonnegative, positive
 from gdcore.layers.masked_steps import steps_mask
+from gdcore.setting_checks import nonnegative, positive
 
 __all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
 

@@ -13,7 +13,7 @@ from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.initializers import Normal, Uniform
 from gdcore.layers.base import Layer, fixed_shape
-from gdcore.layers.dense import positive
+from gdcore.setting_checks import positive
 
 __all__ = ["PeriodicEmbedding", "PiecewiseLinearEmbedding"]
 

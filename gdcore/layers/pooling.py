@@ -9,8 +9,8 @@ from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.pool_windows import around, each, same_padding, spatial
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import positive
 from gdcore.layers.masked_steps import max_of_windows, mean_of_windows
+from gdcore.setting_checks import positive
 
 __all__ = [
     "AdaptiveAvgPool",

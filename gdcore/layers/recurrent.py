@@ -10,9 +10,9 @@ import numpy as np
 from gdcore import activations, initializers, ops
 from gdcore.graph.dims import Shape
 from gdcore.graph.ir import Value
-from gdcore.layers.dense import positive
 from gdcore.layers.regularization import share
 from gdcore.layers.rnn import RNN, Step
+from gdcore.setting_checks import positive
 
 __all__ = ["GRU", "LSTM", "SimpleRNN"]
 

@@ -9,9 +9,9 @@ from gdcore import ops
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.pool_windows import around, each, spatial
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import positive
 from gdcore.layers.masked_steps import moved
 from gdcore.layers.pooling import positives
+from gdcore.setting_checks import positive
 
 __all__ = [
     "Crop",

@@ -11,7 +11,7 @@ from gdcore.graph.ir import Value
 from gdcore.graph.ops.carried import batch_of, carried
 from gdcore.graph.ops.masks import seen
 from gdcore.layers.base import CARRIED, Layer
-from gdcore.layers.dense import positive
+from gdcore.setting_checks import positive
 
 __all__ = ["RNN"]
 

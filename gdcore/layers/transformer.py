@@ -10,10 +10,11 @@ from gdcore import initializers, ops
 from gdcore.graph.ir import Value
 from gdcore.layers.attention import MultiHeadAttention, sequence_sizes
 from gdcore.layers.base import Layer
-from gdcore.layers.dense import Dense, positive
+from gdcore.layers.dense import Dense
 from gdcore.layers.embedding import Embedding
 from gdcore.layers.normalization import LayerNorm
 from gdcore.layers.regularization import Dropout
+from gdcore.setting_checks import positive
 
 __all__ = ["PositionalEncoding", "TiedDense", "TransformerDecoder", "TransformerEncoder"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.leaves import INPUT
 from gdcore.layers.base import fixed_shape
-from gdcore.layers.dense import positive
+from gdcore.setting_checks import positive
 
 NAMES = {1: "length", 2: "height, width", 3: "depth, height, width"}
 Padding = str | tuple[tuple[int, int], ...]

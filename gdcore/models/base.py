@@ -10,8 +10,8 @@ from gdcore.engine.engine import engine_of
 from gdcore.errors import unknown
 from gdcore.initializers import VarianceScaling
 from gdcore.layers import BatchNorm, Conv2D, Input
-from gdcore.layers.dense import positive
 from gdcore.model import Model
+from gdcore.setting_checks import positive
 
 TORCHVISION, KERAS = "torchvision", "keras"
 FAN_OUT = VarianceScaling(2.0, "out", "normal")  # He et al. 2015, as torchvision draws kernels

@@ -10,8 +10,9 @@ import numpy as np
 from gdcore.data.sparse import SparseRows, is_sparse
 from gdcore.text.strings import as_texts
 
-__all__ = ["READER", "Vectorizer", "check_choice", "check_whole"]
+__all__ = ["INT32", "READER", "Vectorizer", "check_choice"]
 
+INT32 = 2**31 - 1  # the most that ids and lengths may be
 READER = "reader"  # the attribute of an input that holds its vectorizer
 
 
@@ -157,20 +158,6 @@ class Vectorizer:
         return ValueError(
             f"{name} has learned nothing yet: call fit with the texts of training first"
         )
-
-
-def check_whole(what: str, value: Any, low: int = 1, high: int = 2**31 - 1) -> int:
-    """A setting that is a whole number within bounds.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
-    whole = hasattr(value, "__index__") and not isinstance(value, bool | np.bool_)
-    if not whole or not low <= value <= high:
-        raise ValueError(f"{what}={value!r}: expected a whole number from {low:,} to {high:,}")
-    return int(value)
 
 
 def check_choice(what: str, value: Any, known: tuple[Any, ...]) -> None:

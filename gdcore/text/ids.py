@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from gdcore.text.base import Vectorizer, check_choice, check_whole
+from gdcore.setting_checks import whole_number
+from gdcore.text.base import INT32, Vectorizer, check_choice
 from gdcore.text.splitting import splitter
 from gdcore.text.strings import as_texts
 from gdcore.text.vocabulary import packed, unpacked
@@ -34,9 +35,9 @@ class _Ids(Vectorizer):
         keep: str = "first",
     ) -> None:
         name = type(self).__name__
-        self.length = check_whole(f"{name} length", length)
-        self.most = None if most is None else check_whole(f"{name} most", most)
-        self.least = check_whole(f"{name} least", least)
+        self.length = whole_number(f"{name} length", length, high=INT32)
+        self.most = None if most is None else whole_number(f"{name} most", most, high=INT32)
+        self.least = whole_number(f"{name} least", least, high=INT32)
         check_choice(f"{name} lower", lower, (True, False))
         check_choice(f"{name} keep", keep, ("first", "last"))
         self.lower, self.keep = lower, keep

@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from gdcore.data.sparse import SparseRows
-from gdcore.text.base import Vectorizer, check_choice, check_whole
+from gdcore.setting_checks import whole_number
+from gdcore.text.base import INT32, Vectorizer, check_choice
 from gdcore.text.sequences import Level, Sequences, grown, pruned
 from gdcore.text.splitting import SPLITS, splitter
 from gdcore.text.strings import as_texts
@@ -84,10 +85,10 @@ class NGrams(Vectorizer):
             raise ValueError(
                 f"NGrams n={n!r}: expected a whole number, or the shortest and longest"
             )
-        high = check_whole("NGrams n", ends[1], high=LONGEST)
-        self.n = (check_whole("NGrams n", ends[0], high=high), high)
-        self.most = None if most is None else check_whole("NGrams most", most)
-        self.least = check_whole("NGrams least", least)
+        high = whole_number("NGrams n", ends[1], high=LONGEST)
+        self.n = (whole_number("NGrams n", ends[0], high=high), high)
+        self.most = None if most is None else whole_number("NGrams most", most, high=INT32)
+        self.least = whole_number("NGrams least", least, high=INT32)
         check_choice("NGrams split", split, tuple(SPLITS))
         check_choice("NGrams weights", weights, WEIGHTS)
         check_choice("NGrams lower", lower, (True, False))

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from gdcore.errors import cut, missing
-from gdcore.text.base import Vectorizer, check_choice, check_whole
+from gdcore.setting_checks import whole_number
+from gdcore.text.base import INT32, Vectorizer, check_choice
 from gdcore.text.strings import as_texts
 
 __all__ = ["Tokenizer"]
@@ -63,7 +64,7 @@ class Tokenizer(Vectorizer):
             raise TypeError(
                 f"Tokenizer got {type(tokenizer).__name__}: expected a tokenizers.Tokenizer"
             )
-        self.length = check_whole("Tokenizer length", length)
+        self.length = whole_number("Tokenizer length", length, high=INT32)
         check_choice("Tokenizer keep", keep, ("first", "last"))
         self.keep = keep
         found = (tokenizer.token_to_id(name) for name in PADDING)
@@ -73,7 +74,7 @@ class Tokenizer(Vectorizer):
             raise ValueError(
                 f"Tokenizer has none of the tokens {', '.join(PADDING)}: pass padding=, the id that fills up"
             )
-        self.padding = check_whole("Tokenizer padding", pad, 0, size - 1)
+        self.padding = whole_number("Tokenizer padding", pad, 0, size - 1)
         # A copy that neither fills up nor cuts: rows do.
         self._json = tokenizer.to_str()
         self.tokenizer = _loaded(self._json)
