@@ -168,7 +168,7 @@ static void reduce(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi,
     return ins->n_attr ? walk_units(ins, batch) : reduce_units(ins, batch);                       \
   }                                                                                              \
   void GD_NAME(gd_##name)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {        \
-    if (ins->n_attr) walk(ins, run, lo, hi, walk_row_##name, some_##name, empty);                \
+    if (ins->n_attr) walk(ins, run, lo, hi, row_##name, walk_row_##name, some_##name, empty);    \
     else reduce(ins, run, lo, hi, row_##name, column_##name, stripe, empty);                     \
   }
 REDUCE(sum, stripe_sum, 0)

@@ -180,10 +180,12 @@ static void walk_to(const reduce_walk *w, int64_t o, int64_t n, int64_t *x, int6
   }
 }
 
-static void walk_rows(const reduce_walk *w, real *y, const real *x, int64_t from, int64_t to, real scale, walk_row_fn row, real empty) {
+static void walk_rows(const reduce_walk *w, real *y, const real *x, int64_t from, int64_t to, real scale, row_fn run, walk_row_fn row,
+                      real empty) {
+  const int one_run = w->nr == 1 && w->x_red[0] == 1; /* of neighbours */
   for (int64_t o = from, at, result; o < to; ++o) {
     walk_to(w, o, w->nk, &at, &result);
-    y[result] = w->terms ? scale * row(w, x + at) : empty;
+    y[result] = !w->terms ? empty : scale * (one_run ? run(x + at, w->terms) : row(w, x + at));
   }
 }
 
@@ -220,14 +222,15 @@ WALK(sum)
 WALK(max)
 WALK(logsumexp)
 
-static void walk(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi, walk_row_fn row, walk_lanes_fn lanes, real empty) {
+static void walk(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi, row_fn of_run, walk_row_fn row, walk_lanes_fn lanes,
+                 real empty) {
   reduce_walk w;
   walk_open(&w, ins, run->batch);
   real *y = (real *)gd_at(run, ins, 0);
   const real *x = (const real *)gd_at(run, ins, 1);
   const real scale = ins->par[0] ? (real)1 / (real)w.terms : (real)1;
   if (walk_lanes(&w)) walk_columns(&w, y, x, lo, hi, scale, lanes, empty);
-  else walk_rows(&w, y, x, lo * ROWS, gd_min(w.outputs, hi * ROWS), scale, row, empty);
+  else walk_rows(&w, y, x, lo * ROWS, gd_min(w.outputs, hi * ROWS), scale, of_run, row, empty);
 }
 
 /* Of a sum of all elements, the sum of each part. */
