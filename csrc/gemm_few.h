@@ -55,8 +55,7 @@ static void gemm_few_rows_turned(const gemm_product *g, const gemm_window *w, re
     for (int64_t k = 0; k < g->k; k += VL) {
       const int64_t deep = gd_min(VL, g->k - k);
       vec square[VL];
-      load_square(square, b + j * g->b.col + k, g->b.col, n, deep);
-      v_transpose(square);
+      load_turned(square, b + j * g->b.col + k, g->b.col, n, deep);
       if (deep == VL && !two) {
 #pragma GCC unroll 16
         for (int i = 0; i < VL; ++i) sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[i], sum0);
@@ -108,16 +107,19 @@ static void gemm_dots(const gemm_product *g, const gemm_window *w, real *c, cons
   }
 }
 
-/* Few rows in a gradient, and columns of B that lie along k: dot products, which two rows share the loads of. */
+/* Few rows in a gradient, and columns of B that lie along k: dot products, which two rows share the loads of. Their
+ * lanes are summed for many at once. */
 INLINE void dotted(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
-  enum { MOST = 8 };
-  const int at_once = MOST / m;
+  enum { MOST = VL > 8 ? VL : 8 };
+  const int at_once = 8 / m;
   const real *x = a + w->r0 * g->a.row;
   for (int64_t j = w->c0; j < w->c1; j += at_once) {
-    const real *y[MOST];
-    vec sum[2][MOST];
+    const real *y[8];
+    vec sum[MOST];
+#pragma GCC unroll 16
+    for (int i = 0; i < MOST; ++i) sum[i] = v_zero();
 #pragma GCC unroll 8
-    for (int i = 0; i < at_once; ++i) y[i] = b + gd_min(j + i, w->c1 - 1) * g->b.col, sum[0][i] = sum[1][i] = v_zero();
+    for (int i = 0; i < at_once; ++i) y[i] = b + gd_min(j + i, w->c1 - 1) * g->b.col;
     for (int64_t k = 0; k < g->k; k += VL) {
       const int64_t n = gd_min(VL, g->k - k);
       const vec first = n == VL ? v_load(x + k) : v_load_n(x + k, n);
@@ -125,14 +127,17 @@ INLINE void dotted(const gemm_product *g, const gemm_window *w, real *c, const r
 #pragma GCC unroll 8
       for (int i = 0; i < at_once; ++i) {
         const vec of_b = n == VL ? v_load(y[i] + k) : v_load_n(y[i] + k, n);
-        sum[0][i] = v_fma(first, of_b, sum[0][i]);
-        if (m == 2) sum[1][i] = v_fma(second, of_b, sum[1][i]);
+        sum[i] = v_fma(first, of_b, sum[i]);
+        if (m == 2) sum[at_once + i] = v_fma(second, of_b, sum[at_once + i]);
       }
     }
+    real all[MOST];
+#pragma GCC unroll 8
+    for (int i = 0; i < MOST; i += VL) v_store(all + i, v_hsums(sum + i));
     for (int r = 0; r < m; ++r)
       for (int i = 0; i < gd_min(at_once, w->c1 - j); ++i) {
         real *to = c + (w->r0 + r) * g->c_row + j + i;
-        *to = g->accumulate ? *to + v_hsum(sum[r][i]) : v_hsum(sum[r][i]);
+        *to = g->accumulate ? *to + all[r * at_once + i] : all[r * at_once + i];
       }
   }
 }

@@ -6,23 +6,24 @@
 #ifndef GD_GEMM_THIN_H
 #define GD_GEMM_THIN_H
 
-/* How many rows of B are read side by side, and from how many numbers of B on, which L2 does not hold; so many
- * columns of C stay in L1. */
-enum { STREAMS = 4, STREAMED_FROM = (1 << 19) / sizeof(real), STREAMED = 16384 / sizeof(real) };
+/* How many rows of B are read side by side (by one row of A), and from how many numbers of B on: what L1 does not hold,
+ * or for two rows, which share what a tile loads, L2. So many columns of C stay in L1. bench/products.py chose them. */
+enum { STREAMS = 8, STREAMED_FROM = (1 << 16) / sizeof(real), TWO_STREAMED_FROM = (1 << 19) / sizeof(real) };
+enum { STREAMED = 16384 / sizeof(real) };
 
 /* c[m, n] (+)= a[m, k] b[k, n] for `deep` rows of b, each read from end to end. */
 INLINE void stream_rows(const gemm_product *g, real *c, const real *a, const real *b, int64_t n, int first, const int m, const int deep) {
   vec av[2][STREAMS];
 #pragma GCC unroll 2
   for (int r = 0; r < m; ++r)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < deep; ++i) av[r][i] = v_set1(a[r * g->a.row + i * g->a.col]);
   int64_t j = 0;
   for (; j + VL <= n; j += VL) {
     vec sum[2];
 #pragma GCC unroll 2
     for (int r = 0; r < m; ++r) sum[r] = first ? v_zero() : v_load(c + r * g->c_row + j);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < deep; ++i) {
       const vec bv = v_load(b + i * g->b.row + j);
 #pragma GCC unroll 2
@@ -42,19 +43,20 @@ INLINE void stream_rows(const gemm_product *g, real *c, const real *a, const rea
 }
 
 INLINE void streamed(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
+  const int deep = STREAMS / m; /* factors of A stay in registers */
   a += w->r0 * g->a.row, c += w->r0 * g->c_row;
   for (int64_t j = w->c0; j < w->c1; j += STREAMED) {
     const int64_t n = gd_min(STREAMED, w->c1 - j);
     for (int64_t k = 0; k < g->k;) {
       const int first = k == 0 && !g->accumulate;
       const real *ak = a + k * g->a.col, *bk = b + k * g->b.row + j;
-      if (k + STREAMS <= g->k) stream_rows(g, c + j, ak, bk, n, first, m, STREAMS), k += STREAMS;
+      if (k + deep <= g->k) stream_rows(g, c + j, ak, bk, n, first, m, deep), k += deep;
       else stream_rows(g, c + j, ak, bk, n, first, m, 1), ++k;
     }
   }
 }
 
-/* One or two rows times the rows of a B that L2 does not hold: of B the prefetchers follow a few rows at a time. */
+/* One or two rows times the rows of a B that no near cache holds: of B the prefetchers follow a few rows at a time. */
 static void gemm_streamed(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   if (w->r1 - w->r0 == 2) streamed(g, w, c, a, b, 2);
   else streamed(g, w, c, a, b, 1);
@@ -140,8 +142,7 @@ INLINE void lanes(const gemm_product *g, real *c, const real *a, const real *b, 
 #pragma GCC unroll 2
       for (int h = 0; h < groups; ++h) {
         vec square[VL];
-        load_square(square, a + (r + h * VL) * g->a.row + k, g->a.row, rows - r - h * VL, deep);
-        v_transpose(square);
+        load_turned(square, a + (r + h * VL) * g->a.row + k, g->a.row, rows - r - h * VL, deep);
         if (deep < VL) add_square(sum[h], square, bk, g->b.row, g->b.col, deep, n);
         else if (g->b.row == 1) add_square(sum[h], square, bk, 1, g->b.col, VL, n);
         else add_square(sum[h], square, bk, g->b.row, g->b.col, VL, n);

@@ -38,6 +38,16 @@ INLINE void load_square(vec square[VL], const real *x, int64_t row, int64_t n, i
   }
 }
 
+/* The same turned over: columns of the rows as rows of VL. */
+INLINE void load_turned(vec square[VL], const real *x, int64_t row, int64_t n, int64_t width) {
+  if (n >= VL && width == VL) {
+    v_load_turned(square, x, row);
+    return;
+  }
+  load_square(square, x, row, n, width);
+  v_transpose(square);
+}
+
 /* Panels of b: k rows of NR columns each; what the missing ones hold is never used. */
 static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
   if (col == 1) { /* rows lie far apart: a good piece of each is copied */
@@ -67,8 +77,7 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
     for (int64_t i = 0; i < k; i += VL) {
       const int64_t rows = gd_min(VL, k - i);
       vec square[VL];
-      load_square(square, b + (j < n ? j * col : 0) + i, col, gd_max(0, gd_min(VL, n - j)), rows);
-      v_transpose(square);
+      load_turned(square, b + (j < n ? j * col : 0) + i, col, gd_max(0, gd_min(VL, n - j)), rows);
       real *at = to + j / NR * APART(k, NR) + i * NR + j % NR;
       for (int64_t r = 0; r < rows; ++r) v_store(at + r * NR, square[r]);
     }
@@ -89,8 +98,7 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
     const int64_t columns = gd_min(VL, k - i);
     vec square[BLOCKS][VL];
     for (int v = 0; v < BLOCKS; ++v) {
-      load_square(square[v], a + v * VL * row + i, row, gd_min(VL, m - v * VL), columns);
-      v_transpose(square[v]);
+      load_turned(square[v], a + v * VL * row + i, row, gd_min(VL, m - v * VL), columns);
     }
     for (int64_t c = 0; c < columns; ++c, to += MR)
       for (int v = 0; v < BLOCKS; ++v) v_store(to + v * VL, square[v][c]);
@@ -150,8 +158,7 @@ static void turn(real *to, int64_t to_row, const real *x, int64_t row, int64_t m
   for (int64_t i = 0; i < n; i += VL) {
     const int64_t columns = gd_min(VL, n - i);
     vec square[VL] = {{0}};
-    load_square(square, x + i, row, m, columns);
-    v_transpose(square);
+    load_turned(square, x + i, row, m, columns);
     for (int64_t j = 0; j < columns; ++j) v_store_n(to + (i + j) * to_row, square[j], m);
   }
 }
@@ -195,7 +202,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     return;
   }
   if (few && g->b.col == 1) {
-    if (g->k * cols > STREAMED_FROM) gemm_streamed(g, w, c, a, b);
+    if (g->k * cols > (rows == 1 ? STREAMED_FROM : TWO_STREAMED_FROM)) gemm_streamed(g, w, c, a, b);
     else gemm_few_rows(g, w, c, a, b);
     finish(then, g, w);
     return;

@@ -96,3 +96,23 @@ VFN int m_any(vmask m) { return I_(movemask)((vec)m) != 0; }
 GD_FOLD(v_hsum, add)
 GD_FOLD(v_hmax, max)
 GD_FOLD(v_hmin, min)
+
+#if GD_REAL_BITS == 32
+/* Halves of rows r and r + 4 are loaded into one register, so that no lane crosses its half afterwards. */
+#define GD_HAS_LOAD_TURNED
+VFN void v_load_turned(vec to[VL], const real *x, int64_t row)
+{
+#pragma GCC unroll 2
+	for (int h = 0; h < VL; h += VL / 2) {
+		vec a[VL / 2];
+#pragma GCC unroll 4
+		for (int r = 0; r < VL / 2; ++r)
+			a[r] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x + r * row + h)),
+			                            _mm_loadu_ps(x + (r + VL / 2) * row + h), 1);
+		const vec low0 = _mm256_unpacklo_ps(a[0], a[1]), high0 = _mm256_unpackhi_ps(a[0], a[1]);
+		const vec low1 = _mm256_unpacklo_ps(a[2], a[3]), high1 = _mm256_unpackhi_ps(a[2], a[3]);
+		to[h] = _mm256_shuffle_ps(low0, low1, 0x44), to[h + 1] = _mm256_shuffle_ps(low0, low1, 0xee);
+		to[h + 2] = _mm256_shuffle_ps(high0, high1, 0x44), to[h + 3] = _mm256_shuffle_ps(high0, high1, 0xee);
+	}
+}
+#endif

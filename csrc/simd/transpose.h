@@ -41,6 +41,15 @@ static inline __attribute__((always_inline)) void v_transpose(vec row[VL]) {
 #endif
 }
 
+#ifndef GD_HAS_LOAD_TURNED
+/* Lane r of to[i]: x[r * row + i]. */
+static inline __attribute__((always_inline)) void v_load_turned(vec to[VL], const real *x, int64_t row) {
+#pragma GCC unroll 16
+  for (int r = 0; r < VL; ++r) to[r] = v_load(x + r * row);
+  v_transpose(to);
+}
+#endif
+
 #define FOLD_(w)                                                                                      \
   _Pragma("GCC unroll 16") for (int i = 0; i < (w); ++i) {                                            \
     const vec a = row[i], b = row[i + (w)];                                                           \
