@@ -48,6 +48,7 @@ LARGE: dict[str, Sample] = {
     "logsumexp": Sample(((1024, 1024),), {"axes": (1, 2)}),
     "softmax": Sample(((1024, 1024),), {"axis": 1}),
     "log_softmax": Sample(((1024, 1024),), {"axis": 1}),
+    "softmax_along": Sample(((1024, 1024),), {"axis": 1, "logarithm": False}),
     "transpose": Sample(((1024, 1024),), {"axes": (1, 0)}),
     "scan": sample_cell(512, 256),
     "slice": Sample(((1024, 1024),), {"cuts": ((0, None, 1), (256, 768, 1))}),

@@ -1,6 +1,6 @@
-/* peak.c: what the machine can do: fused multiply-adds in registers, and a[i] = b[i] + s c[i] in memory.
+/* peak.c: what the machine can do: fused multiply-adds and divisions in registers, and a[i] = b[i] + s c[i] in memory.
  *
- *   peak THREADS KILOBYTES   prints   GFLOP/s  GB/s
+ *   peak THREADS KILOBYTES   prints   GFLOP/s  GB/s  divisions, 10^9/s
  *
  * Every thread does the same work on data of its own; the time is that from the first start to the last
  * end, and the best of many short rounds counts, as others may be using the machine. Compiled and called by peak.py.
@@ -18,13 +18,13 @@
 #else
 #define BYTES 16
 #endif
-enum { LANES = BYTES / 4, CHAINS = 12, FMA_ROUNDS = 100, TRIAD_ROUNDS = 10, TRIAD_BYTES = 100000000, REPEAT = 200000, MAX_THREADS = 256 };
+enum { LANES = BYTES / 4, CHAINS = 12, FMA_ROUNDS = 100, TRIAD_ROUNDS = 10, DIVIDE_ROUNDS = 20, TRIAD_BYTES = 100000000, REPEAT = 200000, MAX_THREADS = 256 };
 typedef float vec __attribute__((vector_size(BYTES)));
 
 static int threads;
 static size_t elements, repeats; /* of a thread's triad: small arrays again and again */
 static pthread_barrier_t meet;
-static double fma_seconds = 1e9, triad_seconds = 1e9;
+static double fma_seconds = 1e9, triad_seconds = 1e9, divide_seconds = 1e9;
 static volatile float sink;
 
 static double now(void) {
@@ -48,6 +48,21 @@ static void multiply_add(void) {
   sink = sum[0];
 }
 
+static void divide(void) {
+  vec x[CHAINS], over = {0};
+  over += 2.0f;
+#pragma GCC unroll 12
+  for (int i = 0; i < CHAINS; ++i) x[i] = over + (float)i;
+  for (int r = 0; r < REPEAT; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < CHAINS; ++i) x[i] = over / x[i];
+  }
+  vec sum = {0};
+#pragma GCC unroll 12
+  for (int i = 0; i < CHAINS; ++i) sum += x[i];
+  sink = sum[0];
+}
+
 static void triad(float *a, const float *b, const float *c) {
   for (size_t r = 0; r < repeats; ++r) {
     for (size_t i = 0; i < elements; ++i) a[i] = b[i] + 3.0f * c[i];
@@ -59,12 +74,13 @@ static void *work(void *id) {
   float *a = malloc(3 * elements * sizeof *a), *b = a + elements, *c = b + elements;
   if (!a) exit(1);
   for (size_t i = 0; i < 3 * elements; ++i) a[i] = (float)(i & 7);
-  for (int round = 0; round < FMA_ROUNDS + TRIAD_ROUNDS; ++round) {
-    const int in_registers = round < FMA_ROUNDS;
-    double *best = in_registers ? &fma_seconds : &triad_seconds;
+  for (int round = 0; round < FMA_ROUNDS + DIVIDE_ROUNDS + TRIAD_ROUNDS; ++round) {
+    const int multiplies = round < FMA_ROUNDS, divides = !multiplies && round < FMA_ROUNDS + DIVIDE_ROUNDS;
+    double *best = multiplies ? &fma_seconds : divides ? &divide_seconds : &triad_seconds;
     pthread_barrier_wait(&meet);
     const double begin = now();
-    if (in_registers) multiply_add();
+    if (multiplies) multiply_add();
+    else if (divides) divide();
     else triad(a, b, c);
     pthread_barrier_wait(&meet);
     if (!id && now() - begin < *best) *best = now() - begin;
@@ -85,7 +101,8 @@ int main(int argc, char **argv) {
   for (long i = 1; i < threads; ++i) pthread_create(&team[i], NULL, work, (void *)i);
   work(NULL);
   for (int i = 1; i < threads; ++i) pthread_join(team[i], NULL);
-  printf("%.3f %.3f\n", 2.0 * LANES * CHAINS * REPEAT * threads / fma_seconds * 1e-9,
-         3.0 * sizeof(float) * (double)elements * (double)repeats * threads / triad_seconds * 1e-9);
+  printf("%.3f %.3f %.3f\n", 2.0 * LANES * CHAINS * REPEAT * threads / fma_seconds * 1e-9,
+         3.0 * sizeof(float) * (double)elements * (double)repeats * threads / triad_seconds * 1e-9,
+         1.0 * LANES * CHAINS * REPEAT * threads / divide_seconds * 1e-9);
   return 0;
 }

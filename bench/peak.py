@@ -23,10 +23,11 @@ LEVELS = ("L2", "L3", "memory")
 
 
 class Peak(NamedTuple):
-    """GFLOP/s of multiply-adds, GB/s of a + s b (two reads, one write)."""
+    """GFLOP/s of multiply-adds, GB/s of a + s b (two reads, one write), divisions in 10⁹ a second."""
 
     gflops: float
     bandwidth: float
+    divisions: float = 0.0
 
 
 def compiled(source: str, folder: str, flags: Sequence[str]) -> str | None:

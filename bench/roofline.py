@@ -3,10 +3,11 @@
     python -m bench.roofline [--only tanh,adam] [--seconds 0.02]
 
 Each is timed alone on one thread, over data of half the L2 cache and over more. Its arithmetic intensity is the
-number of operations per byte that it must read or write. The bound is the lower of two: the measured bandwidth
-of the cache (or memory) that holds its data, times the intensity, and the measured peak of arithmetic. The
-peak is one of fused multiply-adds, of which only matrix products consist; for all else the bound is half of
-it. Operations are those that the op registry counts; each value counts once in the bytes.
+number of operations per byte that it must read or write. The bound is the lowest of three: the measured bandwidth
+of the cache (or memory) that holds its data, times the intensity, the measured peak of arithmetic, and the measured
+rate of divisions and square roots, which one unit makes. The peak is one of fused multiply-adds, of which only matrix
+products consist; for all else the bound is half of it. Operations are those that the op registry counts; each value
+counts once in the bytes.
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ CLASSES = 64
 LAYERS: dict[str, Callable[[], Any]] = {
     "BatchNorm": gd.BatchNorm,
     "LayerNorm": gd.LayerNorm,
+}
+# Divisions and square roots of an element, of kernels in float32.
+DIVISIONS = {
+    **dict.fromkeys(("reciprocal", "div", "sqrt", "softsign", "mish"), 1),
+    **dict.fromkeys(("tanh", "sigmoid", "silu", "gelu_tanh", "tan", "sinh", "cosh"), 1),
+    **dict.fromkeys(("arctan", "arctan2", "arccosh", "arctanh"), 1),
+    **dict.fromkeys(("pow", "arcsin", "arccos", "arcsinh"), 2),
 }
 COLOURS = {"op": "#0072B2", "product": "#D55E00", "optimizer": "#009E73", "loss": "#CC79A7"}
 COLOURS["layer"] = "#E69F00"
@@ -68,6 +76,7 @@ def of_ops(only: list[str] | None, seconds: float) -> Iterator[Record]:
                 "size": size,
                 "flops": alone.flops,
                 "bytes": alone.nbytes,
+                "divisions": DIVISIONS.get(op.name, 0) * int(np.prod(sample.shapes[0])),
                 "seconds": clock(alone.run, seconds, blocks=3),
             }
 
@@ -155,13 +164,15 @@ def measure(options: argparse.Namespace) -> Record:
     roofs = bandwidths((1,), runtime.ISA_NAME)
     if not roofs:
         raise SystemExit("without a C compiler there is no roof to hold anything against")
+    top = peak((1,), runtime.ISA_NAME)[1]
     found = list(of_ops(options.only, options.seconds))
     if not options.ops:
         found += [*of_optimizers(), *of_losses(), *of_layers()]
     progress("")
     return {
         "setting": where,
-        "peak": peak((1,), runtime.ISA_NAME)[1].gflops,
+        "peak": top.gflops,
+        "divisions": top.divisions,
         "bandwidth": roofs[1],
         "caches": caches(),
         "placed": [one for one in found if one["seconds"] > 0 and one["bytes"]],
@@ -174,18 +185,27 @@ def level(one: Record, record: Record) -> str:
     return fits[0] if fits else "memory"
 
 
+def needs(one: Record, record: Record) -> dict[str, float]:
+    """Nanoseconds that each resource is taken for, at its measured rate."""
+    top = record["peak"] * (1.0 if one["kind"] == "product" else 0.5)
+    found = {
+        level(one, record): one["bytes"] / record["bandwidth"][level(one, record)],
+        "arithmetic": one["flops"] / top,
+    }
+    if one.get("divisions") and record.get("divisions"):  # not in records from before
+        found["divider"] = one["divisions"] / record["divisions"]
+    return found
+
+
 def of_roof(one: Record, record: Record) -> float:
     """The time that the roof allows over the time taken."""
-    memory = one["bytes"] / record["bandwidth"][level(one, record)]
-    top = record["peak"] * (1.0 if one["kind"] == "product" else 0.5)
-    return float(max(memory, one["flops"] / top) * 1e-9 / one["seconds"])
+    return float(max(needs(one, record).values()) * 1e-9 / one["seconds"])
 
 
 def binds(one: Record, record: Record) -> str:
     """What the roof is made of."""
-    memory = one["bytes"] / record["bandwidth"][level(one, record)]
-    top = record["peak"] * (1.0 if one["kind"] == "product" else 0.5)
-    return level(one, record) if memory > one["flops"] / top else "arithmetic"
+    found = needs(one, record)
+    return max(found, key=found.__getitem__)
 
 
 def show(record: Record) -> str:
@@ -205,7 +225,9 @@ def show(record: Record) -> str:
     ]
     head = ["what", "kind", "MB", "FLOP/byte", "GFLOP/s", "GB/s", "bound by", "of its roof"]
     levels = ", ".join(f"{v:.0f} GB/s from {k}" for k, v in record["bandwidth"].items())
-    top = f"Measured on one thread: {record['peak']:.0f} GFLOP/s, {levels}."
+    rate = record.get("divisions")
+    divider = f", {rate:.1f}·10⁹ divisions/s" if rate else ""
+    top = f"Measured on one thread: {record['peak']:.0f} GFLOP/s{divider}, {levels}."
     return f"{told(record['setting'])} {top}\n\n{table(head, rows)}"
 
 

@@ -177,6 +177,27 @@ static int64_t reduce(const scan *s) {
   return 0;
 }
 
+static int64_t softmax(const scan *s) {
+  if (!has(s, 2, 3, 1, 0)) return 0;
+  for (int i = 0; i < 2; ++i) holds(s, i, GD_REAL, product(s, 0, 3));
+  return 0;
+}
+
+/* Numbers that the panels of b[k, n] take: see gemm.h. */
+static int64_t panels(int64_t k, int64_t n) {
+  const int64_t wide = n > TOO_LARGE - 32 ? TOO_LARGE : (n + 31) / 32 * 32;
+  return plus(times(k, wide), times(k / 256 + 1, wide / 2));
+}
+
+static int64_t pack(const scan *s) {
+  enum { K, N, ROW, COL };
+  if (!has(s, 2, 4, 0, 0)) return 0;
+  const int64_t k = size(s, K), n = size(s, N);
+  holds(s, 0, GD_REAL, k ? panels(k, n) : 0);
+  holds(s, 1, GD_REAL, k && n ? plus(plus(times(k - 1, size(s, ROW)), times(n - 1, size(s, COL))), 1) : 0);
+  return 0;
+}
+
 static int64_t parts(int64_t n) { return n / GD_SUM_PART + (n % GD_SUM_PART != 0); }
 
 static int64_t sum_partial(const scan *s) {
@@ -235,8 +256,11 @@ static int64_t gemm(const scan *s) {
     holds(s, walks[w].operand, GD_REAL, empty ? 0 : plus(last, 1));
   }
   holds(s, 0, GD_REAL, product(s, OUTER, 4)); /* nor do they lie over one another */
-  if (!s->ins->attr[0] != (s->ins->n_ref == 3)) fail(s, -1, "has column sums and no place for them");
-  else if (s->ins->attr[0]) {
+  if (!s->ins->attr[0] != (s->ins->n_ref == 3)) fail(s, -1, "has column sums or panels and no place for them");
+  else if (s->ins->attr[0] == 2) {
+    holds(s, 3, GD_REAL, size(s, K) ? panels(size(s, K), size(s, N)) : 0);
+    if (product(s, OUTER, 2) > 1 || s->ins->attr[3]) fail(s, 3, "has panels of several products, or of rounded factors");
+  } else if (s->ins->attr[0]) {
     holds(s, 3, GD_REAL, size(s, N));
     if (product(s, OUTER, 2) > 1) fail(s, 3, "has column sums of several products");
     if (s->ins->dim[B_COL].fixed != 1 || s->ins->dim[B_COL].per_row) fail(s, 2, "sums columns that do not lie in rows");
@@ -314,7 +338,7 @@ static const struct {
     {"max_pool", pool, 0}, {"max_pool_dx", pool, 0}, {"max_pool_take", pool, 0}, {"avg_pool", pool, 0}, {"avg_pool_dx", pool, 0},
     {"resample", resample, 0},
     {"all_finite", all_finite, 0}, {"outer_peak", outer_peak, 0}, {"scan", loop, 0}, {"attention", attention, 0}, {"attention_gradient", attention, 0},
-    {"bag", bag, 0}, {"bag_add", bag, 0},
+    {"softmax", softmax, 0}, {"pack", pack, 0}, {"bag", bag, 0}, {"bag_add", bag, 0},
     {"group_rows", group_rows, 0}, {"sum_rows", sum_rows, 0}, {"square_rows", square_rows, 0},
     {"log_numbers", log_numbers, 0}, {"update_rows", update_rows, 0},
 };

@@ -14,7 +14,7 @@
   X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) \
   X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak) \
   X(max_pool) X(max_pool_dx) X(max_pool_take) X(avg_pool) X(avg_pool_dx) X(resample) \
-  X(bag) X(bag_add) X(group_rows) X(sum_rows) X(square_rows) X(log_numbers)
+  X(softmax) X(pack) X(bag) X(bag_add) X(group_rows) X(sum_rows) X(square_rows) X(log_numbers)
 
 #ifdef GD_PRECISION
 #define GD_DECLARE(name)                                       \

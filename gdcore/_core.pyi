@@ -24,6 +24,7 @@ def permutation(order: Any, seed: int, stream: int) -> None: ...
 
 @disjoint_base
 class ReadWriteLock:
+    lent: bool
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -61,6 +62,7 @@ class Plan:
         n_compute: int,
         flag: tuple[int, int] | None,
         n_gradients: int | None = None,
+        n_packing: int = 0,
     ) -> Self: ...
 
 @final

@@ -256,8 +256,10 @@ cdef class Plan:
     n_compute : number of instructions before the update
     flag : (buffer, byte offset) of the int32 that `all_finite` clears, or None
     n_gradients : number of instructions after which all gradients are complete; None for n_compute
+    n_packing : how many of the first instructions only pack weights: they are run by themselves, where weights may have
+        changed since
     """
-    cdef gd_plan plan
+    cdef gd_plan plan, packing
     cdef int isa
     cdef gd_ins *ins
     cdef gd_ins *thens
@@ -268,7 +270,7 @@ cdef class Plan:
     cdef readonly int64_t scratch  # bytes that each thread needs, once a runner has checked the plan
     cdef list bodies
 
-    def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None):
+    def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None, int n_packing=0):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
         cdef Plan body
         self.bodies = []  # they own the memory that `ins.body` points to
@@ -290,6 +292,8 @@ cdef class Plan:
         cdef int gradients = n_compute if n_gradients is None else n_gradients
         if not 0 <= gradients <= n_compute:
             raise ValueError(f"gradients after {gradients} of {n_compute} instructions")
+        if not 0 <= n_packing <= gradients:
+            raise ValueError(f"{n_packing} of {gradients} instructions pack weights")
         self.ins = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.thens = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.refs = <gd_ref *>calloc(n_ref + 1, sizeof(gd_ref))
@@ -342,10 +346,12 @@ cdef class Plan:
                 for real in part[4]:
                     par[0] = real
                     par += 1
-        self.plan.ins = self.ins
-        self.plan.n_ins = <int32_t>n
-        self.plan.n_compute, self.plan.n_gradients = n_compute, gradients
-        self.plan.bits = bits
+        self.plan.ins, self.packing.ins = self.ins + n_packing, self.ins
+        self.plan.n_ins = <int32_t>n - n_packing
+        self.plan.n_compute, self.plan.n_gradients = n_compute - n_packing, gradients - n_packing
+        self.packing.n_ins = self.packing.n_compute = self.packing.n_gradients = n_packing
+        self.plan.bits = self.packing.bits = bits
+        self.packing.flag_buffer = -1
         self.plan.flag_buffer = -1
         if flag is not None:
             self.plan.flag_buffer, self.plan.flag_offset = flag
@@ -356,13 +362,13 @@ cdef class Plan:
         cdef Py_ssize_t i
         if self.scratch:  # by an earlier runner: threads may be within the plan, and nothing is written
             return 0
-        for i in range(self.plan.n_ins):
+        for i in range(self.packing.n_ins + self.plan.n_ins):
             if self.ins[i].op.scratch != NULL:
                 own = self.ins[i].op.scratch(&self.ins[i])
                 if not 0 <= own < MOST_SCRATCH:
                     raise ValueError(f"instruction {i} of a plan asks for {own:,} bytes of scratch")
                 most = max(most, own)
-        self.scratch = self.plan.scratch = most
+        self.scratch = self.plan.scratch = self.packing.scratch = most
         return 0
 
     def __dealloc__(self):

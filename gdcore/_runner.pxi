@@ -36,6 +36,7 @@ cdef class Runner:
     cdef ReadWriteLock lock
     cdef bint writes
     cdef StepCount count
+    cdef int64_t packed  # what `lock.unchanged_since` said when weights were packed last, or -1
     cdef object __weakref__
 
     def __cinit__(self, Plan plan, int64_t batch, list buffers, list feeds, list taps, loss, int hyper_buffer,
@@ -44,7 +45,7 @@ cdef class Runner:
         cdef gd_feed *feed
         cdef tuple memory = tuple(buffers), fed = tuple(feeds), tapped = tuple(taps)
         self.plan, self.batch = plan, batch
-        self.lock, self.writes, self.count = lock, writes, count
+        self.lock, self.writes, self.count, self.packed = lock, writes, count, -1
         self.job.plan = &plan.plan
         self.job.n_buffers, self.job.n_feeds, self.job.n_taps = len(memory), len(fed), len(tapped)
         self.job.base = <char **>calloc(len(memory) + 1, sizeof(char *))
@@ -98,11 +99,14 @@ cdef class Runner:
     cdef int check(self) except -1:
         """Raises ValueError if an operand of an instruction exceeds its buffer, or a kernel's limits are exceeded."""
         cdef gd_fault fault
-        if not gd_check(self.job.plan, self.room, self.job.n_buffers, self.batch, &fault):
-            name = self.job.plan.ins[fault.instruction].op.name.decode()
+        cdef const gd_plan *plan = &self.plan.packing
+        if gd_check(plan, self.room, self.job.n_buffers, self.batch, &fault):
+            plan = self.job.plan
+        if plan != self.job.plan or not gd_check(plan, self.room, self.job.n_buffers, self.batch, &fault):
+            name = plan.ins[fault.instruction].op.name.decode()
             within = f"has a body whose instruction {fault.within - 1} " if fault.within else ""
             raise ValueError(
-                f"instruction {fault.instruction} ({name}) of a plan {within}{fault.what.decode()}"
+                f"instruction {plan.ins - self.plan.ins + fault.instruction} ({name}) of a plan {within}{fault.what.decode()}"
                 + (f" (operand {fault.ref})" if fault.ref >= 0 else "")
             )
         return self.plan.measure()
@@ -167,6 +171,24 @@ cdef class Runner:
         c.job.hyper = <const char *>view.buf + row * c.job.hyper_bytes
         return 0
 
+    cdef int pack(self, call *c) except -1:
+        """Pack the weights again if they may have changed; this thread holds the lock."""
+        cdef int64_t now = -1 if self.lock is None else self.lock.unchanged_since()
+        cdef int32_t status = 0
+        cdef gd_job job = c.job
+        if now >= 0 and now == self.packed:
+            return 0
+        self.packed = -1
+        job.plan = &self.plan.packing
+        job.n_feeds = job.n_taps = 0
+        job.rows = job.batch = job.steps = 1
+        job.first, job.seconds, job.loss.buffer = 0, 1.0, -1
+        job.hyper, job.losses, job.spent, job.exchange, job.heard = NULL, NULL, NULL, NULL, NULL
+        with nogil:
+            gd_run_job(&job, &status)
+        self.packed = now
+        return 0
+
     cdef int take_scratch(self, call *c, object scratch, int threads) except -1:
         if threads < 1:
             raise ValueError(f"{threads} threads: expected at least 1")
@@ -224,6 +246,8 @@ cdef class Runner:
             c.job.heard, c.job.listener = heard, &listener
             c.job.first, c.job.steps, c.job.seed, c.job.counter = 0, 1, seed, counter
             c.job.seconds = 1.0
+            if self.plan.packing.n_ins:
+                self.pack(&c)
             with nogil:
                 done = gd_run_job(&c.job, &status)
             if self.count is not None:
@@ -348,7 +372,8 @@ cdef class Runner:
             self.take_scratch(&c, scratch, threads)
             c.job.spent = NULL
             if spent is not None:
-                c.job.spent = <double *>take_room(&c, spent, True, self.plan.plan.n_ins * 8, "spent").buf
+                c.job.spent = <double *>take_room(&c, spent, True, (self.plan.packing.n_ins + self.plan.plan.n_ins) * 8, "spent").buf
+                c.job.spent += self.plan.packing.n_ins
             listener.error, listener.exchange = NULL, <PyObject *>exchange
             c.job.heard, c.job.listener = heard, &listener
             if exchange is not None:
@@ -359,6 +384,8 @@ cdef class Runner:
             if self.lock is not None:
                 self.lock.enter(self.writes, True)
             try:
+                if self.plan.packing.n_ins:
+                    self.pack(&c)
                 with nogil:
                     done = gd_run_job(&c.job, &status)
                 if self.count is not None:

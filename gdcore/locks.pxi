@@ -29,7 +29,16 @@ cdef class ReadWriteLock:
     `Runner` acquires it by `enter` and `leave`. In Python, ``with lock:`` acquires it for writing; runs of the
     same thread within the block acquire it again. A signal handler runs while its thread is inside a run:
     it may read, and gets a RuntimeError where it would write.
+
+    It counts how often what it guards may have changed: runs of prediction keep packed copies of weights.
+
+    Attributes
+    ----------
+    lent : bool
+        Whether somebody has a writable view of what it guards, and may change it without the lock.
     """
+    cdef public bint lent
+    cdef int64_t version  # how often a writer has released it
     cdef Py_ssize_t depth  # how often the writer has acquired it
     cdef unsigned long owner  # the thread that writes, or 0
     cdef bint running  # whether the writer is inside a run, not only inside ``with lock:``
@@ -72,6 +81,7 @@ cdef class ReadWriteLock:
                 self.owner = self.depth = self.running = self.n_readers = 0
                 self.queue.clear()
                 self.born = forks
+                self.version += 1
             mine = self.reading(me)
             if self.owner == me and not (write and self.running):
                 self.depth += 1
@@ -128,6 +138,7 @@ cdef class ReadWriteLock:
                 self.depth -= 1
                 if self.depth == 0:
                     self.owner = 0
+                    self.version += 1
             else:
                 mine = self.reading(me)
                 if mine != NULL:
@@ -143,6 +154,10 @@ cdef class ReadWriteLock:
                 self.admit(thread, write)
                 lock.release()
         return 0
+
+    cdef int64_t unchanged_since(self) noexcept:
+        """For one who holds it: a number that stays the same for as long as nothing is written; -1: that is unknown."""
+        return -1 if self.lent or self.owner else self.version
 
     def __enter__(self):
         self.enter(True, False)

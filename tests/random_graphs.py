@@ -381,7 +381,9 @@ def of_samples(op: Op) -> Callable[[Builder], Value]:
 
 
 # Ops of gradients (as max_pool_dx) and of training steps alone: nothing but differentiation and fusion writes them.
-WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_uniform"}
+WRITTEN_BY_PASSES = {
+    *("scatter_add", "fold", "single", "outer_peak", "random_uniform", "softmax_along")
+}
 SAMPLED = [
     (op.name, of_samples(op))
     for op in OPS.values()

@@ -322,6 +322,8 @@ def test_what_is_missed():
     where = {"peak": 100.0, "bandwidth": {"L2": 100.0}, "caches": {"L2": 1 << 20}}
     assert roofline.of_roof(op, {**where, "placed": [op]}) == pytest.approx(0.5)
     assert len(roofline.missed({**where, "placed": [op]})) == 1
+    divides = roofline.needs({**op, "divisions": 90}, {**where, "divisions": 5.0})
+    assert divides == pytest.approx({"L2": 10.0, "arithmetic": 0.0, "divider": 18.0})
     assert startup.missed(
         {"lines": [{"what": "import", "values": [60.0], "allowed": 50, "unit": "ms"}]}
     ) == ["import: 60 ms, allowed 50"]

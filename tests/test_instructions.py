@@ -68,8 +68,8 @@ KERNELS = (
         "gemm.c",
         "index.c",
     ),
-    *("map.c", "move.c", "pool.c", "product.c", "reduce.c", "resample.c", "rows.c", "scan.c"),
-    *("update_rows.c", "window.c"),
+    *("map.c", "move.c", "pack.c", "pool.c", "product.c", "reduce.c", "resample.c", "rows.c"),
+    *("scan.c", "softmax.c", "update_rows.c", "window.c"),
 )
 
 

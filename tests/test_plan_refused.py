@@ -61,6 +61,8 @@ SOUND = {
     "sum": (refs("o", "i"), fixed(3, 4, 5), [], [0.0]),
     "max": (refs("o", "i"), fixed(3, 4, (0, 5)), [], [0.0]),
     "logsumexp": (refs("o", "i"), fixed(3, 4, 1), [], [0.0]),
+    "softmax": (refs("o", "i"), fixed(3, 4, (0, 5)), [0], []),
+    "pack": (refs("o", "i"), fixed(5, 6, 6, 1), [], []),
     "sum_partial": (refs("o", "i"), fixed((0, 50)), [], []),
     "sum_final": (refs("o", "i"), fixed(50), [], [0.0]),
     "copy": (refs("o", "i"), fixed(2, 3, (0, 2), 16, 4, 1, 1, 2, 6, 0, 0), [3], []),

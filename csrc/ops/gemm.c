@@ -3,10 +3,11 @@
  * All three products of a dense layer come here: x W (both row-major), x' dy (A walks columns),
  * dy W' (B walks columns). gemm.h says how, and in which order sums are taken. Called by the executor.
  *
- *   ref   c, a, b [, column sums of b]
+ *   ref   c, a, b [, column sums of b, or its panels as `pack` writes them]
  *   dim   batch: outer, inner; M, N, K; strides of c: outer, inner, row; of a: outer, inner, row, column;
  *         of b: outer, inner, row, column
- *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then);
+ *   attr  1 if the sums over K of b's columns are wanted too (a bias' gradient; batch = 1 then), 2 if its panels are given
+ *         (batch = 1 then, too; factors are not rounded);
  *         1 if the rows may be summed otherwise when there are one or two in all (in a gradient);
  *         1 to add to what C holds;
  *         factors rounded to bfloat16: 1 multiplied as float32, 2 by the processor's instructions; or 0
@@ -31,7 +32,8 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
       gemm_strided((const real *)gd_at(run, ins, 1), gd_size(d[10], batch), gd_size(d[11], batch)),
       gemm_strided((const real *)gd_at(run, ins, 2), gd_size(d[14], batch), gd_size(d[15], batch)));
   p.loose = (int)attr[1], p.accumulate = (int)attr[2], p.bfloat16 = (int)attr[3], p.then = ins->then;
-  if (attr[0]) p.sums = (real *)gd_at(run, ins, 3);
+  if (attr[0] == 2) p.packed = (const real *)gd_at(run, ins, 3);
+  else if (attr[0]) p.sums = (real *)gd_at(run, ins, 3);
   const int64_t outer = gd_size(d[0], batch), inner = gd_size(d[1], batch);
   if (outer * inner > 1) {
     p.outer = outer, p.inner = inner;

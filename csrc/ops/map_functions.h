@@ -6,7 +6,7 @@
 #ifndef GD_MAP_FUNCTIONS_H
 #define GD_MAP_FUNCTIONS_H
 
-#include "../simd/vec.h"
+#include "../simd/exp_normal.h"
 
 VFN vec e_one(void) { return v_set1((real)1); }
 VFN vec e_half(void) { return v_set1((real)0.5); }
@@ -74,7 +74,7 @@ VFN vec e_hard_sigmoid(vec a) { /* clip((a + 3) / 6, 0, 1) */
 VFN vec e_hard_swish(vec a) { return v_mul(a, e_hard_sigmoid(a)); }
 
 VFN vec e_mish(vec a) { /* a tanh(softplus(a)) = a w/(w + 2) with w = e^a (e^a + 2) */
-  vec e = v_exp(v_min(v_set1((real)20), a)); /* beyond 20 the quotient is 1 */
+  vec e = v_exp_normal(v_min(v_set1((real)20), a)); /* beyond 20 the quotient is 1 */
   vec w = v_mul(e, v_add(e, v_set1((real)2)));
   return v_mul(a, v_div(w, v_add(w, v_set1((real)2))));
 }

@@ -151,7 +151,7 @@ def _set(
         )
     memory = fit.engine.parameters()
     names = memory.network.names
-    own = {names[v]: memory.view(v) for v in memory.variables}
+    own = {names[v]: memory.within(v) for v in memory.variables}
     own |= model_file.slots_of(memory)
     # The file must hold every variable and slot, with the same name, shape and type, and nothing else.
     theirs = {k for k in tensors if not _BESIDE.fullmatch(k)}
@@ -181,6 +181,7 @@ def _set(
             "the checkpoint's vocabulary is not the model's: fit the vectorizer to the same texts, with the same "
             "settings"
         )
-    for name, view in own.items():
-        view[...] = tensors[name]
+    with memory.lock:
+        for name, view in own.items():
+            view[...] = tensors[name]
     fit.engine.resume(numbers["seed"], numbers["steps_done"], numbers["epochs_done"])

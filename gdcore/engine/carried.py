@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from gdcore.engine.engine import Engine
 
 
@@ -12,12 +14,12 @@ from gdcore.engine.engine import Engine
 def set_aside(engine: Engine) -> Iterator[None]:
     """States of 0 within, such as for validation; then those from before."""
     states = [v.attrs["variable"] for v in engine.network().carried]
-    kept = [state.data.copy() for state in states]
-    for state in states:
-        state.data[...] = 0.0
+    kept = [state.numbers.copy() for state in states]
+    for state, numbers in zip(states, kept, strict=True):
+        state.data = np.zeros_like(numbers)
     yield
     for state, numbers in zip(states, kept, strict=True):
-        state.data[...] = numbers
+        state.data = numbers
 
 
 def batch_of(engine: Engine, who: str, batch: int, rows: int) -> int:

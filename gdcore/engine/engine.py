@@ -258,7 +258,7 @@ class Engine:
                 return
             self._network = None
             for _, layer in self.definition.layer.walk():  # numbers stay, variables without them go
-                for name in [n for n, v in layer.variables.items() if v.data is None]:
+                for name in [n for n, v in layer.variables.items() if v.numbers is None]:
                     del layer.variables[name]
 
     def restructured(self) -> None:

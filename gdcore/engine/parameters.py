@@ -213,8 +213,12 @@ class Parameters:
         return int(own + self.grads.nbytes + self.slots.nbytes + logged)
 
     def view(self, v: Variable) -> np.ndarray:
-        """A variable's numbers, as a writable view."""
+        """A variable's numbers, as a writable view: see `Store.view`."""
         return self.store.view(v)
+
+    def within(self, v: Variable) -> np.ndarray:
+        """A variable's numbers, to be read, or written with the lock held, and not to be kept."""
+        return self.store.within(v)
 
     def gradient(self, p: Parameter) -> np.ndarray:
         """A trained parameter's gradient, as a view."""
@@ -260,7 +264,7 @@ class Parameters:
     def copy(self, other: Parameters) -> None:
         """Copy variables, gradients and slots from parameters of the same network and layout."""
         for v in self.variables:
-            self.view(v)[...] = other.view(v)
+            self.store.put(v, other.within(v))
         for parameters in (self, other):
             parameters.store.catch_up()
         np.copyto(self.grads, other.grads)

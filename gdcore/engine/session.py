@@ -27,7 +27,7 @@ from gdcore.graph.ir import INT, Value
 from gdcore.graph.plan import Plan
 from gdcore.graph.program import ARENA, Place
 
-PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, ROWS, INPUTS = range(1, 10)
+PARAMS, GRADS, SLOTS, STATES, CONSTANTS, HYPER, FLAG, ROWS, PACKED, INPUTS = range(1, 11)
 BUFFER_NAMES = {
     ARENA: "arena",
     PARAMS: "params",
@@ -38,6 +38,7 @@ BUFFER_NAMES = {
     HYPER: "hyper",
     FLAG: "flag",
     ROWS: "rows",
+    PACKED: "packed",
 }
 
 # Bytes that the arenas of one plan may take beyond one for each processor: with a small plan many threads get
@@ -155,12 +156,15 @@ class Session:
             plan.n_compute,
             None if check is None else (check.buffer, check.offset),
             plan.n_gradients,
+            plan.n_packing,
         )
 
         def bind() -> tuple[_core.Runner, np.ndarray]:
             arena = aligned(plan.placement.arena_bytes + 64)
             mine = [*slots]
             mine[ARENA] = arena
+            if plan.packed_bytes:
+                mine[PACKED] = aligned(plan.packed_bytes)
             runner = _core.Runner(
                 core,
                 plan.batch,
@@ -211,7 +215,8 @@ class Session:
         with planning_lock():
             if self._process != os.getpid():  # forked: runners in use are the parent's
                 self._process, self._runners = os.getpid(), weakref.WeakSet()
-            if len(self._runners) < max(runtime.processors(), ARENAS // (self.arena.nbytes + 1)):
+            each = self.arena.nbytes + self.plan.packed_bytes + 1
+            if len(self._runners) < max(runtime.processors(), ARENAS // each):
                 try:
                     runner = self._bind()[0]
                 except MemoryError:
@@ -224,11 +229,12 @@ class Session:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the session's own memory: one arena, staging arrays, constants."""
+        """Bytes of the session's own memory: one arena, packed weights, staging arrays, constants."""
         staged = sum(
             at_batch(size(leaf.shape), self.plan.batch) * self.real.itemsize for leaf in self.inputs
         )
-        return int(self.arena.nbytes + staged + self.plan.constants.nbytes)
+        own = self.arena.nbytes + self.plan.packed_bytes
+        return int(own + staged + self.plan.constants.nbytes)
 
     def read(self, value: Value, batch: int) -> np.ndarray:
         """A copy of a value of the plan from the arena, after a step over `batch` samples."""

@@ -9,6 +9,7 @@ from typing import Any
 from gdcore.compute import NOT, factors
 from gdcore.data.dataset import TargetSpec
 from gdcore.engine.network import Network
+from gdcore.engine.packing import pack_weights
 from gdcore.engine.parameters import Parameters
 from gdcore.engine.row_updates import add_updates, finite_check, refuse_callback
 from gdcore.engine.session import (
@@ -119,11 +120,13 @@ class Builder:
         checked: Sequence[tuple[int, int]] = (),
         squared: bool = False,
         by_rows: Mapping[Parameter, RowGradient] | None = None,
+        packs: bool = False,
     ) -> Plan:
         """The plan of a step.
 
         Between computation and update, the ranges `checked` of the gradients are checked for numbers that
-        are not finite; if `squared`, so are their squares. So are the numbers of gradients by rows.
+        are not finite; if `squared`, so are their squares. So are the numbers of gradients by rows. With `packs`
+        weights are packed once.
         """
         samples = self.network.carried_samples
         if samples not in (None, batch):
@@ -134,7 +137,7 @@ class Builder:
         roots = [*compute, *update]
         key = None
         if self.plans is not None and not by_rows:
-            checks = tuple(checked), squared
+            checks = tuple(checked), squared, packs
             key = structure(compute, update, pinned, places), batch, self.bits, checks, self.factors
             found = self.plans.find(key, roots)
             if found is not None:
@@ -143,6 +146,8 @@ class Builder:
             *(compute, update, pinned, places, batch, self.bits, CONSTANTS, BUFFER_NAMES),
             bfloat16=self.factors,
         )
+        if packs:
+            pack_weights(plan)
         for start, end in checked:
             plan.instructions.insert(
                 plan.n_compute,
@@ -212,7 +217,7 @@ class Builder:
         chosen, states = specialize(folded, training=False)
         made, found, places = self._bags([*chosen, *(new for _, new in states)], inputs)
         outputs, pinned = made[: len(chosen)], self._written(states, made[len(chosen) :])
-        plan = self._plan(outputs, list(pinned), pinned, places, batch)
+        plan = self._plan(outputs, list(pinned), pinned, places, batch, packs=True)
         session = self._session(plan, inputs, outputs, None, scales, found, writes=bool(pinned))
         return Step(session, self.memory)
 

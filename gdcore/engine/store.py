@@ -81,12 +81,25 @@ class Store:
         return -(-v.size // self.step) * self.step
 
     def view(self, v: Variable) -> np.ndarray:
-        """A variable's numbers, as a writable view."""
+        """A variable's numbers, as a writable view.
+
+        Whoever has it may write at any time, which this store then takes for granted: see `gdcore.engine.packing`.
+        """
+        self.lock.lent = True
+        return self.within(v)
+
+    def within(self, v: Variable) -> np.ndarray:
+        """A variable's numbers, to be read, or written with the lock held, and not to be kept."""
         if self.pending:
             self.catch_up()
         vector = self.params if isinstance(v, Parameter) else self.states
         at = self.offsets[v]
         return vector[at : at + v.size].reshape(v.shape)
+
+    def put(self, v: Variable, array: Any) -> None:
+        """Set a variable's numbers."""
+        with self.lock:
+            self.within(v)[...] = array
 
     def draw(self, names: dict[Variable, str], seed: int) -> None:
         """Fill in every variable: with the values that it has already, else with initial ones.
@@ -103,7 +116,7 @@ class Store:
             If an initializer gives numbers that are not finite.
         """
         for v in self.offsets:
-            view, known = self.view(v), v.data
+            view, known = self.within(v), v.numbers
             if known is not None:
                 check_range(known, self.dtype, names.get(v, v.local_name))
                 view[...] = known

@@ -38,7 +38,7 @@ def state_dict(engine: Engine) -> dict[str, np.ndarray]:
     """See `Model.state_dict`."""
     variables = variables_of(engine)
     with alone(engine) as parameters:
-        return {name: parameters.view(v).copy() for name, v in variables.items()}
+        return {name: parameters.within(v).copy() for name, v in variables.items()}
 
 
 def set_weights(engine: Engine, weights: Sequence[Any]) -> None:
@@ -82,7 +82,7 @@ def load_state_dict(engine: Engine, state: Mapping[str, Any], strict: bool = Tru
         for v, array in new.items():  # all of them before the first is changed
             check_range(array, parameters.dtype, parameters.network.names[v])
         for v, array in new.items():
-            parameters.view(v)[...] = array
+            parameters.within(v)[...] = array
 
 
 def freeze(engine: Engine, pattern: str, frozen: bool) -> None:

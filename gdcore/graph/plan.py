@@ -34,6 +34,7 @@ from gdcore.graph.program import (
     Instruction,
     Place,
     Placement,
+    Ref,
     element_bytes,
 )
 from gdcore.printed import shown
@@ -69,6 +70,10 @@ class Plan:
         For each value asked for, the one that the plan computes for it.
     buffer_names : dict
         What the first buffers hold, for the print; one for each input comes after them.
+    n_packing : int
+        How many of the first instructions only pack weights, see `gdcore.engine.packing`.
+    packed_bytes : int
+        What they write.
     """
 
     instructions: list[Instruction]
@@ -79,6 +84,13 @@ class Plan:
     constants: np.ndarray
     values: dict[Value, Value]
     buffer_names: Mapping[int, str]
+    n_packing: int = 0
+    packed_bytes: int = 0
+
+    def is_at(self, value: Value, ref: Ref) -> bool:
+        """Whether a value begins where an operand does."""
+        place = self.placement.places.get(self.placement.layouts.owner(base(value)))
+        return place is not None and (place.buffer, place.offset) == (ref[0], ref[2])
 
     def place_of(self, value: Value) -> Place:
         """Where a value that was asked for lies after a step."""

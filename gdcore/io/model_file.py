@@ -53,7 +53,7 @@ def save(
     memory = engine.parameters()
     graph, tensors = to_json(memory.network, set(memory.trainable()))
     names = memory.network.names
-    everything = {names[v]: memory.view(v) for v in memory.variables}
+    everything = {names[v]: memory.within(v) for v in memory.variables}
     everything |= slots_of(memory)
     everything |= tensors
     text, learned = describe(memory.network.inputs)

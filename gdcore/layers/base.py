@@ -10,6 +10,8 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from gdcore.graph.dims import Batch, Dim, Shape
 from gdcore.graph.ir import INT, Value, between
 from gdcore.graph.ops.masks import mask_of, together, with_mask
@@ -314,8 +316,9 @@ class Layer(metaclass=Constructed):
                 known.add(id(layer))
                 waiting.extend(layer._parts())
                 for name, variable in layer.variables.items():
-                    if name.split(".")[-1].startswith(CARRIED) and variable.data is not None:
-                        variable.data[...] = 0.0
+                    numbers = variable.numbers
+                    if name.split(".")[-1].startswith(CARRIED) and numbers is not None:
+                        variable.data = np.zeros_like(numbers)
 
     def _make(
         self, name: str, shape: Sequence[Dim], make: Callable[[tuple[int, ...]], Variable]

@@ -20,6 +20,12 @@ class Home(Protocol):
     def view(self, v: Variable) -> np.ndarray:
         """A variable's values, as a writable view."""
 
+    def within(self, v: Variable) -> np.ndarray:
+        """A variable's values, to be read and not to be kept."""
+
+    def put(self, v: Variable, array: Any) -> None:
+        """Set a variable's values."""
+
 
 class Variable:
     """A tensor owned by a layer: base class of parameters and states.
@@ -57,7 +63,12 @@ class Variable:
         if self.store is None:
             self._initial = array
         else:
-            self.store.view(self)[...] = array
+            self.store.put(self, array)
+
+    @property
+    def numbers(self) -> np.ndarray | None:
+        """As `data`, to be read and not to be kept."""
+        return self._initial if self.store is None else self.store.within(self)
 
     def settle(self, store: Home) -> None:
         """Bind to a store, into which the values have been copied."""
@@ -68,7 +79,7 @@ class Variable:
 
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in self.__dict__.items() if k not in ("leaf", "store")}
-        return state if self.store is None else state | {"_initial": self.store.view(self).copy()}
+        return state if self.store is None else state | {"_initial": self.store.within(self).copy()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -79,8 +90,7 @@ class Variable:
         """Number of elements."""
         return math.prod(self.shape)  # Python integers: no overflow
 
-    def _numbers(self) -> np.ndarray:
-        data = self.data
+    def _known(self, data: np.ndarray | None) -> np.ndarray:
         if data is None:
             raise ValueError(
                 f"{self.local_name!r} has no numbers yet: call fit or predict, or begin the model "
@@ -89,14 +99,14 @@ class Variable:
         return data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self._numbers(), dtype=dtype, copy=True)
+        return np.array(self._known(self.numbers), dtype=dtype, copy=True)
 
     def __dlpack__(self, **options: Any) -> Any:
         """The values themselves, not a copy: ``torch.from_dlpack(layer.variables["kernel"])``."""
-        return self._numbers().__dlpack__(**options)
+        return self._known(self.data).__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self._numbers().__dlpack_device__()
+        return self._known(self.numbers).__dlpack_device__()
 
 
 class Parameter(Variable):

@@ -129,6 +129,6 @@ ELSEWHERE = {
     *("as_rows", "carried"),  # refused: a graph of ONNX has no states
     *("single", "outer_peak"),  # of training steps alone
     *("bag", "bag_add", "group_rows", "sum_rows", "square_rows"),  # made while a step is planned
-    *("copy", "pieces", "overlay", "matmul_add"),  # passes put them in
+    *("copy", "pieces", "overlay", "matmul_add", "softmax_along"),  # passes put them in
     *("scan", "loop_leaf", "loop_part", "loop_cotangent"),  # loops are written out before
 }

@@ -266,7 +266,7 @@ def weights(model: Any, ax: Axes | None = None, role: str = "kernel") -> Axes:
     """
     memory = engine_of(model).parameters()
     drawn = {
-        memory.network.names[p]: memory.view(p).ravel()
+        memory.network.names[p]: memory.within(p).ravel()
         for p in memory.network.parameters
         if p.role == role
     }

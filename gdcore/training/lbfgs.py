@@ -231,14 +231,14 @@ class _Task:
 
     def read(self) -> np.ndarray:
         """The trainable parameters as one float64 vector."""
-        parts = [self.memory.view(p).ravel() for p in self.memory.trainable()]
+        parts = [self.memory.within(p).ravel() for p in self.memory.trainable()]
         return np.concatenate(parts).astype(np.float64)
 
     def write(self, vector: np.ndarray) -> None:
         """Set the trainable parameters."""
         at = 0
         for p in self.memory.trainable():
-            self.memory.view(p)[...] = vector[at : at + p.size].reshape(p.shape)
+            self.memory.store.put(p, vector[at : at + p.size].reshape(p.shape))
             at += p.size
 
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:

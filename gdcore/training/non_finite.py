@@ -44,7 +44,7 @@ def _every_tensor(
 def bad_weight(memory: Parameters) -> str | None:
     """The first parameter or state that is not finite, or None; only an update that overflows makes one."""
     for v in memory.variables:
-        if not np.isfinite(memory.view(v)).all():
+        if not np.isfinite(memory.within(v)).all():
             return f"weight {memory.network.names[v]}"
     return None
 

@@ -172,7 +172,8 @@ def _pow_grad(y: Value, d: Value) -> list[Value | None]:
     return [d * (b * pow(a, below)), d * (y * log(a))]
 
 
-pow_op = binary("pow", "a to the power b", np.power, _pow_grad, 0.3, 3.0, bounds=of_pow)
+# log, a product and exp
+pow_op = binary("pow", "a to the power b", np.power, _pow_grad, 0.3, 3.0, flops=21, bounds=of_pow)
 SHORT_POWERS: dict[float, Callable[[Value], Value]] = {
     -1.0: reciprocal,
     0.5: sqrt,

@@ -142,6 +142,7 @@ def binary(
     high: float = 3.0,
     apart: bool = False,
     ints: Mapping[int, int] | None = None,
+    flops: int = 1,
     bounds: BoundsRule | None = None,
 ) -> Callable[[Any, Any], Value]:
     """Register an op of two inputs and return its function.
@@ -158,13 +159,15 @@ def binary(
         Whether the test inputs must not be close to each other.
     ints : mapping of int to int, optional
         For test inputs by their position: whole numbers below this.
+    flops : int
+        Floating-point operations for each element.
     bounds : callable, optional
         See `gdcore.graph.ranges`.
     """
     samples = tuple(
         Sample(p, {}, low, high, ints or {}, kink=(math.inf,) if apart else ()) for p in PAIRS
     )
-    op = register(Op(name, "map", together, grad, reference, samples, bounds=bounds))
+    op = register(Op(name, "map", together, grad, reference, samples, flops=flops, bounds=bounds))
 
     def function(a: Any, b: Any) -> Value:
         return apply(op, a, b)

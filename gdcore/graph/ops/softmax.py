@@ -1,4 +1,7 @@
-"""Softmax and its logarithm: ops, not only formulas, so that a loss can see what an output is."""
+"""Softmax and its logarithm: ops, not only formulas, so that a loss can see what an output is.
+
+They are planned as one kernel, `softmax_along`, which walks a row while the caches hold it.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.dims import Shape
+from gdcore.graph.dims import Shape, size
+from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
-from gdcore.graph.ops.elementwise import exp, log
+from gdcore.graph.layout import is_dense
+from gdcore.graph.ops.elementwise import exp
 from gdcore.graph.ops.leaves import apply, lift
-from gdcore.graph.ops.reductions import max, normalize, sum
+from gdcore.graph.ops.reductions import normalize, sum
 from gdcore.graph.ranges import of_softmax, within
 
 
 def _expand(y: Value) -> Value:
-    x, axis = y.inputs[0], y.attrs["axis"]
-    z = x - max(x, axis, keepdims=True)  # exact, so that large inputs lose nothing
-    e = exp(z)
-    total = sum(e, axis, keepdims=True)
-    return e / total if y.op.name == "softmax" else z - log(total)
+    logarithm = y.op.name == "log_softmax"
+    return apply(ALONG, *y.inputs, axis=y.attrs["axis"], logarithm=logarithm)
+
+
+def _emit(y: Value, e: Emitter) -> None:
+    shape, axis = y.shape, y.attrs["axis"]
+    dims = [size(shape[:axis]), shape[axis], size(shape[axis + 1 :])]
+    e.kernel("softmax", [e.ref(y), e.ref(y.inputs[0])], dims, [int(y.attrs["logarithm"])])
 
 
 def _grad_softmax(y: Value, d: Value) -> list[Value | None]:
@@ -49,6 +57,33 @@ def _soft_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
     return values[0].shape
 
 
+def _grad_along(y: Value, d: Value) -> list[Value | None]:
+    return _grad_log_softmax(y, d) if y.attrs["logarithm"] else _grad_softmax(y, d)
+
+
+def _np_along(x: np.ndarray, axis: int, logarithm: bool) -> np.ndarray:
+    return np.log(_np_softmax(x, axis)) if logarithm else _np_softmax(x, axis)
+
+
+# Rows shorter and longer than a vector and than four, and columns.
+_ALONG = tuple(
+    s._replace(attrs={**s.attrs, "logarithm": logarithm})
+    for s in (*_SOFT, *(Sample(((3, n),), {"axis": 1}) for n in (1, 8, 16, 71, 2100)))
+    for logarithm in (False, True)
+)
+ALONG = register(
+    Op(
+        "softmax_along",
+        "kernel",
+        _soft_shape,
+        _grad_along,
+        _np_along,
+        _ALONG,
+        emit=_emit,
+        flops=lambda y: (15 if y.attrs["logarithm"] else 14) * size(y.shape),
+        writes=lambda y, at: is_dense(y.shape, at),
+    )
+)
 SOFTMAX = register(
     Op(
         "softmax",
