@@ -123,19 +123,6 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
   }
 }
 
-/* Where panel j / NR of block kb lies, of k rows, among those of a whole B that are packed once. */
-static int64_t packed_at(int64_t n, int64_t depth, int64_t kb, int64_t k, int64_t j) {
-  return gemm_panels(n) * (kb * NR + kb / depth * VL) + j / NR * APART(k, NR);
-}
-
-void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi) {
-  const int64_t depth = depth_of(k), first = lo * NR, cols = gd_min(n, hi * NR) - first;
-  for (int64_t kb = 0; kb < k; kb += depth) {
-    const int64_t rows = gd_min(depth, k - kb);
-    pack_panels(to + packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
-  }
-}
-
 int64_t GD_NAME(gd_product_packed)(int64_t k, int64_t n) {
   if (n < VL || k < VL) return 0; /* its rows are read where they lie */
   const int64_t all = gemm_panels(n) * (k * NR + gd_ceil_div(k, depth_of(k)) * VL);
