@@ -108,11 +108,12 @@ def torch_functions(torch):
         y = f.fold(columns, size, kernel, dilation, 0, strides).permute(0, 2, 3, 1)
         return y[:, top : top + image[0], left : left + image[1]]
 
-    def convolved(x, kernel, strides, padding, dilation):
-        top, bottom, left, right = padding
-        image = f.pad(x.permute(0, 3, 1, 2), (left, right, top, bottom))
-        y = f.conv2d(image, kernel.permute(3, 2, 0, 1), None, strides, 0, dilation)
-        return y.permute(0, 2, 3, 1)
+    def convolved(x, kernel, strides, padding, dilation, groups):
+        rank = kernel.ndim - 2
+        around = [padding[i] for j in reversed(range(rank)) for i in (2 * j, 2 * j + 1)]
+        image, filters = f.pad(x.movedim(-1, 1), around), kernel.movedim((-1, -2), (0, 1))
+        conv = (f.conv1d, f.conv2d, f.conv3d)[rank - 1]
+        return conv(image, filters, None, strides, 0, dilation, groups).movedim(1, -1)
 
     def folded(function):
         return lambda x, axes: function(x, dim=tuple(range(*axes)))
