@@ -109,13 +109,11 @@ def torch_functions(torch):
         return y[:, top : top + image[0], left : left + image[1]]
 
     def convolved(x, kernel, strides, padding, dilation, groups):
-        pairs = reversed(
-            [*zip(padding[::2], padding[1::2], strict=True)]
-        )  # the last dimension first
-        image = f.pad(x.movedim(-1, 1), [n for pair in pairs for n in pair])
-        convolve = (f.conv1d, f.conv2d, f.conv3d)[kernel.ndim - 3]
-        filters = kernel.movedim((-1, -2), (0, 1))
-        return convolve(image, filters, None, strides, 0, dilation, groups).movedim(1, -1)
+        rank = kernel.ndim - 2
+        around = [padding[i] for j in reversed(range(rank)) for i in (2 * j, 2 * j + 1)]
+        image, filters = f.pad(x.movedim(-1, 1), around), kernel.movedim((-1, -2), (0, 1))
+        conv = (f.conv1d, f.conv2d, f.conv3d)[rank - 1]
+        return conv(image, filters, None, strides, 0, dilation, groups).movedim(1, -1)
 
     def folded(function):
         return lambda x, axes: function(x, dim=tuple(range(*axes)))
