@@ -53,6 +53,23 @@ def test_quantiles_and_smoothing(capsys):
     assert gd.load("c").settings.label_smoothing == 0.4
 
 
+def test_targets_of_several_kinds(capsys):
+    write_table(rows=120)
+    tasks = ("--task", "regression,classification", "--epochs", 2, "--hidden", 4)
+    code, out, err = run(capsys, "train", "t.csv", "--target", "price,kind", *tasks, "--out", "m")
+    assert code == 0, err
+    assert "2 targets of different kinds, the held-out rows" in out and "target 'kind'" in out
+    classes = gd.load("m").classes["kind"]
+    assert f"→ 4 → {1 + len(classes)}," in out
+    told = lines(run(capsys, "predict", "m", "t.csv", "--proba")[1])
+    assert list(told) == ["price", *(f"kind_{name}" for name in classes)]
+    assert "target 'price'" in run(capsys, "evaluate", "m", "t.csv")[1]
+    code, _, err = run(
+        capsys, "train", "t.csv", "--target", "price,kind", "--task", "regression,class"
+    )
+    assert code == 2 and "unknown task 'class'" in err
+
+
 MISTAKES = {
     "quantile of 1": (("--quantiles", "0.5,1"), 2, "--quantiles: got '1', expected at least 0 and below 1"),
     "a quantile twice": (
