@@ -1,7 +1,7 @@
 /* exec.c: runs the steps of a plan. The only parallel region of gdcore is here.
  *
  * All threads walk the same list of instructions; each takes its share of an instruction's units, and
- * all meet before the next. The executor knows function pointers, not what they compute.
+ * all meet before the next that needs it. The executor knows function pointers, not what they compute.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
@@ -124,14 +124,16 @@ static void take_share(team *t, const gd_run *run, int instruction, int may_leav
   }
 }
 
-/* Instructions [from, to) of a step: every thread takes its share of each, and all meet after each.
- * Returns whether they left. */
+/* Instructions [from, to) of a step: every thread takes its share of each, and all meet after the last and wherever
+ * the plan says so; where times are measured after each. Returns whether they left. */
 static int run_instructions(team *t, const gd_run *run, int from, int to, int may_leave, int id, int threads) {
   double *spent = id == 0 ? t->job->spent : NULL;
   double last = spent ? now() : 0;
+  const uint8_t *meet = t->job->spent ? NULL : t->job->plan->meet;
   for (int i = from; i < to; ++i) {
     ((poller *)run->poller)->instruction = i;
     take_share(t, run, i, may_leave, id, threads);
+    if (meet && !meet[i] && i + 1 < to) continue;
     gd_barrier(&t->barrier, threads);
     if (spent) {
       const double time = now();

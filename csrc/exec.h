@@ -14,6 +14,7 @@ typedef struct {
   int32_t flag_buffer; /* where all_finite clears its flag; -1: nothing is checked */
   int64_t flag_offset;
   int64_t scratch; /* bytes that each thread needs */
+  const uint8_t *meet; /* [n_ins]: whether what follows an instruction needs it to be finished by all; NULL: always */
 } gd_plan;
 
 /* What is done to the rows of a feed while they are gathered; height 0: nothing. See augment.c. */

@@ -41,6 +41,7 @@ typedef struct {
   int bfloat16;                      /* factors are rounded to it: 1 multiplied as float32, 2 by instructions; float32 alone */
   real *sums;                        /* [n]: the sums of b's columns over K, of a single matrix in memory; or NULL */
   const gd_ins *then;                /* elementwise work on C, whose matrices lie one after another; or NULL */
+  int deal_rows;                     /* threads share out rows where that costs little: see gemm_stripes */
   int64_t then_width, then_first;    /* where C is some columns of a wider matrix: how wide, and its first; or 0 */
 } gemm_product;
 
@@ -55,28 +56,30 @@ static inline gemm_operand gemm_packed(const real *at, gemm_pack_fn pack, const 
 
 /* One product C = A B of two matrices; whoever wants more of it sets more. */
 static inline gemm_product gemm_of(int64_t m, int64_t n, int64_t k, real *c, int64_t c_row, gemm_operand a, gemm_operand b) {
-  return (gemm_product){1, 1, m, n, k, c, 0, 0, c_row, a, b, 0, 0, 0, NULL, NULL, 0, 0};
+  return (gemm_product){1, 1, m, n, k, c, 0, 0, c_row, a, b, 0, 0, 0, NULL, NULL, 0, 0, 0};
 }
 
 /* A unit is a stripe of one matrix, and neighbouring stripes are computed as one: so as many threads as
  * there are each have one window. It is cut across the side that makes the packing cheaper: through the
- * columns every thread packs all of A, through the rows all of B. */
+ * columns every thread packs all of A, through the rows all of B. With `deal_rows` rows are preferred unless they are
+ * few: in memory they follow one another, as threads share out what reads C element by element (a weight's gradient). */
 typedef struct { int64_t by_rows, width, stripes; } gemm_cut;
 
-static inline gemm_cut gemm_stripes(int64_t m, int64_t n) {
-  const int by_rows = m >= 8 && (n < 8 * VL || m > n);
+static inline gemm_cut gemm_stripes(int64_t m, int64_t n, int deal_rows) {
+  const int by_rows = m >= 8 && (n < 8 * VL || m > n || (deal_rows && 4 * m >= n));
   const int64_t width = by_rows ? 4 : 2 * VL;
   return (gemm_cut){by_rows, width, gd_ceil_div(by_rows ? m : n, width)};
 }
 
-static inline int64_t gemm_units(int64_t matrices, int64_t m, int64_t n) {
-  return m == 0 || n == 0 ? 0 : matrices * gemm_stripes(m, n).stripes;
+static inline int64_t gemm_units_dealt(int64_t matrices, int64_t m, int64_t n, int deal_rows) {
+  return m == 0 || n == 0 ? 0 : matrices * gemm_stripes(m, n, deal_rows).stripes;
 }
+static inline int64_t gemm_units(int64_t matrices, int64_t m, int64_t n) { return gemm_units_dealt(matrices, m, n, 0); }
 
 /* Bytes of scratch for products of so many columns and so deep a sum, and for the epilogue. */
 int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then);
 
-/* Units [lo, hi) of gemm_units(outer * inner, m, n). */
+/* Units [lo, hi) of gemm_units(outer * inner, m, n), dealt as `deal_rows` says. */
 void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, int64_t hi);
 
 /* C[M, N] (+)= the sum over segments s of A_s[M, K] B_s[K, N], none of which is packed: A_s begins at a + a_at[s] and

@@ -294,7 +294,7 @@ static void gemm_any(const gemm_product *g, const gemm_window *w, real *c, const
 }
 
 void GD_NAME(gd_product)(const gemm_product *g, const gd_run *run, int64_t lo, int64_t hi) {
-  const gemm_cut cut = gemm_stripes(g->m, g->n);
+  const gemm_cut cut = gemm_stripes(g->m, g->n, g->deal_rows);
   _Alignas(64) char epilogue[GD_EPILOGUE];
   gemm_then then = {g->then, epilogue, 0};
   char *scratch = gd_open_epilogue(g->then, run, epilogue);

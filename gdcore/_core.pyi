@@ -61,6 +61,7 @@ class Plan:
         n_compute: int,
         flag: tuple[int, int] | None,
         n_gradients: int | None = None,
+        meet: bytes | None = None,
     ) -> Self: ...
 
 @final

@@ -10,7 +10,7 @@ from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_STRIDES, PyB
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, strcmp
 
@@ -43,6 +43,7 @@ cdef extern from "exec.h" nogil:
         const gd_ins *ins
         int32_t n_ins, n_gradients, n_compute, bits, flag_buffer
         int64_t flag_offset, scratch
+        const uint8_t *meet
     ctypedef void (*gd_convert_fn)(void *, const void *, int64_t, double)
     ctypedef struct gd_augment:
         int64_t height, width, channels, shift_y, shift_x
@@ -256,6 +257,7 @@ cdef class Plan:
     n_compute : number of instructions before the update
     flag : (buffer, byte offset) of the int32 that `all_finite` clears, or None
     n_gradients : number of instructions after which all gradients are complete; None for n_compute
+    meet : a byte for each instruction, 0 where threads go on to the next before all have finished it; None: nowhere
     """
     cdef gd_plan plan
     cdef int isa
@@ -265,10 +267,11 @@ cdef class Plan:
     cdef gd_dim *dims
     cdef int64_t *attrs
     cdef double *pars
+    cdef bytes meet
     cdef readonly int64_t scratch  # bytes that each thread needs, once a runner has checked the plan
     cdef list bodies
 
-    def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None):
+    def __cinit__(self, int isa, int bits, list instructions, int n_compute, flag, n_gradients=None, bytes meet=None):
         cdef Py_ssize_t n_ref = 0, n_dim = 0, n_attr = 0, n_par = 0, i
         cdef Plan body
         self.bodies = []  # they own the memory that `ins.body` points to
@@ -290,6 +293,9 @@ cdef class Plan:
         cdef int gradients = n_compute if n_gradients is None else n_gradients
         if not 0 <= gradients <= n_compute:
             raise ValueError(f"gradients after {gradients} of {n_compute} instructions")
+        if meet is not None and len(meet) != n:
+            raise ValueError(f"{len(meet)} bytes for {n} instructions")
+        self.meet = meet
         self.ins = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.thens = <gd_ins *>calloc(n + 1, sizeof(gd_ins))
         self.refs = <gd_ref *>calloc(n_ref + 1, sizeof(gd_ref))
@@ -346,6 +352,8 @@ cdef class Plan:
         self.plan.n_ins = <int32_t>n
         self.plan.n_compute, self.plan.n_gradients = n_compute, gradients
         self.plan.bits = bits
+        if meet is not None:
+            self.plan.meet = <const uint8_t *><const char *>meet
         self.plan.flag_buffer = -1
         if flag is not None:
             self.plan.flag_buffer, self.plan.flag_offset = flag

@@ -14,9 +14,14 @@
 #include "../gemm.h"
 #include "../ops.h"
 
+/* x' dy: of a weight's gradient each thread computes rows, which the optimizer's update deals to it again. */
+static int of_weight(const gd_ins *ins) {
+  return ins->dim[10].fixed == 1 && ins->dim[10].per_row == 0 && ins->dim[11].fixed != 1;
+}
+
 int64_t GD_NAME(gd_gemm_units)(const gd_ins *ins, int64_t batch) {
   const gd_dim *d = ins->dim;
-  return gemm_units(gd_size(d[0], batch) * gd_size(d[1], batch), gd_size(d[2], batch), gd_size(d[3], batch));
+  return gemm_units_dealt(gd_size(d[0], batch) * gd_size(d[1], batch), gd_size(d[2], batch), gd_size(d[3], batch), of_weight(ins));
 }
 
 int64_t GD_NAME(gd_gemm_scratch)(const gd_ins *ins) {
@@ -31,6 +36,7 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
       gemm_strided((const real *)gd_at(run, ins, 1), gd_size(d[10], batch), gd_size(d[11], batch)),
       gemm_strided((const real *)gd_at(run, ins, 2), gd_size(d[14], batch), gd_size(d[15], batch)));
   p.loose = (int)attr[1], p.accumulate = (int)attr[2], p.bfloat16 = (int)attr[3], p.then = ins->then;
+  p.deal_rows = of_weight(ins);
   if (attr[0]) p.sums = (real *)gd_at(run, ins, 3);
   const int64_t outer = gd_size(d[0], batch), inner = gd_size(d[1], batch);
   if (outer * inner > 1) {

@@ -20,6 +20,7 @@ import numpy as np
 from gdcore import _core, runtime
 from gdcore.data.arrays import Rows
 from gdcore.engine.locks import planning_lock
+from gdcore.engine.meetings import meetings
 from gdcore.engine.scratch import scratch
 from gdcore.engine.thread_count import ThreadCount
 from gdcore.graph.dims import at_batch, size
@@ -155,6 +156,7 @@ class Session:
             plan.n_compute,
             None if check is None else (check.buffer, check.offset),
             plan.n_gradients,
+            meetings(plan),
         )
 
         def bind() -> tuple[_core.Runner, np.ndarray]:

@@ -25,7 +25,14 @@ from gdcore.engine.session import (
 )
 from gdcore.engine.settings import CompileSettings
 from gdcore.engine.total_loss import target_leaves, total_loss
-from gdcore.engine.updates import Places, StepNumbers, element_by_element, own_value, updates_of
+from gdcore.engine.updates import (
+    Places,
+    StepNumbers,
+    element_by_element,
+    is_large,
+    own_value,
+    updates_of,
+)
 from gdcore.graph.differentiate import gradients
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
@@ -261,6 +268,7 @@ class Builder:
         grads = loosened(gradients(loss, [p.leaf for p in parameters]), [loss, *outputs])
         numbers = None
         in_pieces = False
+        large: set[Parameter] = set()
         if optimizer is not None:
             numbers = StepNumbers(optimizer, self.memory.groups, self.memory.dtype)
             in_pieces = (
@@ -291,19 +299,26 @@ class Builder:
             pinned[own] = self.memory.grad_place(p)
             wanted.append(own)
             checked.append((start, end))
+            if batch > 1 and is_large(g):
+                large.add(p)
         kept = outputs if outputs_kept else []
         update: list[Value] = []
         if optimizer is not None:
             assert numbers is not None
+            if large and not element_by_element(optimizer, numbers, self.memory):
+                large.clear()
             written = self._written(states, after)
             pinned |= written
             update += written
             if gradients_kept:
                 refuse_callback(optimizer, [self.network.names[p] for p in by_rows])
-            for own, at in updates_of(optimizer, numbers, self.memory, places, rank_one, by_rows):
+            for own, at in updates_of(
+                optimizer, numbers, self.memory, places, rank_one, by_rows, large
+            ):
                 pinned[own] = at
                 update.append(own)
-        checked = joined(checked)
+        apart = [(self.memory.offsets[p], self.memory.end(p)) for p in large]
+        checked = sorted([*joined([c for c in checked if c not in apart]), *apart])
         squared = optimizer is not None and optimizer.takes_squares
         plan = self._plan(
             [*(rows.groups for rows in by_rows.values()), loss, *wanted, *kept],

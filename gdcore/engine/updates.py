@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 import numpy as np
@@ -10,15 +10,19 @@ import numpy as np
 from gdcore import ops
 from gdcore.engine.parameters import GroupSettings, Parameters, Range
 from gdcore.engine.session import GRADS, HYPER, INPUTS, PARAMS, SLOTS, aligned
-from gdcore.graph.dims import Shape
+from gdcore.graph.dims import Shape, size
 from gdcore.graph.ir import Value, topological
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import INPUT, RANGE, apply
+from gdcore.graph.ops.products import MATMUL
 from gdcore.graph.ops.rows import RowGradient, squared_norm
 from gdcore.graph.program import Place
 from gdcore.layers.base import Parameter
 from gdcore.optimizers import Optimizer
 
+# Elements of a dense kernel from which on it is updated, and its gradient checked, by an instruction of its own, whose
+# halves two threads take as they took those of the gradient: so each finds its own in its cache.
+LARGE = 1 << 16
 AHEAD = 256  # rows of step numbers that are computed at once for callers of single steps
 
 
@@ -157,6 +161,14 @@ def element_by_element(optimizer: Optimizer, numbers: StepNumbers, memory: Param
     return vector is not None and vector == matrix
 
 
+def is_large(gradient: Value) -> bool:
+    """Whether a gradient is that of a large dense kernel, x' dy."""
+    if gradient.op is not MATMUL or not gradient.attrs["ta"]:
+        return False
+    elements = size(gradient.shape)
+    return isinstance(elements, int) and elements >= LARGE
+
+
 def updates_of(
     optimizer: Optimizer,
     numbers: StepNumbers,
@@ -164,6 +176,7 @@ def updates_of(
     places: Places,
     rank_one: Mapping[Parameter, Value],
     by_rows: Mapping[Parameter, RowGradient],
+    large: Collection[Parameter] = (),
 ) -> list[tuple[Value, Place]]:
     """The optimizer's update of each group, over ranges of the vectors, and the factor that clips by norm.
 
@@ -174,6 +187,8 @@ def updates_of(
         parameters are read from the buffer GRADS.
     by_rows : mapping of Parameter to RowGradient
         Parameters that are left out: `row_updates` updates them.
+    large : collection of Parameter
+        Those that are updated by themselves: see `LARGE`.
 
     Returns
     -------
@@ -193,7 +208,7 @@ def updates_of(
         return value
 
     scale: Value | None = None
-    pieces = list(_pieces(optimizer, memory, rank_one, by_rows))
+    pieces = list(_pieces(optimizer, memory, rank_one, by_rows, large))
     if optimizer.clip_norm is not None:
         parts = [ops.square(stretch(GRADS, 0, (total,), "g"))]
         if by_rows:
@@ -262,13 +277,14 @@ def _pieces(
     memory: Parameters,
     rank_one: Mapping[Parameter, Value],
     by_rows: Mapping[Parameter, RowGradient],
+    large: Collection[Parameter],
 ) -> Iterator[tuple[Range, Shape, Value | None]]:
     """Parts that are updated at once: range, shape, and the gradient if it is not read from GRADS."""
-    apart = [(memory.offsets[p], p) for p in (*rank_one, *by_rows)]
+    apart = [(memory.offsets[p], p) for p in (*rank_one, *by_rows, *large)]
     alone = sorted(apart, key=itemgetter(0))
     every = sorted(((at, p) for p, at in memory.offsets.items()), key=itemgetter(0))
-    for group, params, grads, size in memory.ranges:
-        ahead, end = params - grads, grads + size
+    for group, params, grads, count in memory.ranges:
+        ahead, end = params - grads, grads + count
         by_tensor = optimizer.members[memory.groups[group].member].by_tensor
         for at, p in every if by_tensor else alone:
             if grads <= at < end:
@@ -277,7 +293,8 @@ def _pieces(
                 grads = memory.end(p)
                 if p in rank_one:
                     yield Range(group, at + ahead, at, grads - at), p.shape, rank_one[p]
-                elif by_tensor:
-                    yield Range(group, at + ahead, at, grads - at), p.shape, None
+                elif by_tensor or p in large:
+                    shape = p.shape if by_tensor else (grads - at,)
+                    yield Range(group, at + ahead, at, grads - at), shape, None
         if grads < end:
             yield Range(group, grads + ahead, grads, end - grads), (end - grads,), None
