@@ -66,6 +66,7 @@ class Plan:
         n_compute: int,
         flag: tuple[int, int] | None,
         n_gradients: int | None = None,
+        meet: bytes | None = None,
         n_packing: int = 0,
     ) -> Self: ...
 

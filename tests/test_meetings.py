@@ -6,8 +6,8 @@ import pytest
 import gdcore as gd
 from gdcore import _core
 from gdcore.engine import updates
+from gdcore.engine.meetings import MOST, meetings
 from gdcore.engine.session import GRADS
-from gdcore.graph.meetings import MOST, meetings
 from tests.test_rank_one import MADE, WHOLE
 
 RNG = np.random.default_rng(0)

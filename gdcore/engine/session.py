@@ -22,11 +22,11 @@ import numpy as np
 from gdcore import _core, runtime
 from gdcore.data.arrays import Rows
 from gdcore.engine.locks import planning_lock
+from gdcore.engine.meetings import meetings
 from gdcore.engine.scratch import scratch
 from gdcore.engine.thread_count import ThreadCount
 from gdcore.graph.dims import at_batch, size
 from gdcore.graph.ir import INT, Value
-from gdcore.graph.meetings import meetings
 from gdcore.graph.plan import Plan
 from gdcore.graph.program import ARENA, Place
 

@@ -163,7 +163,10 @@ def element_by_element(optimizer: Optimizer, numbers: StepNumbers, memory: Param
 
 def is_large(gradient: Value) -> bool:
     """Whether a gradient is that of a large dense kernel, x' dy."""
-    return gradient.op is MATMUL and gradient.attrs["ta"] and int(size(gradient.shape)) >= LARGE
+    if gradient.op is not MATMUL or not gradient.attrs["ta"]:
+        return False
+    elements = size(gradient.shape)
+    return isinstance(elements, int) and elements >= LARGE
 
 
 def updates_of(
