@@ -40,9 +40,9 @@ typedef struct {
   int loose;                         /* one or two rows may be summed in another order (in a gradient) */
   int bfloat16;                      /* factors are rounded to it: 1 multiplied as float32, 2 by instructions; float32 alone */
   real *sums;                        /* [n]: the sums of b's columns over K, of a single matrix in memory; or NULL */
-  const real *panels;                /* b as gd_product_pack has written it, beside b itself; or NULL */
   const gd_ins *then;                /* elementwise work on C, whose matrices lie one after another; or NULL */
   int64_t then_width, then_first;    /* where C is some columns of a wider matrix: how wide, and its first; or 0 */
+  const real *packed;                /* what gd_product_pack made of b, of a single product; or NULL */
 } gemm_product;
 
 /* An operand that lies in memory, and one that a packer reads. Every field is written: what a partial initializer
@@ -56,7 +56,7 @@ static inline gemm_operand gemm_packed(const real *at, gemm_pack_fn pack, const 
 
 /* One product C = A B of two matrices; whoever wants more of it sets more. */
 static inline gemm_product gemm_of(int64_t m, int64_t n, int64_t k, real *c, int64_t c_row, gemm_operand a, gemm_operand b) {
-  return (gemm_product){1, 1, m, n, k, c, 0, 0, c_row, a, b, 0, 0, 0, NULL, NULL, NULL, 0, 0};
+  return (gemm_product){1, 1, m, n, k, c, 0, 0, c_row, a, b, 0, 0, 0, NULL, NULL, 0, 0, NULL};
 }
 
 /* A unit is a stripe of one matrix, and neighbouring stripes are computed as one: so as many threads as
@@ -80,10 +80,17 @@ int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then);
 /* Units [lo, hi) of gemm_units(outer * inner, m, n). */
 void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, int64_t hi);
 
-/* B[K, N] packed once for products that are repeated with it: how many bytes that takes (0: it is not worth it), and the
- * packing. */
-int64_t GD_NAME(gd_product_packed)(int64_t n, int64_t k);
-void GD_NAME(gd_product_pack)(real *to, gemm_operand b, int64_t n, int64_t k);
+/* Panels of B that many products share, packed once: as many as gemm_panels, of which [lo, hi) are written, for one
+ * block of K after another. So many numbers are enough for every instruction set: with N' = N rounded up to 32, K N' and
+ * N' / 2 for each 256 rows of B. */
+static inline int64_t gemm_panels(int64_t n) { return gd_ceil_div(n, 2 * VL); }
+void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi);
+
+/* Bytes of all of them, a multiple of 64; 0 for so few rows or columns that they are read where they lie. */
+static inline int64_t gemm_packed_bytes(int64_t k, int64_t n) {
+  if (n < VL || k < VL) return 0;
+  return gd_ceil_div(gemm_panels(n) * (k * 2 * VL + (k / 256 + 1) * VL) * (int64_t)sizeof(real), 64) * 64;
+}
 
 /* C[M, N] (+)= the sum over segments s of A_s[M, K] B_s[K, N], none of which is packed: A_s begins at a + a_at[s] and
  * B_s at b + b_at[s]. For few columns, where packing A would cost more than it saves. Panels of 2 VL columns of b are

@@ -20,6 +20,11 @@ enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3
 enum { C_BLOCK = (256 << 10) / sizeof(real) };
 enum { TURNED_AT = (A_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE, PANEL_AT = BLOCK_AT + (BLOCK_SIZE + 63) / 64 * 64 };
 
+/* Rows of B in a block of K: blocks are even, as a thin last one would move more of C than it multiplies. */
+static int64_t depth_of(int64_t k) {
+  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
+}
+
 static int64_t most(gd_dim d, int64_t limit) { return d.per_row ? limit : gd_min(d.fixed, limit); }
 
 int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then) {
@@ -74,6 +79,19 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
     }
 }
 
+/* Where panel j / NR of block kb lies, of k rows, among those of a whole B that are packed once. */
+static int64_t packed_at(int64_t n, int64_t depth, int64_t kb, int64_t k, int64_t j) {
+  return gemm_panels(n) * (kb * NR + kb / depth * VL) + j / NR * APART(k, NR);
+}
+
+void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi) {
+  const int64_t depth = depth_of(k), first = lo * NR, cols = gd_min(n, hi * NR) - first;
+  for (int64_t kb = 0; kb < k; kb += depth) {
+    const int64_t rows = gd_min(depth, k - kb);
+    pack_panels(to + packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
+  }
+}
+
 /* Strip of a: k columns of MR rows. Each store may run over into what is stored next. */
 static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
   enum { BLOCKS = (MR + VL - 1) / VL };
@@ -95,30 +113,6 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
     for (int64_t c = 0; c < columns; ++c, to += MR)
       for (int v = 0; v < BLOCKS; ++v) v_store(to + v * VL, square[v][c]);
   }
-}
-
-/* Even blocks of K: a thin last one would move more of C than it multiplies. */
-static int64_t depth_of(int64_t k) {
-  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
-}
-
-static int64_t panels_size(int64_t n, int64_t k) { return gd_ceil_div(n, NR) * APART(k, NR); }
-
-int64_t GD_NAME(gd_product_packed)(int64_t n, int64_t k) {
-  int64_t all = 0;
-  if (n < VL || k < VL) return 0; /* its rows are read where they lie */
-  for (int64_t j = 0; j < n; j += NC)
-    for (int64_t kb = 0; kb < k; kb += depth_of(k)) all += panels_size(gd_min(NC, n - j), gd_min(depth_of(k), k - kb));
-  return gd_ceil_div(all * (int64_t)sizeof(real), 64) * 64;
-}
-
-void GD_NAME(gd_product_pack)(real *to, gemm_operand b, int64_t n, int64_t k) {
-  for (int64_t j = 0; j < n; j += NC)
-    for (int64_t kb = 0; kb < k; kb += depth_of(k)) {
-      const int64_t columns = gd_min(NC, n - j), deep = gd_min(depth_of(k), k - kb);
-      pack_panels(to, b.at + kb * b.row + j * b.col, b.row, b.col, deep, columns);
-      to += panels_size(columns, deep);
-    }
 }
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
@@ -240,24 +234,23 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
   const int b_clash = (g->b.row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
   const int crossed = g->b.row % VL != 0; /* every other load of B would cross a line */
-  const real *packed = w->c0 == 0 && w->c1 == g->n ? g->panels : NULL;
-  const int pack_b = packed || g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
+  const int pack_b = g->packed || g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
   const int64_t depth = depth_of(g->k);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
   int64_t a_row = g->a.row, a_col = g->a.col;
-  real *strip = (real *)scratch, *own = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
-  const real *panel = own;
+  real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
     const int64_t jc_end = gd_min(w->c1, jc + NC);
     for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
       const int64_t k = gd_min(depth, g->k - kb);
       const int first = kb == 0 && !g->accumulate;
-      if (packed) panel = packed, packed += panels_size(jc_end - jc, k);
-      else if (g->b.pack) read_panels(own, &g->b, kb, k, jc, jc_end - jc, block);
-      else if (pack_b) pack_panels(own, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
+      const real *panels = panel;
+      if (g->packed) panels = g->packed + packed_at(g->n, depth, kb, k, jc);
+      else if (g->b.pack) read_panels(panel, &g->b, kb, k, jc, jc_end - jc, block);
+      else if (pack_b) pack_panels(panel, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
       for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
         const int64_t ic_end = gd_min(w->r1, ic + mc), strips = gd_ceil_div(ic_end - ic, MR);
         const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
@@ -269,7 +262,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
-          const real *bp = pack_b ? panel + (j - jc) / NR * APART(k, NR) : b + kb * g->b.row + j;
+          const real *bp = pack_b ? panels + (j - jc) / NR * APART(k, NR) : b + kb * g->b.row + j;
           tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, dense, 0, NULL, NULL};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);

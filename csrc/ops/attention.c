@@ -81,7 +81,7 @@ static int64_t keys_of(const attention *a, int64_t sample) {
 /* C[m, n] = A B, or C + A B; `packed` is B packed before, for at least n columns, or NULL. */
 static void multiply(const gd_run *run, real *c, int64_t c_row, gemm_operand a, gemm_operand b, const real *packed, int64_t m, int64_t n, int64_t k, int add) {
   gemm_product p = gemm_of(m, n, k, c, c_row, a, b);
-  p.accumulate = add, p.panels = packed;
+  p.accumulate = add, p.packed = packed;
   GD_NAME(gd_product)(&p, run, 0, gemm_units(1, m, n));
 }
 static inline gemm_operand by_rows(const real *x, int64_t row) { return gemm_strided(x, row, 1); }
@@ -174,7 +174,7 @@ static int64_t product_scratch(const gd_ins *ins) {
 }
 
 /* Bytes of a block of keys, or of values, packed as the second factor of scores. */
-static int64_t packed_bytes(const gd_ins *ins, int features) { return GD_NAME(gd_product_packed)(COLS, ins->dim[features].fixed); }
+static int64_t packed_bytes(const gd_ins *ins, int features) { return gemm_packed_bytes(ins->dim[features].fixed, COLS); }
 
 int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) {
   return BLOCK * sizeof(real) + packed_bytes(ins, 5) + product_scratch(ins);
@@ -195,7 +195,8 @@ static workspace workspace_of(const gd_ins *ins, const gd_run *run, int back) {
 
 /* Packs the transpose of n rows, if there is a place for it. */
 static void pack(real *to, const real *x, int64_t row, int64_t n, int64_t features) {
-  if (to) GD_NAME(gd_product_pack)(to, by_columns(x, row), n, features);
+  const gemm_operand turned = by_columns(x, row);
+  if (to) GD_NAME(gd_product_pack)(to, &turned, features, n, 0, gemm_panels(n));
 }
 
 /* How many rows of a block from query i on are multiplied at a time by n keys from j on. */
@@ -315,6 +316,7 @@ static void attend_back(const attention *a, const attention_gradients *g, const 
     for (int64_t i = a->causal ? j / ROWS * ROWS : 0; i < a->queries; i += ROWS) {
       const int64_t m = gd_min(ROWS, a->queries - i), step = rows_at_once(a, i, j, n), parts = step < ROWS;
       real delta[ROWS];
+      fetch(y + i * a->y.row, a->y.row, m, a->values), fetch(dy + i * g->dy.row, g->dy.row, m, a->values);
       fetch(q + i * a->q.row, a->q.row, m, a->features);
       for (int64_t r = 0; r < m; ++r) delta[r] = dot(y + (i + r) * a->y.row, dy + (i + r) * g->dy.row, a->values);
       for (int64_t from = 0; from < m; from += step) {

@@ -27,13 +27,13 @@ int64_t GD_NAME(gd_gemm_scratch)(const gd_ins *ins) {
 int64_t GD_NAME(gd_gemm_packed)(const gd_ins *ins, uint64_t steady) {
   const gd_dim *d = ins->dim;
   if (!(steady >> ins->ref[2].buffer & 1) || ins->attr[3] || d[0].per_row || d[1].per_row || d[0].fixed * d[1].fixed != 1) return 0;
-  return d[3].per_row || d[4].per_row ? 0 : GD_NAME(gd_product_packed)(d[3].fixed, d[4].fixed);
+  return d[3].per_row || d[4].per_row ? 0 : gemm_packed_bytes(d[4].fixed, d[3].fixed);
 }
 
 void GD_NAME(gd_gemm_pack)(const gd_ins *ins, const gd_run *run, char *to) {
   const gd_dim *d = ins->dim;
   const gemm_operand b = gemm_strided((const real *)gd_at(run, ins, 2), gd_size(d[14], run->batch), gd_size(d[15], run->batch));
-  GD_NAME(gd_product_pack)((real *)to, b, d[3].fixed, d[4].fixed);
+  GD_NAME(gd_product_pack)((real *)to, &b, d[4].fixed, d[3].fixed, 0, gemm_panels(d[3].fixed));
 }
 
 void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
@@ -43,7 +43,7 @@ void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
       gd_size(d[2], batch), gd_size(d[3], batch), gd_size(d[4], batch), (real *)gd_at(run, ins, 0), gd_size(d[7], batch),
       gemm_strided((const real *)gd_at(run, ins, 1), gd_size(d[10], batch), gd_size(d[11], batch)),
       gemm_strided((const real *)gd_at(run, ins, 2), gd_size(d[14], batch), gd_size(d[15], batch)));
-  p.loose = (int)attr[1], p.accumulate = (int)attr[2], p.bfloat16 = (int)attr[3], p.then = ins->then, p.panels = (const real *)run->packed;
+  p.loose = (int)attr[1], p.accumulate = (int)attr[2], p.bfloat16 = (int)attr[3], p.then = ins->then, p.packed = (const real *)run->packed;
   if (attr[0]) p.sums = (real *)gd_at(run, ins, 3);
   const int64_t outer = gd_size(d[0], batch), inner = gd_size(d[1], batch);
   if (outer * inner > 1) {
