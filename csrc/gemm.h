@@ -88,8 +88,12 @@ void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, i
  * N' / 2 for each 256 rows of B. */
 static inline int64_t gemm_panels(int64_t n) { return gd_ceil_div(n, 2 * VL); }
 void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi);
-/* The bytes that they take here, a multiple of 64; 0 where packing is not worth it. */
-int64_t GD_NAME(gd_product_packed)(int64_t k, int64_t n);
+
+/* Bytes of all of them, a multiple of 64; 0 for so few rows or columns that they are read where they lie. */
+static inline int64_t gemm_packed_bytes(int64_t k, int64_t n) {
+  if (n < VL || k < VL) return 0;
+  return gd_ceil_div(gemm_panels(n) * (k * 2 * VL + (k / 256 + 1) * VL) * (int64_t)sizeof(real), 64) * 64;
+}
 
 /* C[M, N] (+)= the sum over segments s of A_s[M, K] B_s[K, N], none of which is packed: A_s begins at a + a_at[s] and
  * B_s at b + b_at[s]. For few columns, where packing A would cost more than it saves. Panels of 2 VL columns of b are

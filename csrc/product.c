@@ -20,6 +20,11 @@ enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3
 enum { C_BLOCK = (256 << 10) / sizeof(real) };
 enum { TURNED_AT = (A_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE, PANEL_AT = BLOCK_AT + (BLOCK_SIZE + 63) / 64 * 64 };
 
+/* Rows of B in a block of K: blocks are even, as a thin last one would move more of C than it multiplies. */
+static int64_t depth_of(int64_t k) {
+  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
+}
+
 static int64_t most(gd_dim d, int64_t limit) { return d.per_row ? limit : gd_min(d.fixed, limit); }
 
 int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then) {
@@ -121,12 +126,6 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
     for (int64_t c = 0; c < columns; ++c, to += MR)
       for (int v = 0; v < BLOCKS; ++v) v_store(to + v * VL, square[v][c]);
   }
-}
-
-int64_t GD_NAME(gd_product_packed)(int64_t k, int64_t n) {
-  if (n < VL || k < VL) return 0; /* its rows are read where they lie */
-  const int64_t all = gemm_panels(n) * (k * NR + gd_ceil_div(k, depth_of(k)) * VL);
-  return gd_ceil_div(all * (int64_t)sizeof(real), 64) * 64;
 }
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;

@@ -173,11 +173,11 @@ static int64_t product_scratch(const gd_ins *ins) {
   return GD_NAME(gd_product_scratch)(widest, widest, NULL);
 }
 
-/* Bytes of a block of keys, or of values, packed as the second factor of scores; in one block of K, so that fewer columns
+/* Bytes of a block of keys, or of values, packed as the second factor of scores: in one block of K, so that fewer columns
  * may be read of it. */
 static int64_t packed_bytes(const gd_ins *ins, int features) {
   const int64_t k = ins->dim[features].fixed;
-  return k > 256 ? 0 : GD_NAME(gd_product_packed)(k, COLS);
+  return k > 256 ? 0 : gemm_packed_bytes(k, COLS);
 }
 
 int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) {
@@ -320,6 +320,7 @@ static void attend_back(const attention *a, const attention_gradients *g, const 
     for (int64_t i = a->causal ? j / ROWS * ROWS : 0; i < a->queries; i += ROWS) {
       const int64_t m = gd_min(ROWS, a->queries - i), step = rows_at_once(a, i, j, n), parts = step < ROWS;
       real delta[ROWS];
+      fetch(y + i * a->y.row, a->y.row, m, a->values), fetch(dy + i * g->dy.row, g->dy.row, m, a->values);
       fetch(q + i * a->q.row, a->q.row, m, a->features);
       for (int64_t r = 0; r < m; ++r) delta[r] = dot(y + (i + r) * a->y.row, dy + (i + r) * g->dy.row, a->values);
       for (int64_t from = 0; from < m; from += step) {

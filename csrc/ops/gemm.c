@@ -33,7 +33,7 @@ int64_t GD_NAME(gd_gemm_scratch)(const gd_ins *ins) {
 int64_t GD_NAME(gd_gemm_packed)(const gd_ins *ins, uint64_t steady) {
   const gd_dim *d = ins->dim;
   if (!(steady >> ins->ref[2].buffer & 1) || ins->attr[3] || d[0].per_row || d[1].per_row || d[0].fixed * d[1].fixed != 1) return 0;
-  return d[3].per_row || d[4].per_row ? 0 : GD_NAME(gd_product_packed)(d[4].fixed, d[3].fixed);
+  return d[3].per_row || d[4].per_row ? 0 : gemm_packed_bytes(d[4].fixed, d[3].fixed);
 }
 
 void GD_NAME(gd_gemm_pack)(const gd_ins *ins, const gd_run *run, char *to) {
