@@ -7,25 +7,30 @@
 #define GD_GEMM_THIN_H
 
 /* How many rows of B are read side by side (by one row of A), and from how many numbers of B on: what L1 does not hold,
- * or for two rows, which share what a tile loads, L2. So many columns of C stay in L1. bench/products.py chose them. */
-enum { STREAMS = 8, STREAMED_FROM = (1 << 16) / sizeof(real), TWO_STREAMED_FROM = (1 << 19) / sizeof(real) };
-enum { STREAMED = 16384 / sizeof(real) };
+ * if its rows are so long that they pay for a group's begin; for shorter ones, and for two rows of A, which share what a
+ * tile loads, what L2 does not hold. So many columns of C stay in L1. bench/products.py chose them. */
+enum { STREAMS = 8, STREAMED_FROM = (1 << 16) / sizeof(real), LATE_STREAMED_FROM = (1 << 19) / sizeof(real) };
+enum { LONG_ROW = 1024 / sizeof(real), STREAMED = 16384 / sizeof(real) };
 
 /* c[m, n] (+)= a[m, k] b[k, n] for `deep` rows of b, each read from end to end. */
 INLINE void stream_rows(const gemm_product *g, real *c, const real *a, const real *b, int64_t n, int first, const int m, const int deep) {
   vec av[2][STREAMS];
+  const real *row[STREAMS]; /* a register each: one address made of another costs an instruction a vector */
+#pragma GCC unroll 8
+  for (int i = 0; i < deep; ++i) row[i] = b + i * g->b.row;
 #pragma GCC unroll 2
   for (int r = 0; r < m; ++r)
 #pragma GCC unroll 8
     for (int i = 0; i < deep; ++i) av[r][i] = v_set1(a[r * g->a.row + i * g->a.col]);
   int64_t j = 0;
+#pragma GCC unroll 2
   for (; j + VL <= n; j += VL) {
     vec sum[2];
 #pragma GCC unroll 2
     for (int r = 0; r < m; ++r) sum[r] = first ? v_zero() : v_load(c + r * g->c_row + j);
 #pragma GCC unroll 8
     for (int i = 0; i < deep; ++i) {
-      const vec bv = v_load(b + i * g->b.row + j);
+      const vec bv = v_load(row[i] + j);
 #pragma GCC unroll 2
       for (int r = 0; r < m; ++r) sum[r] = v_fma(av[r][i], bv, sum[r]);
     }
@@ -37,7 +42,7 @@ INLINE void stream_rows(const gemm_product *g, real *c, const real *a, const rea
 #pragma GCC unroll 2
   for (int r = 0; r < m; ++r) {
     vec sum = first ? v_zero() : v_load_n(c + r * g->c_row + j, left);
-    for (int i = 0; i < deep; ++i) sum = v_fma(av[r][i], v_load_n(b + i * g->b.row + j, left), sum);
+    for (int i = 0; i < deep; ++i) sum = v_fma(av[r][i], v_load_n(row[i] + j, left), sum);
     v_store_n(c + r * g->c_row + j, sum, left);
   }
 }

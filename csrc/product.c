@@ -225,7 +225,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     return;
   }
   if (few && g->b.col == 1) {
-    if (g->k * cols > (rows == 1 ? STREAMED_FROM : TWO_STREAMED_FROM)) gemm_streamed(g, w, c, a, b);
+    if (g->k * cols > (rows == 1 && cols >= LONG_ROW ? STREAMED_FROM : LATE_STREAMED_FROM)) gemm_streamed(g, w, c, a, b);
     else gemm_few_rows(g, w, c, a, b);
     finish(then, g, w);
     return;
