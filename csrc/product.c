@@ -33,11 +33,6 @@ int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then) {
   return gd_epilogue_scratch(then) + PANEL_AT + gd_ceil_div(panels, 64) * 64;
 }
 
-/* Rows of B in a block of K: blocks are even, as a thin last one would move more of C than it multiplies. */
-static int64_t depth_of(int64_t k) {
-  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
-}
-
 /* The first n of VL rows, `row` apart, each with its first `width` elements; zeros elsewhere. */
 INLINE void load_square(vec square[VL], const real *x, int64_t row, int64_t n, int64_t width) {
   if (n >= VL && width == VL) {
