@@ -55,26 +55,69 @@
   X("vs>1:add 2 0 1") \
   X("vv>2:sub 2 0 1;square 3 2") \
   X("vss>2:add 5 0 1;sqrt 3 5;div 4 2 3") \
-  X("vvvv>2:mul 4 0 1;mul 6 4 2;add 5 6 3") \
-  X("vvv>2:mul 3 0 1;mul 4 3 2") \
-  X("vvvss>1:neg 6 0;mul 7 6 1;div 6 7 2;mul 7 6 3;div 6 7 2;div 5 6 4") \
-  X("vvvsv>2:mul 7 0 1;mul 8 2 3;mul 9 4 8;add 5 7 9;neg 6 5") \
-  X("vs>1:div 2 0 1") \
-  X("svvv>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
+  X("vvvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3") \
   X("vv>1:mul 2 0 1") \
+  X("vvvvss>1:mul 7 0 1;neg 8 7;mul 7 8 2;div 8 7 3;mul 7 8 4;div 8 7 3;div 6 8 5") \
+  X("vvvs>1:mul 5 0 1;mul 6 5 2;neg 5 6;div 4 5 3") \
+  X("svvvvvsvv>1:less 10 0 1;mul 11 2 3;mul 12 11 4;mul 11 5 6;mul 13 7 11;add 11 12 13;add 13 11 8;where 9 10 13 0") \
+  X("vvvv>1:mul 5 0 1;mul 6 2 3;add 4 5 6") \
   X("vsvsv>1:mul 6 0 1;mul 7 2 3;add 8 6 7;mul 7 8 1;mul 8 4 3;add 5 7 8") \
   X("vss>1:add 4 0 1;sqrt 5 4;div 3 2 5") \
   X("vvvvvv>1:add 7 0 1;relu 8 7;sub 7 8 2;mul 8 7 3;mul 7 8 4;add 6 7 5") \
   X("vs>2:sub 2 0 1;square 3 2") \
   X("vsvv>2:mul 4 0 1;mul 6 4 2;add 5 6 3") \
+  X("vvv>2:mul 3 0 1;mul 4 3 2") \
   X("vvvss>1:neg 6 0;mul 7 6 1;div 6 7 2;mul 7 6 3;div 6 7 2;mul 5 6 4") \
-  X("vsvss>2:mul 7 0 1;mul 8 2 3;mul 9 4 8;add 5 7 9;neg 6 5") \
-  X("vs>1:mul 2 0 1") \
-  X("svvs>1:less 5 0 1;add 6 2 3;where 4 5 6 0") \
+  X("vvs>1:mul 4 0 1;neg 5 4;mul 3 5 2") \
+  X("svvsvsss>1:less 9 0 1;mul 10 2 3;mul 11 4 5;mul 12 6 11;add 11 10 12;add 12 11 7;where 8 9 12 0") \
   X("vsvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3") \
+  X("vvvv>1:mul 5 0 1;mul 6 5 2;add 5 6 3;relu 4 5") \
+  X("vvvvv>1:mul 6 0 1;mul 7 6 2;add 6 7 3;add 7 6 4;relu 5 7") \
+  X("vvvvv>1:mul 6 0 1;mul 7 6 2;add 6 7 3;add 7 4 6;relu 5 7") \
+  X("vvvvvvvv>1:mul 9 0 1;mul 10 9 2;add 9 10 3;mul 10 4 5;mul 11 10 6;add 10 11 7;add 11 9 10;relu 8 11") \
+  X("svvvv>3:less 8 0 1;where 5 8 2 0;mul 6 3 5;mul 7 4 5") \
+  X("vvvvsvv>1:mul 8 0 1;mul 9 8 2;mul 8 3 4;mul 10 5 8;add 8 9 10;add 7 8 6") \
+  X("svvv>2:less 6 0 1;where 4 6 2 0;mul 5 3 4") \
+  X("svvvv>2:less 7 0 1;add 8 2 3;where 5 7 8 0;mul 6 4 5") \
+  X("v>1:identity 1 0") \
+  X("vsvs>1:mul 5 0 1;mul 6 2 3;add 4 5 6") \
+  X("vvvvv>1:sub 6 0 1;mul 7 6 2;mul 6 7 3;add 7 6 4;relu 5 7") \
+  X("vvvvvv>1:sub 7 0 1;mul 8 7 2;mul 7 8 3;add 8 7 4;add 7 8 5;relu 6 7") \
+  X("vvvvvv>1:sub 7 0 1;mul 8 7 2;mul 7 8 3;add 8 7 4;add 7 5 8;relu 6 7") \
+  X("vvvvvvvvvv>1:sub 11 0 1;mul 12 11 2;mul 11 12 3;add 12 11 4;sub 11 5 6;mul 13 11 7;mul 11 13 8;add 13 11 9;add 11 12 13;relu 10 11") \
+  X("vvvvss>1:mul 7 0 1;mul 8 7 2;add 7 8 3;maximum 8 7 4;minimum 6 8 5") \
+  X("vvvvvss>1:mul 8 0 1;mul 9 8 2;add 8 9 3;add 9 8 4;maximum 8 9 5;minimum 7 8 6") \
+  X("vvvvvss>1:mul 8 0 1;mul 9 8 2;add 8 9 3;add 9 4 8;maximum 8 9 5;minimum 7 8 6") \
+  X("vvvvvvvvss>1:mul 11 0 1;mul 12 11 2;add 11 12 3;mul 12 4 5;mul 13 12 6;add 12 13 7;add 13 11 12;maximum 12 13 8;minimum 10 12 9") \
+  X("vvvvvvvvssssv>3:mul 16 0 1;mul 17 16 2;add 16 17 3;mul 17 4 5;mul 18 17 6;add 17 18 7;add 18 16 17;maximum 17 18 8;less 16 17 9;less 19 9 17;sub 17 10 19;add 19 16 17;mul 17 19 11;mul 19 12 17;less 17 8 18;less 16 18 8;sub 18 10 16;add 16 17 18;mul 18 16 11;mul 13 19 18;mul 14 0 13;mul 15 4 13") \
+  X("vvvvvssssv>2:mul 12 0 1;mul 13 12 2;add 12 13 3;add 13 4 12;maximum 12 13 5;less 14 12 6;less 15 6 12;sub 12 7 15;add 15 14 12;mul 12 15 8;mul 15 9 12;less 12 5 13;less 14 13 5;sub 13 7 14;add 14 12 13;mul 13 14 8;mul 10 15 13;mul 11 0 10") \
+  X("vvvvssssv>2:mul 11 0 1;mul 12 11 2;add 11 12 3;maximum 12 11 4;less 13 12 5;less 14 5 12;sub 12 6 14;add 14 13 12;mul 12 14 7;mul 14 8 12;less 12 4 11;less 13 11 4;sub 11 6 13;add 13 12 11;mul 11 13 7;mul 9 14 11;mul 10 0 9") \
+  X("vvvvvvvssss>2:add 13 0 1;mul 14 2 3;mul 15 14 4;add 14 15 5;add 15 14 6;maximum 14 15 7;less 16 14 8;less 17 8 14;sub 14 9 17;add 17 16 14;mul 14 17 10;mul 17 13 14;less 14 7 15;less 13 15 7;sub 15 9 13;add 13 14 15;mul 15 13 10;mul 11 17 15;mul 12 2 11") \
+  X("vvvvvvssss>2:add 12 0 1;mul 13 2 3;mul 14 13 4;add 13 14 5;maximum 14 13 6;less 15 14 7;less 16 7 14;sub 14 8 16;add 16 15 14;mul 14 16 9;mul 16 12 14;less 14 6 13;less 12 13 6;sub 13 8 12;add 12 14 13;mul 13 12 9;mul 10 16 13;mul 11 2 10") \
+  X("vvvvvss>1:sub 8 0 1;mul 9 8 2;mul 8 9 3;add 9 8 4;maximum 8 9 5;minimum 7 8 6") \
+  X("vvvvvvss>1:sub 9 0 1;mul 10 9 2;mul 9 10 3;add 10 9 4;add 9 10 5;maximum 10 9 6;minimum 8 10 7") \
+  X("vvvvvvss>1:sub 9 0 1;mul 10 9 2;mul 9 10 3;add 10 9 4;add 9 5 10;maximum 10 9 6;minimum 8 10 7") \
+  X("vvvvvvvvvvss>1:sub 13 0 1;mul 14 13 2;mul 13 14 3;add 14 13 4;sub 13 5 6;mul 15 13 7;mul 13 15 8;add 15 13 9;add 13 14 15;maximum 15 13 10;minimum 12 15 11") \
+  X("vvvv>1:mul 5 0 1;mul 6 5 2;add 5 6 3;gelu 4 5") \
+  X("vvvvv>1:mul 6 0 1;mul 7 6 2;add 6 7 3;add 7 6 4;gelu 5 7") \
+  X("vvvvv>1:mul 6 0 1;mul 7 6 2;add 6 7 3;add 7 4 6;gelu 5 7") \
+  X("vvvvvvvv>1:mul 9 0 1;mul 10 9 2;add 9 10 3;mul 10 4 5;mul 11 10 6;add 10 11 7;add 11 9 10;gelu 8 11") \
+  X("vvvvvvvvsssssv>3:mul 17 0 1;mul 18 17 2;add 17 18 3;mul 18 4 5;mul 19 18 6;add 18 19 7;add 19 17 18;mul 18 19 8;erf 17 18;add 18 9 17;mul 17 18 10;square 18 19;mul 20 18 11;exp 18 20;mul 20 19 18;div 18 20 12;add 20 17 18;mul 14 13 20;mul 15 0 14;mul 16 4 14") \
+  X("vvvvvsssssv>2:mul 13 0 1;mul 14 13 2;add 13 14 3;add 14 4 13;mul 13 14 5;erf 15 13;add 13 6 15;mul 15 13 7;square 13 14;mul 16 13 8;exp 13 16;mul 16 14 13;div 13 16 9;add 16 15 13;mul 11 10 16;mul 12 0 11") \
+  X("vvvvsssssv>2:mul 12 0 1;mul 13 12 2;add 12 13 3;mul 13 12 4;erf 14 13;add 13 5 14;mul 14 13 6;square 13 12;mul 15 13 7;exp 13 15;mul 15 12 13;div 13 15 8;add 15 14 13;mul 10 9 15;mul 11 0 10") \
+  X("vvvvvvvsssss>2:add 14 0 1;mul 15 2 3;mul 16 15 4;add 15 16 5;add 16 15 6;mul 15 16 7;erf 17 15;add 15 8 17;mul 17 15 9;square 15 16;mul 18 15 10;exp 15 18;mul 18 16 15;div 15 18 11;add 18 17 15;mul 12 14 18;mul 13 2 12") \
+  X("vvvvvvsssss>2:add 13 0 1;mul 14 2 3;mul 15 14 4;add 14 15 5;mul 15 14 6;erf 16 15;add 15 7 16;mul 16 15 8;square 15 14;mul 17 15 9;exp 15 17;mul 17 14 15;div 15 17 10;add 17 16 15;mul 11 13 17;mul 12 2 11") \
+  X("vvvvv>1:sub 6 0 1;mul 7 6 2;mul 6 7 3;add 7 6 4;gelu 5 7") \
+  X("vvvvvv>1:sub 7 0 1;mul 8 7 2;mul 7 8 3;add 8 7 4;add 7 8 5;gelu 6 7") \
+  X("vvvvvv>1:sub 7 0 1;mul 8 7 2;mul 7 8 3;add 8 7 4;add 7 5 8;gelu 6 7") \
+  X("vvvvvvvvvv>1:sub 11 0 1;mul 12 11 2;mul 11 12 3;add 12 11 4;sub 11 5 6;mul 13 11 7;mul 11 13 8;add 13 11 9;add 11 12 13;gelu 10 11") \
   X("vvv>1:add 4 0 1;add 3 2 4") \
-  X("vvvvv>4:add 5 0 1;mul 6 5 2;mul 7 6 3;mul 8 5 4") \
-  X("vvs>1:add 4 0 1;add 3 4 2") \
+  X("vsvsss>1:mul 7 0 1;mul 8 2 3;mul 9 4 8;add 8 7 9;add 6 8 5") \
+  X("vvvvs>4:add 5 0 1;mul 6 5 2;mul 7 6 3;mul 9 3 4;mul 8 5 9") \
+  X("vs>1:sub 3 0 1;square 2 3") \
+  X("vssvv>1:sub 6 0 1;mul 7 6 2;mul 6 7 3;add 5 6 4") \
+  X("vsvssvs>1:mul 8 0 1;mul 9 2 3;mul 10 4 9;add 9 8 10;add 10 5 9;add 7 10 6") \
+  X("vssv>1:sub 5 0 1;mul 6 5 2;mul 4 3 6") \
   X("vvvvv>7:sigmoid 5 0;sigmoid 6 1;mul 12 6 2;sigmoid 7 3;tanh 8 4;mul 13 7 8;add 9 12 13;tanh 10 9;mul 11 5 10") \
   X("svvvvsvvvv>5:mul 15 0 1;mul 16 0 2;mul 17 16 3;square 18 4;sub 19 5 18;mul 18 17 19;add 19 15 18;mul 18 19 6;square 15 7;sub 17 5 15;mul 10 18 17;mul 17 19 7;sub 18 5 6;mul 15 6 18;mul 11 17 15;mul 15 19 8;sub 17 5 9;mul 18 9 17;mul 12 15 18;mul 18 16 4;sub 16 5 3;mul 15 3 16;mul 13 18 15;mul 14 19 9") \
   X("vvvvv>2:sigmoid 7 0;sigmoid 8 1;mul 9 8 2;sigmoid 8 3;tanh 10 4;mul 11 8 10;add 5 9 11;tanh 11 5;mul 6 7 11") \
@@ -98,7 +141,22 @@
   X("svvssssv>2:mul 10 0 1;mul 11 2 3;square 12 10;mul 13 12 4;add 8 11 13;sqrt 13 8;add 11 13 5;div 13 10 11;mul 11 6 13;sub 9 7 11") \
   X("svsvsv>2:mul 8 0 1;mul 9 2 8;square 10 8;add 6 3 10;sqrt 10 6;add 8 10 4;div 10 9 8;sub 7 5 10") \
   X("vsvssvssv>3:add 12 0 1;sqrt 13 12;mul 12 2 3;mul 14 4 5;square 15 14;mul 16 15 6;add 9 12 16;add 16 9 1;sqrt 12 16;div 16 13 12;mul 12 16 14;mul 14 7 12;sub 10 8 14;mul 14 0 3;square 16 12;mul 12 16 6;add 11 14 12") \
-  X("vssv>1:mul 5 0 1;mul 6 2 5;sub 4 3 6")
+  X("vssv>1:mul 5 0 1;mul 6 2 5;sub 4 3 6") \
+  X("vvvvss>3:mul 9 0 1;mul 10 9 2;add 6 10 3;maximum 7 6 4;minimum 8 7 5") \
+  X("vvvvvss>3:mul 10 0 1;mul 11 10 2;add 10 11 3;add 7 10 4;maximum 8 7 5;minimum 9 8 6") \
+  X("vvvvvss>3:mul 10 0 1;mul 11 10 2;add 10 11 3;add 7 4 10;maximum 8 7 5;minimum 9 8 6") \
+  X("vvvvvvvvss>3:mul 13 0 1;mul 14 13 2;add 13 14 3;mul 14 4 5;mul 15 14 6;add 14 15 7;add 10 13 14;maximum 11 10 8;minimum 12 11 9") \
+  X("vsssvsvvv>3:less 12 0 1;less 13 1 0;sub 14 2 13;add 13 12 14;mul 14 13 3;mul 13 4 14;less 14 5 6;less 12 6 5;sub 15 2 12;add 12 14 15;mul 15 12 3;mul 9 13 15;mul 10 7 9;mul 11 8 9") \
+  X("vsssvsvv>2:less 10 0 1;less 11 1 0;sub 12 2 11;add 11 10 12;mul 12 11 3;mul 11 4 12;less 12 5 6;less 10 6 5;sub 13 2 10;add 10 12 13;mul 13 10 3;mul 8 11 13;mul 9 7 8") \
+  X("vvvssssvv>2:add 11 0 1;less 12 2 3;less 13 3 2;sub 14 4 13;add 13 12 14;mul 14 13 5;mul 13 11 14;less 14 6 7;less 11 7 6;sub 12 4 11;add 11 14 12;mul 12 11 5;mul 9 13 12;mul 10 8 9") \
+  X("vvvv>2:mul 6 0 1;mul 7 6 2;add 4 7 3;gelu 5 4") \
+  X("vvvvv>2:mul 7 0 1;mul 8 7 2;add 7 8 3;add 5 7 4;gelu 6 5") \
+  X("vvvvv>2:mul 7 0 1;mul 8 7 2;add 7 8 3;add 5 4 7;gelu 6 5") \
+  X("vvvvvvvv>2:mul 10 0 1;mul 11 10 2;add 10 11 3;mul 11 4 5;mul 12 11 6;add 11 12 7;add 8 10 11;gelu 9 8") \
+  X("vsssssvvv>3:mul 12 0 1;erf 13 12;add 12 2 13;mul 13 12 3;square 12 0;mul 14 12 4;exp 12 14;mul 14 0 12;div 12 14 5;add 14 13 12;mul 9 6 14;mul 10 7 9;mul 11 8 9") \
+  X("vsssssvv>2:mul 10 0 1;erf 11 10;add 10 2 11;mul 11 10 3;square 10 0;mul 12 10 4;exp 10 12;mul 12 0 10;div 10 12 5;add 12 11 10;mul 8 6 12;mul 9 7 8") \
+  X("vvvsssssv>2:add 11 0 1;mul 12 2 3;erf 13 12;add 12 4 13;mul 13 12 5;square 12 2;mul 14 12 6;exp 12 14;mul 14 2 12;div 12 14 7;add 14 13 12;mul 9 11 14;mul 10 8 9") \
+  X("vvvvv>4:add 5 0 1;mul 6 5 2;mul 7 6 3;mul 8 5 4")
 
 #ifdef GD_PRECISION
 #define CHAIN(i) static void chain_##i(const map_region *t)
@@ -851,83 +909,17 @@ CHAIN(46) { /* add·sqrt·div */
 
 CHAIN(47) { /* mul·mul·add */
   EACH_ROW {
-    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
       const vec t0 = e_mul(LOAD(0), LOAD(1));
       const vec t1 = e_mul(t0, LOAD(2));
       const vec t2 = e_add(t1, LOAD(3));
-      STORE(0, t0);
-      STORE(1, t2);
-    )
-  }
-}
-
-CHAIN(48) { /* mul·mul */
-  EACH_ROW {
-    VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0) OUTPUT(1)
-    EACH_VECTOR(
-      const vec t0 = e_mul(LOAD(0), LOAD(1));
-      const vec t1 = e_mul(t0, LOAD(2));
-      STORE(0, t0);
-      STORE(1, t1);
-    )
-  }
-}
-
-CHAIN(49) { /* neg·mul·div·mul·div·div */
-  EACH_ROW {
-    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0)
-    EACH_VECTOR(
-      const vec x2 = LOAD(2);
-      const vec t0 = e_neg(LOAD(0));
-      const vec t1 = e_mul(t0, LOAD(1));
-      const vec t2 = e_div(t1, x2);
-      const vec t3 = e_mul(t2, s3);
-      const vec t4 = e_div(t3, x2);
-      const vec t5 = e_div(t4, s4);
-      STORE(0, t5);
-    )
-  }
-}
-
-CHAIN(50) { /* mul·mul·mul·add·neg */
-  EACH_ROW {
-    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
-    EACH_VECTOR(
-      const vec t0 = e_mul(LOAD(0), LOAD(1));
-      const vec t1 = e_mul(LOAD(2), s3);
-      const vec t2 = e_mul(LOAD(4), t1);
-      const vec t3 = e_add(t0, t2);
-      const vec t4 = e_neg(t3);
-      STORE(0, t3);
-      STORE(1, t4);
-    )
-  }
-}
-
-CHAIN(51) { /* div */
-  EACH_ROW {
-    VECTOR(0) ROW(1) OUTPUT(0)
-    EACH_VECTOR(
-      const vec t0 = e_div(LOAD(0), s1);
-      STORE(0, t0);
-    )
-  }
-}
-
-CHAIN(52) { /* less·add·where */
-  EACH_ROW {
-    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
-    EACH_VECTOR(
-      const vec t0 = e_less(s0, LOAD(1));
-      const vec t1 = e_add(LOAD(2), LOAD(3));
-      const vec t2 = e_where(t0, t1, s0);
       STORE(0, t2);
     )
   }
 }
 
-CHAIN(53) { /* mul */
+CHAIN(48) { /* mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) OUTPUT(0)
     EACH_VECTOR(
@@ -937,7 +929,66 @@ CHAIN(53) { /* mul */
   }
 }
 
-CHAIN(54) { /* mul·mul·add·mul·mul·add */
+CHAIN(49) { /* mul·neg·mul·div·mul·div·div */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) OUTPUT(0)
+    EACH_VECTOR(
+      const vec x3 = LOAD(3);
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_neg(t0);
+      const vec t2 = e_mul(t1, LOAD(2));
+      const vec t3 = e_div(t2, x3);
+      const vec t4 = e_mul(t3, s4);
+      const vec t5 = e_div(t4, x3);
+      const vec t6 = e_div(t5, s5);
+      STORE(0, t6);
+    )
+  }
+}
+
+CHAIN(50) { /* mul·mul·neg·div */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_neg(t1);
+      const vec t3 = e_div(t2, s3);
+      STORE(0, t3);
+    )
+  }
+}
+
+CHAIN(51) { /* less·mul·mul·mul·mul·add·add·where */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) VECTOR(7) VECTOR(8) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_mul(LOAD(2), LOAD(3));
+      const vec t2 = e_mul(t1, LOAD(4));
+      const vec t3 = e_mul(LOAD(5), s6);
+      const vec t4 = e_mul(LOAD(7), t3);
+      const vec t5 = e_add(t2, t4);
+      const vec t6 = e_add(t5, LOAD(8));
+      const vec t7 = e_where(t0, t6, s0);
+      STORE(0, t7);
+    )
+  }
+}
+
+CHAIN(52) { /* mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(LOAD(2), LOAD(3));
+      const vec t2 = e_add(t0, t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(53) { /* mul·mul·add·mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -952,7 +1003,7 @@ CHAIN(54) { /* mul·mul·add·mul·mul·add */
   }
 }
 
-CHAIN(55) { /* add·sqrt·div */
+CHAIN(54) { /* add·sqrt·div */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) OUTPUT(0)
     EACH_VECTOR(
@@ -964,7 +1015,7 @@ CHAIN(55) { /* add·sqrt·div */
   }
 }
 
-CHAIN(56) { /* add·relu·sub·mul·mul·add */
+CHAIN(55) { /* add·relu·sub·mul·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
     EACH_VECTOR(
@@ -979,7 +1030,7 @@ CHAIN(56) { /* add·relu·sub·mul·mul·add */
   }
 }
 
-CHAIN(57) { /* sub·square */
+CHAIN(56) { /* sub·square */
   EACH_ROW {
     VECTOR(0) ROW(1) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -991,7 +1042,7 @@ CHAIN(57) { /* sub·square */
   }
 }
 
-CHAIN(58) { /* mul·mul·add */
+CHAIN(57) { /* mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1000,6 +1051,18 @@ CHAIN(58) { /* mul·mul·add */
       const vec t2 = e_add(t1, LOAD(3));
       STORE(0, t0);
       STORE(1, t2);
+    )
+  }
+}
+
+CHAIN(58) { /* mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      STORE(0, t0);
+      STORE(1, t1);
     )
   }
 }
@@ -1020,44 +1083,35 @@ CHAIN(59) { /* neg·mul·div·mul·div·mul */
   }
 }
 
-CHAIN(60) { /* mul·mul·mul·add·neg */
+CHAIN(60) { /* mul·neg·mul */
   EACH_ROW {
-    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0) OUTPUT(1)
+    VECTOR(0) VECTOR(1) ROW(2) OUTPUT(0)
     EACH_VECTOR(
-      const vec t0 = e_mul(LOAD(0), s1);
-      const vec t1 = e_mul(LOAD(2), s3);
-      const vec t2 = e_mul(s4, t1);
-      const vec t3 = e_add(t0, t2);
-      const vec t4 = e_neg(t3);
-      STORE(0, t3);
-      STORE(1, t4);
-    )
-  }
-}
-
-CHAIN(61) { /* mul */
-  EACH_ROW {
-    VECTOR(0) ROW(1) OUTPUT(0)
-    EACH_VECTOR(
-      const vec t0 = e_mul(LOAD(0), s1);
-      STORE(0, t0);
-    )
-  }
-}
-
-CHAIN(62) { /* less·add·where */
-  EACH_ROW {
-    ROW(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
-    EACH_VECTOR(
-      const vec t0 = e_less(s0, LOAD(1));
-      const vec t1 = e_add(LOAD(2), s3);
-      const vec t2 = e_where(t0, t1, s0);
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_neg(t0);
+      const vec t2 = e_mul(t1, s2);
       STORE(0, t2);
     )
   }
 }
 
-CHAIN(63) { /* mul·mul·add */
+CHAIN(61) { /* less·mul·mul·mul·add·add·where */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) ROW(5) ROW(6) ROW(7) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(LOAD(4), s5);
+      const vec t3 = e_mul(s6, t2);
+      const vec t4 = e_add(t1, t3);
+      const vec t5 = e_add(t4, s7);
+      const vec t6 = e_where(t0, t5, s0);
+      STORE(0, t6);
+    )
+  }
+}
+
+CHAIN(62) { /* mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1069,7 +1123,749 @@ CHAIN(63) { /* mul·mul·add */
   }
 }
 
-CHAIN(64) { /* add·add */
+CHAIN(63) { /* mul·mul·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_relu(t2);
+      STORE(0, t3);
+    )
+  }
+}
+
+CHAIN(64) { /* mul·mul·add·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_relu(t3);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(65) { /* mul·mul·add·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(LOAD(4), t2);
+      const vec t4 = e_relu(t3);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(66) { /* mul·mul·add·mul·mul·add·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(LOAD(4), LOAD(5));
+      const vec t4 = e_mul(t3, LOAD(6));
+      const vec t5 = e_add(t4, LOAD(7));
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_relu(t6);
+      STORE(0, t7);
+    )
+  }
+}
+
+CHAIN(67) { /* less·where·mul·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_where(t0, LOAD(2), s0);
+      const vec t2 = e_mul(LOAD(3), t1);
+      const vec t3 = e_mul(LOAD(4), t1);
+      STORE(0, t1);
+      STORE(1, t2);
+      STORE(2, t3);
+    )
+  }
+}
+
+CHAIN(68) { /* mul·mul·mul·mul·add·add */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) VECTOR(5) VECTOR(6) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(LOAD(3), s4);
+      const vec t3 = e_mul(LOAD(5), t2);
+      const vec t4 = e_add(t1, t3);
+      const vec t5 = e_add(t4, LOAD(6));
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(69) { /* less·where·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_where(t0, LOAD(2), s0);
+      const vec t2 = e_mul(LOAD(3), t1);
+      STORE(0, t1);
+      STORE(1, t2);
+    )
+  }
+}
+
+CHAIN(70) { /* less·add·where·mul */
+  EACH_ROW {
+    ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_less(s0, LOAD(1));
+      const vec t1 = e_add(LOAD(2), LOAD(3));
+      const vec t2 = e_where(t0, t1, s0);
+      const vec t3 = e_mul(LOAD(4), t2);
+      STORE(0, t2);
+      STORE(1, t3);
+    )
+  }
+}
+
+CHAIN(71) { /* identity */
+  EACH_ROW {
+    VECTOR(0) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_identity(LOAD(0));
+      STORE(0, t0);
+    )
+  }
+}
+
+CHAIN(72) { /* mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_add(t0, t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(73) { /* sub·mul·mul·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_relu(t3);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(74) { /* sub·mul·mul·add·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_add(t3, LOAD(5));
+      const vec t5 = e_relu(t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(75) { /* sub·mul·mul·add·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_add(LOAD(5), t3);
+      const vec t5 = e_relu(t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(76) { /* sub·mul·mul·add·sub·mul·mul·add·add·relu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_sub(LOAD(5), LOAD(6));
+      const vec t5 = e_mul(t4, LOAD(7));
+      const vec t6 = e_mul(t5, LOAD(8));
+      const vec t7 = e_add(t6, LOAD(9));
+      const vec t8 = e_add(t3, t7);
+      const vec t9 = e_relu(t8);
+      STORE(0, t9);
+    )
+  }
+}
+
+CHAIN(77) { /* mul·mul·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_maximum(t2, s4);
+      const vec t4 = e_minimum(t3, s5);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(78) { /* mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_maximum(t3, s5);
+      const vec t5 = e_minimum(t4, s6);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(79) { /* mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(LOAD(4), t2);
+      const vec t4 = e_maximum(t3, s5);
+      const vec t5 = e_minimum(t4, s6);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(80) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(LOAD(4), LOAD(5));
+      const vec t4 = e_mul(t3, LOAD(6));
+      const vec t5 = e_add(t4, LOAD(7));
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_maximum(t6, s8);
+      const vec t8 = e_minimum(t7, s9);
+      STORE(0, t8);
+    )
+  }
+}
+
+CHAIN(81) { /* mul·mul·add·mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec x4 = LOAD(4);
+      const vec t0 = e_mul(x0, LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(x4, LOAD(5));
+      const vec t4 = e_mul(t3, LOAD(6));
+      const vec t5 = e_add(t4, LOAD(7));
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_maximum(t6, s8);
+      const vec t8 = e_less(t7, s9);
+      const vec t9 = e_less(s9, t7);
+      const vec t10 = e_sub(s10, t9);
+      const vec t11 = e_add(t8, t10);
+      const vec t12 = e_mul(t11, s11);
+      const vec t13 = e_mul(LOAD(12), t12);
+      const vec t14 = e_less(s8, t6);
+      const vec t15 = e_less(t6, s8);
+      const vec t16 = e_sub(s10, t15);
+      const vec t17 = e_add(t14, t16);
+      const vec t18 = e_mul(t17, s11);
+      const vec t19 = e_mul(t13, t18);
+      const vec t20 = e_mul(x0, t19);
+      const vec t21 = e_mul(x4, t19);
+      STORE(0, t19);
+      STORE(1, t20);
+      STORE(2, t21);
+    )
+  }
+}
+
+CHAIN(82) { /* mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) ROW(7) ROW(8) VECTOR(9) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(LOAD(4), t2);
+      const vec t4 = e_maximum(t3, s5);
+      const vec t5 = e_less(t4, s6);
+      const vec t6 = e_less(s6, t4);
+      const vec t7 = e_sub(s7, t6);
+      const vec t8 = e_add(t5, t7);
+      const vec t9 = e_mul(t8, s8);
+      const vec t10 = e_mul(LOAD(9), t9);
+      const vec t11 = e_less(s5, t3);
+      const vec t12 = e_less(t3, s5);
+      const vec t13 = e_sub(s7, t12);
+      const vec t14 = e_add(t11, t13);
+      const vec t15 = e_mul(t14, s8);
+      const vec t16 = e_mul(t10, t15);
+      const vec t17 = e_mul(x0, t16);
+      STORE(0, t16);
+      STORE(1, t17);
+    )
+  }
+}
+
+CHAIN(83) { /* mul·mul·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_maximum(t2, s4);
+      const vec t4 = e_less(t3, s5);
+      const vec t5 = e_less(s5, t3);
+      const vec t6 = e_sub(s6, t5);
+      const vec t7 = e_add(t4, t6);
+      const vec t8 = e_mul(t7, s7);
+      const vec t9 = e_mul(LOAD(8), t8);
+      const vec t10 = e_less(s4, t2);
+      const vec t11 = e_less(t2, s4);
+      const vec t12 = e_sub(s6, t11);
+      const vec t13 = e_add(t10, t12);
+      const vec t14 = e_mul(t13, s7);
+      const vec t15 = e_mul(t9, t14);
+      const vec t16 = e_mul(x0, t15);
+      STORE(0, t15);
+      STORE(1, t16);
+    )
+  }
+}
+
+CHAIN(84) { /* add·mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(x2, LOAD(3));
+      const vec t2 = e_mul(t1, LOAD(4));
+      const vec t3 = e_add(t2, LOAD(5));
+      const vec t4 = e_add(t3, LOAD(6));
+      const vec t5 = e_maximum(t4, s7);
+      const vec t6 = e_less(t5, s8);
+      const vec t7 = e_less(s8, t5);
+      const vec t8 = e_sub(s9, t7);
+      const vec t9 = e_add(t6, t8);
+      const vec t10 = e_mul(t9, s10);
+      const vec t11 = e_mul(t0, t10);
+      const vec t12 = e_less(s7, t4);
+      const vec t13 = e_less(t4, s7);
+      const vec t14 = e_sub(s9, t13);
+      const vec t15 = e_add(t12, t14);
+      const vec t16 = e_mul(t15, s10);
+      const vec t17 = e_mul(t11, t16);
+      const vec t18 = e_mul(x2, t17);
+      STORE(0, t17);
+      STORE(1, t18);
+    )
+  }
+}
+
+CHAIN(85) { /* add·mul·mul·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) ROW(8) ROW(9) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(x2, LOAD(3));
+      const vec t2 = e_mul(t1, LOAD(4));
+      const vec t3 = e_add(t2, LOAD(5));
+      const vec t4 = e_maximum(t3, s6);
+      const vec t5 = e_less(t4, s7);
+      const vec t6 = e_less(s7, t4);
+      const vec t7 = e_sub(s8, t6);
+      const vec t8 = e_add(t5, t7);
+      const vec t9 = e_mul(t8, s9);
+      const vec t10 = e_mul(t0, t9);
+      const vec t11 = e_less(s6, t3);
+      const vec t12 = e_less(t3, s6);
+      const vec t13 = e_sub(s8, t12);
+      const vec t14 = e_add(t11, t13);
+      const vec t15 = e_mul(t14, s9);
+      const vec t16 = e_mul(t10, t15);
+      const vec t17 = e_mul(x2, t16);
+      STORE(0, t16);
+      STORE(1, t17);
+    )
+  }
+}
+
+CHAIN(86) { /* sub·mul·mul·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_maximum(t3, s5);
+      const vec t5 = e_minimum(t4, s6);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(87) { /* sub·mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_add(t3, LOAD(5));
+      const vec t5 = e_maximum(t4, s6);
+      const vec t6 = e_minimum(t5, s7);
+      STORE(0, t6);
+    )
+  }
+}
+
+CHAIN(88) { /* sub·mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_add(LOAD(5), t3);
+      const vec t5 = e_maximum(t4, s6);
+      const vec t6 = e_minimum(t5, s7);
+      STORE(0, t6);
+    )
+  }
+}
+
+CHAIN(89) { /* sub·mul·mul·add·sub·mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) ROW(10) ROW(11) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_sub(LOAD(5), LOAD(6));
+      const vec t5 = e_mul(t4, LOAD(7));
+      const vec t6 = e_mul(t5, LOAD(8));
+      const vec t7 = e_add(t6, LOAD(9));
+      const vec t8 = e_add(t3, t7);
+      const vec t9 = e_maximum(t8, s10);
+      const vec t10 = e_minimum(t9, s11);
+      STORE(0, t10);
+    )
+  }
+}
+
+CHAIN(90) { /* mul·mul·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_gelu(t2);
+      STORE(0, t3);
+    )
+  }
+}
+
+CHAIN(91) { /* mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_gelu(t3);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(92) { /* mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(LOAD(4), t2);
+      const vec t4 = e_gelu(t3);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(93) { /* mul·mul·add·mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(LOAD(4), LOAD(5));
+      const vec t4 = e_mul(t3, LOAD(6));
+      const vec t5 = e_add(t4, LOAD(7));
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_gelu(t6);
+      STORE(0, t7);
+    )
+  }
+}
+
+CHAIN(94) { /* mul·mul·add·mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12) VECTOR(13) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec x4 = LOAD(4);
+      const vec t0 = e_mul(x0, LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(x4, LOAD(5));
+      const vec t4 = e_mul(t3, LOAD(6));
+      const vec t5 = e_add(t4, LOAD(7));
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_mul(t6, s8);
+      const vec t8 = e_erf(t7);
+      const vec t9 = e_add(s9, t8);
+      const vec t10 = e_mul(t9, s10);
+      const vec t11 = e_square(t6);
+      const vec t12 = e_mul(t11, s11);
+      const vec t13 = e_exp(t12);
+      const vec t14 = e_mul(t6, t13);
+      const vec t15 = e_div(t14, s12);
+      const vec t16 = e_add(t10, t15);
+      const vec t17 = e_mul(LOAD(13), t16);
+      const vec t18 = e_mul(x0, t17);
+      const vec t19 = e_mul(x4, t17);
+      STORE(0, t17);
+      STORE(1, t18);
+      STORE(2, t19);
+    )
+  }
+}
+
+CHAIN(95) { /* mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) VECTOR(10) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(LOAD(4), t2);
+      const vec t4 = e_mul(t3, s5);
+      const vec t5 = e_erf(t4);
+      const vec t6 = e_add(s6, t5);
+      const vec t7 = e_mul(t6, s7);
+      const vec t8 = e_square(t3);
+      const vec t9 = e_mul(t8, s8);
+      const vec t10 = e_exp(t9);
+      const vec t11 = e_mul(t3, t10);
+      const vec t12 = e_div(t11, s9);
+      const vec t13 = e_add(t7, t12);
+      const vec t14 = e_mul(LOAD(10), t13);
+      const vec t15 = e_mul(x0, t14);
+      STORE(0, t14);
+      STORE(1, t15);
+    )
+  }
+}
+
+CHAIN(96) { /* mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) VECTOR(9) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(t2, s4);
+      const vec t4 = e_erf(t3);
+      const vec t5 = e_add(s5, t4);
+      const vec t6 = e_mul(t5, s6);
+      const vec t7 = e_square(t2);
+      const vec t8 = e_mul(t7, s7);
+      const vec t9 = e_exp(t8);
+      const vec t10 = e_mul(t2, t9);
+      const vec t11 = e_div(t10, s8);
+      const vec t12 = e_add(t6, t11);
+      const vec t13 = e_mul(LOAD(9), t12);
+      const vec t14 = e_mul(x0, t13);
+      STORE(0, t13);
+      STORE(1, t14);
+    )
+  }
+}
+
+CHAIN(97) { /* add·mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(x2, LOAD(3));
+      const vec t2 = e_mul(t1, LOAD(4));
+      const vec t3 = e_add(t2, LOAD(5));
+      const vec t4 = e_add(t3, LOAD(6));
+      const vec t5 = e_mul(t4, s7);
+      const vec t6 = e_erf(t5);
+      const vec t7 = e_add(s8, t6);
+      const vec t8 = e_mul(t7, s9);
+      const vec t9 = e_square(t4);
+      const vec t10 = e_mul(t9, s10);
+      const vec t11 = e_exp(t10);
+      const vec t12 = e_mul(t4, t11);
+      const vec t13 = e_div(t12, s11);
+      const vec t14 = e_add(t8, t13);
+      const vec t15 = e_mul(t0, t14);
+      const vec t16 = e_mul(x2, t15);
+      STORE(0, t15);
+      STORE(1, t16);
+    )
+  }
+}
+
+CHAIN(98) { /* add·mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(x2, LOAD(3));
+      const vec t2 = e_mul(t1, LOAD(4));
+      const vec t3 = e_add(t2, LOAD(5));
+      const vec t4 = e_mul(t3, s6);
+      const vec t5 = e_erf(t4);
+      const vec t6 = e_add(s7, t5);
+      const vec t7 = e_mul(t6, s8);
+      const vec t8 = e_square(t3);
+      const vec t9 = e_mul(t8, s9);
+      const vec t10 = e_exp(t9);
+      const vec t11 = e_mul(t3, t10);
+      const vec t12 = e_div(t11, s10);
+      const vec t13 = e_add(t7, t12);
+      const vec t14 = e_mul(t0, t13);
+      const vec t15 = e_mul(x2, t14);
+      STORE(0, t14);
+      STORE(1, t15);
+    )
+  }
+}
+
+CHAIN(99) { /* sub·mul·mul·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_gelu(t3);
+      STORE(0, t4);
+    )
+  }
+}
+
+CHAIN(100) { /* sub·mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_add(t3, LOAD(5));
+      const vec t5 = e_gelu(t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(101) { /* sub·mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_add(LOAD(5), t3);
+      const vec t5 = e_gelu(t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(102) { /* sub·mul·mul·add·sub·mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_sub(LOAD(5), LOAD(6));
+      const vec t5 = e_mul(t4, LOAD(7));
+      const vec t6 = e_mul(t5, LOAD(8));
+      const vec t7 = e_add(t6, LOAD(9));
+      const vec t8 = e_add(t3, t7);
+      const vec t9 = e_gelu(t8);
+      STORE(0, t9);
+    )
+  }
+}
+
+CHAIN(103) { /* add·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0)
     EACH_VECTOR(
@@ -1080,34 +1876,90 @@ CHAIN(64) { /* add·add */
   }
 }
 
-CHAIN(65) { /* add·mul·mul·mul */
+CHAIN(104) { /* mul·mul·mul·add·add */
   EACH_ROW {
-    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) ROW(5) OUTPUT(0)
     EACH_VECTOR(
-      const vec t0 = e_add(LOAD(0), LOAD(1));
-      const vec t1 = e_mul(t0, LOAD(2));
-      const vec t2 = e_mul(t1, LOAD(3));
-      const vec t3 = e_mul(t0, LOAD(4));
-      STORE(0, t0);
-      STORE(1, t1);
-      STORE(2, t2);
-      STORE(3, t3);
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(s4, t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_add(t3, s5);
+      STORE(0, t4);
     )
   }
 }
 
-CHAIN(66) { /* add·add */
+CHAIN(105) { /* add·mul·mul·mul·mul */
   EACH_ROW {
-    VECTOR(0) VECTOR(1) ROW(2) OUTPUT(0)
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
     EACH_VECTOR(
+      const vec x3 = LOAD(3);
       const vec t0 = e_add(LOAD(0), LOAD(1));
-      const vec t1 = e_add(t0, s2);
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, x3);
+      const vec t3 = e_mul(x3, s4);
+      const vec t4 = e_mul(t0, t3);
+      STORE(0, t0);
+      STORE(1, t1);
+      STORE(2, t2);
+      STORE(3, t4);
+    )
+  }
+}
+
+CHAIN(106) { /* sub·square */
+  EACH_ROW {
+    VECTOR(0) ROW(1) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), s1);
+      const vec t1 = e_square(t0);
       STORE(0, t1);
     )
   }
 }
 
-CHAIN(67) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+CHAIN(107) { /* sub·mul·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), s1);
+      const vec t1 = e_mul(t0, s2);
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      STORE(0, t3);
+    )
+  }
+}
+
+CHAIN(108) { /* mul·mul·mul·add·add·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_mul(LOAD(2), s3);
+      const vec t2 = e_mul(s4, t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_add(LOAD(5), t3);
+      const vec t5 = e_add(t4, s6);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(109) { /* sub·mul·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_sub(LOAD(0), s1);
+      const vec t1 = e_mul(t0, s2);
+      const vec t2 = e_mul(LOAD(3), t1);
+      STORE(0, t2);
+    )
+  }
+}
+
+CHAIN(110) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4) OUTPUT(5) OUTPUT(6)
     EACH_VECTOR(
@@ -1131,7 +1983,7 @@ CHAIN(67) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   }
 }
 
-CHAIN(68) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul */
+CHAIN(111) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1173,7 +2025,7 @@ CHAIN(68) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul�
   }
 }
 
-CHAIN(69) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+CHAIN(112) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1192,7 +2044,7 @@ CHAIN(69) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   }
 }
 
-CHAIN(70) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
+CHAIN(113) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) ROW(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1216,7 +2068,7 @@ CHAIN(70) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
   }
 }
 
-CHAIN(71) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+CHAIN(114) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1249,7 +2101,7 @@ CHAIN(71) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·ad
   }
 }
 
-CHAIN(72) { /* mul·add */
+CHAIN(115) { /* mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0)
     EACH_VECTOR(
@@ -1260,7 +2112,7 @@ CHAIN(72) { /* mul·add */
   }
 }
 
-CHAIN(73) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+CHAIN(116) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
     EACH_VECTOR(
@@ -1280,7 +2132,7 @@ CHAIN(73) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   }
 }
 
-CHAIN(74) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+CHAIN(117) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1304,7 +2156,7 @@ CHAIN(74) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   }
 }
 
-CHAIN(75) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+CHAIN(118) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -1339,7 +2191,7 @@ CHAIN(75) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·ne
   }
 }
 
-CHAIN(76) { /* mul·square·sub·mul */
+CHAIN(119) { /* mul·square·sub·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1352,7 +2204,7 @@ CHAIN(76) { /* mul·square·sub·mul */
   }
 }
 
-CHAIN(77) { /* mul·mul·add·square·sub·mul */
+CHAIN(120) { /* mul·mul·add·square·sub·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1367,7 +2219,7 @@ CHAIN(77) { /* mul·mul·add·square·sub·mul */
   }
 }
 
-CHAIN(78) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(121) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) VECTOR(11) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1392,7 +2244,7 @@ CHAIN(78) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·d
   }
 }
 
-CHAIN(79) { /* mul·mul·sub */
+CHAIN(122) { /* mul·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1404,7 +2256,7 @@ CHAIN(79) { /* mul·mul·sub */
   }
 }
 
-CHAIN(80) { /* mul·mul·add·mul·sub */
+CHAIN(123) { /* mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1419,7 +2271,7 @@ CHAIN(80) { /* mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(81) { /* mul·mul·add·mul·add·mul·sub */
+CHAIN(124) { /* mul·mul·add·mul·add·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1436,7 +2288,7 @@ CHAIN(81) { /* mul·mul·add·mul·add·mul·sub */
   }
 }
 
-CHAIN(82) { /* mul·mul·mul·sub */
+CHAIN(125) { /* mul·mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1449,7 +2301,7 @@ CHAIN(82) { /* mul·mul·mul·sub */
   }
 }
 
-CHAIN(83) { /* mul·mul·mul·add·mul·sub */
+CHAIN(126) { /* mul·mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1465,7 +2317,7 @@ CHAIN(83) { /* mul·mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(84) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(127) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1491,7 +2343,7 @@ CHAIN(84) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·a
   }
 }
 
-CHAIN(85) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
+CHAIN(128) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) VECTOR(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
     EACH_VECTOR(
@@ -1518,7 +2370,7 @@ CHAIN(85) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mu
   }
 }
 
-CHAIN(86) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(129) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) VECTOR(13) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1546,7 +2398,7 @@ CHAIN(86) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sq
   }
 }
 
-CHAIN(87) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
+CHAIN(130) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1566,7 +2418,7 @@ CHAIN(87) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   }
 }
 
-CHAIN(88) { /* mul·mul·square·add·sqrt·add·div·sub */
+CHAIN(131) { /* mul·mul·square·add·sqrt·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1584,7 +2436,7 @@ CHAIN(88) { /* mul·mul·square·add·sqrt·add·div·sub */
   }
 }
 
-CHAIN(89) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
+CHAIN(132) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1613,7 +2465,7 @@ CHAIN(89) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·
   }
 }
 
-CHAIN(90) { /* mul·mul·sub */
+CHAIN(133) { /* mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1625,7 +2477,305 @@ CHAIN(90) { /* mul·mul·sub */
   }
 }
 
-static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, chain_77, chain_78, chain_79, chain_80, chain_81, chain_82, chain_83, chain_84, chain_85, chain_86, chain_87, chain_88, chain_89, chain_90, 0};
+CHAIN(134) { /* mul·mul·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_maximum(t2, s4);
+      const vec t4 = e_minimum(t3, s5);
+      STORE(0, t2);
+      STORE(1, t3);
+      STORE(2, t4);
+    )
+  }
+}
+
+CHAIN(135) { /* mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_maximum(t3, s5);
+      const vec t5 = e_minimum(t4, s6);
+      STORE(0, t3);
+      STORE(1, t4);
+      STORE(2, t5);
+    )
+  }
+}
+
+CHAIN(136) { /* mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(LOAD(4), t2);
+      const vec t4 = e_maximum(t3, s5);
+      const vec t5 = e_minimum(t4, s6);
+      STORE(0, t3);
+      STORE(1, t4);
+      STORE(2, t5);
+    )
+  }
+}
+
+CHAIN(137) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(LOAD(4), LOAD(5));
+      const vec t4 = e_mul(t3, LOAD(6));
+      const vec t5 = e_add(t4, LOAD(7));
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_maximum(t6, s8);
+      const vec t8 = e_minimum(t7, s9);
+      STORE(0, t6);
+      STORE(1, t7);
+      STORE(2, t8);
+    )
+  }
+}
+
+CHAIN(138) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) ROW(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec x6 = LOAD(6);
+      const vec t0 = e_less(x0, s1);
+      const vec t1 = e_less(s1, x0);
+      const vec t2 = e_sub(s2, t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_mul(t3, s3);
+      const vec t5 = e_mul(LOAD(4), t4);
+      const vec t6 = e_less(s5, x6);
+      const vec t7 = e_less(x6, s5);
+      const vec t8 = e_sub(s2, t7);
+      const vec t9 = e_add(t6, t8);
+      const vec t10 = e_mul(t9, s3);
+      const vec t11 = e_mul(t5, t10);
+      const vec t12 = e_mul(LOAD(7), t11);
+      const vec t13 = e_mul(LOAD(8), t11);
+      STORE(0, t11);
+      STORE(1, t12);
+      STORE(2, t13);
+    )
+  }
+}
+
+CHAIN(139) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) ROW(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec x6 = LOAD(6);
+      const vec t0 = e_less(x0, s1);
+      const vec t1 = e_less(s1, x0);
+      const vec t2 = e_sub(s2, t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_mul(t3, s3);
+      const vec t5 = e_mul(LOAD(4), t4);
+      const vec t6 = e_less(s5, x6);
+      const vec t7 = e_less(x6, s5);
+      const vec t8 = e_sub(s2, t7);
+      const vec t9 = e_add(t6, t8);
+      const vec t10 = e_mul(t9, s3);
+      const vec t11 = e_mul(t5, t10);
+      const vec t12 = e_mul(LOAD(7), t11);
+      STORE(0, t11);
+      STORE(1, t12);
+    )
+  }
+}
+
+CHAIN(140) { /* add·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec x7 = LOAD(7);
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_less(x2, s3);
+      const vec t2 = e_less(s3, x2);
+      const vec t3 = e_sub(s4, t2);
+      const vec t4 = e_add(t1, t3);
+      const vec t5 = e_mul(t4, s5);
+      const vec t6 = e_mul(t0, t5);
+      const vec t7 = e_less(s6, x7);
+      const vec t8 = e_less(x7, s6);
+      const vec t9 = e_sub(s4, t8);
+      const vec t10 = e_add(t7, t9);
+      const vec t11 = e_mul(t10, s5);
+      const vec t12 = e_mul(t6, t11);
+      const vec t13 = e_mul(LOAD(8), t12);
+      STORE(0, t12);
+      STORE(1, t13);
+    )
+  }
+}
+
+CHAIN(141) { /* mul·mul·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_gelu(t2);
+      STORE(0, t2);
+      STORE(1, t3);
+    )
+  }
+}
+
+CHAIN(142) { /* mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(t2, LOAD(4));
+      const vec t4 = e_gelu(t3);
+      STORE(0, t3);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(143) { /* mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_add(LOAD(4), t2);
+      const vec t4 = e_gelu(t3);
+      STORE(0, t3);
+      STORE(1, t4);
+    )
+  }
+}
+
+CHAIN(144) { /* mul·mul·add·mul·mul·add·add·gelu */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_add(t1, LOAD(3));
+      const vec t3 = e_mul(LOAD(4), LOAD(5));
+      const vec t4 = e_mul(t3, LOAD(6));
+      const vec t5 = e_add(t4, LOAD(7));
+      const vec t6 = e_add(t2, t5);
+      const vec t7 = e_gelu(t6);
+      STORE(0, t6);
+      STORE(1, t7);
+    )
+  }
+}
+
+CHAIN(145) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, s1);
+      const vec t1 = e_erf(t0);
+      const vec t2 = e_add(s2, t1);
+      const vec t3 = e_mul(t2, s3);
+      const vec t4 = e_square(x0);
+      const vec t5 = e_mul(t4, s4);
+      const vec t6 = e_exp(t5);
+      const vec t7 = e_mul(x0, t6);
+      const vec t8 = e_div(t7, s5);
+      const vec t9 = e_add(t3, t8);
+      const vec t10 = e_mul(LOAD(6), t9);
+      const vec t11 = e_mul(LOAD(7), t10);
+      const vec t12 = e_mul(LOAD(8), t10);
+      STORE(0, t10);
+      STORE(1, t11);
+      STORE(2, t12);
+    )
+  }
+}
+
+CHAIN(146) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x0 = LOAD(0);
+      const vec t0 = e_mul(x0, s1);
+      const vec t1 = e_erf(t0);
+      const vec t2 = e_add(s2, t1);
+      const vec t3 = e_mul(t2, s3);
+      const vec t4 = e_square(x0);
+      const vec t5 = e_mul(t4, s4);
+      const vec t6 = e_exp(t5);
+      const vec t7 = e_mul(x0, t6);
+      const vec t8 = e_div(t7, s5);
+      const vec t9 = e_add(t3, t8);
+      const vec t10 = e_mul(LOAD(6), t9);
+      const vec t11 = e_mul(LOAD(7), t10);
+      STORE(0, t10);
+      STORE(1, t11);
+    )
+  }
+}
+
+CHAIN(147) { /* add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1)
+    EACH_VECTOR(
+      const vec x2 = LOAD(2);
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(x2, s3);
+      const vec t2 = e_erf(t1);
+      const vec t3 = e_add(s4, t2);
+      const vec t4 = e_mul(t3, s5);
+      const vec t5 = e_square(x2);
+      const vec t6 = e_mul(t5, s6);
+      const vec t7 = e_exp(t6);
+      const vec t8 = e_mul(x2, t7);
+      const vec t9 = e_div(t8, s7);
+      const vec t10 = e_add(t4, t9);
+      const vec t11 = e_mul(t0, t10);
+      const vec t12 = e_mul(LOAD(8), t11);
+      STORE(0, t11);
+      STORE(1, t12);
+    )
+  }
+}
+
+CHAIN(148) { /* add·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
+    EACH_VECTOR(
+      const vec t0 = e_add(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_mul(t1, LOAD(3));
+      const vec t3 = e_mul(t0, LOAD(4));
+      STORE(0, t0);
+      STORE(1, t1);
+      STORE(2, t2);
+      STORE(3, t3);
+    )
+  }
+}
+
+static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, chain_77, chain_78, chain_79, chain_80, chain_81, chain_82, chain_83, chain_84, chain_85, chain_86, chain_87, chain_88, chain_89, chain_90, chain_91, chain_92, chain_93, chain_94, chain_95, chain_96, chain_97, chain_98, chain_99, chain_100, chain_101, chain_102, chain_103, chain_104, chain_105, chain_106, chain_107, chain_108, chain_109, chain_110, chain_111, chain_112, chain_113, chain_114, chain_115, chain_116, chain_117, chain_118, chain_119, chain_120, chain_121, chain_122, chain_123, chain_124, chain_125, chain_126, chain_127, chain_128, chain_129, chain_130, chain_131, chain_132, chain_133, chain_134, chain_135, chain_136, chain_137, chain_138, chain_139, chain_140, chain_141, chain_142, chain_143, chain_144, chain_145, chain_146, chain_147, chain_148, 0};
 
 #undef CHAIN
 #undef NUMBER
