@@ -384,14 +384,12 @@ def of_samples(op: Op) -> Callable[[Builder], Value]:
 
 
 # Ops of gradients (as max_pool_dx) and of training steps alone: nothing but differentiation and fusion writes them.
-WRITTEN_BY_PASSES = {
-    *("scatter_add", "fold", "single", "outer_peak", "random_uniform", "softmax_along")
-}
+WRITTEN_BY_PASSES = {"scatter_add", "fold", "single", "outer_peak", "random_uniform"}
 SAMPLED = [
     (op.name, of_samples(op))
     for op in OPS.values()
     if op.kind not in ("map", "loop") and op.reference and op.samples
-    if not any(part in op.name for part in ("pool_dx", "mask", "attention"))
+    if not any(part in op.name for part in ("pool_dx", "mask", "attention", "along"))
     if not {op.name} & {*OTHERS, *WRITTEN_BY_PASSES} and not any(s.ints for s in op.samples)
 ]
 MAKERS = [*MAPS, *SAMPLED, *OTHERS.items(), *[("matmul", Builder.product)] * 4]

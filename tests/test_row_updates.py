@@ -12,6 +12,7 @@ import gdcore as gd
 from gdcore import _core, runtime
 from gdcore.engine import thread_count
 from gdcore.engine.engine import engine_of
+from gdcore.engine.session import INPUTS
 from gdcore.errors import NonFiniteError
 
 RNG = np.random.default_rng(0)
@@ -316,8 +317,9 @@ def changed(model, kernel, part, at, value):
     (found,) = [i for i in encoded if i[0] == kernel][-1:]
     found[part] = [*found[part][:at], value, *found[part][at + 1 :]]
     plan = _core.Plan(runtime.ISA, 32, encoded, session.plan.n_compute, None)
-    buffers = [np.zeros(1 << 16, np.uint8) for _ in range(9)]
-    feeds = [(9 + i, t, row, room, p) for i, (_, t, row, room, p) in enumerate(session._stages())]
+    buffers = [np.zeros(1 << 16, np.uint8) for _ in range(INPUTS)]
+    stages = enumerate(session._stages())
+    feeds = [(INPUTS + i, t, row, room, p) for i, (_, t, row, room, p) in stages]
     _core.Runner(
         plan, session.plan.batch, buffers + [None] * len(feeds), feeds, [], None, -1, None, False
     )

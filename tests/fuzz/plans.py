@@ -9,7 +9,7 @@ import numpy as np
 
 import gdcore as gd
 from gdcore import _core, runtime
-from gdcore.engine.session import INPUTS
+from gdcore.engine.session import INPUTS, PACKED
 
 from .mutate import NUMBERS
 from .target import Target
@@ -45,6 +45,7 @@ def _seeds():
         for step in model._engine.steps.values():
             session = step.session
             rooms = {0: session.arena.nbytes, 5: session.plan.constants.nbytes, 6: 1 << 12, 7: 64}
+            rooms[PACKED] = session.plan.packed_bytes
             rooms |= {k: v.nbytes for k, v in model._engine.parameters().buffers.items()}
             rooms |= {INPUTS + k: s[3].nbytes for k, s in enumerate(session._stages())}
             out.append(

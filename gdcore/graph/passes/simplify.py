@@ -139,6 +139,8 @@ def _of_one_image(v: Value) -> Value:
         total = reshape(apply(SUM, v.inputs[1 - i], axes=(0, 1)), (1, *v.inputs[1 - i].shape[1:]))
         return apply(v.op, *((image, total) if i == 0 else (total, image)), **v.attrs)
     return v
+
+
 PLAIN = (int, float, str, bool, type(None))
 
 
