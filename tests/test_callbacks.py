@@ -259,3 +259,14 @@ def test_a_history_that_none_kept_is_refused(history):
     with pytest.raises(ValueError, match="lists of numbers by name"):
         kept.load_state_dict({"history": history, "epoch": [0]})
     assert kept.last() == {}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [gd.EarlyStopping(), gd.schedules.ReduceOnPlateau(0.1), gd.metrics.Accuracy()],
+    ids=lambda kept: type(kept).__name__,
+)
+def test_a_state_of_many_names_is_refused_in_a_short_line(kept):
+    with pytest.raises(ValueError, match=r"name0, name1, .*\.\.\.") as refused:
+        kept.load_state_dict({f"name{i}": 0 for i in range(1000)})
+    assert len(str(refused.value)) < 500

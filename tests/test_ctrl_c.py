@@ -70,7 +70,7 @@ PHASES = {
     ),
     "the gradient of a kernel over many images": (
         "x, y = rng.normal(size=(4000, 32, 32, 8)).astype('f'), rng.integers(0, 4, 4000)\n"
-        "m = gd.Sequential([gd.Input((32, 32, 8)), gd.Conv2D(16, 7), gd.GlobalAvgPool2D(), gd.Dense(4)])\n"
+        "m = gd.Sequential([gd.Input((32, 32, 8)), gd.Conv2D(16, 7), gd.GlobalAvgPool(), gd.Dense(4)])\n"
         "m.compile('adam', 'cross_entropy'); m._engine.network(); m.resume(1, 0, 0); before = state(m)\n"
         "work = lambda: m.fit(x, y, batch_size=None, epochs=1)"
     ),

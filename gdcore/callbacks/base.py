@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gdcore.errors import listed
 from gdcore.signatures import Constructed
 
 if TYPE_CHECKING:
@@ -302,6 +303,6 @@ def wants_batches(callback: Callback) -> bool:
 def wrong_state(callback: Callback, state: Mapping[str, Any], expected: str) -> ValueError:
     """The error (not raised) for a `load_state_dict` that was given the state of something else."""
     return ValueError(
-        f"{type(callback).__name__}.load_state_dict got {', '.join(map(str, state)) or 'nothing'}: "
+        f"{type(callback).__name__}.load_state_dict got {listed(state) or 'nothing'}: "
         f"expected {expected}, as its state_dict() gave them"
     )

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gdcore.errors import listed
 from gdcore.metrics import link
 from gdcore.signatures import reversed_arguments
 
@@ -197,7 +198,7 @@ class Metric:
         own = Metric.state_dict(self)
         if set(state) != set(own):
             raise ValueError(
-                f"the state of metric {self.name!r} holds {', '.join(state) or 'nothing'}: "
+                f"the state of metric {self.name!r} holds {listed(state) or 'nothing'}: "
                 f"expected {', '.join(own)}"
             )
         for key, value in state.items():

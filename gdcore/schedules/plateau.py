@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.errors import unknown
+from gdcore.errors import listed, unknown
 from gdcore.schedules.base import Schedule, Steps, require
 
 __all__ = ["ReduceOnPlateau"]
@@ -161,7 +161,7 @@ class ReduceOnPlateau(Schedule):
         if missing:
             raise ValueError(
                 f"the state of ReduceOnPlateau lacks {', '.join(sorted(missing))}, got "
-                f"{', '.join(state) or 'nothing'}: pass what its state_dict() returned"
+                f"{listed(state) or 'nothing'}: pass what its state_dict() returned"
             )
         self._current = float(state["lr"])
         self._best = math.inf if state["best"] is None else float(state["best"])
