@@ -110,7 +110,7 @@ static void gemm_dots(const gemm_product *g, const gemm_window *w, real *c, cons
 /* Few rows in a gradient, and columns of B that lie along k: dot products, which two rows share the loads of. Their
  * lanes are summed for many at once. */
 INLINE void dotted(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, const int m) {
-  enum { MOST = VL > 8 ? VL : 8 };
+  enum { MOST = (8 + VL - 1) / VL * VL };
   const int at_once = 8 / m;
   const real *x = a + w->r0 * g->a.row;
   for (int64_t j = w->c0; j < w->c1; j += at_once) {
