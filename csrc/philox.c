@@ -37,7 +37,7 @@ static inline double unit(uint64_t word) { return (double)(int64_t)(word >> 11) 
   for (int64_t i = 0; i < count; ++i) ((real *)out)[at + i] = (real)(low + width * unit(words[i]));
 
 void gd_random_uniform(void *out, int bits, int64_t n, uint64_t first, const uint64_t *key, double low, double width) {
-  uint64_t words[PIECE];
+  uint64_t words[PIECE] = {0}; /* which analysis cannot see being filled */
   for (int64_t at = 0; at < n; at += PIECE) {
     const int64_t count = gd_min(PIECE, n - at);
     gd_random_words(words, count, first + (uint64_t)at, key);

@@ -15,7 +15,7 @@ from gdcore.graph.program import Instruction, element_bytes
 
 Span = tuple[int, int, int]  # a buffer, and bytes of it, from and to
 
-MOST = 32  # instructions without a meeting in between
+MOST = 32  # instructions without a meeting in between: each is compared with all of them
 
 
 def meetings(plan: Plan) -> bytes:

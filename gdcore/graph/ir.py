@@ -293,6 +293,15 @@ def between(inputs: Sequence[Value], outputs: Sequence[Value]) -> list[Value]:
     return found
 
 
+def with_inputs(value: Value, inputs: tuple[Value, ...]) -> Value:
+    """The same computation of other inputs, in the same layer; the value itself if they are its own."""
+    if not any(map(is_not, inputs, value.inputs)):
+        return value
+    out = Value(value.op, inputs, value.attrs, value.shape, value.dtype, value.name)
+    out.layer, out.within = value.layer, value.within
+    return out
+
+
 def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Value, Value]:
     """Rebuild a graph from its leaves up.
 
@@ -301,13 +310,7 @@ def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Va
     """
     new: dict[Value, Value] = {}
     for value in topological(outputs):
-        inputs = tuple(new[x] for x in value.inputs)
-        if not any(map(is_not, inputs, value.inputs)):
-            new[value] = rule(value)
-        else:
-            copy = Value(value.op, inputs, value.attrs, value.shape, value.dtype, value.name)
-            copy.layer, copy.within = value.layer, value.within
-            new[value] = rule(copy)
+        new[value] = rule(with_inputs(value, tuple(new[x] for x in value.inputs)))
     return new
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gdcore.graph.dims import Batch, Dim, Shape
 from gdcore.graph.flat import flatten, unflatten
-from gdcore.graph.ir import Op, Value, register, rewrite, topological
+from gdcore.graph.ir import Op, Value, register, rewrite, topological, with_inputs
 from gdcore.graph.ops.leaves import CONSTANT, apply
 from gdcore.graph.ops.softmax import ALONG
 
@@ -243,10 +243,5 @@ def substitute(roots: Iterable[Value], new: dict[Value, Value]) -> dict[Value, V
     for v in topological(roots):
         if v in new:
             continue
-        inputs = tuple(new[x] for x in v.inputs)
-        if all(a is b for a, b in zip(inputs, v.inputs, strict=True)):
-            new[v] = v
-        else:
-            new[v] = Value(v.op, inputs, v.attrs, v.shape, v.dtype, v.name)
-            new[v].layer, new[v].within = v.layer, v.within
+        new[v] = with_inputs(v, tuple(new[x] for x in v.inputs))
     return new

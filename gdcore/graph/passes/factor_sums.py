@@ -13,7 +13,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from gdcore.graph.dims import Shape, broadcast, size
-from gdcore.graph.ir import INT, Value, topological
+from gdcore.graph.ir import INT, Value, topological, with_inputs
 from gdcore.graph.layout import straight
 from gdcore.graph.ops.elementwise import add, div, mul, neg
 from gdcore.graph.ops.identities import IDENTITY, broadcast_to
@@ -62,10 +62,7 @@ def factor_sums(roots: Sequence[Value]) -> dict[Value, Value]:
     last = {x: i for i, v in enumerate(order) for x in v.inputs}
     sums = _Sums(len(order))
     for i, v in enumerate(order):
-        inputs = tuple(new[x] for x in v.inputs)
-        if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)):
-            new[v] = Value(v.op, inputs, v.attrs, v.shape, v.dtype, v.name)
-            new[v].layer, new[v].within = v.layer, v.within
+        new[v] = with_inputs(v, tuple(new[x] for x in v.inputs))
         sums.see(new[v], i, last.get(v, i))
         if v.op in (SUM, MEAN):
             new[v] = sums.found(new[v], alone=uses[id(v.inputs[0])] == 1)

@@ -23,7 +23,6 @@ from gdcore.graph.ops.loop_body import PART, has_batch, substitute
 from gdcore.graph.ops.loops import SCAN
 from gdcore.graph.ops.products import MATMUL
 from gdcore.graph.ops.shapes import reshape, transpose
-from gdcore.graph.ops.softmax import ALONG
 
 FOLDS = ("sum", "mean", "max", "logsumexp")
 
@@ -120,14 +119,12 @@ class _Rewriting:
             cuts = list(v.attrs["cuts"])
             cuts[at.dim] = (0, None, 1)
             self.new[v], self.steps[v] = apply(v.op, self.new[x], cuts=tuple(cuts)), at
-        elif v.op.name == "concatenate" and v.attrs["axis"] != at.dim:
+        elif v.op.name in ("concatenate", "softmax_along") and v.attrs["axis"] != at.dim:
             self.same(v, at)
         elif v.op.name in FOLDS and not v.attrs["axes"][0] <= at.dim < v.attrs["axes"][1]:
             low, high = v.attrs["axes"]
             self.new[v] = apply(v.op, self.new[x], axes=(low, high))
             self.steps[v] = at if at.dim < low else _Steps(at.dim - (high - low), at.inner)
-        elif v.op is ALONG and v.attrs["axis"] != at.dim:
-            self.same(v, at)
         elif v.op is TAKE and v.inputs[1] is x and v.inputs[0] not in self.steps:
             self.new[v], self.steps[v] = apply(TAKE, v.inputs[0], self.new[x]), at
         elif v.op is MATMUL and v.inputs[0] is x and self.is_row(v, at):

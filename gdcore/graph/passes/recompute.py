@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from gdcore.graph.dims import at_batch, size
-from gdcore.graph.ir import Value, base, topological
+from gdcore.graph.ir import Value, base, topological, with_inputs
 from gdcore.graph.program import Group, element_bytes
 
 CHEAP = frozenset(
@@ -58,11 +58,7 @@ def recompute(
 
     for v in topological(roots):
         at = lifetimes.group.get(v, -1)
-        inputs = tuple(read(x, at) for x in v.inputs)
-        new[v] = v
-        if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)):
-            new[v] = Value(v.op, inputs, v.attrs, v.shape, v.dtype, v.name)
-            new[v].layer, new[v].within = v.layer, v.within
+        new[v] = with_inputs(v, tuple(read(x, at) for x in v.inputs))
     return new
 
 

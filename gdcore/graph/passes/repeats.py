@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdcore.graph.ir import REAL, VIEWS, Value, base, topological
+from gdcore.graph.ir import REAL, VIEWS, Value, base, topological, with_inputs
 from gdcore.graph.layout import Strided, dense, view
 from gdcore.graph.ops.identities import IDENTITY
 from gdcore.graph.ops.leaves import apply
@@ -26,8 +26,7 @@ def repeat_in_place(roots: Sequence[Value]) -> dict[Value, Value]:
         inputs = tuple(
             _seen(x, new, repeated) if _walks(v, i, x) else new[x] for i, x in enumerate(v.inputs)
         )
-        if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)):
-            new[v] = _with(v, inputs)
+        new[v] = with_inputs(v, inputs)
     return new
 
 
@@ -62,14 +61,8 @@ def _seen(x: Value, new: dict[Value, Value], repeated: dict[Value, Value]) -> Va
     if x not in repeated:
         (below,) = x.inputs
         repeated[x] = (
-            _with(x, (_seen(below, new, repeated),))
+            with_inputs(x, (_seen(below, new, repeated),))
             if x.op.kind in VIEWS
             else apply(REPEAT, new[below], shape=x.shape)
         )
     return repeated[x]
-
-
-def _with(v: Value, inputs: tuple[Value, ...]) -> Value:
-    out = Value(v.op, inputs, v.attrs, v.shape, v.dtype, v.name)
-    out.layer, out.within = v.layer, v.within
-    return out

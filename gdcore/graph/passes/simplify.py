@@ -87,10 +87,8 @@ def _reduce(v: Value) -> Value:
     first, second = _number(a), _number(b)
     name = v.op.name
     if name == "add" and a.op.kind == b.op.kind == "alias" and a.shape == b.shape:
-        (x,), (y,) = (
-            a.inputs,
-            b.inputs,
-        )  # so that slices among zeros stand in one sum, not under a shape each
+        # so that slices among zeros stand in one sum, not under a shape each
+        (x,), (y,) = a.inputs, b.inputs
         if x.shape == y.shape and x.dtype == y.dtype == REAL:
             return Value(a.op, (_reduce(apply(v.op, x, y)),), a.attrs, a.shape)
     if second is not None and a.shape == v.shape and a.dtype == REAL:

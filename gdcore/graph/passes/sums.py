@@ -14,7 +14,7 @@ from functools import reduce
 from itertools import pairwise
 
 from gdcore.graph.dims import Shape
-from gdcore.graph.ir import Value, topological
+from gdcore.graph.ir import Value, topological, with_inputs
 from gdcore.graph.layout import Cut, covers, disjoint, straight
 from gdcore.graph.ops.elementwise import add
 from gdcore.graph.ops.joins import OVERLAY, PIECES
@@ -77,10 +77,7 @@ def gather_sums(roots: Sequence[Value]) -> dict[Value, Value]:
                 new[v] = reduce(add, [*parts, *joined])
             new[v].name = new[v].name or v.name
             continue
-        inputs = tuple(new[x] for x in v.inputs)
-        if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)):
-            new[v] = Value(v.op, inputs, v.attrs, v.shape, v.dtype, v.name)
-            new[v].layer, new[v].within = v.layer, v.within
+        new[v] = with_inputs(v, tuple(new[x] for x in v.inputs))
     return new
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 from gdcore.graph.dims import at_batch, size
-from gdcore.graph.ir import VIEWS, Value, base, topological
+from gdcore.graph.ir import VIEWS, Value, base, topological, with_inputs
 from gdcore.graph.layout import (
     Layout,
     Layouts,
@@ -80,10 +80,7 @@ def lay_out(
                 inputs.append(copies[x])
             else:
                 inputs.append(new[x])
-        new[v] = v
-        if any(a is not b for a, b in zip(inputs, v.inputs, strict=True)):
-            new[v] = Value(v.op, tuple(inputs), v.attrs, v.shape, v.dtype, v.name)
-            new[v].layer, new[v].within = v.layer, v.within
+        new[v] = with_inputs(v, tuple(inputs))
     homes = {new[v]: Layout(new.get(home.owner, home.owner), home.at) for v, home in found.items()}
     return new, Layouts(homes)
 
