@@ -105,7 +105,7 @@ class Case:
         y = flat @ teacher + np.float32(0.3) * rng.standard_normal((rows, self.outputs), np.float32)
         return x, y if self.loss == "mse" else y.argmax(axis=1).astype(np.int32)
 
-    def model(self, same_weights: bool = True) -> Any:
+    def model(self, same_weights: bool = True, compute: str = "float32") -> Any:
         """The case as a compiled gdcore model, with the network's initial numbers, or gdcore's own."""
         import gdcore as gd
 
@@ -119,6 +119,7 @@ class Case:
                 if adam
                 else gd.SGD(LEARNING_RATE),
                 loss=self.loss,
+                compute=compute,
             )
         if same_weights:
             ours = [array for part in self.network.numbers() for array in part]

@@ -62,12 +62,13 @@ class Library:
 
 class Gdcore(Library):
     modes = frozenset({"loop", "plan", "fit"})
+    compute: ClassVar[str] = "float32"
 
     def __init__(self, case: Case, threads: int) -> None:
         import gdcore as gd
 
         gd.set_num_threads(threads)
-        self.case, self.model = case, case.model()
+        self.case, self.model = case, case.model(compute=self.compute)
 
     def train(self, x: Any, y: Any) -> Any:
         return self.model.train_on_batch(x, y)
@@ -77,6 +78,12 @@ class Gdcore(Library):
 
     def fit(self, x: np.ndarray, y: np.ndarray, epochs: int, shuffle: bool) -> None:
         self.model.fit(x, y, batch_size=self.case.batch, epochs=epochs, shuffle=shuffle, verbose=0)
+
+
+class GdcoreBfloat16(Gdcore):
+    """Products of factors rounded to bfloat16."""
+
+    compute = "bfloat16"
 
 
 class Torch(Library):
@@ -372,6 +379,7 @@ class Onnx(Library):
 
 LIBRARIES: dict[str, type[Library]] = {
     "gdcore": Gdcore,
+    "gdcore bfloat16": GdcoreBfloat16,
     "torch": Torch,
     "torch.compile": TorchCompiled,
     "torch channels_last": TorchChannelsLast,

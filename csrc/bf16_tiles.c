@@ -1,7 +1,9 @@
-/* bf16_tiles.c: register tiles over pairs of bfloat16, c[m, n] (+)= the sum over pairs of a[m] b[n].
+/* bf16_tiles.c: register tiles over pairs of bfloat16, c[m, n] (+)= the sum over pairs of a[m] b[n], and the packers that
+ * round operands in memory to such pairs.
  *
  * A strip holds MR words to a pair of k, a panel NR words; a word is a pair as v_bf16_pair makes it, the first of k in
- * its upper half. Compiled with the flags of setup.py's BF16, and called by gemm_bf16.h only where check.c has found
+ * its upper half. If k is odd the last is followed by zeros: by -0 in A, so that the product with +0 of B is -0 and leaves
+ * what it is added to, even -0. Compiled with the flags of setup.py's BF16, and called by gemm_bf16.h only where check.c has found
  * that the processor has the instructions.
  */
 #include "gemm_shapes.h"
@@ -56,9 +58,70 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int t
 EACH(TILE, 1)
 EACH(TILE, 2)
 
-const tile_fn GD_NAME(gd_bf16_tiles)[2][MR][2] = {{EACH(ROW, 1)}, {EACH(ROW, 2)}};
+/* n numbers at x, and zeros behind them. */
+INLINE vec load_first(const real *x, int64_t n) { return n >= VL ? v_load(x) : n <= 0 ? v_zero() : v_load_n(x, n); }
+
+/* Numbers x[0], x[step] ... of n columns, and below them those `below` elements further or `after`: a row of pairs. */
+INLINE void pair_row(real *to, const real *x, int64_t step, int64_t n, int64_t below, int paired, vec after, const int width) {
+  real apart[2][(int)MR > (int)NR ? MR : NR];
+  if (step != 1) {
+    for (int64_t j = 0; j < n; ++j) apart[0][j] = x[j * step], apart[1][j] = paired ? x[j * step + below] : 0;
+    x = apart[0], below = apart[1] - apart[0];
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < width; v += VL) {
+    const vec first = load_first(x + v, n - v);
+    v_store(to + v, v_bf16_pair(first, paired ? load_first(x + below + v, n - v) : after));
+  }
+}
+
+/* Of VL rows, `row` apart, those below n: k neighbours as pairs, turned over, `width` words from pair to pair. */
+INLINE void pair_turned(real *to, const real *x, int64_t row, int64_t n, int64_t k, vec after, const int width) {
+  for (int64_t i = 0; i < k; i += 2 * VL, to += VL * width) {
+    vec square[VL];
+    if (n >= VL && k - i >= 2 * VL) {
+#pragma GCC unroll 16
+      for (int r = 0; r < VL; ++r) square[r] = v_bf16_pairs(v_load(x + r * row + i), v_load(x + r * row + i + VL));
+    } else {
+      for (int r = 0; r < VL; ++r)
+        square[r] = r < n ? v_bf16_pairs(load_first(x + r * row + i, k - i), load_first(x + r * row + i + VL, k - i - VL)) : v_zero();
+    }
+    v_transpose(square);
+    const int64_t pairs = gd_min(VL, gd_ceil_div(k - i, 2));
+    if (k - i < 2 * VL && k % 2) square[pairs - 1] = (vec)((vbits)square[pairs - 1] | (vbits)after >> 16);
+    for (int64_t p = 0; p < pairs; ++p) v_store(to + p * width, square[p]);
+  }
+}
+
+static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
+  const int64_t apart = APART(gd_ceil_div(k, 2), NR);
+  if (row == 1) { /* columns of b lie along k */
+    for (int64_t j = 0; j < gd_ceil_div(n, NR) * NR; j += VL)
+      pair_turned(to + j / NR * apart + j % NR, b + gd_min(j, n - 1) * col, col, n - j, k, v_zero(), NR);
+    return;
+  }
+  for (; n > CHUNK; n -= CHUNK, b += CHUNK * col, to += CHUNK / NR * apart) pack_panels(to, b, row, col, k, CHUNK);
+  for (int64_t i = 0; i < k; i += 2, to += NR, b += 2 * row) {
+    real *at = to;
+    int64_t j = 0;
+    if (col == 1 && i + 1 < k)
+      for (; j + NR <= n; j += NR, at += apart) pair_row(at, b + j, 1, NR, row, 1, v_zero(), NR);
+    for (; j < n; j += NR, at += apart) pair_row(at, b + j * col, col, gd_min(NR, n - j), row, i + 1 < k, v_zero(), NR);
+  }
+}
+
+static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
+  const vec after = v_set1(-0.0f);
+  if (col == 1) {
+    for (int64_t r = 0; r < MR; r += VL) pair_turned(to + r, a + r * row, row, m - r, k, after, MR);
+    return;
+  }
+  for (int64_t i = 0; i < k; i += 2, to += MR, a += 2 * col) pair_row(to, a, row, m, col, i + 1 < k, after, MR);
+}
+
+const bf16_kernels GD_NAME(gd_bf16) = {{{EACH(ROW, 1)}, {EACH(ROW, 2)}}, pack_panels, pack_strip};
 #else
-const tile_fn GD_NAME(gd_bf16_tiles)[2][MR][2] = {{{0}}};
+const bf16_kernels GD_NAME(gd_bf16) = {{{{0}}}, NULL, NULL};
 #endif
 #else
 typedef int nothing_in_float64; /* a file of C must declare something */

@@ -22,24 +22,24 @@ static void round_packed(real *at, int64_t n) {
   for (int64_t i = 0; i < n; i += VL) v_store(at + i, v_bf16(v_load(at + i)));
 }
 
-/* k packed rows of `width`, rounded and put in pairs where they lie. If k is odd the last is followed by zeros: by -0 in
- * A, so that the product with +0 of B is -0 and leaves what it is added to, even -0. */
-INLINE void pair_packed(real *at, const int width, int64_t k, const vec after) {
-  real *to = at;
-  for (int64_t i = 0; i < k; i += 2, at += 2 * width, to += width) {
-    vec pair[((int)MR > (int)NR ? (int)MR : (int)NR) / VL + 1]; /* all read before any is stored: the first pair lies over its own rows */
-#pragma GCC unroll 4
-    for (int v = 0; v < width; v += VL)
-      pair[v / VL] = v_bf16_pair(v_bf16(v_load(at + v)), i + 1 < k ? v_bf16(v_load(at + width + v)) : after);
-#pragma GCC unroll 4
-    for (int v = 0; v < width; v += VL) v_store(to + v, pair[v / VL]);
-  }
-}
-
-static void narrow_panels(real *panel, int64_t k, int64_t n, int paired) {
-  for (int64_t j = 0; j < n; j += NR, panel += APART(k, NR)) {
-    if (paired) pair_packed(panel, NR, k, v_zero());
-    else round_packed(panel, k * NR);
+/* Panels of columns [j, j + n) of rows [kb, kb + k) of B; what a packer reads is narrowed while it is in L1. */
+static void narrow_panels(real *to, const gemm_operand *b, const real *at, int64_t kb, int64_t k, int64_t j, int64_t n,
+                          const bf16_kernels *pairs, real *block) {
+  at += kb * b->row + j * b->col;
+  if (!pairs) {
+    if (b->pack) read_panels(to, b, kb, k, j, n, block);
+    else pack_panels(to, at, b->row, b->col, k, n);
+    for (const int64_t end = j + n; j < end; j += NR, to += APART(k, NR)) round_packed(to, k * NR);
+  } else if (!b->pack) {
+    pairs->panels(to, at, b->row, b->col, k, n);
+  } else {
+    const int64_t pitch = b->turned ? pitch_of(k) : NR;
+    for (const int64_t end = j + n; j < end; j += NR, to += APART(gd_ceil_div(k, 2), NR)) {
+      const int64_t cols = gd_min(NR, end - j);
+      if (b->turned) b->pack(b->from, block, pitch, b->first_row + j, cols, b->first_col + kb, k);
+      else b->pack(b->from, block, pitch, b->first_row + kb, k, b->first_col + j, cols);
+      pairs->panels(to, block, b->turned ? 1 : pitch, b->turned ? pitch : 1, k, cols);
+    }
   }
 }
 
@@ -49,9 +49,13 @@ static void gather_strip(real *to, const real *a, int64_t row, int64_t col, int6
     for (int64_t r = 0; r < m; ++r) to[r] = a[r * row];
 }
 
-static void narrow_strip(real *strip, int64_t k, int paired) {
-  if (paired) pair_packed(strip, MR, k, v_set1(-0.0f));
-  else round_packed(strip, k * MR);
+static void narrow_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k, const bf16_kernels *pairs) {
+  if (pairs) {
+    pairs->strip(to, a, row, col, m, k);
+    return;
+  }
+  (row == 1 || col == 1 ? pack_strip : gather_strip)(to, a, row, col, m, k);
+  round_packed(to, k * MR);
 }
 
 /* Few rows: B is read once, and rounded in registers; of A, FEW_ROWS rounded rows lie side by side. */
@@ -119,36 +123,34 @@ __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gem
     finish(then, g, w);
     return;
   }
-  const int paired = g->bfloat16 == 2 && GD_NAME(gd_bf16_tiles)[0][0][0];
-  const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, KC))), VL) * VL);
+  const bf16_kernels *pairs = g->bfloat16 == 2 && GD_NAME(gd_bf16).strip ? &GD_NAME(gd_bf16) : NULL;
+  /* Pairs of a block twice as deep take as much of the caches; what a packer writes beside them would not. */
+  const int64_t deepest = pairs && !g->a.pack && !g->b.pack ? 2 * KC : KC;
+  const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, deepest))), VL) * VL);
   const int64_t mc = g->a.pack ? read_rows(&g->a, w->r1 - w->r0, depth) : MC;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
   int64_t a_row = g->a.row, a_col = g->a.col;
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
     const int64_t jc_end = gd_min(w->c1, jc + NC);
     for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
-      const int64_t k = gd_min(depth, g->k - kb);
-      if (g->b.pack) read_panels(panel, &g->b, kb, k, jc, jc_end - jc, block);
-      else pack_panels(panel, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
-      narrow_panels(panel, k, jc_end - jc, paired);
+      const int64_t k = gd_min(depth, g->k - kb), words = pairs ? gd_ceil_div(k, 2) : k;
+      narrow_panels(panel, &g->b, b, kb, k, jc, jc_end - jc, pairs, block);
       for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
         const int64_t ic_end = gd_min(w->r1, ic + mc), strips = gd_ceil_div(ic_end - ic, MR);
         const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
         const real *from = a + ic * a_row + kb * a_col;
         if (g->a.pack) from = block, read_block(&g->a, block, ic, ic_end - ic, kb, k, &a_row, &a_col);
-        for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s) {
-          (a_row == 1 || a_col == 1 ? pack_strip : gather_strip)(strip + s * APART(k, MR), from + r * a_row, a_row, a_col, base + (s < more), k);
-          narrow_strip(strip + s * APART(k, MR), k, paired);
-        }
+        for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
+          narrow_strip(strip + s * APART(words, MR), from + r * a_row, a_row, a_col, base + (s < more), k, pairs);
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1, tail = n < nv * VL;
-          tile_args t = {.c = c + ic * g->c_row + j, .a = strip, .b = panel + (j - jc) / NR * APART(k, NR), .ldc = g->c_row,
-                         .ldb = NR, .k = paired ? gd_ceil_div(k, 2) : k, .n = n, .first = kb == 0 && !g->accumulate};
+          tile_args t = {.c = c + ic * g->c_row + j, .a = strip, .b = panel + (j - jc) / NR * APART(words, NR), .ldc = g->c_row,
+                         .ldb = NR, .k = words, .n = n, .first = kb == 0 && !g->accumulate};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);
-            (paired ? GD_NAME(gd_bf16_tiles)[nv - 1][m - 1][tail] : tiles[nv - 1][m - 1][1][tail])(&t);
-            t.c += m * g->c_row, t.a += APART(k, MR);
+            (pairs ? pairs->tiles[nv - 1][m - 1][tail] : tiles[nv - 1][m - 1][1][tail])(&t);
+            t.c += m * g->c_row, t.a += APART(words, MR);
           }
         }
         if (kb + depth >= g->k) finish(then, g, &(gemm_window){ic, ic_end, jc, jc_end});

@@ -17,6 +17,10 @@ enum { MR = 6, KC = 256 };
 enum { NR = 2 * VL, MAX_NV = 8 };
 enum { TALL = MR < 12 ? 2 * MR : MR }; /* rows of a tile of one vector, whose latency more rows hide */
 
+/* Panels and strips of so many packed rows lie a line further apart than they are long: not a multiple of 4 KB. */
+#define APART(k, width) ((k) * (width) + VL)
+enum { CHUNK = 2048 / sizeof(real) }; /* columns of a row that are packed one after another */
+
 typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
   real *c;
   const real *a, *b;
@@ -30,9 +34,15 @@ typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */
 typedef void (*tile_fn)(const tile_args *);
 
 #if GD_REAL_BITS == 32
-/* Tiles over pairs of bfloat16: [vectors - 1][rows - 1][tail], of a strip of MR and a panel of NR words to each pair of k;
- * all NULL where the instruction set has no products of pairs. Only processors that have them may call one. */
-extern const tile_fn GD_NAME(gd_bf16_tiles)[2][MR][2];
+/* Products over pairs of bfloat16; all NULL where the instruction set has none. Only processors that have them may call
+ * one. A strip has MR and a panel NR words to each pair of k, as many of which as APART says lie between two of them;
+ * operands lie in memory, an element (i, j) at i row + j col. */
+typedef struct {
+  tile_fn tiles[2][MR][2]; /* [vectors - 1][rows - 1][tail] */
+  void (*panels)(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n);
+  void (*strip)(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k); /* may write a vector behind it */
+} bf16_kernels;
+extern const bf16_kernels GD_NAME(gd_bf16);
 #endif
 
 #endif

@@ -8,9 +8,7 @@
 
 /* Packed are blocks of A, MC x KC, which stay in L2, and of B, KC x NC, of which a panel of NR columns at a
  * time is in L1, or on its way there. bench/products.py chose the sizes. */
-enum { MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)), CHUNK = 2048 / sizeof(real) };
-/* Panels and strips of k rows lie a line further apart than they are long: not a multiple of 4 KB. */
-#define APART(k, width) ((k) * (width) + VL)
+enum { MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)) };
 enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real) };
 /* A matrix of at most so many columns is computed as C' = B' A', TURNED rows at a time: turning over
  * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
