@@ -18,16 +18,25 @@ from typing import NamedTuple
 from bench.measure import processor, table
 
 FLAGS = {"baseline": [], "avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f", "-mfma"], "neon": []}
+BFLOAT16 = {"avx512": ["-mavx512bf16"]}  # where the processor has it
 MEMORY = 768_000  # KB of data that no cache holds
 LEVELS = ("L2", "L3", "memory")
 
 
 class Peak(NamedTuple):
-    """GFLOP/s of multiply-adds, GB/s of a + s b (two reads, one write), divisions in 10⁹ a second."""
+    """GFLOP/s of multiply-adds, GB/s of a + s b (two reads, one write), divisions in 10⁹ a second.
+
+    And GFLOP/s of dot products of pairs of bfloat16; 0 where the processor has none.
+    """
 
     gflops: float
     bandwidth: float
     divisions: float = 0.0
+    bfloat16: float = 0.0
+
+    def of(self, compute: str) -> float:
+        """GFLOP/s of products that compute so; bfloat16 without instructions is multiplied as float32."""
+        return self.bfloat16 or self.gflops if compute == "bfloat16" else self.gflops
 
 
 def compiled(source: str, folder: str, flags: Sequence[str]) -> str | None:
@@ -59,10 +68,18 @@ def one(made: str, threads: int, kilobytes: int) -> Peak:
     return Peak(*map(float, run.stdout.split()))
 
 
+def flags(isa: str) -> list[str]:
+    """What peak.c is compiled with for an instruction set, on this processor."""
+    from gdcore import _core
+
+    pairs = BFLOAT16.get(isa, []) if _core.bf16_supported() else []
+    return ["-ffp-contract=fast", *FLAGS[isa], *pairs, "-pthread"]
+
+
 def peak(threads: tuple[int, ...], isa: str) -> dict[int, Peak]:
     """Measured peaks by thread count; empty, after one line to stderr, where there is no C compiler."""
     with tempfile.TemporaryDirectory() as folder:
-        made = compiled("peak.c", folder, ["-ffp-contract=fast", *FLAGS[isa], "-pthread"])
+        made = compiled("peak.c", folder, flags(isa))
         return {} if made is None else {n: one(made, n, MEMORY) for n in threads}
 
 
@@ -84,7 +101,7 @@ def bandwidths(threads: tuple[int, ...], isa: str) -> dict[int, dict[str, float]
     """GB/s by thread count and level, over data that fill half of a cache; empty as `peak` is."""
     sizes = caches()
     with tempfile.TemporaryDirectory() as folder:
-        made = compiled("peak.c", folder, ["-ffp-contract=fast", *FLAGS[isa], "-pthread"])
+        made = compiled("peak.c", folder, flags(isa))
         if made is None:
             return {}
         return {
@@ -112,10 +129,17 @@ def main() -> int:
     print(f"{processor()}, {options.isa}")
     levels = bandwidths(tuple(found), options.isa)
     rows = [
-        [str(n), f"{p.gflops:.0f}", *(f"{levels[n][level]:.1f}" for level in LEVELS)]
+        [
+            str(n),
+            f"{p.gflops:.0f}",
+            f"{p.bfloat16:.0f}" if p.bfloat16 else "—",
+            *(f"{levels[n][level]:.1f}" for level in LEVELS),
+        ]
         for n, p in found.items()
     ]
-    print(table(["threads", "GFLOP/s", *(f"{level}, GB/s" for level in LEVELS)], rows))
+    print(
+        table(["threads", "GFLOP/s", "in bfloat16", *(f"{level}, GB/s" for level in LEVELS)], rows)
+    )
     return 0 if found else 1
 
 

@@ -1,6 +1,6 @@
 """Where a step's time goes: every instruction of a case's plan, timed inside C.
 
-python -m bench.profile mnist [--threads 2] [--isa avx2] [--steps 200]
+python -m bench.profile mnist [--threads 2] [--isa avx2] [--steps 200] [--compute bfloat16]
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from gdcore.training.evaluate import training_step
 from gdcore.training.prepare import prepare
 
 
-def spent_in(case: Case, steps: int) -> tuple[Any, np.ndarray, float]:
+def spent_in(case: Case, steps: int, compute: str = "float32") -> tuple[Any, np.ndarray, float]:
     """The plan of a case, seconds of a step in each instruction (best of five), and of a whole step."""
-    return spent_by(case.model(), *case.data(), case.batch, steps, case.trains)
+    return spent_by(case.model(compute=compute), *case.data(), case.batch, steps, case.trains)
 
 
 def spent_by(
@@ -53,9 +53,9 @@ def spent_by(
     return session.plan, best, whole
 
 
-def report(case: Case, steps: int) -> str:
+def report(case: Case, steps: int, compute: str) -> str:
     """A table of the instructions: time, share, and GFLOP/s and GB/s of each."""
-    plan, spent, whole = spent_in(case, steps)
+    plan, spent, whole = spent_in(case, steps, compute)
     rows = []
     for ins, seconds in zip(plan.instructions, spent, strict=True):
         flops = ins.flops[0] + ins.flops[1] * case.batch
@@ -95,12 +95,13 @@ def main() -> int:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--compute", choices=("float32", "bfloat16"), default="float32")
     options = parser.parse_args()
     import gdcore as gd
 
     gd.set_num_threads(options.threads)
     for case in chosen(options.cases):
-        print(report(case, options.steps), end="\n\n")
+        print(report(case, options.steps, options.compute), end="\n\n")
     return 0
 
 

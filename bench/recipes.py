@@ -39,12 +39,15 @@ def machine() -> str:
     return f"{processor()}, {runtime.ISA_NAME}, {threads} threads, {date.today().isoformat()}"
 
 
-def compared_with_peak(flops: int, seconds: Sequence[float]) -> str:
+def compared_with_peak(flops: int, seconds: Sequence[float], compute: str = "float32") -> str:
     """A line on the speed of trainings: operations, seconds, and how many times the peak's that is."""
     threads, middle = runtime.get_num_threads(), statistics.mean(seconds)
     line = f"{flops / 1e12:.3g} TFLOP of products in {middle:.1f} s, {flops / middle / 1e9:.0f} GFLOP/s"
     measured = peak((threads,), runtime.ISA_NAME).get(threads)
     if measured is None:
         return line
-    times = middle * measured.gflops * 1e9 / flops
-    return f"{line}: {times:.2f} times what they take at the measured peak of {measured.gflops:.0f} in float32"
+    top = measured.of(compute)
+    times = middle * top * 1e9 / flops
+    return (
+        f"{line}: {times:.2f} times what they take at the measured peak of {top:.0f} in {compute}"
+    )

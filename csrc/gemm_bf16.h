@@ -17,6 +17,9 @@
 
 #if GD_REAL_BITS == 32
 
+/* What a packer of A writes is read once, and may be larger than L1: it lies behind the strips where these leave room. */
+enum { ROOMY = 2 * 4 * BLOCK * sizeof(real) <= A_SIZE / 2, READ = ROOMY ? 4 * BLOCK : BLOCK, READ_AT = ROOMY ? A_SIZE / 128 * 64 : BLOCK_AT };
+
 /* n packed elements, rounded where they lie. */
 static void round_packed(real *at, int64_t n) {
   for (int64_t i = 0; i < n; i += VL) v_store(at + i, v_bf16(v_load(at + i)));
@@ -127,8 +130,9 @@ __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gem
   /* Pairs of a block twice as deep take as much of the caches; what a packer writes beside them would not. */
   const int64_t deepest = pairs && !g->a.pack && !g->b.pack ? 2 * KC : KC;
   const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, deepest))), VL) * VL);
-  const int64_t mc = g->a.pack ? read_rows(&g->a, w->r1 - w->r0, depth) : MC;
+  const int64_t mc = g->a.pack ? read_rows(&g->a, w->r1 - w->r0, depth, pairs ? READ : BLOCK) : MC;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
+  real *read = pairs ? (real *)(scratch + READ_AT) : block;
   int64_t a_row = g->a.row, a_col = g->a.col;
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
     const int64_t jc_end = gd_min(w->c1, jc + NC);
@@ -139,7 +143,7 @@ __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gem
         const int64_t ic_end = gd_min(w->r1, ic + mc), strips = gd_ceil_div(ic_end - ic, MR);
         const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
         const real *from = a + ic * a_row + kb * a_col;
-        if (g->a.pack) from = block, read_block(&g->a, block, ic, ic_end - ic, kb, k, &a_row, &a_col);
+        if (g->a.pack) from = read, read_block(&g->a, read, ic, ic_end - ic, kb, k, &a_row, &a_col);
         for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
           narrow_strip(strip + s * APART(words, MR), from + r * a_row, a_row, a_col, base + (s < more), k, pairs);
         for (int64_t j = jc; j < jc_end; j += NR) {

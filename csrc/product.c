@@ -144,9 +144,9 @@ static void read_panels(real *to, const gemm_operand *b, int64_t kb, int64_t k, 
   }
 }
 
-/* How many rows of A a packer writes at a time, in a window of so many. */
-static int64_t read_rows(const gemm_operand *a, int64_t rows, int64_t k) {
-  const int64_t most = gd_max(1, BLOCK / (a->turned ? k : pitch_of(k)) / MR) * MR;
+/* How many rows of A a packer writes at a time, in a window of so many, into a block of so many elements. */
+static int64_t read_rows(const gemm_operand *a, int64_t rows, int64_t k, int64_t elements) {
+  const int64_t most = gd_max(1, elements / (a->turned ? k : pitch_of(k)) / MR) * MR;
   return gd_ceil_div(gd_ceil_div(rows, gd_ceil_div(rows, most)), MR) * MR; /* no thin last block */
 }
 
@@ -243,7 +243,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
   const int64_t depth = depth_of(g->k);
-  const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
+  const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth, BLOCK) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
   int64_t a_row = g->a.row, a_col = g->a.col;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);

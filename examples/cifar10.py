@@ -132,7 +132,7 @@ def main():
     from bench.recipes import compared_with_peak, machine, training_flops
 
     flops, _ = training_flops(model, options.epochs * len(x))
-    print(compared_with_peak(flops, seconds), machine(), sep="\n")
+    print(compared_with_peak(flops, seconds, options.compute), machine(), sep="\n")
 
 
 if __name__ == "__main__":
