@@ -12,7 +12,7 @@
 #if GD_REAL_BITS == 32
 #ifdef GD_BF16_DOT
 
-INLINE void tile_body(const tile_args *t, const int m, const int nv, const int tail) {
+INLINE void tile_body(const tile_args *t, const int m, const int nv, const int segmented, const int tail) {
   vec acc[MR][2];
   const int64_t last = t->n - (nv - 1) * VL; /* columns in the last vector */
 #pragma GCC unroll 16
@@ -22,18 +22,23 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int t
       acc[i][j] = t->first                  ? v_zero()
                   : tail && j == nv - 1 ? v_load_n(t->c + i * t->ldc + j * VL, last)
                                             : v_load(t->c + i * t->ldc + j * VL);
-  const real *a = t->a, *b = t->b;
-  for (int64_t k = 0; k < t->k; ++k, a += MR, b += NR) {
-    vec bv[2];
+  const int64_t a_row = segmented ? t->a_row : 1, a_col = segmented ? t->a_col : MR;
+  int64_t segment = 0;
+  do {
+    const real *a = t->a, *b = t->b;
+    if (segmented) a += t->a_at[segment], b += t->b_at[segment];
+    for (int64_t k = 0; k < t->k; ++k, a += a_col, b += NR) {
+      vec bv[2];
 #pragma GCC unroll 2
-    for (int j = 0; j < nv; ++j) bv[j] = v_load(b + j * VL);
+      for (int j = 0; j < nv; ++j) bv[j] = v_load(b + j * VL);
 #pragma GCC unroll 16
-    for (int i = 0; i < m; ++i) {
-      const vec av = v_set1(a[i]);
+      for (int i = 0; i < m; ++i) {
+        const vec av = v_set1(a[i * a_row]);
 #pragma GCC unroll 2
-      for (int j = 0; j < nv; ++j) acc[i][j] = v_bf16_dot(acc[i][j], bv[j], av);
+        for (int j = 0; j < nv; ++j) acc[i][j] = v_bf16_dot(acc[i][j], bv[j], av);
+      }
     }
-  }
+  } while (segmented && ++segment < t->segments);
 #pragma GCC unroll 16
   for (int i = 0; i < m; ++i)
 #pragma GCC unroll 2
@@ -43,10 +48,12 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int t
     }
 }
 
-#define TILE(m, nv)                                                           \
-  static void tile_##m##x##nv(const tile_args *t) { tile_body(t, m, nv, 0); } \
-  static void tile_##m##x##nv##_tail(const tile_args *t) { tile_body(t, m, nv, 1); }
-#define ROW(m, nv) {tile_##m##x##nv, tile_##m##x##nv##_tail},
+#define ONE(name, m, nv, segmented)                                                             \
+  static void tile_##m##x##nv##name(const tile_args *t) { tile_body(t, m, nv, segmented, 0); } \
+  static void tile_##m##x##nv##name##_tail(const tile_args *t) { tile_body(t, m, nv, segmented, 1); }
+#define TILE(m, nv) ONE(_packed, m, nv, 0) ONE(_segments, m, nv, 1)
+#define ROW(m, nv) {tile_##m##x##nv##_packed, tile_##m##x##nv##_packed_tail},
+#define SEGMENTED_ROW(m, nv) {tile_##m##x##nv##_segments, tile_##m##x##nv##_segments_tail},
 #if defined(GD_ISA_avx512)
 #define MORE(X, nv) X(7, nv) X(8, nv) X(9, nv) X(10, nv) X(11, nv) X(12, nv) X(13, nv) X(14, nv)
 #elif defined(GD_ISA_neon)
@@ -119,9 +126,20 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
   for (int64_t i = 0; i < k; i += 2, to += MR, a += 2 * col) pair_row(to, a, row, m, col, i + 1 < k, after, MR);
 }
 
-const bf16_kernels GD_NAME(gd_bf16) = {{{EACH(ROW, 1)}, {EACH(ROW, 2)}}, pack_panels, pack_strip};
+static void pack_line(real *to, const real *x, int64_t n) {
+  for (; n >= 2 * VL; n -= 2 * VL, x += 2 * VL, to += VL) v_store(to, v_bf16_pairs(v_load(x), v_load(x + VL)));
+  if (n > 0) v_store(to, v_bf16_pairs(load_first(x, n), load_first(x + VL, n - VL)));
+}
+
+static void pack_pairs(real *to, const real *x, int64_t below, int64_t n) {
+  for (; n >= VL; n -= VL, x += VL, to += VL) v_store(to, v_bf16_pair(v_load(x), v_load(x + below)));
+  if (n > 0) v_store(to, v_bf16_pair(load_first(x, n), load_first(x + below, n)));
+}
+
+const bf16_kernels GD_NAME(gd_bf16) = {
+    {{EACH(ROW, 1)}, {EACH(ROW, 2)}}, {{EACH(SEGMENTED_ROW, 1)}, {EACH(SEGMENTED_ROW, 2)}}, pack_panels, pack_strip, pack_line, pack_pairs};
 #else
-const bf16_kernels GD_NAME(gd_bf16) = {{{{0}}}, NULL, NULL};
+const bf16_kernels GD_NAME(gd_bf16) = {{{{0}}}, {{{0}}}, NULL, NULL, NULL, NULL};
 #endif
 #else
 typedef int nothing_in_float64; /* a file of C must declare something */

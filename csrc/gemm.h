@@ -105,6 +105,7 @@ typedef struct {
   int64_t c_row, a_row, a_col, b_row, panel;
   const int64_t *a_at, *b_at;
   int accumulate;
+  int pairs; /* a and b hold words of two bfloat16 along k, as gd_bf16 writes them; b in panels */
 } gemm_segments;
 
 void GD_NAME(gd_product_segments)(const gemm_segments *p);

@@ -38,9 +38,11 @@ typedef void (*tile_fn)(const tile_args *);
  * one. A strip has MR and a panel NR words to each pair of k, as many of which as APART says lie between two of them;
  * operands lie in memory, an element (i, j) at i row + j col. */
 typedef struct {
-  tile_fn tiles[2][MR][2]; /* [vectors - 1][rows - 1][tail] */
+  tile_fn tiles[2][MR][2], segmented[2][MR][2]; /* [vectors - 1][rows - 1][tail]; of a strip, and of several segments of a */
   void (*panels)(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n);
   void (*strip)(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k); /* may write a vector behind it */
+  void (*line)(real *to, const real *x, int64_t n); /* n neighbours, n even; may write a vector behind them */
+  void (*pairs)(real *to, const real *x, int64_t below, int64_t n); /* x[i] and x[i + below], below > 0; `to` may be x; likewise */
 } bf16_kernels;
 extern const bf16_kernels GD_NAME(gd_bf16);
 #endif

@@ -341,12 +341,16 @@ void GD_NAME(gd_product_segments)(const gemm_segments *g) {
   for (int64_t j = 0; j < g->n; j += NR) {
     const int64_t n = gd_min(NR, g->n - j);
     const int nv = n > VL ? 2 : 1, tail = n < nv * VL;
-    const int64_t strips = gd_ceil_div(g->m, nv == 1 ? TALL : MR), base = strips ? g->m / strips : 0, more = strips ? g->m % strips : 0;
+    const int64_t strips = gd_ceil_div(g->m, nv == 1 && !g->pairs ? TALL : MR), base = strips ? g->m / strips : 0, more = strips ? g->m % strips : 0;
     tile_args t = {g->c + j, g->a, g->b + j / NR * g->panel, g->c_row, g->a_row, g->a_col, g->b_row, g->k, n, !g->accumulate,
                    g->c_row == g->n && g->n <= NR, g->segments, g->a_at, g->b_at};
     for (int64_t s = 0; s < strips; ++s) {
       const int64_t m = base + (s < more);
+#if GD_REAL_BITS == 32
+      (g->pairs ? GD_NAME(gd_bf16).segmented[nv - 1][m - 1][tail] : segmented_tiles[nv - 1][m - 1][tail])(&t);
+#else
       segmented_tiles[nv - 1][m - 1][tail](&t);
+#endif
       t.c += m * g->c_row, t.a += m * g->a_row;
     }
   }

@@ -31,6 +31,7 @@ typedef struct {
   const real *x;
   int64_t c, pixel; /* pixel: elements from one to the next */
   gd_windows at;
+  int paired; /* pairs of its channels are multiplied, in bfloat16 */
 } conv_windows;
 
 /* What a packer writes the kernel from whose taps lie apart: for each of its columns n, runs of c elements. */
@@ -41,7 +42,7 @@ typedef struct {
 
 static conv_windows windows_open(const gd_ins *ins, const real *x) {
   const int64_t *a = ins->attr;
-  return (conv_windows){x, a[C], a[C] * a[GROUPS], gd_windows_of(a)};
+  return (conv_windows){x, a[C], a[C] * a[GROUPS], gd_windows_of(a), 0};
 }
 
 /* Both write whole vectors: up to one behind the end, as a packer may. */
