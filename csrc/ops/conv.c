@@ -23,6 +23,7 @@
 #include "../gemm.h"
 #include "../ops.h"
 #include "../windows.h"
+#include "../simd/bf16.h"
 
 enum { GROUPS = WINDOW_ATTRS, C, N, CONV_ATTRS, Y_STRIDES = CONV_ATTRS, Y_BEGIN = Y_STRIDES + 4, W_TAPS, W_ROW = W_TAPS + 3, W_COLUMN, W_BEGIN, W_GROUP, BF16, DW_BF16 = CONV_ATTRS + 1 };
 
@@ -31,7 +32,7 @@ typedef struct {
   const real *x;
   int64_t c, pixel; /* pixel: elements from one to the next */
   gd_windows at;
-  int paired; /* pairs of its channels are multiplied, in bfloat16 */
+  int bfloat16; /* of lines that are copied: 1 rounded, 2 pairs of rounded elements in a word */
 } conv_windows;
 
 /* What a packer writes the kernel from whose taps lie apart: for each of its columns n, runs of c elements. */

@@ -9,13 +9,13 @@ enum { DW_FEW = 8 * VL, DW_BLOCK = 24576 / sizeof(real), DW_STRIP = 6, DEEP = 64
 
 static conv_windows dw_open(const gd_ins *ins, const real *x) {
   conv_windows g = windows_open(ins, x);
-  g.paired = ins->attr[DW_BF16] == 2 && PAIRS.pairs;
+  g.bfloat16 = ins->attr[DW_BF16] == 2 && PAIRS.pairs ? 2 : 0;
   return g;
 }
 
 /* Rows of windows in a block. */
 static int64_t dw_rows(const conv_windows *g) {
-  const int64_t line = gd_max(1, line_of(g->at.across)), block = g->paired ? 2 * DW_BLOCK : DW_BLOCK, rows = line > block ? 0 : block / line / g->c / gd_max(1, g->at.down.step);
+  const int64_t line = gd_max(1, line_of(g->at.across)), block = g->bfloat16 ? 2 * DW_BLOCK : DW_BLOCK, rows = line > block ? 0 : block / line / g->c / gd_max(1, g->at.down.step);
   return gd_min(g->at.down.windows, gd_max(1, gd_min(SEGMENTS, rows)));
 }
 static int64_t dw_lines(const conv_windows *g) {
@@ -27,16 +27,16 @@ typedef struct { int64_t run, runs, strips; } dw_strips;
 static dw_strips dw_strips_of(const conv_windows *g) {
   const gd_axis w = g->at.across;
   const int64_t run = w.apart == 1 ? w.taps * g->c : g->c, cuts = w.apart == 1 ? 1 : w.taps;
-  return (dw_strips){run, g->at.down.taps * cuts, gd_ceil_div(run, g->paired ? 2 * DW_STRIP : DW_STRIP)};
+  return (dw_strips){run, g->at.down.taps * cuts, gd_ceil_div(run, g->bfloat16 ? 2 * DW_STRIP : DW_STRIP)};
 }
 
 static int dw_by_rows(const gd_ins *ins) {
   const conv_windows g = dw_open(ins, NULL);
-  if (ins->attr[DW_BF16] && !g.paired) return 0;
+  if (ins->attr[DW_BF16] && !g.bfloat16) return 0;
   const gd_axis h = g.at.down, w = g.at.across;
   const int flat = gd_axis_flat(g.at.deep) && gd_axis_flat(h) && gd_axis_flat(w), n = ins->attr[N] && ins->attr[N] <= DW_FEW;
   return n && !flat && h.windows && h.taps && w.taps && g.c && g.at.deep.taps == 1 && g.at.deep.size == 1 && g.at.deep.windows == 1 && g.at.deep.first == 0 && w.windows >= 4 &&
-         (!g.paired || dw_rows(&g) * w.windows >= DEEP) && within(dw_lines(&g), line_of(w), g.c, 8 * DW_BLOCK);
+         (!g.bfloat16 || dw_rows(&g) * w.windows >= DEEP) && within(dw_lines(&g), line_of(w), g.c, 8 * DW_BLOCK);
 }
 
 static int dw_is_copied(const conv_windows *g) {
@@ -45,14 +45,14 @@ static int dw_is_copied(const conv_windows *g) {
 }
 
 /* Elements from one copied line to the next; behind pairs, the last window is followed by zeros. */
-static int64_t dw_pitch(const conv_windows *g) { return padded((line_of(g->at.across) + (g->paired ? g->at.across.step : 0)) * g->c); }
+static int64_t dw_pitch(const conv_windows *g) { return padded((line_of(g->at.across) + (g->bfloat16 ? g->at.across.step : 0)) * g->c); }
 
 /* Of dy, words of the pairs of one row of windows. */
 static int64_t dw_panel(const conv_windows *g) { return gd_ceil_div(g->at.across.windows, 2) * 2 * VL + VL; }
 
 static int64_t dw_rows_scratch(const gd_ins *ins) {
   const conv_windows g = dw_open(ins, NULL);
-  const int64_t dy = g.paired ? dw_rows(&g) * gd_ceil_div(ins->attr[N], 2 * VL) * dw_panel(&g) : 0;
+  const int64_t dy = g.bfloat16 ? dw_rows(&g) * gd_ceil_div(ins->attr[N], 2 * VL) * dw_panel(&g) : 0;
   return dw_is_copied(&g) ? gd_ceil_div((dw_lines(&g) * dw_pitch(&g) + dy) * (int64_t)sizeof(real), 64) * 64 : 0;
 }
 
@@ -86,7 +86,7 @@ static void dw_of_rows(const conv_windows *g, const gd_run *run, int64_t images,
   const int64_t some = dw_rows(g), pitch = copied ? dw_pitch(g) : w.size * g->pixel, reached = line_of(w) * g->c;
   const int64_t row = gd_ceil_div(n, 2 * VL) * dw_panel(g); /* of dy, in pairs */
   conv_windows plain = *g;
-  plain.paired = 0;
+  plain.bfloat16 = 0;
   real *pairs = scratch + dw_lines(g) * pitch;
   const int64_t base = strips.run / strips.strips, more = strips.run % strips.strips, cuts = strips.runs / h.taps;
   int64_t a_at[SEGMENTS], b_at[SEGMENTS];
@@ -101,22 +101,22 @@ static void dw_of_rows(const conv_windows *g, const gd_run *run, int64_t images,
           real *to = scratch + y * pitch;
           if (top + y < 0 || top + y >= h.size) zero(to, reached);
           else copy_line(&plain, w, g->x + (image * h.size + top + y) * w.size * g->pixel, to);
-          if (g->paired) zero(to + reached, w.step * g->c), PAIRS.pairs(to, to, w.step * g->c, reached);
+          if (g->bfloat16) zero(to + reached, w.step * g->c), PAIRS.pairs(to, to, w.step * g->c, reached);
         }
         x = scratch;
       }
       const real *dys = dy + (image * h.windows + r) * w.windows * all;
       for (int64_t s = 0; s < rows; ++s) {
-        a_at[s] = s * h.step * pitch, b_at[s] = s * (g->paired ? row : w.windows * all);
-        if (g->paired) PAIRS.panels(pairs + s * row, dys + s * w.windows * all, all, 1, w.windows, n);
+        a_at[s] = s * h.step * pitch, b_at[s] = s * (g->bfloat16 ? row : w.windows * all);
+        if (g->bfloat16) PAIRS.panels(pairs + s * row, dys + s * w.windows * all, all, 1, w.windows, n);
       }
       for (int64_t u = lo; u < hi; ++u) {
         const int64_t line = u / strips.strips, s = u % strips.strips, first = s * base + gd_min(s, more);
         const gemm_segments product = {
-            .m = base + (s < more), .n = n, .k = g->paired ? gd_ceil_div(w.windows, 2) : w.windows, .segments = rows, .c = dw + (line * strips.run + first) * all,
-            .a = x + line / cuts * h.apart * pitch + line % cuts * w.apart * g->c + first, .b = g->paired ? pairs : dys,
-            .c_row = all, .a_row = 1, .a_col = w.step * g->c * (g->paired ? 2 : 1), .b_row = all, .panel = g->paired ? dw_panel(g) : 2 * VL,
-            .a_at = a_at, .b_at = b_at, .accumulate = image > 0 || r > 0, .pairs = g->paired,
+            .m = base + (s < more), .n = n, .k = g->bfloat16 ? gd_ceil_div(w.windows, 2) : w.windows, .segments = rows, .c = dw + (line * strips.run + first) * all,
+            .a = x + line / cuts * h.apart * pitch + line % cuts * w.apart * g->c + first, .b = g->bfloat16 ? pairs : dys,
+            .c_row = all, .a_row = 1, .a_col = w.step * g->c * (g->bfloat16 ? 2 : 1), .b_row = all, .panel = g->bfloat16 ? dw_panel(g) : 2 * VL,
+            .a_at = a_at, .b_at = b_at, .accumulate = image > 0 || r > 0, .pairs = g->bfloat16 == 2,
         };
         GD_NAME(gd_product_segments)(&product);
       }

@@ -3,8 +3,8 @@
  * Where there are few filters, writing windows would cost more than multiplying them. A row of windows is a matrix
  * as it lies: its rows are the pixels' channels, one step apart, and its columns the elements of a line of taps, one
  * line after another (`gd_product_segments`). Lines of the image are copied only where they are padded or hold several
- * groups; lines outside of it are left out. In bfloat16 lines are written as pairs of channels, and the kernel, too,
- * where the processor multiplies pairs; otherwise windows are packed, as only what is packed is rounded.
+ * groups; lines outside of it are left out. In bfloat16 lines and the kernel are copied and rounded, to pairs of channels where the
+ * processor multiplies pairs and the channels are even in number.
  */
 #if GD_REAL_BITS == 32
 #include "../gemm_shapes.h"
@@ -20,7 +20,7 @@ enum { SEGMENTS = 128, FEW = 8 * VL, FEW_PANEL = (256 << 10) / sizeof(real), FEW
 
 static conv_windows rows_open(const gd_ins *ins, const real *x) {
   conv_windows g = windows_open(ins, x);
-  g.paired = ins->attr[BF16] == 2 && PAIRS.line && g.c % 2 == 0;
+  if (ins->attr[BF16]) g.bfloat16 = ins->attr[BF16] == 2 && PAIRS.line && g.c % 2 == 0 ? 2 : 1;
   return g;
 }
 
@@ -37,7 +37,7 @@ static int within(int64_t a, int64_t b, int64_t c, int64_t limit) {
 
 static int line_is_copied(const conv_windows *g) {
   const gd_axis w = g->at.across;
-  return g->paired || g->pixel != g->c || w.first < 0 || w.first + line_of(w) > w.size;
+  return g->bfloat16 || g->pixel != g->c || w.first < 0 || w.first + line_of(w) > w.size;
 }
 
 /* Windows of one unit. */
@@ -52,15 +52,22 @@ static int64_t lines_of_taps(const gd_windows *g) { return g->deep.taps * g->dow
 /* Whether few filters see lines that are short enough for their kernels to stay in L2. */
 static int by_rows(const gd_ins *ins) {
   const conv_windows g = rows_open(ins, NULL);
-  if (ins->attr[BF16] && !g.paired) return 0;
   const int64_t n = gd_ceil_div(ins->attr[N], VL) * VL;
   const int flat = gd_axis_flat(g.at.deep) && gd_axis_flat(g.at.down) && gd_axis_flat(g.at.across);
-  return !flat && n && n <= FEW && segments_of(&g.at) <= SEGMENTS && within(gd_taps(&g.at), g.c, n, g.paired ? 4 * FEW_PANEL : FEW_PANEL) &&
+  return !flat && n && n <= FEW && segments_of(&g.at) <= SEGMENTS && within(gd_taps(&g.at), g.c, n, g.bfloat16 == 2 ? 4 * FEW_PANEL : FEW_PANEL) &&
          g.at.across.windows >= 4 && (!line_is_copied(&g) || within(lines_of_taps(&g.at), longest(&g), g.c, FEW_LINES));
 }
 
 /* Words of a pixel in a line that is copied: channels, or pairs of them. */
-static int64_t words_of(const conv_windows *g) { return g->paired ? g->c / 2 : g->c; }
+static int64_t words_of(const conv_windows *g) { return g->bfloat16 == 2 ? g->c / 2 : g->c; }
+
+static void rounded(real *x, int64_t n) {
+#if GD_REAL_BITS == 32
+  for (int64_t i = 0; i < n; i += VL) v_store(x + i, v_bf16(v_load(x + i)));
+#else
+  (void)x, (void)n;
+#endif
+}
 
 /* A line of x from pixel `first` of its row on, zeros outside of it. */
 static void copy_line(const conv_windows *g, gd_axis w, const real *row, real *to) {
@@ -70,8 +77,9 @@ static void copy_line(const conv_windows *g, gd_axis w, const real *row, real *t
   const real *x = row + (w.first + from) * g->pixel;
   to += from * words;
   for (int64_t p = from; p < end; p += step, x += step * g->pixel, to += step * words)
-    if (g->paired) PAIRS.line(to, x, step * g->c);
+    if (g->bfloat16 == 2) PAIRS.line(to, x, step * g->c);
     else copy(to, x, step * g->c);
+  if (g->bfloat16 == 1) rounded(to - (end - from) * words, (end - from) * words);
   zero(to, (line - end) * words);
 }
 
@@ -84,10 +92,13 @@ static void pack_filters(const conv_windows *g, const int64_t *tap, int64_t row,
         for (int64_t x = 0; x < g->at.across.taps; ++x, to += words_of(g) * WIDTH) {
           const real *from = w + z * tap[0] + y * tap[1] + x * tap[2] + j * column;
           const int64_t some = gd_min(WIDTH, n - j);
-          if (g->paired) PAIRS.panels(to, from, row, column, g->c, some);
-          else
-            for (int64_t c = 0; c < g->c; ++c)
-              for (int64_t i = 0; i < some; ++i) to[c * WIDTH + i] = from[c * row + i * column];
+          if (g->bfloat16 == 2) {
+            PAIRS.panels(to, from, row, column, g->c, some);
+            continue;
+          }
+          for (int64_t c = 0; c < g->c; ++c)
+            for (int64_t i = 0; i < some; ++i) to[c * WIDTH + i] = from[c * row + i * column];
+          if (g->bfloat16) rounded(to, g->c * WIDTH);
         }
 }
 
@@ -150,7 +161,7 @@ static void conv_rows(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
     const gemm_segments product = {
         .m = w.windows, .n = n, .k = s ? k : 0, .segments = gd_max(s, 1), .c = (real *)gd_at(run, ins, 0) + a[Y_BEGIN] + group * n + gd_place(&p, a + Y_STRIDES),
         .a = copied ? lines : g.x, .b = panel, .c_row = a[Y_STRIDES + 3], .a_row = w.step * words, .a_col = 1, .b_row = 2 * VL,
-        .panel = gd_taps(&g.at) * words * 2 * VL, .a_at = a_at, .b_at = b_at, .pairs = g.paired,
+        .panel = gd_taps(&g.at) * words * 2 * VL, .a_at = a_at, .b_at = b_at, .pairs = g.bfloat16 == 2,
     };
     GD_NAME(gd_product_segments)(&product);
     if (ins->then) ins->then->op->window(epilogue, n * a[GROUPS], first, first + w.windows, group * n, group * n + n);
