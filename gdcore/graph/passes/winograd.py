@@ -1,0 +1,57 @@
+"""Convolutions that Winograd's algorithm computes: the attribute `winograd` of each is set, and the plan's print names it.
+
+It takes a quarter of the products of a sum over 3 x 3 taps, and rounds some five times as much. Chosen by sizes alone,
+so that a plan does not depend on the machine: where the products saved are worth more than turning tiles and kernel. A
+layer with ``exact=True`` is left as it is, as are all in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from gdcore.graph.dims import at_batch
+from gdcore.graph.ir import Value, rewrite
+from gdcore.graph.ops.convolution_plans import fixed
+from gdcore.graph.ops.convolutions import CONV, CONV_DW, CONV_DX
+
+TILE, POINTS, TAPS = 4, 36, 9
+LEAST = 16  # channels and filters
+# What turning a tile's or the kernel's element of one point takes, in products and sums; and how much less all of it has
+# to be than the sum over taps (bench/profile.py, of cnn, resnet20 and convolutions of 16 to 512 channels).
+TURN_TILE, TURN_KERNEL, GAIN = 6, 8, 1.25
+
+
+def winograd_products(roots: Sequence[Value], batch: int) -> dict[Value, Value]:
+    """For every value of a graph, one whose convolutions of 3 x 3 taps are computed in tiles where that pays.
+
+    Parameters
+    ----------
+    roots : sequence of Value
+    batch : int
+        The plan's largest.
+    """
+
+    def tiled(v: Value) -> Value:
+        if v.op not in (CONV, CONV_DX, CONV_DW) or not _pays(v, batch):
+            return v
+        new = Value(v.op, v.inputs, {**v.attrs, "winograd": True}, v.shape, v.dtype, v.name)
+        new.layer, new.within = v.layer, v.within
+        return new
+
+    return rewrite(roots, tiled)
+
+
+def _pays(v: Value, batch: int) -> bool:
+    """Whether the tiles of a convolution of 3 x 3 neighbouring taps take so much less than its sums."""
+    kernel = fixed((v if v.op is CONV_DW else v.inputs[1]).shape)
+    *taps, c, n = kernel
+    plain = {1} == {*v.attrs["strides"], *v.attrs["dilation"], v.attrs["groups"]}
+    if taps != [3, 3] or not plain or v.attrs.get("exact") or min(c, n) < LEAST:
+        return False
+    images, *sizes, _ = (v.inputs[1] if v.op is CONV_DW else v).shape
+    sizes = fixed(sizes)
+    many = at_batch(images, batch)
+    tiles = many * prod(-(-s // TILE) for s in sizes)
+    turned = TURN_TILE * tiles * (c + n) + TURN_KERNEL * c * n
+    return TAPS * many * prod(sizes) * c * n > GAIN * POINTS * (tiles * c * n + turned)
