@@ -9,7 +9,7 @@ import pytest
 from gdcore import _core, runtime
 
 ARENA, OTHER, INTS = 0, 1, 2
-SIZE = 16384  # bytes of each buffer
+SIZE = 32768  # bytes of each buffer
 BATCH = 2
 
 
