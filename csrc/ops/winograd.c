@@ -25,8 +25,8 @@
 
 /* Tiles of a block: so many that their matrices take no more than SCRATCH elements, but at most MOST_TILES; channels and
  * filters of which the gradient of a kernel is summed in scratch at once, and those of a unit. */
-enum { SCRATCH = (6 << 20) / sizeof(real), MOST_TILES = 8 * MR, LEAST_TILES = 2 * MR, DW_TILES = 4 * MR };
-enum { DW_CHANNELS = 128, DW_FILTERS = 256, UNIT = 32 };
+enum { SCRATCH = (3 << 20) / sizeof(real), MOST_TILES = 4 * MR, LEAST_TILES = 2 * MR, DW_TILES = 3 * MR };
+enum { DW_CHANNELS = 64, DW_FILTERS = 256, UNIT = 32 };
 
 #include "winograd_turns.h"
 
@@ -238,7 +238,7 @@ static int64_t pixel_of(const tiling *g, int64_t unit) {
 
 void GD_NAME(gd_winograd)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
   const tiling g = tiling_of(ins->attr);
-  const int64_t tiles = tiles_of(&g), begin = lo * g.across, all = (hi - lo) * g.across, blocks = gd_ceil_div(all, tiles);
+  const int64_t tiles = tiles_of(&g), begin = lo * g.across, end = hi * g.across;
   const int64_t v_matrix = matrix_of(tiles, g.c), m_matrix = matrix_of(tiles, g.n), u_matrix = filters_of(g.c, g.n);
   real *y = (real *)gd_at(run, ins, 0);
   const real *x = (const real *)gd_at(run, ins, 1), *u = (const real *)gd_at(run, ins, 2);
@@ -247,8 +247,9 @@ void GD_NAME(gd_winograd)(const gd_ins *ins, const gd_run *run, int64_t lo, int6
   real *zeros = (real *)gd_open_epilogue(ins->then, run, epilogue), *v = zeros + zeros_of(&g), *m = v + POINTS * v_matrix;
   inner.scratch = (char *)zeros + gd_ceil_div((zeros_of(&g) + POINTS * (v_matrix + m_matrix)) * (int64_t)sizeof(real), 64) * 64;
   for (int64_t i = 0; i < zeros_of(&g); ++i) zeros[i] = 0;
-  for (int64_t b = 0, finished = lo; b < blocks; ++b) {
-    const int64_t t0 = begin + all * b / blocks, t1 = begin + all * (b + 1) / blocks;
+  const int64_t blocks = gd_ceil_div(end - begin, tiles), some = gd_ceil_div(gd_ceil_div(end - begin, gd_max(1, blocks)), MR) * MR;
+  for (int64_t t0 = begin, t1, finished = lo; t0 < end; t0 = t1) {
+    t1 = gd_min(end, t0 + some);
     patches(&g, x, zeros, t0, t1, 0, g.c, v, v_matrix);
     for (int e = 0; e < POINTS; ++e) {
       gemm_product p = gemm_of(t1 - t0, g.n, g.c, m + e * m_matrix, row_of(g.n), gemm_strided(v + e * v_matrix, row_of(g.c), 1),

@@ -19,7 +19,7 @@ TILE, POINTS, TAPS = 4, 36, 9
 LEAST = 16  # channels and filters
 # What turning a tile's or the kernel's element of one point takes, in products and sums; and how much less all of it has
 # to be than the sum over taps (bench/profile.py, of cnn, resnet20 and convolutions of 16 to 512 channels).
-TURN_TILE, TURN_KERNEL, GAIN = 6, 8, 1.25
+TURN_TILE, TURN_KERNEL, GAIN = 10, 21, 1.25
 
 
 def winograd_products(roots: Sequence[Value], batch: int) -> dict[Value, Value]:
