@@ -16,13 +16,13 @@ ERROR = 5e-6  # beside the largest result, in float32
 
 # images, kernel, padding: before and after, down and across
 CASES = {
-    "whole tiles": ((16, 10, 10, 32), (3, 3, 32, 32), (1, 1, 1, 1)),
+    "whole tiles": ((16, 8, 8, 32), (3, 3, 32, 32), (1, 1, 1, 1)),
     "rims": ((16, 9, 15, 17), (3, 3, 17, 33), (1, 1, 1, 1)),
     "valid": ((16, 13, 11, 40), (3, 3, 40, 24), (0, 0, 0, 0)),
     "uneven padding": ((16, 8, 9, 16), (3, 3, 16, 48), (2, 0, 0, 2)),
     "wide": ((1, 6, 700, 16), (3, 3, 16, 16), (1, 1, 1, 1)),
-    "deep": ((20, 5, 6, 530), (3, 3, 530, 20), (1, 1, 1, 1)),
-    "many filters": ((20, 6, 5, 24), (3, 3, 24, 300), (1, 1, 1, 1)),
+    "deep": ((10, 8, 8, 530), (3, 3, 530, 20), (1, 1, 1, 1)),
+    "many filters": ((20, 8, 7, 24), (3, 3, 24, 300), (1, 1, 1, 1)),
     "one tile": ((64, 3, 3, 130), (3, 3, 130, 40), (1, 1, 1, 1)),
 }
 
@@ -40,7 +40,7 @@ def arrays(case, seed=0):
 
 def all_three(case, exact=False):
     """Convolution, and its gradients by the image and the kernel, of a given dy."""
-    images, kernel, padding = CASES[case]
+    images, _, padding = CASES[case]
     leaves, y = traced(case)
     leaves.append(input_value(y.shape, "dy"))
     how = {"strides": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
@@ -58,7 +58,7 @@ def all_three(case, exact=False):
 @pytest.mark.parametrize("isa", ISAS)
 def test_error_and_bits(case, isa):
     leaves, outs = all_three(case)
-    assert all(v.attrs["winograd"] for v in winograd_products(outs, 1).values() if v.inputs)
+    assert all(v.attrs["winograd"] for v in winograd_products(outs, 1, 0).values() if v.inputs)
     given = [*arrays(case), np.random.default_rng(1).normal(size=leaves[2].shape)]
     got = [run_graph(leaves, given, outs, 32, isa, threads) for threads in (1, 2, 7)]
     for many in got[1:]:
@@ -93,9 +93,9 @@ def test_gradients_are_those_of_what_is_computed():
 def network(**settings):
     return gd.Sequential(
         [
-            gd.Input((10, 10, 16)),
-            gd.Conv2D(24, 3, padding="same", activation="relu", **settings),
-            gd.Conv2D(32, 3, activation="relu", **settings),
+            gd.Input((8, 8, 32)),
+            gd.Conv2D(48, 3, padding="same", activation="relu", **settings),
+            gd.Conv2D(64, 3, padding="same", activation="relu", **settings),
             gd.Flatten(),
             gd.Dense(3),
         ]
@@ -122,23 +122,30 @@ def test_the_print_names_them():
     for refusing in (network(exact=True), network(strides=2), network(dilation=2)):
         assert "winograd" not in str(train_plan(refusing))
     assert "winograd" not in str(train_plan(network(), dtype="float64"))
-    assert "winograd" not in str(train_plan(network(), batch=1))  # the kernel is turned for few tiles
-    rounding = train_plan(network(), compute="bfloat16")
-    assert "conv winograd" in str(rounding) and "conv bfloat16" not in str(rounding)
+    few = train_plan(network(), batch=1)  # tiles, for which the kernel is turned
+    assert "winograd" not in str(few)
+    rounding = str(train_plan(network(), compute="bfloat16"))
+    assert "conv winograd" in rounding and "conv bfloat16" not in rounding
+    assert "matmul bfloat16" in rounding
 
 
 def test_a_model_learns_what_the_exact_one_learns(tmp_path):
     """Rows of any number, files and copies; the setting of a layer is kept."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(75, 10, 10, 16)).astype(np.float32)
+    x = rng.normal(size=(75, 8, 8, 32)).astype(np.float32)
     y = (x.mean((1, 2, 3)) > 0).astype(np.int32)
     models = [network(), network(exact=True)]
     models[1].load_state_dict(models[0].state_dict())
-    for model in models:
-        model.compile("sgd", "cross_entropy")
-        model.fit(x, y, epochs=2, batch_size=32, seed=0, verbose=0)
-    ours, sums = (m.predict(x) for m in models)
-    assert 0 < np.abs(ours - sums).max() <= 2e-5 * np.abs(sums).max()
+    for most in (
+        2 * ERROR,
+        1e-3,
+    ):  # before training, and after six steps, in which differences grow
+        for model in models:
+            model.compile("sgd", "cross_entropy")
+        ours, sums = (m.predict(x) for m in models)
+        assert 0 < np.abs(ours - sums).max() <= most * np.abs(sums).max()
+        for model in models:
+            model.fit(x, y, epochs=2, batch_size=32, seed=0, verbose=0)
     for model in models:
         model.save(tmp_path / "m.safetensors")
         loaded = gd.load(tmp_path / "m.safetensors")

@@ -242,7 +242,7 @@ def make_plan(
         new_values = rewritten(list(simple.values()))
         simple = {v: new_values[old] for v, old in simple.items()}
     if bits == 32:
-        tiled = winograd_products(list(simple.values()), batch)
+        tiled = winograd_products(list(simple.values()), batch, bfloat16)
         simple = {v: tiled[new] for v, new in simple.items()}
     if bfloat16:
         narrow = narrow_products(list(simple.values()), bfloat16)

@@ -126,7 +126,9 @@ def _dw_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 
 def _only(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: attrs[k] for k in ("strides", "padding", "dilation", "groups", "exact") if k in attrs}
+    return {
+        k: attrs[k] for k in ("strides", "padding", "dilation", "groups", "exact") if k in attrs
+    }
 
 
 def _dx(dy: Value, w: Value, of: Value, attrs: Mapping[str, Any]) -> Value:
