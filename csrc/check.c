@@ -315,7 +315,8 @@ static const struct {
   int64_t (*look)(const scan *);
   int carries;
 } kernels[] = {
-    {"map", map, 0}, {"gemm", gemm, 1}, {"conv", conv, 1}, {"conv_dw", conv_dw, 0}, {"depthwise", depthwise, 1}, {"depthwise_dw", depthwise_dw, 0}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
+    {"map", map, 0}, {"gemm", gemm, 1}, {"conv", conv, 1}, {"conv_dw", conv_dw, 0}, {"winograd_filters", winograd_filters, 0}, {"winograd", winograd, 1},
+    {"winograd_dw", winograd_dw, 0}, {"depthwise", depthwise, 1}, {"depthwise_dw", depthwise_dw, 0}, {"sum", reduce, 0}, {"max", reduce, 0}, {"logsumexp", reduce, 0},
     {"sum_partial", sum_partial, 0}, {"sum_final", sum_final, 0}, {"copy", copy, 0}, {"fill", fill, 0},
     {"gather", gather, 0}, {"scatter_add", gather, 0}, {"unfold", window, 0}, {"fold", window, 0},
     {"max_pool", pool, 0}, {"max_pool_dx", pool, 0}, {"max_pool_take", pool, 0}, {"avg_pool", pool, 0}, {"avg_pool_dx", pool, 0},

@@ -74,6 +74,53 @@ static int64_t conv_dw(const scan *s) {
   return 0;
 }
 
+/* The tiles of images, and `more` attributes behind theirs: whether they can be. */
+static int tiles(const scan *s, int64_t refs, int64_t more) {
+  enum { FIRST = 4, C = 6, ALL = 8 };
+  if (!has(s, refs, 1, ALL + more, 0) || !sizes(s, 0, FIRST) || !sizes(s, C, ALL + more - C)) return 0;
+  const int64_t *a = s->ins->attr;
+  int possible = a[C] && a[C + 1] && size(s, 0) <= MOST && times(a[0], a[1]) <= MOST && times(a[2], a[3]) <= MOST;
+  for (int i = FIRST; i < C; ++i) possible &= a[i] >= -MOST && a[i] <= MOST;
+  if (!possible) fail(s, -1, "has a size that cannot be");
+  return possible;
+}
+
+/* The 36 matrices of a kernel in panels: as many of each as `panels` says. */
+static int64_t points(int64_t c, int64_t n) { return times(36, panels(c, n)); }
+
+static int64_t winograd_filters(const scan *s) {
+  enum { CHANNEL = 2, FILTER, BEGIN, ALL };
+  if (!has(s, 2, 2, ALL, 0) || !sizes(s, BEGIN, 1)) return 0;
+  const int64_t *a = s->ins->attr, c = size(s, 0), n = size(s, 1);
+  if (!c || !n || c > MOST || n > MOST) return fail(s, -1, "has a size that cannot be"), 0;
+  if (a[CHANNEL] != 1 && a[FILTER] != 1) return fail(s, 1, "has a kernel whose channels and filters lie apart"), 0;
+  holds(s, 0, GD_REAL, points(c, n));
+  strided(s, 1, a[BEGIN], (int64_t[]){3, 3, c, n}, a, 4);
+  return 0;
+}
+
+static int64_t winograd(const scan *s) {
+  enum { C = 6, N };
+  if (!tiles(s, 3, 0)) return 0;
+  const int64_t *a = s->ins->attr, batch = size(s, 0), results = times(batch, times(times(a[2], a[3]), a[N]));
+  holds(s, 0, GD_REAL, results);
+  holds(s, 1, GD_REAL, times(batch, times(times(a[0], a[1]), a[C])));
+  holds(s, 2, GD_REAL, points(a[C], a[N]));
+  return results;
+}
+
+static int64_t winograd_dw(const scan *s) {
+  enum { C = 6, N, SUMS };
+  const int64_t *a = s->ins->attr;
+  if (!tiles(s, s->ins->n_attr > SUMS && a[SUMS] ? 4 : 3, 1)) return 0;
+  const int64_t batch = size(s, 0);
+  holds(s, 0, GD_REAL, times(9, times(a[C], a[N])));
+  holds(s, 1, GD_REAL, times(batch, times(times(a[0], a[1]), a[C])));
+  holds(s, 2, GD_REAL, times(batch, times(times(a[2], a[3]), a[N])));
+  if (a[SUMS]) holds(s, 3, GD_REAL, a[N]);
+  return 0;
+}
+
 static int64_t depthwise(const scan *s) {
   enum { LANES = 18, SPREAD, FOLD, Y, Y_BEGIN = Y + 4, W, W_BEGIN = W + 3, ALL };
   const int64_t image = windows(s, ALL - LANES), *a = s->ins->attr;

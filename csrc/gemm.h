@@ -5,7 +5,7 @@
  * An operand lies in memory with any strides, or a packer of the caller's reads it: the windows of an image,
  * say, which lie nowhere as a matrix. Register tiles, panels, the loop over windows of C and the epilogue are in
  * product.c; no other file has tiles of its own. Callers: ops/gemm.c,
- * ops/conv.c, ops/attention.c.
+ * ops/conv.c, ops/winograd.c, ops/attention.c.
  *
  * Every element of C is summed over k = 0 ... K-1 in that order (behind what C holds, if it is added to), in
  * blocks of KC, whatever tile it falls in, but for a single column, made of dot products where factors are not
@@ -109,5 +109,8 @@ typedef struct {
 } gemm_segments;
 
 void GD_NAME(gd_product_segments)(const gemm_segments *p);
+
+/* The sums of b's columns over its k rows, `row` apart, in order: sums of sums of 64, so that the rounding stays small. */
+void GD_NAME(gd_column_sums)(const real *b, int64_t row, int64_t k, int64_t n, real *sums);
 
 #endif

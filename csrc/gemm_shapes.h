@@ -19,6 +19,16 @@ enum { TALL = MR < 12 ? 2 * MR : MR }; /* rows of a tile of one vector, whose la
 
 /* Panels and strips of so many packed rows lie a line further apart than they are long: not a multiple of 4 KB. */
 #define APART(k, width) ((k) * (width) + VL)
+
+/* Rows of B in a block of K: blocks are even, as a thin last one would move more of C than it multiplies. */
+static inline int64_t gemm_depth(int64_t k) {
+  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
+}
+
+/* Where panel j / NR of block kb lies, of k rows, among those of a whole B of n columns that are packed once. */
+static inline int64_t gemm_packed_at(int64_t n, int64_t depth, int64_t kb, int64_t k, int64_t j) {
+  return gd_ceil_div(n, NR) * (kb * NR + kb / depth * VL) + j / NR * APART(k, NR);
+}
 enum { CHUNK = 2048 / sizeof(real) }; /* columns of a row that are packed one after another */
 
 typedef struct { /* one register tile: c[m, n] (+)= a[m, k] b[k, n] */

@@ -6,13 +6,13 @@
 #include "gd.h"
 
 /* with scratch that poll by themselves, with scratch, and without */
-#define GD_POLLING(X) X(conv_dw) X(scan)
+#define GD_POLLING(X) X(conv_dw) X(winograd_dw) X(scan)
 #define GD_WITH_SCRATCH(X) \
-  X(conv) X(depthwise) X(depthwise_dw) X(attention) X(attention_gradient) X(copy) X(update_rows)
+  X(conv) X(winograd) X(depthwise) X(depthwise_dw) X(attention) X(attention_gradient) X(copy) X(update_rows)
 #define GD_OPS(X) X(map) X(gemm) GD_POLLING(X) GD_WITH_SCRATCH(X) GD_KERNELS(X)
 #define GD_KERNELS(X) \
   X(sum) X(max) X(logsumexp) X(sum_partial) X(sum_final) \
-  X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak) \
+  X(fill) X(gather) X(scatter_add) X(unfold) X(fold) X(all_finite) X(outer_peak) X(winograd_filters) \
   X(max_pool) X(max_pool_dx) X(max_pool_take) X(avg_pool) X(avg_pool_dx) X(resample) \
   X(softmax) X(pack) X(bag) X(bag_add) X(group_rows) X(sum_rows) X(square_rows) X(log_numbers)
 

@@ -18,11 +18,6 @@ enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3
 enum { C_BLOCK = (256 << 10) / sizeof(real) };
 enum { TURNED_AT = (A_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE, PANEL_AT = BLOCK_AT + (BLOCK_SIZE + 63) / 64 * 64 };
 
-/* Rows of B in a block of K: blocks are even, as a thin last one would move more of C than it multiplies. */
-static int64_t depth_of(int64_t k) {
-  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
-}
-
 static int64_t most(gd_dim d, int64_t limit) { return d.per_row ? limit : gd_min(d.fixed, limit); }
 
 int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then) {
@@ -86,16 +81,11 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
     }
 }
 
-/* Where panel j / NR of block kb lies, of k rows, among those of a whole B that are packed once. */
-static int64_t packed_at(int64_t n, int64_t depth, int64_t kb, int64_t k, int64_t j) {
-  return gemm_panels(n) * (kb * NR + kb / depth * VL) + j / NR * APART(k, NR);
-}
-
 void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi) {
-  const int64_t depth = depth_of(k), first = lo * NR, cols = gd_min(n, hi * NR) - first;
+  const int64_t depth = gemm_depth(k), first = lo * NR, cols = gd_min(n, hi * NR) - first;
   for (int64_t kb = 0; kb < k; kb += depth) {
     const int64_t rows = gd_min(depth, k - kb);
-    pack_panels(to + packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
+    pack_panels(to + gemm_packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
   }
 }
 
@@ -242,7 +232,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   const int pack_b = g->packed || g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
-  const int64_t depth = depth_of(g->k);
+  const int64_t depth = gemm_depth(g->k);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth, BLOCK) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
   int64_t a_row = g->a.row, a_col = g->a.col;
@@ -253,7 +243,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
       const int64_t k = gd_min(depth, g->k - kb);
       const int first = kb == 0 && !g->accumulate;
       const real *panels = panel;
-      if (g->packed) panels = g->packed + packed_at(g->n, depth, kb, k, jc);
+      if (g->packed) panels = g->packed + gemm_packed_at(g->n, depth, kb, k, jc);
       else if (g->b.pack) read_panels(panel, &g->b, kb, k, jc, jc_end - jc, block);
       else if (pack_b) pack_panels(panel, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
       for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
@@ -281,18 +271,17 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   }
 }
 
-/* The sums of b's columns [c0, c1) over k, in order. */
-static void column_sums(const gemm_product *g, int64_t c0, int64_t c1, real *sums, const real *b) {
-  for (int64_t j = c0; j < c1; j += VL) {
-    const int64_t n = gd_min(VL, c1 - j);
+void GD_NAME(gd_column_sums)(const real *b, int64_t row, int64_t k, int64_t n, real *sums) {
+  for (int64_t j = 0; j < n; j += VL) {
+    const int64_t some = gd_min(VL, n - j);
     vec total = v_zero();
-    for (int64_t kb = 0; kb < g->k; kb += 64) { /* sums of sums: the rounding stays small */
+    for (int64_t kb = 0; kb < k; kb += 64) {
       vec part = v_zero();
-      for (int64_t k = kb; k < gd_min(kb + 64, g->k); ++k)
-        part = v_add(part, n == VL ? v_load(b + k * g->b.row + j) : v_load_n(b + k * g->b.row + j, n));
+      for (int64_t i = kb; i < gd_min(kb + 64, k); ++i)
+        part = v_add(part, some == VL ? v_load(b + i * row + j) : v_load_n(b + i * row + j, some));
       total = v_add(total, part);
     }
-    v_store_n(sums + j, total, n);
+    v_store_n(sums + j, total, some);
   }
 }
 
@@ -332,7 +321,7 @@ void GD_NAME(gd_product)(const gemm_product *g, const gd_run *run, int64_t lo, i
     const real *b = g->b.at + o * g->b.outer + i * g->b.inner;
     then.row = matrix * g->m;
     gemm_any(g, &w, g->c + o * g->c_outer + i * g->c_inner, g->a.at + o * g->a.outer + i * g->a.inner, b, scratch, &then);
-    if (g->sums && w.r0 == 0) column_sums(g, w.c0, w.c1, g->sums, b);
+    if (g->sums && w.r0 == 0) GD_NAME(gd_column_sums)(b + w.c0, g->b.row, g->k, w.c1 - w.c0, g->sums + w.c0);
     lo += last - first;
   }
 }

@@ -69,7 +69,7 @@ KERNELS = (
         "index.c",
     ),
     *("map.c", "move.c", "pack.c", "pool.c", "product.c", "reduce.c", "resample.c", "rows.c"),
-    *("scan.c", "softmax.c", "update_rows.c", "window.c"),
+    *("scan.c", "softmax.c", "update_rows.c", "window.c", "winograd.c"),
 )
 
 

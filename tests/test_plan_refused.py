@@ -9,7 +9,7 @@ import pytest
 from gdcore import _core, runtime
 
 ARENA, OTHER, INTS = 0, 1, 2
-SIZE = 4096  # bytes of each buffer
+SIZE = 32768  # bytes of each buffer
 BATCH = 2
 
 
@@ -44,6 +44,9 @@ SOUND = {
         [*WINDOWS, 2, 3, 5, 90, 90, 30, 10, 0, 60, 60, 30, 10, 1, 0, 5, 0], [],
     ),
     "conv_dw": (refs("o", "i", "i", "o"), fixed((0, 1)), [*WINDOWS, 2, 3, 5, 1, 0], []),
+    "winograd_filters": (refs("o", "i"), fixed(2, 3), [18, 6, 3, 1, 0], []),
+    "winograd": (refs("o", "i", "i"), fixed((0, 1)), [5, 4, 5, 4, -1, -1, 2, 3], []),
+    "winograd_dw": (refs("o", "i", "i", "o"), fixed((0, 1)), [5, 4, 5, 4, -1, -1, 2, 3, 1], []),
     "depthwise": (
         refs("o", "i", "i"), fixed((0, 1)),
         [*WINDOWS, 12, 2, 1, 108, 108, 36, 12, 0, 48, 24, 12, 0], [],

@@ -62,20 +62,6 @@ static int64_t dw_rows_units(const gd_ins *ins) {
   return ins->attr[GROUPS] * s.runs * s.strips;
 }
 
-/* Sums of dy's columns over its pixels, sums of sums. */
-static void sum_columns(const real *dy, int64_t row, int64_t pixels, int64_t n, real *sums) {
-  for (int64_t j = 0; j < n; j += VL) {
-    const int64_t some = gd_min(VL, n - j);
-    vec total = v_zero();
-    for (int64_t at = 0; at < pixels; at += 64) {
-      vec part = v_zero();
-      for (int64_t p = at; p < gd_min(at + 64, pixels); ++p) part = v_add(part, v_load_n(dy + p * row + j, some));
-      total = v_add(total, part);
-    }
-    v_store_n(sums + j, total, some);
-  }
-}
-
 /* Units [lo, hi) of one group, whose dw and dy begin at `dw` and `dy`, with `all` filters in all groups. It polls
  * after each image: in pieces, all images would be read once for each. */
 static void dw_of_rows(const conv_windows *g, const gd_run *run, int64_t images, int64_t n, int64_t all, real *dw, const real *dy, int64_t lo, int64_t hi) {
@@ -142,6 +128,6 @@ static void conv_dw_rows(const gd_ins *ins, const gd_run *run, int64_t lo, int64
     const real *dy = (const real *)gd_at(run, ins, 2) + group * n;
     const int64_t first = gd_max(lo - group * units, 0);
     dw_of_rows(&of, run, images, n, all, dw, dy, first, gd_min(hi - group * units, units));
-    if (a[CONV_ATTRS] && !first) sum_columns(dy, all, images * gd_pixels(&g.at), n, (real *)gd_at(run, ins, 3) + group * n);
+    if (a[CONV_ATTRS] && !first) GD_NAME(gd_column_sums)(dy, all, images * gd_pixels(&g.at), n, (real *)gd_at(run, ins, 3) + group * n);
   }
 }

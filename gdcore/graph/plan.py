@@ -32,6 +32,7 @@ from gdcore.graph.passes.schedule import schedule
 from gdcore.graph.passes.simplify import simplify
 from gdcore.graph.passes.sums import gather_sums
 from gdcore.graph.passes.views import lay_out
+from gdcore.graph.passes.winograd import winograd_products
 from gdcore.graph.program import (
     Codes,
     Constants,
@@ -240,6 +241,9 @@ def make_plan(
     for rewritten in (factor_sums, gather_sums):
         new_values = rewritten(list(simple.values()))
         simple = {v: new_values[old] for v, old in simple.items()}
+    if bits == 32:
+        tiled = winograd_products(list(simple.values()), batch, bfloat16)
+        simple = {v: tiled[new] for v, new in simple.items()}
     if bfloat16:
         narrow = narrow_products(list(simple.values()), bfloat16)
         simple = {v: narrow[new] for v, new in simple.items()}

@@ -24,6 +24,7 @@ from gdcore.graph.ops.loops import SCAN
 from gdcore.io.graph_kinds import (
     ARITY,
     ATTRS,
+    OPTIONAL,
     OPTIONAL_INPUTS,
     RENAMED,
     bad,
@@ -297,7 +298,7 @@ def _node(
         return apply(COUNT, dim=dim(node.get("dim")))
     kinds = ATTRS.get(name, {})
     attrs = {**_get(node, "attrs", dict), **since}
-    if set(attrs) != set(kinds):
+    if not set(kinds) - OPTIONAL <= set(attrs) <= set(kinds):
         raise bad(f"the attributes of {name!r}", sorted(attrs), str(sorted(kinds)))
     arity = ARITY.get(name, len(op.samples[0].shapes) if op.samples else 0)
     arity += sum(attrs.get(k) is True for k in OPTIONAL_INPUTS)

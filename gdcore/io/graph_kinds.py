@@ -131,6 +131,7 @@ _ATTENTION = {"scale": finite, "causal": truth, "bias": truth, "mask": truth}
 _CONVOLUTION: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("strides", "padding", "dilation"), wholes),
     "groups": whole,
+    "exact": truth,
 }
 _FOLD: dict[str, Callable[[Any], Any]] = {"axes": pair}
 ATTRS: dict[str, Mapping[str, Callable[[Any], Any]]] = {
@@ -185,6 +186,7 @@ ARITY = {
     "attention_gradient": 6,
     "attention_gradient_part": 7,
 }
+OPTIONAL = {"exact"}  # attributes that are left out where they are false
 OPTIONAL_INPUTS = ("bias", "mask")  # attributes that say whether there is one more
 # Names of ops in files of version 0.1.0, and the attributes that they have since.
 RENAMED: dict[str, tuple[str, Mapping[str, Any]]] = {

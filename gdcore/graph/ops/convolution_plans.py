@@ -113,6 +113,14 @@ def _emit(
     y_strides = [places[0], *(a.place_step * s for a, s in zip(axes, places[1:], strict=True))]
     w_strides = [a.tap_step * s for a, s in zip(axes, tap_strides, strict=True)]
     refs = [e.ref(y), e.ref(x), e.ref(w)]
+    if y.attrs.get("winograd"):
+        channel, room = ([1, f], [f, c]) if back else ([f, 1], [c, f])
+        turned = e.workspace(y)
+        strides = [a.tap_step * s for a, s in zip(axes, tap_strides, strict=True)]
+        of_kernel = [*strides[1:], *channel, begin_w]
+        e.kernel("winograd_filters", [turned, refs[2]], dims=room, attrs=of_kernel)
+        e.kernel("winograd", [*refs[:2], turned], [y.shape[0]], [*_tiles(axes), *room])
+        return
     if depthwise(w.shape, groups):
         many = f // groups
         lanes = [f, 1 if back else many, many if back else 1]
@@ -126,6 +134,21 @@ def _emit(
         *(*w_strides, *channel, begin_w, each, y.attrs.get("bfloat16", 0)),
     ]
     e.kernel("conv", refs, dims=[y.shape[0]], attrs=attrs)
+
+
+def _tiles(axes: Sequence[Taps]) -> list[int]:
+    """Height and width of the operand, of the result, and the first tap of the first window."""
+    return [getattr(a, name) for name in ("size", "windows", "first") for a in axes[1:]]
+
+
+def turned_kernel(y: Value) -> int:
+    """Elements that the kernel takes in tiles of Winograd's algorithm, or 0: 36 matrices in panels, see csrc/gemm.h."""
+    if not y.attrs.get("winograd") or y.op.name == "conv_dw":
+        return 0
+    *_, c, f = fixed(y.inputs[1].shape)
+    k, n = (c, f) if y.op.name == "conv" else (f, c)
+    wide = -(-n // 32) * 32
+    return 36 * (k * wide + (k // 256 + 1) * (wide // 2))
 
 
 def emit_conv(y: Value, e: Emitter) -> None:
@@ -155,12 +178,16 @@ def emit_dw(y: Value, e: Emitter) -> None:
     axes = [NONE] * (RANK - len(found)) + found
     windows = [getattr(a, name) for name in Taps._fields[:6] for a in axes]
     sums = [] if e.sums is None else [e.ref(e.sums)]
+    refs = [e.ref(y), e.ref(x), e.ref(dy), *sums]
+    if y.attrs.get("winograd"):
+        e.kernel("winograd_dw", refs, [dy.shape[0]], [*_tiles(axes), c, f, len(sums)])
+        return
     alone = depthwise(y.shape, groups)
     lanes = [f, f // groups] if alone else [groups, c, f // groups]
     how = [] if alone else [y.attrs.get("bfloat16", 0)]
     e.kernel(
         "depthwise_dw" if alone else "conv_dw",
-        [e.ref(y), e.ref(x), e.ref(dy), *sums],
+        refs,
         dims=[dy.shape[0]],
         attrs=[*windows, *lanes, len(sums), *how],
     )

@@ -7,7 +7,14 @@ from typing import Any
 
 from gdcore.graph.dims import Batch, Dim, Shape, size
 from gdcore.graph.ir import Op, Value, register
-from gdcore.graph.ops.convolution_plans import depthwise, emit_conv, emit_dw, emit_dx, fixed
+from gdcore.graph.ops.convolution_plans import (
+    depthwise,
+    emit_conv,
+    emit_dw,
+    emit_dx,
+    fixed,
+    turned_kernel,
+)
 from gdcore.graph.ops.convolution_samples import np_conv, np_dw, np_dx, samples
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ops.slices import pad
@@ -119,7 +126,9 @@ def _dw_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
 
 
 def _only(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: attrs[k] for k in ("strides", "padding", "dilation", "groups")}
+    return {
+        k: attrs[k] for k in ("strides", "padding", "dilation", "groups", "exact") if k in attrs
+    }
 
 
 def _dx(dy: Value, w: Value, of: Value, attrs: Mapping[str, Any]) -> Value:
@@ -164,6 +173,7 @@ CONV: Op = register(
         np_conv,
         samples("conv"),
         emit=emit_conv,
+        workspace=turned_kernel,
         flops=_flops,
         takes_epilogue=lambda y: True,
     )
@@ -177,6 +187,7 @@ CONV_DX: Op = register(
         np_dx,
         samples("conv_dx"),
         emit=emit_dx,
+        workspace=turned_kernel,
         flops=_flops,
         # with strides it is several instructions, none of which finishes whole rows
         takes_epilogue=lambda y: set(y.attrs["strides"]) == {1},
@@ -225,6 +236,7 @@ def conv(
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
+    exact: bool = False,
 ) -> Value:
     """Convolution (cross-correlation) of sequences, images or volumes with a kernel.
 
@@ -238,6 +250,9 @@ def conv(
         Zeros before and after, along each dimension: of an image at the top, bottom, left and right.
     groups : int
         The channels of each of so many parts go to their own part of the filters.
+    exact : bool
+        Sum over the taps, whatever the sizes. Otherwise images with kernels of 3 x 3 taps may be computed in tiles, by
+        Winograd's algorithm, where that is faster: see `gdcore.Conv2D`.
 
     Returns
     -------
@@ -268,6 +283,7 @@ def conv(
         padding=_around(padding, rank),
         dilation=_numbers("dilation", dilation, rank),
         groups=groups,
+        **({"exact": True} if exact else {}),
     )
 
 

@@ -175,7 +175,8 @@ class Lowering(Emitter):
                 read = map(straight, ins.reads or root.inputs)
                 ins.reads = [x for x in read if base(x).op.name != "constant"]
                 ins.writes = [root, *self.parts, *([] if group.sums is None else [group.sums])]
-                ins.text = f"{root.op.name}{' bfloat16' if root.attrs.get('bfloat16') else ''}"
+                how = [n for n in ("bfloat16", "winograd") if root.attrs.get(n)]
+                ins.text = " ".join([root.op.name, *how])
                 if group.loop is not None:
                     ins.writes = group.loop.parts
                     ins.text = group.loop.text

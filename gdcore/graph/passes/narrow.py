@@ -1,6 +1,7 @@
 """Products whose factors are rounded to bfloat16: the attribute `bfloat16` of each product of a graph is set.
 
-Products within the body of a loop, of attention, of sparse rows and of depthwise convolutions stay in float32.
+Products within the body of a loop, of attention, of sparse rows and of depthwise convolutions stay in float32, and
+those of tiles by Winograd's algorithm, which is faster yet and would multiply the error of rounded factors.
 """
 
 from __future__ import annotations
@@ -36,5 +37,5 @@ def narrow_products(roots: Sequence[Value], how: int) -> dict[Value, Value]:
 def _is_product(v: Value) -> bool:
     if v.op in (CONV, CONV_DX, CONV_DW):
         kernel = v.shape if v.op is CONV_DW else v.inputs[1].shape
-        return not depthwise(kernel, v.attrs["groups"])
+        return not depthwise(kernel, v.attrs["groups"]) and not v.attrs.get("winograd")
     return v.op in (MATMUL, MATMUL_ADD)
