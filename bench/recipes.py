@@ -14,7 +14,7 @@ from bench.measure import processor
 from bench.peak import peak
 from gdcore import runtime
 
-PRODUCTS = ("matmul", "gemm", "conv", "depthwise")  # beginnings of the names of kernels of products
+PRODUCTS = ("matmul", "gemm", "conv", "winograd", "depthwise")  # beginnings of the names of kernels of products
 
 
 def training_flops(model: Any, samples: int) -> tuple[int, int]:
