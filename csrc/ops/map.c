@@ -35,7 +35,14 @@ typedef struct {
 } map_region;
 typedef void (*chain_fn)(const map_region *);
 
+#if defined(GD_ISA_baseline) && GD_REAL_BITS == 64
+/* In double precision on a processor without AVX2 each pass runs operation by operation, to the same bits: these loops
+ * alone would take 75 KB of the wheel. */
+#define CHAIN_OF(number) NULL
+#else
 #include "map_chains.h"
+#define CHAIN_OF(number) chain_fns[number]
+#endif
 
 /* One argument of a block function: a block, or VL equal values with step 0. */
 typedef struct { const real *p; int64_t step; } block_arg;
@@ -153,7 +160,7 @@ int64_t GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) 
   s->nd = gd_max(0, attr[0]), s->n_out = gd_max(0, attr[1]), s->n_in = gd_max(0, attr[2]); /* for analysers */
   s->n_code = attr[3];
   s->kind = attr + 6, s->code = s->kind + s->n_in, s->par = ins->par;
-  s->chain = attr[5] < 0 ? NULL : chain_fns[attr[5]];
+  s->chain = attr[5] < 0 ? NULL : CHAIN_OF(attr[5]);
   s->buffer = (real *)run->scratch;
   s->shape = (int64_t *)(run->scratch + blocks_size(attr)), s->stride = s->shape + s->nd;
   s->spread = s->placed = ins->n_dim > s->nd * (s->n_in + 1), s->in_place = s->nd <= 2;

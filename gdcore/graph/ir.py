@@ -342,9 +342,14 @@ def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Va
     `rule` gets each value with its inputs already replaced and returns the value to stand for it.
     Returns the new value for every old one.
     """
+    return rewritten(topological(outputs), rule)
+
+
+def rewritten(order: Iterable[Value], rule: Callable[[Value], Value]) -> dict[Value, Value]:
+    """The same for all values of a graph, each after its inputs."""
     new: dict[Value, Value] = {}
-    for value in topological(outputs):
-        new[value] = rule(with_inputs(value, tuple(new[x] for x in value.inputs)))
+    for value in order:
+        new[value] = rule(with_inputs(value, tuple([new[x] for x in value.inputs])))
     return new
 
 
