@@ -61,6 +61,9 @@ if ISAS is None:
         f"gdcore has kernels for x86-64 and AArch64, not for {TARGET!r}; on macOS build each with "
         "ARCHFLAGS='-arch arm64' or '-arch x86_64'"
     )
+# No exception passes through C: the tables by which one would find its way are a thirtieth of the wheel. What builds
+# for Windows needs them, and one with GDCORE_CFLAGS=-g has tables of its own.
+NO_TABLES = ["-fno-asynchronous-unwind-tables"]
 LDFLAGS = os.environ.get("GDCORE_LDFLAGS", "").split()
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
@@ -98,7 +101,7 @@ class BuildCore(build_ext):
                 [source],
                 output_dir=str(folder),
                 depends=HEADERS,
-                extra_postargs=self.spelled(FLAGS) + flags + extra,
+                extra_postargs=self.spelled(FLAGS) + self.no_tables() + flags + extra,
             )
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -107,6 +110,10 @@ class BuildCore(build_ext):
         ext.extra_compile_args = self.spelled(ext.extra_compile_args) + extra
         ext.extra_link_args += [*link_openmp, *LDFLAGS]
         super().build_extension(ext)
+
+    def no_tables(self):
+        """Flags that leave out unwind tables, where the system does without them."""
+        return [] if self.compiler.compiler_type == "msvc" else NO_TABLES
 
     def spelled(self, flags):
         """Flags as the compiler takes them: clang-cl wants to be told that they are clang's."""

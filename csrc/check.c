@@ -172,17 +172,16 @@ static int64_t fill(const scan *s) {
 
 #include "check_reductions.h"
 
-/* Numbers that the panels of b[k, n] take: see gemm.h. */
-static int64_t panels(int64_t k, int64_t n) {
-  const int64_t wide = n > TOO_LARGE - 32 ? TOO_LARGE : (n + 31) / 32 * 32;
-  return plus(times(k, wide), times(k / 256 + 1, wide / 2));
+int64_t gd_panels(int64_t k, int64_t n) {
+  const int64_t columns = n > TOO_LARGE - GD_PANEL_COLUMNS ? TOO_LARGE : gd_ceil_div(n, GD_PANEL_COLUMNS) * GD_PANEL_COLUMNS;
+  return times(2, times(k + 1, columns)) == TOO_LARGE ? TOO_LARGE : gd_panels_of(k, columns);
 }
 
 static int64_t pack(const scan *s) {
   enum { K, N, ROW, COL };
   if (!has(s, 2, 4, 0, 0)) return 0;
   const int64_t k = size(s, K), n = size(s, N);
-  holds(s, 0, GD_REAL, k ? panels(k, n) : 0);
+  holds(s, 0, GD_REAL, k ? gd_panels(k, n) : 0);
   holds(s, 1, GD_REAL, k && n ? plus(plus(times(k - 1, size(s, ROW)), times(n - 1, size(s, COL))), 1) : 0);
   return 0;
 }
@@ -231,7 +230,7 @@ static int64_t gemm(const scan *s) {
   holds(s, 0, GD_REAL, product(s, OUTER, 4)); /* nor do they lie over one another */
   if (!s->ins->attr[0] != (s->ins->n_ref == 3)) fail(s, -1, "has column sums or panels and no place for them");
   else if (s->ins->attr[0] == 2) {
-    holds(s, 3, GD_REAL, size(s, K) ? panels(size(s, K), size(s, N)) : 0);
+    holds(s, 3, GD_REAL, size(s, K) ? gd_panels(size(s, K), size(s, N)) : 0);
     if (product(s, OUTER, 2) > 1 || s->ins->attr[3]) fail(s, 3, "has panels of several products, or of rounded factors");
   } else if (s->ins->attr[0]) {
     holds(s, 3, GD_REAL, size(s, N));

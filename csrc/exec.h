@@ -100,6 +100,9 @@ typedef struct { int32_t instruction, ref, within; const char *what; } gd_fault;
 /* Whether a plan can be run for up to `batch` samples over buffers with room for so many bytes. */
 int gd_check(const gd_plan *plan, const int64_t *room, int32_t n_buffers, int64_t batch, gd_fault *fault);
 
+/* Numbers that the panels of a matrix b[k, n] take that is packed once, on any instruction set. */
+int64_t gd_panels(int64_t k, int64_t n);
+
 /* How many threads OpenMP would give the calling thread: what threadpoolctl looks at, and lowers. */
 int gd_openmp_threads(void);
 

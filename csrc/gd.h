@@ -74,6 +74,12 @@ typedef void (*gd_window_fn)(const void *state, int64_t width, int64_t r0, int64
 
 #define GD_EPILOGUE (12 << 10)
 
+/* Numbers that the panels of a matrix B[K, N] take that is packed once for many products (gemm.h), of `columns` in all:
+ * K for each column, and room for half a row more in each block of K. */
+static inline int64_t gd_panels_of(int64_t k, int64_t columns) { return k * columns + (k / 256 + 1) * (columns / 2); }
+/* What N is rounded up to where panels of any instruction set must fit. */
+enum { GD_PANEL_COLUMNS = 32 };
+
 /* One row of a kernel table; a table per instruction set and precision ends with a NULL name. */
 typedef struct {
   const char *name;

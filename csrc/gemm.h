@@ -84,15 +84,15 @@ int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then);
 void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, int64_t hi);
 
 /* Panels of B that many products share, packed once: as many as gemm_panels, of which [lo, hi) are written, for one
- * block of K after another. So many numbers are enough for every instruction set: with N' = N rounded up to 32, K N' and
- * N' / 2 for each 256 rows of B. */
+ * block of K after another. They take gd_panels_of numbers. */
+_Static_assert(GD_PANEL_COLUMNS % (2 * VL) == 0, "room for any instruction set is room for this one");
 static inline int64_t gemm_panels(int64_t n) { return gd_ceil_div(n, 2 * VL); }
 void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi);
 
 /* Bytes of all of them, a multiple of 64; 0 for so few rows or columns that they are read where they lie. */
 static inline int64_t gemm_packed_bytes(int64_t k, int64_t n) {
   if (n < VL || k < VL) return 0;
-  return gd_ceil_div(gemm_panels(n) * (k * 2 * VL + (k / 256 + 1) * VL) * (int64_t)sizeof(real), 64) * 64;
+  return gd_ceil_div(gd_panels_of(k, gemm_panels(n) * 2 * VL) * (int64_t)sizeof(real), 64) * 64;
 }
 
 /* C[M, N] (+)= the sum over segments s of A_s[M, K] B_s[K, N], none of which is packed: A_s begins at a + a_at[s] and

@@ -26,7 +26,8 @@ void gd_random_words(uint64_t *out, int64_t n, uint64_t first, const uint64_t *k
       continue;
     }
     block(words, counter, key);
-    for (int64_t i = gd_max(0, -at); i < WORDS && at + i < n; ++i) out[at + i] = words[i];
+    for (int i = 0; i < WORDS; ++i)
+      if (at + i >= 0 && at + i < n) out[at + i] = words[i];
   }
 }
 

@@ -14,17 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gdcore import activations, initializers, layers, losses, metrics, ops, optimizers, schedules
-from gdcore.callbacks import (
-    Callback,
-    EarlyStopping,
-    History,
-    LambdaCallback,
-    LearningRateScheduler,
-    ModelCheckpoint,
-    WeightAverage,
-)
+from gdcore.callbacks import Callback, LambdaCallback
 from gdcore.errors import NonFiniteError
-from gdcore.layers import *
 from gdcore.lazy import lazy_names
 from gdcore.model import Model
 from gdcore.optimizers import Optimizer
@@ -44,10 +35,18 @@ if TYPE_CHECKING:
         tabular,
         text,
     )
+    from gdcore.callbacks import (
+        EarlyStopping,
+        History,
+        LearningRateScheduler,
+        ModelCheckpoint,
+        WeightAverage,
+    )
     from gdcore.checkpoints import Checkpoint
     from gdcore.diagnostics.learning_rate import lr_find
     from gdcore.generation import generate
     from gdcore.image_views import predict_views
+    from gdcore.layers import *
     from gdcore.loading import load
     from gdcore.loggers import CSVLogger, JSONLinesLogger, MLflowLogger, TensorBoardLogger
     from gdcore.many import fit_many
@@ -117,6 +116,17 @@ __getattr__, __dir__ = lazy_names(
     __all__,
     {
         **dict.fromkeys(optimizers.OPTIMIZERS.modules, "gdcore.optimizers"),
+        **dict.fromkeys(layers.__all__, "gdcore.layers"),
+        **dict.fromkeys(
+            (
+                "EarlyStopping",
+                "History",
+                "LearningRateScheduler",
+                "ModelCheckpoint",
+                "WeightAverage",
+            ),
+            "gdcore.callbacks",
+        ),
         "CSVLogger": "gdcore.loggers",
         "Checkpoint": "gdcore.checkpoints",
         "JSONLinesLogger": "gdcore.loggers",

@@ -93,6 +93,7 @@ cdef extern from "exec.h" nogil:
         int32_t instruction, ref, within
         const char *what
     int gd_check(const gd_plan *, const int64_t *, int32_t, int64_t, gd_fault *)
+    int64_t gd_panels(int64_t, int64_t)
     int64_t gd_run_job(gd_job *, int32_t *)
     int64_t gd_source_bytes(int)
     void gd_permutation(int64_t *, int64_t, uint64_t, uint64_t)
@@ -190,6 +191,11 @@ def chain_keys() -> list:
         keys.append(gd_chain_key(i).decode())
         i += 1
     return keys
+
+
+def panels_size(k: int, n: int) -> int:
+    """Elements that the panels of a matrix of k rows and n columns take, on any instruction set."""
+    return gd_panels(k, n)
 
 
 def source_names() -> list:

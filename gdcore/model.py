@@ -9,29 +9,27 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 
-from gdcore.callbacks import Callback, History
 from gdcore.engine import pickling
 from gdcore.engine import weights as learned
 from gdcore.engine.engine import Engine
 from gdcore.engine.freezing import layers_of
 from gdcore.graph.ir import Value, rewrite
 from gdcore.layers.base import Layer
-from gdcore.losses import Loss
-from gdcore.metrics import Metric
 from gdcore.names import attribute_error
-from gdcore.optimizers import Optimizer
 from gdcore.scores import Scores
-from gdcore.show.html import Columns
-from gdcore.show.progress import Progress
-from gdcore.show.summary import summary
 from gdcore.training import evaluate as evaluation
 from gdcore.training import predict as asking
 from gdcore.training.compile_settings import compile_settings
-from gdcore.training.fit import Fit
-from gdcore.training.fit_arguments import check_fit, validation_of
 from gdcore.training.one_batch import train_on_batch
 from gdcore.training.predict import PREDICT_BATCH, check_batch_size
 from gdcore.training.prepare import bound_metrics, prepare
+
+if TYPE_CHECKING:
+    from gdcore.callbacks import Callback, History
+    from gdcore.losses import Loss
+    from gdcore.metrics import Metric
+    from gdcore.optimizers import Optimizer
+    from gdcore.show.html import Columns
 
 T = TypeVar("T")
 
@@ -269,6 +267,9 @@ class Model(Layer):
         >>> sorted(history.history)
         ['accuracy', 'loss', 'lr', 'val_accuracy', 'val_loss']
         """
+        from gdcore.training.fit import Fit
+        from gdcore.training.fit_arguments import check_fit, validation_of
+
         check_fit(batch_size, epochs, initial_epoch, validation_split, shuffle, callbacks, seed)
         engine = self._engine
         if seed is not None:
@@ -280,13 +281,10 @@ class Model(Layer):
         )
         engine.parameters()
         engine.warn_of_freezing()
-        history = History()
-        for c in (history, *callbacks):
-            c.model = self
         batch = data.rows if batch_size is None else int(batch_size)
-        run = Fit(
-            engine, data, validation, batch, int(epochs), shuffle, history, callbacks, verbose
-        )
+        run = Fit(engine, data, validation, batch, int(epochs), shuffle, callbacks, verbose)
+        for c in run.callbacks:
+            c.model = self
         run.at_epoch = int(initial_epoch)
         if resume_from is not None:
             from gdcore.checkpoints import resume
@@ -361,6 +359,8 @@ class Model(Layer):
         >>> model.evaluate(xt, yt)["accuracy"] > 0.9
         True
         """
+        from gdcore.show.progress import Progress
+
         check_batch_size("evaluate", batch_size)
         data = prepare(self._engine, x, y, sample_weight, held_out=0.0)
         metrics = bound_metrics(self._engine)
@@ -608,6 +608,8 @@ class Model(Layer):
         parameters   3 (3 trainable, 0 frozen)
         ...
         """
+        from gdcore.show.summary import summary
+
         return summary(self)
 
     def draw(self, path: str | PathLike[str] | None = None) -> Any:

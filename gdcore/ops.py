@@ -3,9 +3,9 @@
 All of them take values, arrays and numbers, and broadcast as NumPy does.
 """
 
-from gdcore.graph.ops.attention import attention
+from typing import TYPE_CHECKING
+
 from gdcore.graph.ops.convolutions import conv, conv_transpose
-from gdcore.graph.ops.derivatives import gradient, jvp
 from gdcore.graph.ops.draws import random_uniform
 from gdcore.graph.ops.elementwise import (
     abs,
@@ -40,7 +40,6 @@ from gdcore.graph.ops.elementwise import (
 from gdcore.graph.ops.identities import broadcast_to, count, stop_gradient
 from gdcore.graph.ops.indexing import one_hot, take
 from gdcore.graph.ops.joins import concatenate, stack
-from gdcore.graph.ops.loops import scan
 from gdcore.graph.ops.masks import drop_mask, mask_of, step_mask, with_mask
 from gdcore.graph.ops.nonlinearities import (
     elu,
@@ -59,28 +58,33 @@ from gdcore.graph.ops.nonlinearities import (
     softsign,
     tanh,
 )
-from gdcore.graph.ops.pools import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
 from gdcore.graph.ops.products import matmul
 from gdcore.graph.ops.reductions import logsumexp, max, mean, min, sum, var
-from gdcore.graph.ops.resampling import pad, resample, resize
 from gdcore.graph.ops.shapes import expand_dims, flatten, reshape, squeeze, transpose
 from gdcore.graph.ops.slices import getitem
 from gdcore.graph.ops.softmax import log_softmax, softmax
 from gdcore.graph.ops.training_ops import when_training, with_update
-from gdcore.graph.ops.trigonometry import (
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cosh,
-    sinh,
-    tan,
-)
-from gdcore.graph.ops.windows import unfold
 from gdcore.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gdcore.graph.ops.attention import attention
+    from gdcore.graph.ops.derivatives import gradient, jvp
+    from gdcore.graph.ops.loops import scan
+    from gdcore.graph.ops.pools import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
+    from gdcore.graph.ops.resampling import pad, resample, resize
+    from gdcore.graph.ops.trigonometry import (
+        arccos,
+        arccosh,
+        arcsin,
+        arcsinh,
+        arctan,
+        arctan2,
+        arctanh,
+        cosh,
+        sinh,
+        tan,
+    )
+    from gdcore.graph.ops.windows import unfold
 
 power = pow
 swish = silu
@@ -186,5 +190,32 @@ __all__ = [
     "with_update",
 ]
 
-# A missing name raises an error that says what to use instead.
-__getattr__, __dir__ = lazy_names(__name__, __all__, {})
+# What not every network needs is imported when it is first asked for.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    __all__,
+    {
+        "attention": "gdcore.graph.ops.attention",
+        "gradient": "gdcore.graph.ops.derivatives",
+        "jvp": "gdcore.graph.ops.derivatives",
+        "scan": "gdcore.graph.ops.loops",
+        "adaptive_avg_pool": "gdcore.graph.ops.pools",
+        "adaptive_max_pool": "gdcore.graph.ops.pools",
+        "avg_pool": "gdcore.graph.ops.pools",
+        "max_pool": "gdcore.graph.ops.pools",
+        "pad": "gdcore.graph.ops.resampling",
+        "resample": "gdcore.graph.ops.resampling",
+        "resize": "gdcore.graph.ops.resampling",
+        "arccos": "gdcore.graph.ops.trigonometry",
+        "arccosh": "gdcore.graph.ops.trigonometry",
+        "arcsin": "gdcore.graph.ops.trigonometry",
+        "arcsinh": "gdcore.graph.ops.trigonometry",
+        "arctan": "gdcore.graph.ops.trigonometry",
+        "arctan2": "gdcore.graph.ops.trigonometry",
+        "arctanh": "gdcore.graph.ops.trigonometry",
+        "cosh": "gdcore.graph.ops.trigonometry",
+        "sinh": "gdcore.graph.ops.trigonometry",
+        "tan": "gdcore.graph.ops.trigonometry",
+        "unfold": "gdcore.graph.ops.windows",
+    },
+)

@@ -14,12 +14,14 @@ from __future__ import annotations
 import math
 import operator
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gdcore import _core
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Stream", "fresh_seed"]
 

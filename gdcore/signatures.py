@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
-__all__ = ["Constructed", "check_shadows", "own_name", "reversed_arguments"]
+__all__ = ["Constructed", "Fields", "check_shadows", "own_name", "reversed_arguments"]
 
 # Other libraries' names of arguments; accepted if the constructor has the argument on the right.
 _ARGUMENTS = {
@@ -198,6 +199,37 @@ def own_name(name: str, known: Iterable[str]) -> str | None:
     name = _ARGUMENTS.get(name, name)
     name = _PAIRED[name][0] if name in _PAIRED else name
     return name if name in known else None
+
+
+class Fields:
+    """The `repr` and `==` of a dataclass, for those with ``repr=False, eq=False``.
+
+    What `dataclass` writes is compiled for each class anew, which takes longer than to import the class.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(repr=False, eq=False)
+    ... class Example(Fields):
+    ...     lr: float = 0.1
+    >>> Example(), Example() == Example(0.1)
+    (Example(lr=0.1), True)
+    """
+
+    def __repr__(self) -> str:
+        told = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr]  # type: ignore[arg-type]
+        return f"{type(self).__qualname__}({', '.join(told)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    def _compared(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, f.name) for f in fields(self) if f.compare)  # type: ignore[arg-type]
 
 
 class Constructed(type):

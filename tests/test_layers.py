@@ -1,6 +1,8 @@
 """Every layer: forward against NumPy, gradients of parameters and inputs against central differences."""
 
 import inspect
+import pkgutil
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -14,15 +16,17 @@ from gdcore import layers
 
 def test_every_layer_is_public():
     """So that it is in the table, over which tests of layers, of ONNX, of copies and of summaries run."""
+    parts = [import_module(m.name) for m in pkgutil.iter_modules(layers.__path__, "gdcore.layers.")]
     written = {
         name
-        for part in vars(layers).values()
-        if inspect.ismodule(part) and part.__name__.startswith("gdcore.layers.")
+        for part in parts
         for name, item in vars(part).items()
         if inspect.isclass(item) and issubclass(item, gd.Layer) and item.__module__ == part.__name__
         if not name.startswith("_")
     }
     assert written | {"Input"} == set(layers.__all__) <= set(gd.__all__)
+    for module, names in layers.LATER.items():  # which are imported when they are asked for
+        assert list(names) == import_module(f"gdcore.layers.{module}").__all__
 
 
 @pytest.mark.parametrize("bits", [32, 64])

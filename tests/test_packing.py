@@ -13,7 +13,7 @@ ROWS = 33  # the last batch of 32 has one row, which reads the weights where the
 
 
 def network(inputs=40):
-    return gd.Sequential([gd.Input(inputs), gd.Dense(70, "tanh"), gd.Dense(9)])
+    return gd.Sequential([gd.Input(inputs), gd.Dense(70, "tanh"), gd.Dense(36)])
 
 
 def by_hand(model, x):
@@ -25,12 +25,12 @@ def by_hand(model, x):
 
 def data(rows=ROWS, inputs=40):
     rng = np.random.default_rng(1)
-    return rng.normal(size=(rows, inputs)).astype(np.float32), rng.normal(size=(rows, 9))
+    return rng.normal(size=(rows, inputs)).astype(np.float32), rng.normal(size=(rows, 36))
 
 
 def another_model(model, x, y):
     """Trains the model's first layer, as its own."""
-    other = gd.Sequential([gd.Input(40), model.layers[0], gd.Dense(9)]).compile("sgd", "mse")
+    other = gd.Sequential([gd.Input(40), model.layers[0], gd.Dense(36)]).compile("sgd", "mse")
     other.fit(x, y, epochs=1, verbose=0)
 
 
@@ -107,7 +107,7 @@ def test_the_plan_says_so(monkeypatch):
     assert [i.kernel for i in plan.instructions] == ["pack", "pack", "gemm", "gemm"]
     assert plan.n_packing == 2 and str(plan).count("pack ") >= 2 and "0.kernel" in str(plan)
     assert plan.packed_bytes < many.session.nbytes
-    assert packing.panels_size(40, 70) * 4 + packing.panels_size(70, 9) * 4 <= plan.packed_bytes
+    assert packing.panels_size(40, 70) * 4 + packing.panels_size(70, 36) * 4 <= plan.packed_bytes
     monkeypatch.setattr(packing, "FEWEST", 1 << 40)
     x, _ = data()
     plain = network()

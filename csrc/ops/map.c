@@ -35,7 +35,14 @@ typedef struct {
 } map_region;
 typedef void (*chain_fn)(const map_region *);
 
+#if defined(GD_ISA_baseline) && GD_REAL_BITS == 64
+/* In double precision on a processor without AVX2 each pass runs operation by operation, to the same bits: these loops
+ * alone would take 75 KB of the wheel. */
+#define CHAIN_OF(number) NULL
+#else
 #include "map_chains.h"
+#define CHAIN_OF(number) chain_fns[number]
+#endif
 
 /* One argument of a block function: a block, or VL equal values with step 0. */
 typedef struct { const real *p; int64_t step; } block_arg;
@@ -51,9 +58,9 @@ typedef void (*block_fn)(real *y, const block_arg *x, int64_t n, const double *p
 #define NEXT(k) v_load(at_##k), at_##k += step_##k
 #define LAST(k) step_##k ? v_load_n(at_##k, n - i) : v_load(at_##k)
 
-#define LOOP(LOAD, LOAD_N, EXPR)                                   \
+#define LOOP(UNROLL, LOAD, LOAD_N, EXPR)                           \
   int64_t i = 0;                                                   \
-  _Pragma("GCC unroll 4") for (; i + VL <= n; i += VL) {           \
+  _Pragma(UNROLL) for (; i + VL <= n; i += VL) {                   \
     LOAD;                                                          \
     v_store(y + i, EXPR);                                          \
   }                                                                \
@@ -61,15 +68,17 @@ typedef void (*block_fn)(real *y, const block_arg *x, int64_t n, const double *p
     LOAD_N;                                                        \
     v_store_n(y + i, EXPR, n - i);                                 \
   }
+#define FOUR "GCC unroll 4"
+#define ONE "GCC unroll 1"
 
 #define HEAD(name) static void map_##name(real *y, const block_arg *x, int64_t n, const double *par, \
                                           const block_place *at)
-#define UNARY(name)                                           \
+#define UNARY(name, UNROLL)                                   \
   HEAD(name) {                                                \
     (void)par, (void)at;                                      \
     OPEN(0)                                                   \
     vec a;                                                    \
-    LOOP(a = NEXT(0), a = LAST(0), e_##name(a))               \
+    LOOP(UNROLL, a = NEXT(0), a = LAST(0), e_##name(a))       \
   }
 #define NUMBERED(name)                                        \
   HEAD(name) {                                                \
@@ -77,19 +86,25 @@ typedef void (*block_fn)(real *y, const block_arg *x, int64_t n, const double *p
     const vec number = v_set1((real)par[0]);                  \
     OPEN(0)                                                   \
     vec a;                                                    \
-    LOOP(a = NEXT(0), a = LAST(0), e_##name(a, number))       \
+    LOOP(ONE, a = NEXT(0), a = LAST(0), e_##name(a, number))  \
   }
-#define BINARY(name)                                                                \
-  HEAD(name) {                                                                      \
-    (void)par, (void)at;                                                            \
-    OPEN(0)                                                                         \
-    OPEN(1)                                                                         \
-    vec a, b;                                                                       \
-    LOOP(a = NEXT(0); b = NEXT(1), a = LAST(0); b = LAST(1), e_##name(a, b))        \
+#define BINARY(name, UNROLL)                                                                \
+  HEAD(name) {                                                                              \
+    (void)par, (void)at;                                                                    \
+    OPEN(0)                                                                                 \
+    OPEN(1)                                                                                 \
+    vec a, b;                                                                               \
+    LOOP(UNROLL, a = NEXT(0); b = NEXT(1), a = LAST(0); b = LAST(1), e_##name(a, b))        \
   }
-GD_UNARY_OPS(UNARY)
+#define UNARY_SHORT(name) UNARY(name, FOUR)
+#define UNARY_LONG(name) UNARY(name, ONE)
+#define BINARY_SHORT(name) BINARY(name, FOUR)
+#define BINARY_LONG(name) BINARY(name, ONE)
+GD_SHORT_OPS(UNARY_SHORT)
+GD_LONG_OPS(UNARY_LONG)
 GD_NUMBERED_OPS(NUMBERED)
-GD_BINARY_OPS(BINARY)
+GD_SHORT_BINARY_OPS(BINARY_SHORT)
+GD_LONG_BINARY_OPS(BINARY_LONG)
 
 HEAD(where) {
   (void)par, (void)at;
@@ -97,7 +112,7 @@ HEAD(where) {
   OPEN(1)
   OPEN(2)
   vec c, a, b;
-  LOOP(c = NEXT(0); a = NEXT(1); b = NEXT(2), c = LAST(0); a = LAST(1); b = LAST(2), e_where(c, a, b))
+  LOOP(FOUR, c = NEXT(0); a = NEXT(1); b = NEXT(2), c = LAST(0); a = LAST(1); b = LAST(2), e_where(c, a, b))
 }
 
 /* The counter of a draw is the element's number. */
@@ -105,7 +120,7 @@ HEAD(random_uniform) {
   (void)x;
   const uint64_t key = gd_rng_key(at->run->seed, (uint64_t)par[0], at->run->step);
   vec a;
-  LOOP(a = v_uniform((uint64_t)(at->first + i), key), a = v_uniform((uint64_t)(at->first + i), key), a)
+  LOOP(ONE, a = v_uniform((uint64_t)(at->first + i), key), a = v_uniform((uint64_t)(at->first + i), key), a)
 }
 
 #define ROW(name) map_##name,
@@ -145,7 +160,7 @@ int64_t GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) 
   s->nd = gd_max(0, attr[0]), s->n_out = gd_max(0, attr[1]), s->n_in = gd_max(0, attr[2]); /* for analysers */
   s->n_code = attr[3];
   s->kind = attr + 6, s->code = s->kind + s->n_in, s->par = ins->par;
-  s->chain = attr[5] < 0 ? NULL : chain_fns[attr[5]];
+  s->chain = attr[5] < 0 ? NULL : CHAIN_OF(attr[5]);
   s->buffer = (real *)run->scratch;
   s->shape = (int64_t *)(run->scratch + blocks_size(attr)), s->stride = s->shape + s->nd;
   s->spread = s->placed = ins->n_dim > s->nd * (s->n_in + 1), s->in_place = s->nd <= 2;

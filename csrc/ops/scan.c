@@ -47,6 +47,9 @@ static int64_t packed_of(const gd_ins *ins, const gd_ins *step, uint64_t same) {
   return step->op->packed && ins->attr[STEPS] > 2 && ins->attr[SAMPLES] > 2 ? step->op->packed(step, same) : 0;
 }
 
+/* Bytes of a number for each instruction of the body: what it has packed. */
+static int64_t table_of(const gd_ins *ins) { return gd_ceil_div(ins->n_body * (int64_t)sizeof(int64_t), 64) * 64; }
+
 int64_t GD_NAME(gd_scan_scratch)(const gd_ins *ins) {
   const uint64_t same = steady(ins);
   int64_t most = 0, packed = 0;
@@ -54,7 +57,7 @@ int64_t GD_NAME(gd_scan_scratch)(const gd_ins *ins) {
     if (ins->body[i].op->scratch) most = gd_max(most, ins->body[i].op->scratch(&ins->body[i]));
     packed += packed_of(ins, &ins->body[i], same);
   }
-  return most + packed;
+  return table_of(ins) + most + packed;
 }
 
 /* The moves of one kind, for `samples` from number `first` on, at step t. */
@@ -95,10 +98,12 @@ void GD_NAME(gd_scan)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
   for (int64_t i = 0; i < outside; ++i) own[2 + i] = gd_at(run, ins, (int)(from + i));
   gd_run inner = *run;
   inner.base = own;
+  int64_t *bytes = (int64_t *)run->scratch;
+  char *const packs = inner.scratch += table_of(ins);
   for (int32_t i = 0; i < ins->n_body; ++i) {
-    const int64_t bytes = packed_of(ins, &ins->body[i], same);
-    if (bytes) ins->body[i].op->pack(&ins->body[i], &inner, inner.scratch);
-    inner.scratch += bytes;
+    bytes[i] = packed_of(ins, &ins->body[i], same);
+    if (bytes[i]) ins->body[i].op->pack(&ins->body[i], &inner, inner.scratch);
+    inner.scratch += bytes[i];
   }
   for (int64_t u = lo; u < hi; ++u) {
     const int64_t first = u * attr[SAMPLES], samples = gd_min(attr[SAMPLES], batch - first);
@@ -112,12 +117,11 @@ void GD_NAME(gd_scan)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t 
         own[2 + i] = gd_at(run, ins, (int)(from + i)) + first * strides_of(ins, i)[0] + t * strides_of(ins, i)[1];
       move(ins, run, own, BEFORE, first, samples, t);
       move(ins, run, own, KEEP, first, samples, t);
-      const char *packed = run->scratch;
+      const char *packed = packs;
       for (int32_t i = 0; i < ins->n_body; ++i) {
         const gd_ins *step = &ins->body[i];
-        const int64_t bytes = packed_of(ins, step, same);
-        inner.packed = bytes ? packed : NULL;
-        packed += bytes;
+        inner.packed = bytes[i] ? packed : NULL;
+        packed += bytes[i];
         step->op->kernel(step, &inner, 0, step->op->units(step, samples));
       }
       move(ins, run, own, AFTER, first, samples, t);

@@ -1,5 +1,7 @@
 """Callbacks: called by `fit` while a model trains."""
 
+from typing import TYPE_CHECKING
+
 from gdcore.callbacks.base import (
     Callback,
     LambdaCallback,
@@ -9,13 +11,15 @@ from gdcore.callbacks.base import (
     wants_gradients,
     wrong_state,
 )
-from gdcore.callbacks.early_stopping import EarlyStopping
-from gdcore.callbacks.history import History
-from gdcore.callbacks.learning_rate import LearningRateScheduler
-from gdcore.callbacks.model_checkpoint import ModelCheckpoint
 from gdcore.callbacks.monitored import better, monitored
-from gdcore.callbacks.weight_average import WeightAverage
 from gdcore.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gdcore.callbacks.early_stopping import EarlyStopping
+    from gdcore.callbacks.history import History
+    from gdcore.callbacks.learning_rate import LearningRateScheduler
+    from gdcore.callbacks.model_checkpoint import ModelCheckpoint
+    from gdcore.callbacks.weight_average import WeightAverage
 
 __all__ = [
     "Callback",
@@ -34,5 +38,14 @@ __all__ = [
     "wrong_state",
 ]
 
-# An unknown name raises an error that says what to use instead.
-__getattr__, __dir__ = lazy_names(__name__, __all__, {})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    __all__,
+    {
+        "EarlyStopping": "gdcore.callbacks.early_stopping",
+        "History": "gdcore.callbacks.history",
+        "LearningRateScheduler": "gdcore.callbacks.learning_rate",
+        "ModelCheckpoint": "gdcore.callbacks.model_checkpoint",
+        "WeightAverage": "gdcore.callbacks.weight_average",
+    },
+)

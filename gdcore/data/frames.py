@@ -6,13 +6,11 @@ None of these libraries is imported: a frame is recognized by its attributes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 MOST_NAMED = 3  # columns that an error lists
 
 
-@dataclass(frozen=True)
 class Frame:
     """A data frame as named, one-dimensional columns.
 
@@ -23,9 +21,10 @@ class Frame:
     whole : the original frame
     """
 
-    names: tuple[str, ...]
-    columns: Sequence[Any]
-    whole: Any
+    __slots__ = ("columns", "names", "whole")
+
+    def __init__(self, names: tuple[str, ...], columns: Sequence[Any], whole: Any) -> None:
+        self.names, self.columns, self.whole = names, columns, whole
 
 
 def frame_of(data: Any, what: str) -> Frame | None:
@@ -50,7 +49,6 @@ def frame_of(data: Any, what: str) -> Frame | None:
     return None
 
 
-@dataclass
 class ColumnNames:
     """The names and the order of columns, taken from the frames of training.
 
@@ -71,8 +69,9 @@ class ColumnNames:
     {'X': ('age', 'height')}
     """
 
-    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    orders: dict[str, list[int]] = field(default_factory=dict)
+    def __init__(self, known: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self.known: dict[str, tuple[str, ...]] = dict(known or {})
+        self.orders: dict[str, list[int]] = {}
 
     @classmethod
     def of(cls, known: Mapping[str, Sequence[str]]) -> ColumnNames:

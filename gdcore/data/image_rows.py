@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +11,7 @@ BORDERS = ("zeros", "reflect")
 ROLES = {"images": 0, "masks": 1, "labels": 2, "boxes": 3}  # as csrc/exec.h numbers them
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(NamedTuple):
     """What is done to images; the parameters of `augmented`, checked."""
 
     shift: tuple[int, int] = (0, 0)
@@ -39,8 +37,9 @@ class Changes:
 
     def __str__(self) -> str:
         """Shift, flip, border and cutout, and what else is not as it is by default."""
-        told = [f for f in fields(self) if f.name in ALWAYS or getattr(self, f.name) != f.default]
-        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in told)
+        usual = self._field_defaults
+        told = [k for k in self._fields if k in ALWAYS or getattr(self, k) != usual[k]]
+        return ", ".join(f"{k}={getattr(self, k)!r}" for k in told)
 
 
 ALWAYS = ("shift", "flip", "border", "cutout")

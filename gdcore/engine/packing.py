@@ -14,7 +14,7 @@ The panels take as much memory again as the weights, for each plan and each thre
 
 from __future__ import annotations
 
-from gdcore.engine.session import PACKED, PARAMS
+from gdcore.engine.session import PACKED, PARAMS, panels_size
 from gdcore.graph.plan import Plan
 from gdcore.graph.program import ALIGN, Instruction, Ref
 
@@ -23,12 +23,6 @@ from gdcore.graph.program import ALIGN, Instruction, Ref
 FEWEST, MOST = 16, 1024
 LEAST = 8  # rows and columns of the weights
 PANELS = 2  # of a product's first attribute: its last operand are panels
-
-
-def panels_size(k: int, n: int) -> int:
-    """Elements that the panels of a matrix take, on any instruction set: see csrc/gemm.h."""
-    wide = -(-n // 32) * 32
-    return k * wide + (k // 256 + 1) * (wide // 2)
 
 
 def pack_weights(plan: Plan) -> None:

@@ -55,6 +55,8 @@ SECONDS = 0.05
 
 COLUMNS, NUMBERS = 1, 2  # parts of sparse rows, GD_COLUMNS and GD_NUMBERS
 
+panels_size = _core.panels_size
+
 SOURCES = {name: code for code, name in enumerate(_core.source_names())}
 
 

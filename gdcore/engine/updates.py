@@ -83,16 +83,13 @@ class StepNumbers:
 
     def one(self, step: int) -> tuple[np.ndarray, int]:
         """(rows, index): an array of rows, cached where the schedule allows, and the index of this step's row."""
+        kept, changes = self._kept, self.changes
+        if kept is not None and kept[0] == changes and 0 <= step - kept[1] < len(kept[2]):
+            return kept[2], step - kept[1]
         if not self.optimizer.steady:
             return self.rows(step, 1), 0
-        changes = self.changes
-        if (
-            self._kept is None
-            or self._kept[0] != changes
-            or not 0 <= step - self._kept[1] < len(self._kept[2])
-        ):
-            self._kept = changes, step, self.rows(step, AHEAD)
-        return self._kept[2], step - self._kept[1]
+        self._kept = changes, step, self.rows(step, AHEAD)
+        return self._kept[2], 0
 
 
 def leaf(shape: Shape, name: str) -> Value:

@@ -10,7 +10,8 @@ instruction set, in both precisions, and timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from operator import is_not
 from typing import Any, NamedTuple
 
@@ -214,6 +215,7 @@ class Op(NamedTuple):
     parts : for kernels that only put their inputs side by side, the slice of the result that each becomes;
         an input may then be written there by whatever computes it
     reuses : for kernels, the input over which the result is written where nothing else reads it
+    along : for kernels whose result has their input's shape, the axis along which elements depend on one another
     bounds : bounds of the result from those of other values, see `ranges`; None where there are none
     """
 
@@ -236,17 +238,49 @@ class Op(NamedTuple):
     writes: Callable[[Value, Any], bool] | None = None
     parts: Callable[[Value], Sequence[Any]] | None = None
     reuses: int | None = None
+    along: Callable[[Value], int] | None = None
     bounds: Callable[[Value, Any], Any] | None = None
 
 
-OPS: dict[str, Op] = {}
+class Registry(Mapping[str, Op]):
+    """The ops by name.
+
+    A family of ops that only some networks use is imported when a function of it is first called; or here, when an
+    op is looked up that is not registered yet, or all are asked for.
+    """
+
+    families = (
+        *("attention", "attention_dropout", "loops", "pools", "resampling", "trigonometry"),
+        "windows",
+    )
+
+    def __init__(self) -> None:
+        self.known: dict[str, Op] = {}
+
+    def _all(self) -> dict[str, Op]:
+        for family in self.families:
+            import_module(f"gdcore.graph.ops.{family}")
+        return self.known
+
+    def __getitem__(self, name: str) -> Op:
+        found = self.known.get(name)
+        return self._all()[name] if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+OPS = Registry()
 
 
 def register(op: Op) -> Op:
     """Add an op to the registry; its name must be new."""
-    if op.name in OPS:
+    if op.name in OPS.known:
         raise ValueError(f"op {op.name!r} is registered already")
-    OPS[op.name] = op
+    OPS.known[op.name] = op
     return op
 
 
@@ -308,9 +342,14 @@ def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Va
     `rule` gets each value with its inputs already replaced and returns the value to stand for it.
     Returns the new value for every old one.
     """
+    return rewritten(topological(outputs), rule)
+
+
+def rewritten(order: Iterable[Value], rule: Callable[[Value], Value]) -> dict[Value, Value]:
+    """The same for all values of a graph, each after its inputs."""
     new: dict[Value, Value] = {}
-    for value in topological(outputs):
-        new[value] = rule(with_inputs(value, tuple(new[x] for x in value.inputs)))
+    for value in order:
+        new[value] = rule(with_inputs(value, tuple([new[x] for x in value.inputs])))
     return new
 
 

@@ -286,16 +286,16 @@ def make_plan(
     after = {found[v]: [found[r] for r in readers] for v, readers in after.items()}
     done_roots = [values[v] for v in compute]
     update_roots = [values[v] for v in update]
-    done = set(topological(done_roots))
-    done_roots += [  # what an update alone takes of a loop that runs before
-        v
-        for v in topological(update_roots)
-        if v.op.kind == "part" and v.inputs[0] in done and v not in done
+    done, order = set(topological(done_roots)), topological(update_roots)
+    parts = [  # what an update alone takes of a loop that runs before
+        v for v in order if v.op.kind == "part" and v.inputs[0] in done and v not in done
     ]
+    done_roots += parts
+    done.update(parts)
     groups = fuse(done_roots, set(), {})
-    kept = _kept(done_roots, update_roots)
+    kept = _kept(done_roots, done, order)
     groups = schedule(groups, pinned_new, kept, batch, bits, layouts)
-    later = fuse(update_roots, set(topological(done_roots)), after)
+    later = fuse(update_roots, done, after)
     for group in [*groups, *later]:
         if group.root is not None and group.root.op.kind == "loop":
             group.loop = plan_loop(group, batch, bits, make_plan)
@@ -320,11 +320,12 @@ def make_plan(
     return plan
 
 
-def _kept(done: Sequence[Value], update: Sequence[Value]) -> list[Value]:
-    """What must be there when updates begin: the values asked for, and what updates read of others."""
-    before = set(topological(done))
-    later = [v for v in topological(update) if v not in before]
-    return [*done, *(x for v in later for x in v.inputs)]
+def _kept(roots: Sequence[Value], done: set[Value], update: Sequence[Value]) -> list[Value]:
+    """What must be there when updates begin: the values asked for, and what updates read of others.
+
+    `update` is what updates are made of, `done` what is computed before.
+    """
+    return [*roots, *(x for v in update if v not in done for x in v.inputs)]
 
 
 def _recomputed(
@@ -336,9 +337,10 @@ def _recomputed(
 ) -> dict[Value, Value]:
     """What stands for each value that was asked for, where cheap values are computed again."""
     done_roots = [simple[v] for v in compute]
-    if not worth_a_look(topological(done_roots), batch, bits):
+    done = topological(done_roots)
+    if not worth_a_look(done, batch, bits):
         return simple
-    keep = _kept(done_roots, [simple[v] for v in update])
+    keep = _kept(done_roots, set(done), topological([simple[v] for v in update]))
     new = recompute(list(simple.values()), fuse(done_roots, set(), {}), keep, batch, bits)
     return {v: new[old] for v, old in simple.items()}
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 import inspect
 import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gdcore.errors import unknown
-from gdcore.initializers.by_data import dense_by_data
 from gdcore.initializers.filters import Dirac, Whitening
 from gdcore.initializers.rules import (
     Constant,
@@ -29,6 +28,10 @@ from gdcore.initializers.rules import (
     VarianceScaling,
     fans,
 )
+from gdcore.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from gdcore.initializers.by_data import dense_by_data
 
 __all__ = [
     "Constant",
@@ -55,6 +58,10 @@ __all__ = [
     "to_config",
     "zeros",
 ]
+
+__getattr__, __dir__ = lazy_names(
+    __name__, __all__, {"dense_by_data": "gdcore.initializers.by_data"}
+)
 
 zeros = Constant(0.0)
 ones = Constant(1.0)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from gdcore.initializers.rules import Constant, Initializer, Values
+from gdcore.initializers.rules import Constant, Initializer, Rule, Values
 from gdcore.random import Stream
 
 __all__ = ["Dirac", "Whitening"]
@@ -15,8 +14,7 @@ __all__ = ["Dirac", "Whitening"]
 ROWS = 1000  # images whose patches are laid out at once
 
 
-@dataclass(frozen=True)
-class Dirac(Initializer):
+class Dirac(Rule):
     """Filters that pass channels on: filter i begins as the identity of channel i, while there is one.
 
     The 1 stands at the centre of the kernel, or before it where a size is even: with zeros around an
@@ -49,16 +47,18 @@ class Dirac(Initializer):
     ([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]], 2.0)
     """
 
-    rest: Initializer = field(default_factory=Constant)
-    groups: int = 1
+    rest: Initializer
+    groups: int
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.rest, Initializer) or isinstance(self.rest, Dirac):
+    def __init__(self, rest: Initializer | None = None, groups: int = 1) -> None:
+        rest = Constant() if rest is None else rest
+        if not isinstance(rest, Initializer) or isinstance(rest, Dirac):
             raise TypeError(
-                f"Dirac rest={self.rest!r}: expected another initializer, such as gd.initializers.he_normal"
+                f"Dirac rest={rest!r}: expected another initializer, such as gd.initializers.he_normal"
             )
-        if not isinstance(self.groups, int) or self.groups < 1:
-            raise ValueError(f"Dirac groups={self.groups!r}: expected a whole number of at least 1")
+        if not isinstance(groups, int) or groups < 1:
+            raise ValueError(f"Dirac groups={groups!r}: expected a whole number of at least 1")
+        super().__init__(rest=rest, groups=groups)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return the identity and, behind it, what `rest` draws."""
@@ -81,8 +81,7 @@ class Dirac(Initializer):
         return values
 
 
-@dataclass(frozen=True, eq=False)
-class Whitening(Initializer):
+class Whitening(Rule):
     """Filters whose responses to the patches of given images are uncorrelated and of variance 1.
 
     They are the eigenvectors of the patches' second moments, from the largest eigenvalue to the
@@ -124,19 +123,25 @@ class Whitening(Initializer):
     True
     """
 
-    images: Any = field(repr=False)
-    epsilon: float = 5e-4
+    images: np.ndarray
+    epsilon: float
 
-    def __post_init__(self) -> None:
-        images = np.asarray(self.images)
+    def __init__(self, images: Any, epsilon: float = 5e-4) -> None:
+        images = np.asarray(images)
         if images.ndim < 3 or images.dtype.kind not in "fiub" or 0 in images.shape:
             raise ValueError(
                 f"Whitening images of type {images.dtype} and shape {images.shape}: expected numbers "
                 "(n, ..., channels)"
             )
-        if not (isinstance(self.epsilon, int | float) and 0 < self.epsilon < np.inf):
-            raise ValueError(f"Whitening epsilon={self.epsilon!r}: expected a number above 0")
-        object.__setattr__(self, "images", images)
+        if not (isinstance(epsilon, int | float) and 0 < epsilon < np.inf):
+            raise ValueError(f"Whitening epsilon={epsilon!r}: expected a number above 0")
+        super().__init__(images=images, epsilon=epsilon)
+
+    __eq__ = object.__eq__  # of the images it is
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"Whitening(epsilon={self.epsilon!r})"
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return the filters; nothing is drawn."""

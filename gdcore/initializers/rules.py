@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import FrozenInstanceError
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gdcore.errors import unknown
 from gdcore.random import Stream
@@ -25,7 +24,10 @@ __all__ = [
     "fans",
 ]
 
-Values: TypeAlias = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Values: TypeAlias = "NDArray[np.float64]"
 
 #: Standard deviation of a unit normal cut at two sigma: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
 TRUNCATED_STD = 0.87962566103423978
@@ -94,8 +96,35 @@ class Initializer:
         out[...] = _shaped(self(out.shape, stream), out.shape)
 
 
-@dataclass(frozen=True)
-class Constant(Initializer):
+class Rule(Initializer):
+    """Base class of the initializers here: their attributes are their settings, and cannot be set again.
+
+    Examples
+    --------
+    >>> Normal(0.1) == Normal(0.1), Normal(0.1) == Uniform(0.1)
+    (True, False)
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        vars(self).update(settings)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+
+class Constant(Rule):
     """The same value everywhere.
 
     Parameters
@@ -108,15 +137,17 @@ class Constant(Initializer):
     [0.5, 0.5]
     """
 
-    value: float = 0.0
+    value: float
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__(value=value)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return ``value`` everywhere."""
         return np.full(shape, self.value, dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class Uniform(Initializer):
+class Uniform(Rule):
     """Spread evenly over ``[low, high)``.
 
     Parameters
@@ -129,8 +160,11 @@ class Uniform(Initializer):
     True
     """
 
-    low: float = -0.05
-    high: float = 0.05
+    low: float
+    high: float
+
+    def __init__(self, low: float = -0.05, high: float = 0.05) -> None:
+        super().__init__(low=low, high=high)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return uniform values."""
@@ -140,8 +174,7 @@ class Uniform(Initializer):
         stream.fill_uniform(out, self.low, self.high)
 
 
-@dataclass(frozen=True)
-class Normal(Initializer):
+class Normal(Rule):
     """Normally distributed around zero.
 
     Parameters
@@ -155,15 +188,17 @@ class Normal(Initializer):
     (3, 4)
     """
 
-    std: float = 0.05
+    std: float
+
+    def __init__(self, std: float = 0.05) -> None:
+        super().__init__(std=std)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return normal values."""
         return stream.normal(shape, 0.0, self.std)
 
 
-@dataclass(frozen=True)
-class TruncatedNormal(Initializer):
+class TruncatedNormal(Rule):
     """Normal around zero, drawn again beyond two standard deviations, as Keras has it.
 
     Parameters
@@ -177,15 +212,17 @@ class TruncatedNormal(Initializer):
     True
     """
 
-    std: float = 0.05
+    std: float
+
+    def __init__(self, std: float = 0.05) -> None:
+        super().__init__(std=std)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return normal values within two standard deviations."""
         return stream.truncated_normal(shape, 0.0, self.std)
 
 
-@dataclass(frozen=True)
-class VarianceScaling(Initializer):
+class VarianceScaling(Rule):
     """Variance ``scale / fan``, so that signals keep their size from layer to layer.
 
     Parameters
@@ -208,15 +245,16 @@ class VarianceScaling(Initializer):
     True
     """
 
-    scale: float = 1.0
-    fan: str = "in"
-    distribution: str = "normal"
+    scale: float
+    fan: str
+    distribution: str
 
-    def __post_init__(self) -> None:
-        if self.fan not in ("in", "out", "mean"):
-            raise unknown("fan", self.fan, ("in", "out", "mean"))
-        if self.distribution not in ("uniform", "normal"):
-            raise unknown("distribution", self.distribution, ("uniform", "normal"))
+    def __init__(self, scale: float = 1.0, fan: str = "in", distribution: str = "normal") -> None:
+        if fan not in ("in", "out", "mean"):
+            raise unknown("fan", fan, ("in", "out", "mean"))
+        if distribution not in ("uniform", "normal"):
+            raise unknown("distribution", distribution, ("uniform", "normal"))
+        super().__init__(scale=scale, fan=fan, distribution=distribution)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return uniform or truncated normal values of variance ``scale / fan``."""
@@ -249,8 +287,7 @@ class VarianceScaling(Initializer):
         return TruncatedNormal(std / TRUNCATED_STD)
 
 
-@dataclass(frozen=True)
-class Orthogonal(Initializer):
+class Orthogonal(Rule):
     """Orthonormal columns (or rows, where there are fewer of them), times `gain`.
 
     From the QR decomposition of a normal matrix, signs fixed by R's diagonal so that every
@@ -279,7 +316,10 @@ class Orthogonal(Initializer):
     True
     """
 
-    gain: float = 1.0
+    gain: float
+
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__(gain=gain)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return an orthogonal matrix in the given shape."""
@@ -296,8 +336,7 @@ class Orthogonal(Initializer):
         return np.ascontiguousarray(self.gain * q.reshape(shape), dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class Custom(Initializer):
+class Custom(Rule):
     """Any function of ``(shape, stream)`` that returns an array of that shape.
 
     Parameters
@@ -317,6 +356,9 @@ class Custom(Initializer):
     """
 
     function: Callable[[tuple[int, ...], Stream], Any]
+
+    def __init__(self, function: Callable[[tuple[int, ...], Stream], Any]) -> None:
+        super().__init__(function=function)
 
     def __call__(self, shape: tuple[int, ...], stream: Stream) -> Values:
         """Return what the function returns, as float64."""

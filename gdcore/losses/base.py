@@ -11,6 +11,7 @@ from gdcore import ops
 from gdcore.graph.dims import Batch
 from gdcore.graph.ir import Value
 from gdcore.graph.ops.masks import MASKED
+from gdcore.signatures import Fields
 
 EPSILON = 1e-7  # lower bound of probabilities within a logarithm, as in Keras
 
@@ -47,8 +48,8 @@ class Reading(NamedTuple):
         return "logits" if self.logits else "probabilities"
 
 
-@dataclass(frozen=True)
-class Loss:
+@dataclass(frozen=True, repr=False, eq=False)
+class Loss(Fields):
     """Base class of the named losses, functions of a prediction (B, ...) and a target.
 
     Attributes

@@ -20,7 +20,7 @@ from gdcore.losses.readings import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CrossEntropy(OfProbabilities):
     """-Σ target log p, p being the softmax of the output, or the output where that is probabilities.
 
@@ -120,7 +120,7 @@ class CrossEntropy(OfProbabilities):
         return class_numbers(y, k, "cross_entropy")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class BinaryCrossEntropy(OfProbabilities):
     """-(t log p + (1 - t) log(1 - p)), averaged over outputs: several outputs are several labels.
 
@@ -268,7 +268,7 @@ class SquaredHinge(_Margin):
         return rows(ops.square(ops.relu(1.0 - target * pred)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class KLDivergence(OfProbabilities):
     """Σ target log(target / p) over the last axis, p being the output, a distribution.
 

@@ -38,7 +38,7 @@ def labels(pred: Value) -> str:
     return "binary" if pred.ndim == 1 or pred.shape[1:] == (1,) else "multilabel"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class OfProbabilities(Loss):
     """Base class of the losses that take probabilities, or logits in their place.
 

@@ -59,7 +59,7 @@ class MeanAbsoluteError(Loss):
         return rows(ops.abs(pred - target))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Huber(Loss):
     """Quadratic up to `delta`, linear beyond, averaged over all dimensions but the batch.
 
@@ -159,7 +159,7 @@ class Poisson(Loss):
         return y
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Quantile(Loss):
     """Quantile (pinball) loss: q · off above, (1 - q) · -off below, off being target - prediction.
 

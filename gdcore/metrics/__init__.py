@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
-
+from gdcore.lazy import LazyTable, lazy_names
 from gdcore.metrics.base import FunctionMetric, Metric
-from gdcore.metrics.classification import F1, Accuracy, Precision, Recall, TopK
 from gdcore.metrics.link import KINDS
-from gdcore.metrics.ranking import ROCAUC, ConfusionMatrix
-from gdcore.metrics.regression import MAE, MSE, R2, RMSE
 from gdcore.names import ABSENT_METRICS, canonical
 from gdcore.names import METRICS as OTHER_NAMES
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from gdcore.metrics.classification import F1, Accuracy, Precision, Recall, TopK
+    from gdcore.metrics.ranking import ROCAUC, ConfusionMatrix
+    from gdcore.metrics.regression import MAE, MSE, R2, RMSE
 
 __all__ = [
     "F1",
@@ -41,24 +44,30 @@ __all__ = [
     "get",
 ]
 
-_BY_NAME: dict[str, Callable[..., Metric]] = {
-    "accuracy": Accuracy,
-    "acc": Accuracy,
-    "precision": Precision,
-    "recall": Recall,
-    "f1": F1,
-    "roc_auc": ROCAUC,
-    "auc": ROCAUC,
-    "confusion_matrix": ConfusionMatrix,
-    "mse": MSE,
-    "mean_squared_error": MSE,
-    "mae": MAE,
-    "mean_absolute_error": MAE,
-    "rmse": RMSE,
-    "root_mean_squared_error": RMSE,
-    "r2": R2,
-}
+_BY_NAME: LazyTable[Callable[..., Metric]] = LazyTable(
+    {
+        "accuracy": "gdcore.metrics.classification:Accuracy",
+        "acc": "gdcore.metrics.classification:Accuracy",
+        "precision": "gdcore.metrics.classification:Precision",
+        "recall": "gdcore.metrics.classification:Recall",
+        "f1": "gdcore.metrics.classification:F1",
+        "roc_auc": "gdcore.metrics.ranking:ROCAUC",
+        "auc": "gdcore.metrics.ranking:ROCAUC",
+        "confusion_matrix": "gdcore.metrics.ranking:ConfusionMatrix",
+        "mse": "gdcore.metrics.regression:MSE",
+        "mean_squared_error": "gdcore.metrics.regression:MSE",
+        "mae": "gdcore.metrics.regression:MAE",
+        "mean_absolute_error": "gdcore.metrics.regression:MAE",
+        "rmse": "gdcore.metrics.regression:RMSE",
+        "root_mean_squared_error": "gdcore.metrics.regression:RMSE",
+        "r2": "gdcore.metrics.regression:R2",
+    }
+)
 _AVERAGED = ("precision", "recall", "f1")
+
+__getattr__, __dir__ = lazy_names(
+    __name__, __all__, {**_BY_NAME.modules, "TopK": "gdcore.metrics.classification"}
+)
 
 
 def get(spec: object) -> Metric:
@@ -100,6 +109,8 @@ def get(spec: object) -> Metric:
             return _BY_NAME[stem](average=average, name=spec)
         top = re.fullmatch(r"top_(k|[1-9][0-9]{0,8})(_accuracy)?", spec)
         if top:
+            from gdcore.metrics.classification import TopK
+
             return TopK(5 if top[1] == "k" else int(top[1]), name=spec)
         known = [*_BY_NAME, "f1_micro", "top_5_accuracy"]
         found = get(canonical("metric", spec, known, OTHER_NAMES, ABSENT_METRICS))

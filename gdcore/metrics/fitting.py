@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gdcore.metrics.base import FunctionMetric, Metric, no_number
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["bind_all", "check_targets"]
 

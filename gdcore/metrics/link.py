@@ -9,12 +9,14 @@ sequence of predictions is read like a long batch.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from gdcore.errors import unknown
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["KINDS", "check_kind"]
 
@@ -30,8 +32,8 @@ KINDS = (
     "regression",
 )
 
-Labels: TypeAlias = NDArray[np.int64]
-Floats: TypeAlias = NDArray[np.float64]
+Labels: TypeAlias = "NDArray[np.int64]"
+Floats: TypeAlias = "NDArray[np.float64]"
 
 
 def check_kind(kind: str) -> str:

@@ -18,7 +18,7 @@ def power(beta: float, t: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 - np.power(beta, t))
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Adam(Optimizer):
     """Adam, and AMSGrad: steps of the gradient's running mean over the root of its running square.
 
@@ -84,7 +84,7 @@ class Adam(Optimizer):
         return p - m * (n["lr"] * n["m_scale"]) / (ops.sqrt(v) * n["v_scale"] + self.epsilon), new
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay, 0.01 unless told otherwise.
 

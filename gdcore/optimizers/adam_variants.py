@@ -14,7 +14,7 @@ from gdcore.optimizers.adam import Adam, power
 from gdcore.optimizers.base import Numbers, Optimizer
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class AMSGrad(Adam):
     """Adam that takes the largest second moment so far.
 
@@ -47,7 +47,7 @@ class AMSGrad(Adam):
     name: ClassVar[str] = "amsgrad"
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Nadam(Optimizer):
     """Adam with Nesterov momentum.
 

@@ -11,7 +11,7 @@ from gdcore.graph.ir import Value
 from gdcore.optimizers.base import Optimizer
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class RMSprop(Optimizer):
     """RMSprop, also centred and with momentum.
 
@@ -80,7 +80,7 @@ class RMSprop(Optimizer):
         return p - n["lr"] * step, new
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Adagrad(Optimizer):
     """Adagrad: steps over the root of the sum of all squares so far.
 
@@ -131,7 +131,7 @@ class Adagrad(Optimizer):
         return p - n["lr"] * g / (ops.sqrt(total) + self.epsilon), {"sum": total}
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Adadelta(Optimizer):
     """Adadelta: steps scaled by the size of earlier steps.
 

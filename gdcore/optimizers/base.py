@@ -12,7 +12,7 @@ from gdcore import schedules
 from gdcore.errors import did_you_mean
 from gdcore.graph.ir import Value
 from gdcore.optimizers import groups as grouping
-from gdcore.signatures import Constructed, own_name
+from gdcore.signatures import Constructed, Fields, own_name
 
 Numbers = dict[str, np.ndarray]
 NO_DECAY = "biases_and_norms"
@@ -33,8 +33,8 @@ def _within(value: Any, limit: float) -> bool:
     return isinstance(value, int | float | np.number) and bool(0 <= value < limit)
 
 
-@dataclass
-class Optimizer(metaclass=Constructed):
+@dataclass(repr=False, eq=False)
+class Optimizer(Fields, metaclass=Constructed):
     """Base class of optimizers.
 
     Parameters
@@ -120,6 +120,8 @@ class Optimizer(metaclass=Constructed):
     changes: ClassVar[int] = (
         0  # counts assignments to settings, to invalidate what was computed from them
     )
+
+    __hash__ = None  # type: ignore[assignment]  # of what can change
 
     # "made" once the constructor is done, "planned" once a step was compiled from the settings.
     _stage: ClassVar[str] = ""

@@ -36,7 +36,7 @@ def _orthogonalized(g: Value, steps: int) -> Value:
     return x
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class Muon(Optimizer):
     """Momentum of kernels, made orthogonal by Newton-Schulz steps; another optimizer for everything else.
 

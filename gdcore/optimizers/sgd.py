@@ -11,7 +11,7 @@ from gdcore.graph.ir import Value
 from gdcore.optimizers.base import Optimizer
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum and Nesterov's look-ahead.
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gdcore.graph.ir import Value
+from gdcore.signatures import Fields
 
 __all__ = ["Constant", "Schedule"]
 
-Steps: TypeAlias = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Steps: TypeAlias = "NDArray[np.float64]"
 
 
 def require(schedule: object, name: str, condition: bool, expected: str) -> None:
@@ -186,8 +189,8 @@ class Schedule:
             )
 
 
-@dataclass(frozen=True)
-class Constant(Schedule):
+@dataclass(frozen=True, repr=False, eq=False)
+class Constant(Fields, Schedule):
     """``lr``, always.
 
     Parameters

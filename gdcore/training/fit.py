@@ -40,7 +40,6 @@ class Fit(resume.FitState):
         batch: int,
         epochs: int,
         shuffle: bool | str | Callable[[int], Any],
-        history: History,
         callbacks: Sequence[Callback],
         verbose: int | str,
     ) -> None:
@@ -53,8 +52,8 @@ class Fit(resume.FitState):
         check_carried(engine, batch, data.rows, shuffle is False and not isinstance(data, Buckets))
         self.engine, self.data, self.validation = engine, data, validation
         self.batch, self.epochs, self.shuffle = batch, epochs, shuffle
-        self.history = history
-        self.callbacks = [history, *callbacks]
+        self.history = History()
+        self.callbacks = [self.history, *callbacks]
         self.progress = Progress(epochs, data.rows, verbose)
         self.metrics = bound_metrics(engine)
         self.val_metrics = copy.deepcopy(self.metrics)

@@ -14,19 +14,20 @@ from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ranges import same_elements, within
 
 
-# A copy; with the attribute shape it repeats its input to that shape.
-def _identity_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+def repeated_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
+    """The attribute `shape`, to which a value is repeated, or its own where there is none."""
     shape = tuple(attrs.get("shape", values[0].shape))
     if broadcast(values[0].shape, shape) != shape:
         raise ValueError(f"cannot broadcast a value of shape {values[0].shape} to {shape}")
     return shape
 
 
+# A copy; with the attribute shape it repeats its input to that shape.
 IDENTITY = register(
     Op(
         "identity",
         "map",
-        _identity_shape,
+        repeated_shape,
         lambda y, d: [d],
         lambda x, shape=None: np.broadcast_to(x, x.shape if shape is None else shape),
         (

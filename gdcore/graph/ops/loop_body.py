@@ -14,7 +14,6 @@ from gdcore.graph.dims import Batch, Dim, Shape
 from gdcore.graph.flat import flatten, unflatten
 from gdcore.graph.ir import Op, Value, register, rewrite, topological, with_inputs
 from gdcore.graph.ops.leaves import CONSTANT, apply
-from gdcore.graph.ops.softmax import ALONG
 
 # What stands for a carry, an element of a sequence or a value from outside within a body.
 LOOP_LEAF = register(Op("loop_leaf", "leaf", lambda _, attrs: tuple(attrs["shape"])))
@@ -130,7 +129,7 @@ class Body:
             if not v.inputs and v.op is not CONSTANT and v not in known:
                 raise ValueError(f"a scan's body holds {v!r}, which it can only have from outside")
             rows = any(isinstance(d, Batch) for x in v.inputs for d in x.shape)
-            across = v.op is ALONG and v.attrs["axis"] == 0
+            across = v.op.along is not None and v.op.along(v) == 0
             moved = any(isinstance(d, Batch) for d in v.shape[1:])
             if moved or (rows and (across or not has_batch(v))):
                 if v.op.kind == "loop":

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gdcore.graph.dims import Batch, Dim, Shape, broadcast, size
+from gdcore.graph.dims import Batch, Dim, Shape, size
 from gdcore.graph.emitter import Emitter
 from gdcore.graph.ir import Op, Sample, Value, register
 from gdcore.graph.layout import Strided, reshaped
+from gdcore.graph.ops.identities import repeated_shape
 from gdcore.graph.ops.leaves import apply, lift
 from gdcore.graph.ranges import same_elements, same_rows
 
@@ -281,19 +282,12 @@ def _repeated(y: Value, at: Strided) -> Strided:
     return Strided(at.start, (0,) * lead + tuple(0 if d != n else step for d, n, step in own))
 
 
-def _repeated_shape(values: Sequence[Value], attrs: Mapping[str, Any]) -> Shape:
-    shape = tuple(attrs["shape"])
-    if broadcast(values[0].shape, shape) != shape:
-        raise ValueError(f"cannot broadcast a value of shape {values[0].shape} to {shape}")
-    return shape
-
-
 # What a pass puts in the place of a repetition whose reader walks strides.
 REPEAT = register(
     Op(
         "repeat",
         "view",
-        _repeated_shape,
+        repeated_shape,
         lambda y, d: [d],
         lambda x, shape: np.broadcast_to(x, shape),
         (

@@ -82,6 +82,7 @@ ALONG = register(
         emit=_emit,
         flops=lambda y: (15 if y.attrs["logarithm"] else 14) * size(y.shape),
         writes=lambda y, at: is_dense(y.shape, at),
+        along=lambda y: int(y.attrs["axis"]),
     )
 )
 SOFTMAX = register(

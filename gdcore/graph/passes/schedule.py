@@ -38,11 +38,16 @@ def schedule(
     """
     home = {v: g for g in groups for v in g.members}
     reads = {id(g): _reads(g) for g in groups}
+    # Whose memory each reads that this section computes: leaves are there anyway, and have any number of readers.
+    owners = {
+        k: [o for o in dict.fromkeys(map(layouts.owner, xs)) if o in home]
+        for k, xs in reads.items()
+    }
     readers: dict[Value, list[Group]] = defaultdict(list)  # of a value's memory
     waits: dict[int, set[int]] = {}
     for g in groups:
         waits[id(g)] = {id(home[x]) for x in reads[id(g)] if x in home and home[x] is not g}
-        for owner in {layouts.owner(x) for x in reads[id(g)]}:
+        for owner in owners[id(g)]:
             readers[owner].append(g)
     kept = {layouts.owner(base(v)) for v in keep}
     left = {owner: len(found) for owner, found in readers.items()}
@@ -55,7 +60,7 @@ def schedule(
     def gain(g: Group) -> int:
         """Bytes that are free when it has run, less those that it takes."""
         own = {id(v) for v in g.members}
-        freed = {x for x in map(layouts.owner, reads[id(g)]) if left[x] == 1 and x in home}
+        freed = {x for x in owners[id(g)] if left[x] == 1}
         taken = {
             layouts.owner(v)
             for v in g.members
@@ -70,7 +75,7 @@ def schedule(
     def run(g: Group) -> None:
         out.append(g)
         done.add(id(g))
-        for owner in {layouts.owner(x) for x in reads[id(g)]}:
+        for owner in owners[id(g)]:
             left[owner] -= 1
 
     for g in groups:
@@ -80,7 +85,7 @@ def schedule(
         moved = [g]
         while moved:
             last = moved.pop()
-            near = [layouts.owner(x) for x in (*reads[id(last)], *last.members)]
+            near = [*owners[id(last)], *map(layouts.owner, last.members)]
             for other in {id(r): r for owner in near for r in readers.get(owner, ())}.values():
                 if id(other) not in done and waits[id(other)] <= done and gain(other) >= LEAST:
                     run(other)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdcore.graph.dims import broadcast, size
-from gdcore.graph.ir import REAL, Value, constant_array, rewrite, topological
+from gdcore.graph.ir import REAL, Value, constant_array, rewritten, topological
 from gdcore.graph.ops import elementwise as ew
 from gdcore.graph.ops.convolutions import CONV, CONV_DW, CONV_DX
 from gdcore.graph.ops.identities import IDENTITY, broadcast_to
@@ -21,11 +21,13 @@ from gdcore.graph.ops.shapes import RESHAPE, reshape
 def simplify(outputs: Sequence[Value]) -> dict[Value, Value]:
     """For every output, a value of the same numbers that is cheaper to compute."""
     current = {v: v for v in outputs}
-    while any(v.op.kind == "composite" for v in topological(current.values())):
-        step = rewrite(list(current.values()), _expand)
+    order = topological(outputs)
+    while any(v.op.kind == "composite" for v in order):
+        step = rewritten(order, _expand)
         current = {old: step[new] for old, new in current.items()}
+        order = topological(current.values())
     seen: dict[Any, Value] = {}
-    step = rewrite(list(current.values()), lambda v: _unique(_reduce(v), seen))
+    step = rewritten(order, lambda v: _unique(_reduce(v), seen))
     return {old: step[new] for old, new in current.items()}
 
 
