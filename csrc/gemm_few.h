@@ -53,16 +53,16 @@ static void gemm_few_rows_turned(const gemm_product *g, const gemm_window *w, re
       if (two) sum1 = v_load_n(c0 + g->c_row + j, n);
     }
     for (int64_t k = 0; k < g->k; k += VL) {
-      const int64_t deep = gd_min(VL, g->k - k);
+      const int64_t deep = gd_min(VL, g->k - k), before = g->k >= VL ? VL - deep : 0; /* the last square begins earlier */
       vec square[VL];
-      load_turned(square, b + j * g->b.col + k, g->b.col, n, deep);
+      load_turned(square, b + j * g->b.col + k - before, g->b.col, n, deep + before);
       if (deep == VL && !two) {
 #pragma GCC unroll 16
         for (int i = 0; i < VL; ++i) sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[i], sum0);
       } else {
         for (int64_t i = 0; i < deep; ++i) {
-          sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[i], sum0);
-          if (two) sum1 = v_fma(v_set1(a1[(k + i) * g->a.col]), square[i], sum1);
+          sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[before + i], sum0);
+          if (two) sum1 = v_fma(v_set1(a1[(k + i) * g->a.col]), square[before + i], sum1);
         }
       }
     }

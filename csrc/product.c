@@ -51,6 +51,30 @@ INLINE void load_turned(vec square[VL], const real *x, int64_t row, int64_t n, i
   v_transpose(square);
 }
 
+/* The same into memory, where it is read by numbers of rows. */
+__attribute__((noinline)) static void turned_square(vec *to, const real *x, int64_t row, int64_t n, int64_t width) {
+  vec square[VL];
+  load_turned(square, x, row, n, width);
+#pragma GCC unroll 16
+  for (int i = 0; i < VL; ++i) to[i] = square[i];
+}
+
+/* VL columns, of which n can be read, as k rows `pitch` apart, from first to last: each store may run over into the next. */
+static void turn_strip(real *to, int64_t pitch, const real *x, int64_t row, int64_t n, int64_t k) {
+  vec square[VL];
+  int64_t i = 0;
+  for (; n == VL && i + VL <= k; i += VL, to += VL * pitch) {
+    v_load_turned(square, x + i, row);
+#pragma GCC unroll 16
+    for (int r = 0; r < VL; ++r) v_store(to + r * pitch, square[r]);
+  }
+  for (; i < k; i += VL) {
+    const int64_t left = gd_min(VL, k - i), before = k >= VL ? VL - left : 0; /* the last square begins earlier */
+    turned_square(square, x + i - before, row, n, left + before);
+    for (int64_t r = 0; r < left; ++r, to += pitch) v_store(to, square[before + r]);
+  }
+}
+
 /* Panels of b: k rows of NR columns each; what the missing ones hold is never used. */
 static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
   if (col == 1) { /* rows lie far apart: a good piece of each is copied */
@@ -76,14 +100,10 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
     return;
   }
   /* Columns of b lie along k: turned over, a square at a time. */
-  for (int64_t j = 0; j < gd_ceil_div(n, NR) * NR; j += VL)
-    for (int64_t i = 0; i < k; i += VL) {
-      const int64_t rows = gd_min(VL, k - i);
-      vec square[VL];
-      load_turned(square, b + (j < n ? j * col : 0) + i, col, gd_max(0, gd_min(VL, n - j)), rows);
-      real *at = to + j / NR * APART(k, NR) + i * NR + j % NR;
-      for (int64_t r = 0; r < rows; ++r) v_store(at + r * NR, square[r]);
-    }
+  for (int64_t j = 0; j < gd_ceil_div(n, NR) * NR; j += VL) {
+    real *at = to + j / NR * APART(k, NR) + j % NR;
+    turn_strip(at, NR, b + (j < n ? j * col : 0), col, gd_max(0, gd_min(VL, n - j)), k);
+  }
 }
 
 /* Where panel j / NR of block kb lies, of k rows, among those of a whole B that are packed once. */
@@ -99,8 +119,9 @@ void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_
   }
 }
 
-/* Strip of a: k columns of MR rows. Each store may run over into what is stored next. */
-static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
+/* Strip of a: k columns of MR rows, m of which are used and `there` can be read. Each store may run over into what is
+ * stored next. */
+static void pack_strip_of(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t there, int64_t k) {
   enum { BLOCKS = (MR + VL - 1) / VL };
   if (row == 1) {
     for (int64_t i = 0; i < k; ++i, to += MR, a += col)
@@ -110,15 +131,12 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
       }
     return;
   }
-  for (int64_t i = 0; i < k; i += VL) {
-    const int64_t columns = gd_min(VL, k - i);
-    vec square[BLOCKS][VL];
-    for (int v = 0; v < BLOCKS; ++v) {
-      load_turned(square[v], a + v * VL * row + i, row, gd_min(VL, m - v * VL), columns);
-    }
-    for (int64_t c = 0; c < columns; ++c, to += MR)
-      for (int v = 0; v < BLOCKS; ++v) v_store(to + v * VL, square[v][c]);
-  }
+  /* The last block first: it runs over into the rows that the first one writes. */
+  for (int v = BLOCKS - 1; v >= 0; --v) turn_strip(to + v * VL, MR, a + v * VL * row, row, gd_min(VL, there - v * VL), k);
+}
+
+static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
+  pack_strip_of(to, a, row, col, m, m, k);
 }
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
@@ -228,6 +246,11 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     finish(then, g, w);
     return;
   }
+  if (rows > 2 && rows <= NARROW && cols >= VL && g->b.row == 1 && !g->a.pack && !g->b.pack && !g->packed) {
+    gemm_lanes_turned(g, w, c, a, b);
+    finish(then, g, w);
+    return;
+  }
   if (!g->a.pack && !g->b.pack && g->k > 1 && g->k <= SHALLOW) {
     for (int64_t r = w->r0; r < w->r1; r += MC) {
       const gemm_window some = {r, gd_min(w->r1, r + MC), w->c0, w->c1};
@@ -263,7 +286,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
         if (g->a.pack) from = block, read_block(&g->a, block, ic, ic_end - ic, kb, k, &a_row, &a_col);
         if (pack_a)
           for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
-            pack_strip(strip + s * APART(k, MR), from + r * a_row, a_row, a_col, base + (s < more), k);
+            pack_strip_of(strip + s * APART(k, MR), from + r * a_row, a_row, a_col, base + (s < more), g->m - ic - r, k);
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
