@@ -174,6 +174,21 @@ INLINE void lanes(const gemm_product *g, real *c, int64_t c_col, const real *a, 
           if (b_row == 1) add_square(sum[h], square, b + k, 1, b_col, VL, n);
           else add_square(sum[h], square, b + k * b_row, b_row, 1, VL, n);
         }
+    if (n <= 2 && k > 0 && k < g->k) { /* with few sums it pays to have the last square in registers, too */
+      const int64_t before = VL - (g->k - k);
+      k = g->k - VL;
+#pragma GCC unroll 2
+      for (int h = 0; h < groups; ++h) {
+        vec square[VL];
+        v_load_turned(square, a + (r + h * VL) * a_row + k, a_row);
+#pragma GCC unroll 16
+        for (int i = 1; i < VL; ++i)
+          if (i >= before)
+#pragma GCC unroll 2
+            for (int j = 0; j < n; ++j) sum[h][j] = v_fma(v_set1(b[(k + i) * b_row + j * b_col]), square[i], sum[h][j]);
+      }
+      k = g->k;
+    }
     for (; k < g->k; k += VL) { /* what is left */
       const int64_t deep = gd_min(VL, g->k - k), before = g->k >= VL ? VL - deep : 0;
       for (int h = 0; h < groups; ++h) {
@@ -206,7 +221,7 @@ static void lanes_of(const gemm_product *g, real *c, int64_t c_col, const real *
 #define COLUMNS(n) \
   case n: lanes(g, c, c_col, a, b, rows, n < NARROW ? n : NARROW); break;
   switch (g->n) {
-    COLUMNS(2)
+    COLUMNS(1) COLUMNS(2)
 #if VL >= 8
     COLUMNS(3) COLUMNS(4) COLUMNS(5)
 #endif
@@ -223,7 +238,7 @@ static void gemm_lanes(const gemm_product *g, const gemm_window *w, real *c, con
   lanes_of(g, c + w->r0 * g->c_row, 1, a + w->r0 * g->a.row, b, w->r1 - w->r0);
 }
 
-/* Three to NARROW rows, and columns of B that lie along k: C' = B' A' in the same way, whose columns are rows of C. */
+/* One to NARROW rows, and columns of B that lie along k: C' = B' A' in the same way, whose columns are rows of C. */
 static void gemm_lanes_turned(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
   gemm_product other = gemm_of(g->n, w->r1 - w->r0, g->k, c, 1, gemm_strided(b, g->b.col, 1), gemm_strided(a, g->a.col, g->a.row));
   other.accumulate = g->accumulate;

@@ -38,12 +38,16 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int r
       }
     }
   } while (reads == SEGMENTS && ++segment < t->segments);
+  real *to = t->c;
+  int64_t ldc = t->ldc, left = m * t->n;
+  GD_ANEW(to);
+  GD_ANEW(ldc);
 #pragma GCC unroll 16
-  for (int i = 0; i < m; ++i)
+  for (int i = 0; i < m; ++i, to += ldc, left -= t->n)
 #pragma GCC unroll 8
     for (int j = 0; j < nv; ++j) {
-      if (tail && j == nv - 1 && (!t->dense || (m - i) * t->n < nv * VL)) v_store_n(t->c + i * t->ldc + j * VL, acc[i][j], last);
-      else v_store(t->c + i * t->ldc + j * VL, acc[i][j]);
+      if (tail && j == nv - 1 && (!t->dense || left < nv * VL)) v_store_n(to + j * VL, acc[i][j], last);
+      else v_store(to + j * VL, acc[i][j]);
     }
 }
 

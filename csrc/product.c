@@ -241,12 +241,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     finish(then, g, w);
     return;
   }
-  if (few && g->b.row == 1) {
-    gemm_few_rows_turned(g, w, c, a, b);
-    finish(then, g, w);
-    return;
-  }
-  if (rows > 2 && rows <= NARROW && cols >= VL && g->b.row == 1 && !g->a.pack && !g->b.pack && !g->packed) {
+  if (few ? g->b.row == 1 : rows <= NARROW && cols >= VL && g->b.row == 1 && !g->a.pack && !g->b.pack && !g->packed) {
     gemm_lanes_turned(g, w, c, a, b);
     finish(then, g, w);
     return;
@@ -262,7 +257,8 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
   const int b_clash = (g->b.row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
   const int crossed = g->b.row % VL != 0; /* every other load of B would cross a line */
-  const int pack_b = g->packed || g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
+  const int slow_b = (crossed || (PACK_CLASHES && b_clash)) && g->k * cols > PACK_SLOW_FROM;
+  const int pack_b = g->packed || g->b.col != 1 || rows > (slow_b ? PACK_SLOW_ROWS : PACK_ROWS);
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
   const int64_t depth = depth_of(g->k);

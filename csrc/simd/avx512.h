@@ -113,8 +113,7 @@ VFN vec v_load_halves(const real *low, const real *high)
 VFN void v_load_turned(vec to[VL], const real *x, int64_t row)
 {
 	vec a[4][4];
-	/* made anew from a stride unknown to the compiler, as 16 addresses kept through a loop would be spilled */
-	__asm__ volatile("" : "+r"(row));
+	GD_ANEW(row); /* 16 addresses kept through a loop would be spilled */
 #pragma GCC unroll 4
 	for (int r = 0; r < 4; ++r)
 #pragma GCC unroll 2
