@@ -12,7 +12,8 @@ enum { MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)) 
 enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real) };
 /* A matrix of at most so many columns is computed as C' = B' A', TURNED rows at a time: turning over
  * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
-enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
+enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512 };
+enum { TURNED_ROW = TURNED + VL, TURNED_SIZE = VL * TURNED_ROW * sizeof(real) }; /* its rows lie in different sets of L1 */
 /* What a caller's packer writes stays in L1 while it is used, and what is added to in many blocks of K in L2. */
 enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3 * VL)) * sizeof(real) };
 enum { C_BLOCK = (256 << 10) / sizeof(real) };
@@ -60,18 +61,19 @@ __attribute__((noinline)) static void turned_square(vec *to, const real *x, int6
 }
 
 /* VL columns, of which n can be read, as k rows `pitch` apart, from first to last: each store may run over into the next. */
-static void turn_strip(real *to, int64_t pitch, const real *x, int64_t row, int64_t n, int64_t k) {
-  vec square[VL];
-  int64_t i = 0;
-  for (; n == VL && i + VL <= k; i += VL, to += VL * pitch) {
-    v_load_turned(square, x + i, row);
-#pragma GCC unroll 16
-    for (int r = 0; r < VL; ++r) v_store(to + r * pitch, square[r]);
-  }
-  for (; i < k; i += VL) {
+__attribute__((noinline)) static void turn_strip(real *to, int64_t pitch, const real *x, int64_t row, int64_t n, int64_t k) {
+  for (int64_t i = 0; i < k; i += VL, to += VL * pitch) {
     const int64_t left = gd_min(VL, k - i), before = k >= VL ? VL - left : 0; /* the last square begins earlier */
-    turned_square(square, x + i - before, row, n, left + before);
-    for (int64_t r = 0; r < left; ++r, to += pitch) v_store(to, square[before + r]);
+    vec square[VL], last[VL];
+    load_turned(square, x + i - before, row, n, left + before);
+    if (left == VL) {
+#pragma GCC unroll 16
+      for (int r = 0; r < VL; ++r) v_store(to + r * pitch, square[r]);
+      continue;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < VL; ++r) last[r] = square[r];
+    for (int64_t r = 0; r < left; ++r) v_store(to + r * pitch, last[before + r]);
   }
 }
 
@@ -206,7 +208,7 @@ static gemm_operand transposed(const gemm_operand *x) {
 static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
   real *turned = (real *)(scratch + TURNED_AT);
   const gemm_then nothing = {0};
-  gemm_product other = gemm_of(g->n, 0, g->k, turned, TURNED, transposed(&g->b), transposed(&g->a));
+  gemm_product other = gemm_of(g->n, 0, g->k, turned, TURNED_ROW, transposed(&g->b), transposed(&g->a));
   other.accumulate = g->accumulate, other.bfloat16 = g->bfloat16;
   for (int64_t r = w->r0; r < w->r1; r += TURNED) {
     const int64_t rows = other.n = gd_min(TURNED, w->r1 - r);
@@ -214,9 +216,9 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
     else other.b.first_row = g->a.first_row + r;
     if (g->accumulate)
       for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < g->n; ++j) turned[j * TURNED + i] = c[(r + i) * g->c_row + j];
+        for (int64_t j = 0; j < g->n; ++j) turned[j * TURNED_ROW + i] = c[(r + i) * g->c_row + j];
     gemm_window_of(&other, &(gemm_window){0, g->n, 0, rows}, turned, b, a + r * g->a.row, scratch, &nothing);
-    turn(c + r * g->c_row, g->c_row, turned, TURNED, g->n, rows);
+    turn(c + r * g->c_row, g->c_row, turned, TURNED_ROW, g->n, rows);
   }
 }
 
