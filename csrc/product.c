@@ -224,6 +224,13 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
 
 #include "gemm_bf16.h"
 
+/* Lines of C that the next tile writes are fetched while this one is multiplied: of a C of so many elements, which L2 does not hold. */
+enum { FETCHED_FROM = (1 << 20) / sizeof(real) };
+
+INLINE void fetch_rows(const real *c, int64_t row, int64_t m) {
+  for (; m > 0; --m, c += row) __builtin_prefetch(c, 1), __builtin_prefetch(c + VL, 1);
+}
+
 static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
                            char *scratch, const gemm_then *then) {
   if (g->bfloat16) {
@@ -266,6 +273,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   const int64_t depth = depth_of(g->k);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth, BLOCK) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
+  const int fetched = rows * c_row > FETCHED_FROM;
   int64_t a_row = g->a.row, a_col = g->a.col;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
@@ -292,6 +300,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
           tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, dense, 0, NULL, NULL};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);
+            if (fetched && s + 1 < strips) fetch_rows(t.c + m * c_row, c_row, base + (s + 1 < more));
             tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
             t.c += m * c_row, t.a += pack_a ? APART(k, MR) : m * a_row;
           }
