@@ -31,8 +31,8 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int r
 #pragma GCC unroll 8
       for (int j = 0; j < nv; ++j)
         bv[j] = tail && j == nv - 1 ? v_load_n(b + j * VL, last) : v_load(b + j * VL);
-      const real *row = a; /* every third row has an address, made anew, as one for each would be spilled */
-      if (reads != PACKED) GD_ANEW(a_row);
+      const real *row = a; /* of many rows every third has an address, made anew, as one for each would be spilled */
+      if (reads != PACKED && m > 6) GD_ANEW(a_row);
 #pragma GCC unroll 16
       for (int i = 0; i < m; ++i) {
         if (i && i % 3 == 0) row += 3 * a_row;

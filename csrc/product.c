@@ -228,7 +228,9 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
 enum { FETCHED_FROM = (1 << 20) / sizeof(real) };
 
 INLINE void fetch_rows(const real *c, int64_t row, int64_t m) {
-  for (; m > 0; --m, c += row) __builtin_prefetch(c, 1), __builtin_prefetch(c + VL, 1);
+  enum { LINE = 64 / sizeof(real) };
+  for (; m > 0; --m, c += row)
+    for (int j = 0; j < NR; j += LINE) __builtin_prefetch(c + j, 1);
 }
 
 static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
@@ -273,7 +275,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   const int64_t depth = depth_of(g->k);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth, BLOCK) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
-  const int fetched = rows * c_row > FETCHED_FROM;
+  const int fetched = rows * c_row > FETCHED_FROM && depth >= 2 * VL;
   int64_t a_row = g->a.row, a_col = g->a.col;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
