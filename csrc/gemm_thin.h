@@ -1,4 +1,4 @@
-/* gemm_thin.h: products one side of which is thin: a row, a sum over few k, or few columns.
+/* gemm_thin.h: products one side of which is thin: a row, a sum over few k, few columns, or few rows times a transposed B.
  *
  * Their operands lie in memory and are read where they lie: packing would cost as much as it saves. Sums are taken
  * in the order of the tiles. Part of product.c, which includes it behind its tiles.

@@ -224,7 +224,8 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
 
 #include "gemm_bf16.h"
 
-/* Lines of C that the next tile writes are fetched while this one is multiplied: of a C of so many elements, which L2 does not hold. */
+/* Lines of C that the next tile writes are fetched while this one is multiplied: of a C of so many elements, which L2 does
+ * not hold. bench/products.py chose it. */
 enum { FETCHED_FROM = (1 << 20) / sizeof(real) };
 
 INLINE void fetch_rows(const real *c, int64_t row, int64_t m) {
