@@ -137,9 +137,11 @@ static void pack_strip_of(real *to, const real *a, int64_t row, int64_t col, int
   for (int v = BLOCKS - 1; v >= 0; --v) turn_strip(to + v * VL, MR, a + v * VL * row, row, gd_min(VL, there - v * VL), k);
 }
 
+#if GD_REAL_BITS == 32 /* for gemm_bf16.h */
 static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
   pack_strip_of(to, a, row, col, m, m, k);
 }
+#endif
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
 
