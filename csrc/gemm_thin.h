@@ -123,6 +123,9 @@ INLINE void add_square(vec *sum, const vec *x, const real *b, const int64_t row,
     for (int j = 0; j < n; ++j) sum[j] = v_fma(v_set1(b[i * row + j * col]), x[i], sum[j]);
 }
 
+/* How many columns at most; two rows of a transposed B come this way on every instruction set. */
+enum { MOST_LANES = NARROW < 2 ? 2 : NARROW };
+
 /* Where lanes are rows of C: n columns, `col` apart, of at most VL rows, `row` apart; one of the two is 1. */
 typedef struct { int64_t row, col, rows, n; } lanes_at;
 
@@ -155,7 +158,7 @@ INLINE void lanes(const gemm_product *g, real *c, int64_t c_col, const real *a, 
   const real *end = c + rows * n; /* of rows without gaps, where what runs over into later ones is written again */
   for (int64_t r = 0; r < rows; r += groups * VL) {
     if (rows - r < groups * VL && rows >= groups * VL && !g->accumulate) r = rows - groups * VL;
-    vec sum[2][NARROW];
+    vec sum[2][MOST_LANES];
 #pragma GCC unroll 2
     for (int h = 0; h < groups; ++h) {
       vec before[VL];
@@ -219,7 +222,7 @@ INLINE void lanes(const gemm_product *g, real *c, int64_t c_col, const real *a, 
 
 static void lanes_of(const gemm_product *g, real *c, int64_t c_col, const real *a, const real *b, int64_t rows) {
 #define COLUMNS(n) \
-  case n: lanes(g, c, c_col, a, b, rows, n < NARROW ? n : NARROW); break;
+  case n: lanes(g, c, c_col, a, b, rows, n < MOST_LANES ? n : MOST_LANES); break;
   switch (g->n) {
     COLUMNS(1) COLUMNS(2)
 #if VL >= 8
