@@ -40,37 +40,6 @@ static void gemm_outer(const gemm_product *g, const gemm_window *w, real *c, con
   }
 }
 
-/* Few rows, and columns of B that lie along k: squares of B are turned over in registers. */
-static void gemm_few_rows_turned(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  const int two = w->r1 - w->r0 == 2;
-  const real *a0 = a + w->r0 * g->a.row, *a1 = a0 + two * g->a.row;
-  real *c0 = c + w->r0 * g->c_row;
-  for (int64_t j = w->c0; j < w->c1; j += VL) {
-    const int64_t n = gd_min(VL, w->c1 - j);
-    vec sum0 = v_zero(), sum1 = v_zero();
-    if (g->accumulate) {
-      sum0 = v_load_n(c0 + j, n);
-      if (two) sum1 = v_load_n(c0 + g->c_row + j, n);
-    }
-    for (int64_t k = 0; k < g->k; k += VL) {
-      const int64_t deep = gd_min(VL, g->k - k);
-      vec square[VL];
-      load_turned(square, b + j * g->b.col + k, g->b.col, n, deep);
-      if (deep == VL && !two) {
-#pragma GCC unroll 16
-        for (int i = 0; i < VL; ++i) sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[i], sum0);
-      } else {
-        for (int64_t i = 0; i < deep; ++i) {
-          sum0 = v_fma(v_set1(a0[(k + i) * g->a.col]), square[i], sum0);
-          if (two) sum1 = v_fma(v_set1(a1[(k + i) * g->a.col]), square[i], sum1);
-        }
-      }
-    }
-    v_store_n(c0 + j, sum0, n);
-    if (two) v_store_n(c0 + g->c_row + j, sum1, n);
-  }
-}
-
 /* One column, and rows of A that lie along k: dot products, four rows at a time. Each is summed lane by
  * lane in two turns, and then the lanes, which depends on K alone. */
 static void gemm_dots(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {

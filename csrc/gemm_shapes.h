@@ -15,6 +15,13 @@ enum { MR = 12, KC = 256 };
 enum { MR = 6, KC = 256 };
 #endif
 enum { NR = 2 * VL, MAX_NV = 8 };
+/* From how many rows on a B in rows is packed; and one that is slow to read where it lies, as its lines fall into few sets of
+ * L1 or loads cross them, if it has more than so many numbers. bench/products.py chose them. */
+#if defined(GD_ISA_avx512)
+enum { PACK_ROWS = 18 * MR, PACK_SLOW_ROWS = 8 * MR, PACK_SLOW_FROM = (1 << 20) / sizeof(real), PACK_CLASHES = 0 };
+#else
+enum { PACK_ROWS = 8 * MR, PACK_SLOW_ROWS = 2 * MR, PACK_SLOW_FROM = 0, PACK_CLASHES = 1 };
+#endif
 enum { TALL = MR < 12 ? 2 * MR : MR }; /* rows of a tile of one vector, whose latency more rows hide */
 
 /* Panels and strips of so many packed rows lie a line further apart than they are long: not a multiple of 4 KB. */

@@ -1,4 +1,4 @@
-/* gemm_thin.h: products one side of which is thin: a row, a sum over few k, or few columns.
+/* gemm_thin.h: products one side of which is thin: a row, a sum over few k, few columns, or few rows times a transposed B.
  *
  * Their operands lie in memory and are read where they lie: packing would cost as much as it saves. Sums are taken
  * in the order of the tiles. Part of product.c, which includes it behind its tiles.
@@ -116,66 +116,115 @@ static void gemm_shallow(const gemm_product *g, const gemm_window *w, real *c, c
 }
 
 /* sum[n] += x[deep] b[deep, n] */
-INLINE void add_square(vec *sum, const vec *x, const real *b, const int64_t row, int64_t col, const int64_t deep, const int n) {
+INLINE void add_square(vec *sum, const vec *x, const real *b, const int64_t row, const int64_t col, const int64_t deep, const int n) {
 #pragma GCC unroll 16
   for (int64_t i = 0; i < deep; ++i)
 #pragma GCC unroll 16
     for (int j = 0; j < n; ++j) sum[j] = v_fma(v_set1(b[i * row + j * col]), x[i], sum[j]);
 }
 
-/* n columns of C for rows [0, rows): lanes are rows of A, which lie along k and are transposed in registers; with few
- * columns for two vectors of rows in turn, as one chain of sums after another waits for its latency. */
-INLINE void lanes(const gemm_product *g, real *c, const real *a, const real *b, int64_t rows, const int n) {
-  enum { MOST = 2 };
-  const int groups = n <= 3 ? 2 : 1, over = g->c_row == n && !g->accumulate; /* what runs over into later rows is written again */
-  const real *end = c + (rows - 1) * g->c_row + n;
+/* How many columns at most; two rows of a transposed B come this way on every instruction set. */
+enum { MOST_LANES = NARROW < 2 ? 2 : NARROW };
+
+/* Where lanes are rows of C: n columns, `col` apart, of at most VL rows, `row` apart; one of the two is 1. */
+typedef struct { int64_t row, col, rows, n; } lanes_at;
+
+__attribute__((noinline)) static void load_lanes(vec *sum, const real *c, lanes_at at) {
+  if (at.col != 1) {
+    for (int64_t j = 0; j < at.n; ++j) sum[j] = v_load_n(c + j * at.col, at.rows);
+    return;
+  }
+  vec square[VL];
+  load_square(square, c, at.row, at.rows, at.n);
+  v_transpose(square);
+  for (int64_t j = 0; j < at.n; ++j) sum[j] = square[j];
+}
+
+__attribute__((noinline)) static void store_lanes(real *c, lanes_at at, vec *sum) {
+  if (at.col != 1) {
+    for (int64_t j = 0; j < at.n; ++j) v_store_n(c + j * at.col, sum[j], at.rows);
+    return;
+  }
+  v_transpose(sum);
+  for (int64_t i = 0; i < at.rows; ++i) v_store_n(c + i * at.row, sum[i], at.n);
+}
+
+/* n columns of C, `c_col` apart, for rows [0, rows): lanes are rows of A, which lie along k and are transposed in
+ * registers; with few columns for two vectors of rows in turn, as one chain of sums after another waits for its latency.
+ * The last rows and the last k are reached by squares that begin earlier, where there is room: masked loads are slow. */
+INLINE void lanes(const gemm_product *g, real *c, int64_t c_col, const real *a, const real *b, int64_t rows, const int n) {
+  const int groups = n <= 3 ? 2 : 1, over = c_col == 1 && g->c_row == n && !g->accumulate && rows * n >= VL;
+  const int64_t b_row = g->b.row, b_col = g->b.col, a_row = g->a.row;
+  const real *end = c + rows * n; /* of rows without gaps, where what runs over into later ones is written again */
   for (int64_t r = 0; r < rows; r += groups * VL) {
-    vec sum[MOST][NARROW];
+    if (rows - r < groups * VL && rows >= groups * VL && !g->accumulate) r = rows - groups * VL;
+    vec sum[2][MOST_LANES];
 #pragma GCC unroll 2
     for (int h = 0; h < groups; ++h) {
-      vec square[VL];
+      vec before[VL];
+      const int64_t left = gd_min(VL, rows - r - h * VL);
+      if (g->accumulate && left > 0) load_lanes(before, c + (r + h * VL) * g->c_row, (lanes_at){g->c_row, c_col, left, n});
 #pragma GCC unroll 16
-      for (int i = 0; i < VL; ++i)
-        square[i] = g->accumulate && r + h * VL + i < rows ? v_load_n(c + (r + h * VL + i) * g->c_row, n) : v_zero();
-      if (g->accumulate) v_transpose(square);
-#pragma GCC unroll 16
-      for (int j = 0; j < n; ++j) sum[h][j] = square[j];
+      for (int j = 0; j < n; ++j) sum[h][j] = g->accumulate && left > 0 ? before[j] : v_zero();
     }
-    for (int64_t k = 0; k < g->k; k += VL) {
-      const int64_t deep = gd_min(VL, g->k - k);
-      const real *bk = b + k * g->b.row;
+    int64_t k = 0;
+    if ((b_row == 1 || b_col == 1) && rows - r >= groups * VL)
+      for (; k + VL <= g->k; k += VL)
+#pragma GCC unroll 2
+        for (int h = 0; h < groups; ++h) {
+          vec square[VL];
+          v_load_turned(square, a + (r + h * VL) * a_row + k, a_row);
+          if (b_row == 1) add_square(sum[h], square, b + k, 1, b_col, VL, n);
+          else add_square(sum[h], square, b + k * b_row, b_row, 1, VL, n);
+        }
+    if (n <= 2 && k > 0 && k < g->k) { /* with few sums it pays to have the last square in registers, too */
+      const int64_t before = VL - (g->k - k);
+      k = g->k - VL;
 #pragma GCC unroll 2
       for (int h = 0; h < groups; ++h) {
         vec square[VL];
-        load_turned(square, a + (r + h * VL) * g->a.row + k, g->a.row, rows - r - h * VL, deep);
-        if (deep < VL) add_square(sum[h], square, bk, g->b.row, g->b.col, deep, n);
-        else if (g->b.row == 1) add_square(sum[h], square, bk, 1, g->b.col, VL, n);
-        else add_square(sum[h], square, bk, g->b.row, g->b.col, VL, n);
+        v_load_turned(square, a + (r + h * VL) * a_row + k, a_row);
+#pragma GCC unroll 16
+        for (int i = 1; i < VL; ++i)
+          if (i >= before)
+#pragma GCC unroll 2
+            for (int j = 0; j < n; ++j) sum[h][j] = v_fma(v_set1(b[(k + i) * b_row + j * b_col]), square[i], sum[h][j]);
+      }
+      k = g->k;
+    }
+    for (; k < g->k; k += VL) { /* what is left */
+      const int64_t deep = gd_min(VL, g->k - k), before = g->k >= VL ? VL - deep : 0;
+      for (int h = 0; h < groups; ++h) {
+        vec square[VL];
+        turned_square(square, a + (r + h * VL) * a_row + k - before, a_row, rows - r - h * VL, deep + before);
+        for (int64_t i = 0; i < deep; ++i)
+#pragma GCC unroll 16
+          for (int j = 0; j < n; ++j) sum[h][j] = v_fma(v_set1(b[(k + i) * b_row + j * b_col]), square[before + i], sum[h][j]);
       }
     }
 #pragma GCC unroll 2
     for (int h = 0; h < groups; ++h) {
-      vec square[VL];
+      const int64_t left = gd_min(VL, rows - r - h * VL);
+      real *to = c + (r + h * VL) * g->c_row;
+      if (left == VL && c_col == 1) v_store_turned(to, g->c_row, sum[h], n, over ? (end - VL - to) / n + 1 : 0);
+      else if (left == VL)
 #pragma GCC unroll 16
-      for (int j = 0; j < VL; ++j) square[j] = j < n ? sum[h][j] : v_zero();
-      v_transpose(square);
-      for (int i = 0; i < VL && r + h * VL + i < rows; ++i) {
-        real *to = c + (r + h * VL + i) * g->c_row;
-        if (over && to + VL <= end) v_store(to, square[i]);
-        else v_store_n(to, square[i], n);
+        for (int j = 0; j < n; ++j) v_store(to + j * c_col, sum[h][j]);
+      else if (left > 0) {
+        vec all[VL];
+#pragma GCC unroll 16
+        for (int j = 0; j < VL; ++j) all[j] = j < n ? sum[h][j] : v_zero();
+        store_lanes(to, (lanes_at){g->c_row, c_col, left, n}, all);
       }
     }
   }
 }
 
-/* Two to NARROW columns, and rows of A that lie along k. */
-static void gemm_lanes(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
-  const int64_t rows = w->r1 - w->r0;
-  c += w->r0 * g->c_row, a += w->r0 * g->a.row;
+static void lanes_of(const gemm_product *g, real *c, int64_t c_col, const real *a, const real *b, int64_t rows) {
 #define COLUMNS(n) \
-  case n: lanes(g, c, a, b, rows, n < NARROW ? n : NARROW); break;
+  case n: lanes(g, c, c_col, a, b, rows, n < MOST_LANES ? n : MOST_LANES); break;
   switch (g->n) {
-    COLUMNS(2)
+    COLUMNS(1) COLUMNS(2)
 #if VL >= 8
     COLUMNS(3) COLUMNS(4) COLUMNS(5)
 #endif
@@ -185,6 +234,18 @@ static void gemm_lanes(const gemm_product *g, const gemm_window *w, real *c, con
     default: break;
   }
 #undef COLUMNS
+}
+
+/* Two to NARROW columns, and rows of A that lie along k. */
+static void gemm_lanes(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  lanes_of(g, c + w->r0 * g->c_row, 1, a + w->r0 * g->a.row, b, w->r1 - w->r0);
+}
+
+/* One to NARROW rows, and columns of B that lie along k: C' = B' A' in the same way, whose columns are rows of C. */
+static void gemm_lanes_turned(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b) {
+  gemm_product other = gemm_of(g->n, w->r1 - w->r0, g->k, c, 1, gemm_strided(b, g->b.col, 1), gemm_strided(a, g->a.col, g->a.row));
+  other.accumulate = g->accumulate;
+  lanes_of(&other, c + w->r0 * g->c_row + w->c0, g->c_row, b + w->c0 * g->b.col, a + w->r0 * g->a.row, w->c1 - w->c0);
 }
 
 #endif

@@ -20,7 +20,8 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int r
       acc[i][j] = t->first                  ? v_zero()
                   : tail && j == nv - 1 ? v_load_n(t->c + i * t->ldc + j * VL, last)
                                             : v_load(t->c + i * t->ldc + j * VL);
-  const int64_t a_row = reads == PACKED ? 1 : t->a_row, a_col = reads == PACKED ? MR : t->a_col;
+  int64_t a_row = reads == PACKED ? 1 : t->a_row;
+  const int64_t a_col = reads == PACKED ? MR : t->a_col;
   int64_t segment = 0;
   do {
     const real *a = t->a, *b = t->b;
@@ -30,20 +31,38 @@ INLINE void tile_body(const tile_args *t, const int m, const int nv, const int r
 #pragma GCC unroll 8
       for (int j = 0; j < nv; ++j)
         bv[j] = tail && j == nv - 1 ? v_load_n(b + j * VL, last) : v_load(b + j * VL);
+      const real *row = a; /* of many rows every third has an address, made anew, as one for each would be spilled */
+      if (reads != PACKED && m > 6) GD_ANEW(a_row);
 #pragma GCC unroll 16
       for (int i = 0; i < m; ++i) {
-        const vec av = v_set1(a[i * a_row]);
+        if (i && i % 3 == 0) row += 3 * a_row;
+        const vec av = v_set1(row[i % 3 * a_row]);
 #pragma GCC unroll 8
         for (int j = 0; j < nv; ++j) acc[i][j] = v_fma(av, bv[j], acc[i][j]);
       }
     }
   } while (reads == SEGMENTS && ++segment < t->segments);
+  real *to = t->c;
+  int64_t ldc = t->ldc;
+  GD_ANEW(to);
+  GD_ANEW(ldc);
+  if (tail && t->dense) {
+    int64_t left = m * t->n; /* elements up to the end of the tile */
 #pragma GCC unroll 16
-  for (int i = 0; i < m; ++i)
+    for (int i = 0; i < m; ++i, to += ldc, left -= t->n)
+#pragma GCC unroll 8
+      for (int j = 0; j < nv; ++j) {
+        if (j == nv - 1 && left < nv * VL) v_store_n(to + j * VL, acc[i][j], last);
+        else v_store(to + j * VL, acc[i][j]);
+      }
+    return;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < m; ++i, to += ldc)
 #pragma GCC unroll 8
     for (int j = 0; j < nv; ++j) {
-      if (tail && j == nv - 1 && (!t->dense || (m - i) * t->n < nv * VL)) v_store_n(t->c + i * t->ldc + j * VL, acc[i][j], last);
-      else v_store(t->c + i * t->ldc + j * VL, acc[i][j]);
+      if (tail && j == nv - 1) v_store_n(to + j * VL, acc[i][j], last);
+      else v_store(to + j * VL, acc[i][j]);
     }
 }
 

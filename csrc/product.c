@@ -12,7 +12,8 @@ enum { MC = 1064 / sizeof(real) / MR * MR, NC = (4 << 20) / (KC * sizeof(real)) 
 enum { A_SIZE = (MC / MR * APART(KC, MR) + 16 * VL) * sizeof(real) };
 /* A matrix of at most so many columns is computed as C' = B' A', TURNED rows at a time: turning over
  * the rows of A pays up to NARROW columns, and where A lies in columns already there is nothing to turn. */
-enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512, TURNED_SIZE = VL * TURNED * sizeof(real) };
+enum { NARROW = 5 * VL / 8, NARROW_COLUMNS = VL - 1, TURNED = 512 };
+enum { TURNED_ROW = TURNED + VL, TURNED_SIZE = VL * TURNED_ROW * sizeof(real) }; /* its rows lie in different sets of L1 */
 /* What a caller's packer writes stays in L1 while it is used, and what is added to in many blocks of K in L2. */
 enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3 * VL)) * sizeof(real) };
 enum { C_BLOCK = (256 << 10) / sizeof(real) };
@@ -46,6 +47,31 @@ INLINE void load_turned(vec square[VL], const real *x, int64_t row, int64_t n, i
   v_transpose(square);
 }
 
+/* The same into memory, where it is read by numbers of rows. */
+__attribute__((noinline)) static void turned_square(vec *to, const real *x, int64_t row, int64_t n, int64_t width) {
+  vec square[VL];
+  load_turned(square, x, row, n, width);
+#pragma GCC unroll 16
+  for (int i = 0; i < VL; ++i) to[i] = square[i];
+}
+
+/* VL columns, of which n can be read, as k rows `pitch` apart, from first to last: each store may run over into the next. */
+__attribute__((noinline)) static void turn_strip(real *to, int64_t pitch, const real *x, int64_t row, int64_t n, int64_t k) {
+  for (int64_t i = 0; i < k; i += VL, to += VL * pitch) {
+    const int64_t left = gd_min(VL, k - i), before = k >= VL ? VL - left : 0; /* the last square begins earlier */
+    vec square[VL], last[VL];
+    load_turned(square, x + i - before, row, n, left + before);
+    if (left == VL) {
+#pragma GCC unroll 16
+      for (int r = 0; r < VL; ++r) v_store(to + r * pitch, square[r]);
+      continue;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < VL; ++r) last[r] = square[r];
+    for (int64_t r = 0; r < left; ++r) v_store(to + r * pitch, last[before + r]);
+  }
+}
+
 /* Panels of b: k rows of NR columns each; what the missing ones hold is never used. */
 static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n) {
   if (col == 1) { /* rows lie far apart: a good piece of each is copied */
@@ -71,14 +97,10 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
     return;
   }
   /* Columns of b lie along k: turned over, a square at a time. */
-  for (int64_t j = 0; j < gd_ceil_div(n, NR) * NR; j += VL)
-    for (int64_t i = 0; i < k; i += VL) {
-      const int64_t rows = gd_min(VL, k - i);
-      vec square[VL];
-      load_turned(square, b + (j < n ? j * col : 0) + i, col, gd_max(0, gd_min(VL, n - j)), rows);
-      real *at = to + j / NR * APART(k, NR) + i * NR + j % NR;
-      for (int64_t r = 0; r < rows; ++r) v_store(at + r * NR, square[r]);
-    }
+  for (int64_t j = 0; j < gd_ceil_div(n, NR) * NR; j += VL) {
+    real *at = to + j / NR * APART(k, NR) + j % NR;
+    turn_strip(at, NR, b + (j < n ? j * col : 0), col, gd_max(0, gd_min(VL, n - j)), k);
+  }
 }
 
 void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi) {
@@ -89,8 +111,9 @@ void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_
   }
 }
 
-/* Strip of a: k columns of MR rows. Each store may run over into what is stored next. */
-static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
+/* Strip of a: k columns of MR rows, m of which are used and `there` can be read. Each store may run over into what is
+ * stored next. */
+static void pack_strip_of(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t there, int64_t k) {
   enum { BLOCKS = (MR + VL - 1) / VL };
   if (row == 1) {
     for (int64_t i = 0; i < k; ++i, to += MR, a += col)
@@ -100,16 +123,15 @@ static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_
       }
     return;
   }
-  for (int64_t i = 0; i < k; i += VL) {
-    const int64_t columns = gd_min(VL, k - i);
-    vec square[BLOCKS][VL];
-    for (int v = 0; v < BLOCKS; ++v) {
-      load_turned(square[v], a + v * VL * row + i, row, gd_min(VL, m - v * VL), columns);
-    }
-    for (int64_t c = 0; c < columns; ++c, to += MR)
-      for (int v = 0; v < BLOCKS; ++v) v_store(to + v * VL, square[v][c]);
-  }
+  /* The last block first: it runs over into the rows that the first one writes. */
+  for (int v = BLOCKS - 1; v >= 0; --v) turn_strip(to + v * VL, MR, a + v * VL * row, row, gd_min(VL, there - v * VL), k);
 }
+
+#if GD_REAL_BITS == 32 /* for gemm_bf16.h */
+static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
+  pack_strip_of(to, a, row, col, m, m, k);
+}
+#endif
 
 typedef struct { int64_t r0, r1, c0, c1; } gemm_window;
 
@@ -178,7 +200,7 @@ static gemm_operand transposed(const gemm_operand *x) {
 static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch) {
   real *turned = (real *)(scratch + TURNED_AT);
   const gemm_then nothing = {0};
-  gemm_product other = gemm_of(g->n, 0, g->k, turned, TURNED, transposed(&g->b), transposed(&g->a));
+  gemm_product other = gemm_of(g->n, 0, g->k, turned, TURNED_ROW, transposed(&g->b), transposed(&g->a));
   other.accumulate = g->accumulate, other.bfloat16 = g->bfloat16;
   for (int64_t r = w->r0; r < w->r1; r += TURNED) {
     const int64_t rows = other.n = gd_min(TURNED, w->r1 - r);
@@ -186,13 +208,23 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
     else other.b.first_row = g->a.first_row + r;
     if (g->accumulate)
       for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < g->n; ++j) turned[j * TURNED + i] = c[(r + i) * g->c_row + j];
+        for (int64_t j = 0; j < g->n; ++j) turned[j * TURNED_ROW + i] = c[(r + i) * g->c_row + j];
     gemm_window_of(&other, &(gemm_window){0, g->n, 0, rows}, turned, b, a + r * g->a.row, scratch, &nothing);
-    turn(c + r * g->c_row, g->c_row, turned, TURNED, g->n, rows);
+    turn(c + r * g->c_row, g->c_row, turned, TURNED_ROW, g->n, rows);
   }
 }
 
 #include "gemm_bf16.h"
+
+/* Lines of C that the next tile writes are fetched while this one is multiplied: of a C of so many elements, which L2 does
+ * not hold. bench/products.py chose it. */
+enum { FETCHED_FROM = (1 << 20) / sizeof(real) };
+
+INLINE void fetch_rows(const real *c, int64_t row, int64_t m) {
+  enum { LINE = 64 / sizeof(real) };
+  for (; m > 0; --m, c += row)
+    for (int j = 0; j < NR; j += LINE) __builtin_prefetch(c + j, 1);
+}
 
 static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
                            char *scratch, const gemm_then *then) {
@@ -213,8 +245,8 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     finish(then, g, w);
     return;
   }
-  if (few && g->b.row == 1) {
-    gemm_few_rows_turned(g, w, c, a, b);
+  if (few ? g->b.row == 1 : rows <= NARROW && cols >= VL && g->b.row == 1 && !g->a.pack && !g->b.pack && !g->packed) {
+    gemm_lanes_turned(g, w, c, a, b);
     finish(then, g, w);
     return;
   }
@@ -229,12 +261,14 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
   const int b_clash = (g->b.row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
   const int crossed = g->b.row % VL != 0; /* every other load of B would cross a line */
-  const int pack_b = g->packed || g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
+  const int slow_b = (crossed || (PACK_CLASHES && b_clash)) && g->k * cols > PACK_SLOW_FROM;
+  const int pack_b = g->packed || g->b.col != 1 || rows > (slow_b ? PACK_SLOW_ROWS : PACK_ROWS);
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
   const int64_t depth = gemm_depth(g->k);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth, BLOCK) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
+  const int fetched = rows * c_row > FETCHED_FROM && depth >= 2 * VL;
   int64_t a_row = g->a.row, a_col = g->a.col;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
@@ -253,7 +287,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
         if (g->a.pack) from = block, read_block(&g->a, block, ic, ic_end - ic, kb, k, &a_row, &a_col);
         if (pack_a)
           for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
-            pack_strip(strip + s * APART(k, MR), from + r * a_row, a_row, a_col, base + (s < more), k);
+            pack_strip_of(strip + s * APART(k, MR), from + r * a_row, a_row, a_col, base + (s < more), g->m - ic - r, k);
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
@@ -261,6 +295,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
           tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, dense, 0, NULL, NULL};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);
+            if (fetched && s + 1 < strips) fetch_rows(t.c + m * c_row, c_row, base + (s + 1 < more));
             tiles[nv - 1][m - 1][pack_a][n < nv * VL](&t);
             t.c += m * c_row, t.a += pack_a ? APART(k, MR) : m * a_row;
           }

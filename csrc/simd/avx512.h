@@ -101,3 +101,62 @@ VFN vec v_split(vec x, vec *e)
 	*e = I_(getexp)(x) - I_(getexp)(m); /* the latter is -1 for m < 1, else 0 */
 	return m;
 }
+
+#if GD_REAL_BITS == 32
+/* Halves of rows r and r + 4 are loaded into one register: three quarters of the shuffles of v_transpose, of which a cycle
+ * does one; and a line of a row is read in one go, as rows may fall into the same set of L1. */
+#define GD_HAS_LOAD_TURNED
+VFN vec v_load_halves(const real *low, const real *high)
+{
+	return _mm512_insertf32x8(_mm512_castps256_ps512(_mm256_loadu_ps(low)), _mm256_loadu_ps(high), 1);
+}
+VFN void v_load_turned(vec to[VL], const real *x, int64_t row)
+{
+	vec a[4][4];
+	GD_ANEW(row); /* 16 addresses kept through a loop would be spilled */
+#pragma GCC unroll 4
+	for (int r = 0; r < 4; ++r)
+#pragma GCC unroll 2
+		for (int h = 0; h < 2; ++h) {
+			const real *at = x + r * row + 8 * h;
+			const vec low = v_load_halves(at, at + 4 * row), high = v_load_halves(at + 8 * row, at + 12 * row);
+			a[2 * h][r] = _mm512_shuffle_f32x4(low, high, 0x88);
+			a[2 * h + 1][r] = _mm512_shuffle_f32x4(low, high, 0xdd);
+		}
+#pragma GCC unroll 4
+	for (int h = 0; h < 4; ++h) {
+		const vec low0 = _mm512_unpacklo_ps(a[h][0], a[h][1]), high0 = _mm512_unpackhi_ps(a[h][0], a[h][1]);
+		const vec low1 = _mm512_unpacklo_ps(a[h][2], a[h][3]), high1 = _mm512_unpackhi_ps(a[h][2], a[h][3]);
+		to[4 * h] = _mm512_shuffle_ps(low0, low1, 0x44), to[4 * h + 1] = _mm512_shuffle_ps(low0, low1, 0xee);
+		to[4 * h + 2] = _mm512_shuffle_ps(high0, high1, 0x44), to[4 * h + 3] = _mm512_shuffle_ps(high0, high1, 0xee);
+	}
+}
+
+/* Fours of columns are turned over within quarters, each of which is stored by itself. */
+#define GD_HAS_STORE_TURNED
+VFN void v_store_turned(real *to, int64_t row, const vec *a, const int n, int64_t over)
+{
+	(void)over;
+	enum { MOST = 4 };
+	vec q[MOST][4];
+#pragma GCC unroll 4
+	for (int g = 0; g < (n + 3) / 4; ++g) {
+		vec x[4];
+#pragma GCC unroll 4
+		for (int j = 0; j < 4; ++j) x[j] = 4 * g + j < n ? a[4 * g + j] : _mm512_setzero_ps();
+		const vec low0 = _mm512_unpacklo_ps(x[0], x[1]), high0 = _mm512_unpackhi_ps(x[0], x[1]);
+		const vec low1 = _mm512_unpacklo_ps(x[2], x[3]), high1 = _mm512_unpackhi_ps(x[2], x[3]);
+		q[g][0] = _mm512_shuffle_ps(low0, low1, 0x44), q[g][1] = _mm512_shuffle_ps(low0, low1, 0xee);
+		q[g][2] = _mm512_shuffle_ps(high0, high1, 0x44), q[g][3] = _mm512_shuffle_ps(high0, high1, 0xee);
+	}
+#define QUARTER_(l)                                                                                               \
+	_Pragma("GCC unroll 4") for (int r = 0; r < 4; ++r)                                                           \
+		_Pragma("GCC unroll 4") for (int g = 0; g < (n + 3) / 4; ++g) {                                           \
+			real *at = to + (4 * (l) + r) * row + 4 * g;                                                          \
+			if (4 * g + 4 <= n) _mm_storeu_ps(at, _mm512_extractf32x4_ps(q[g][r], l));                            \
+			else _mm_mask_storeu_ps(at, (__mmask8)((1 << n % 4) - 1), _mm512_extractf32x4_ps(q[g][r], l));        \
+		}
+	QUARTER_(0) QUARTER_(1) QUARTER_(2) QUARTER_(3)
+#undef QUARTER_
+}
+#endif

@@ -50,6 +50,21 @@ static inline __attribute__((always_inline)) void v_load_turned(vec to[VL], cons
 }
 #endif
 
+#ifndef GD_HAS_STORE_TURNED
+/* to[r * row + j]: lane r of a[j], for j < n; the first `over` rows may run over into later ones. */
+static inline __attribute__((always_inline)) void v_store_turned(real *to, int64_t row, const vec *a, const int n, int64_t over) {
+  vec square[VL];
+#pragma GCC unroll 16
+  for (int j = 0; j < VL; ++j) square[j] = j < n ? a[j] : v_zero();
+  v_transpose(square);
+#pragma GCC unroll 16
+  for (int r = 0; r < VL; ++r) {
+    if (r < over) v_store(to + r * row, square[r]);
+    else v_store_n(to + r * row, square[r], n);
+  }
+}
+#endif
+
 #define FOLD_(w)                                                                                      \
   _Pragma("GCC unroll 16") for (int i = 0; i < (w); ++i) {                                            \
     const vec a = row[i], b = row[i + (w)];                                                           \

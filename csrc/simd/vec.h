@@ -38,6 +38,10 @@
 
 #define VFN static inline __attribute__((always_inline))
 
+/* From here on the compiler knows nothing of a number: addresses that are made of it before and behind are not the same,
+ * and so are not kept in registers that there are not. */
+#define GD_ANEW(number) __asm__ volatile("" : "+r"(number))
+
 #if GD_REAL_BITS == 32
 typedef float real;
 typedef uint32_t rbits;

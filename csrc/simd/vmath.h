@@ -1,7 +1,7 @@
 /* vmath.h: exp, expm1, tanh, sigmoid, erf, log, log1p over `vec`.
  *
  * One formula per function; only coefficients (and log's last step) depend on
- * the width.  No branches and no tables.  Polynomials are minimax fits made for
+ * the width.  No branches and no tables, but in pow.  Polynomials are minimax fits made for
  * this file by Remez exchange on the stated interval, leading coefficients
  * rounded first and the rest fitted again; "err" is the largest relative error
  * they cause in the named function.
@@ -55,10 +55,8 @@ VFN vec v_horner(vec x, const real *c, int n)
 #define R_TINY 0x1p-55
 #endif
 
-/* x = n ln2 + r, |r| <= ln2/2.  Returns e^r - 1, so that
- *   e^x = 2^n (1 + p),   e^x - 1 = 2^n p + (2^n - 1);
- * *s = 2^n where that is a normal number. */
-VFN vec v_exp_core(vec x, vec *n, vec *s)
+/* e^r - 1 for |r| <= ln2/2 */
+VFN vec v_expm1_rest(vec r)
 {
 	/* (e^r - 1 - r) / r^2 on |r| <= 0.3469, err in e^r - 1: 2^-26, 2^-55 */
 #if GD_REAL_BITS == 32 && GD_FUSED
@@ -74,12 +72,19 @@ VFN vec v_exp_core(vec x, vec *n, vec *s)
 	    2.4801506987357354e-05, 2.7557430915597294e-06, 2.7625454935963466e-07,
 	    2.5042299648963848e-08};
 #endif
+	return v_fma(r * r, v_horner(r, c, sizeof c / sizeof *c), r);
+}
+
+/* x = n ln2 + r, |r| <= ln2/2.  Returns e^r - 1, so that
+ *   e^x = 2^n (1 + p),   e^x - 1 = 2^n p + (2^n - 1);
+ * *s = 2^n where that is a normal number. */
+VFN vec v_exp_core(vec x, vec *n, vec *s)
+{
 	vec t = v_fma(x, v_set1(R_LOG2E), v_set1(R_MAGIC));
 	*n = t - R_MAGIC;
 	*s = v_pow2_bits(t);
 	vec r = v_fnma(*n, v_set1(R_LN2_HI), x);
-	r = v_fnma(*n, v_set1(R_LN2_LO), r);
-	return v_fma(r * r, v_horner(r, c, sizeof c / sizeof *c), r);
+	return v_expm1_rest(v_fnma(*n, v_set1(R_LN2_LO), r));
 }
 
 /* v_max and v_min return their second argument on nan: x stays nan. */

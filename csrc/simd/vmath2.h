@@ -126,14 +126,22 @@ VFN vec v_log_two(vec x, vec *lo)
 	return h2;
 }
 
+#if defined GD_ISA_avx512 && GD_REAL_BITS == 32
+#include "pow512.h"
+#endif
+
 /* a^b with the special cases of C (IEEE 754 pow). */
 VFN vec v_pow(vec a, vec b)
 {
 	const vec one = v_set1(1), zero = v_zero(), inf = v_set1(R_INF);
+	vec ax = v_abs(a);
+
+#ifdef GD_HAS_POW_CORE
+	vec r = v_pow_core(ax, b);
+#else
 	/* |b log a| is past any limit or 0 from here on; keeps products finite */
 	const vec b_max = v_set1(GD_REAL_BITS == 32 ? (real)0x1p36 : (real)0x1p66);
 	const vec y_max = v_set1((real)1.5 * R_EXP_MAX), yl_max = v_set1((real)0x1p-8);
-	vec ax = v_abs(a);
 	vec bc = v_max(-b_max, v_min(b_max, b));
 
 	/* y + yl = b log|a|; e^(y + yl) = e^y + e^y yl */
@@ -146,18 +154,21 @@ VFN vec v_pow(vec a, vec b)
 	vec p = v_exp_core(y, &n, &s);
 	vec r = v_ldexp(v_fma(yl, p + 1, p) + 1, n);
 
-	/* a negative base wants an integral b, whose oddness gives the sign */
-	vmask neg = v_lt(a, zero);
-	vmask whole = v_eq(v_round(b), b);
-	vmask odd = m_and(whole, v_ne(v_round(b * (real)0.5), b * (real)0.5));
-	r = v_select(m_and(m_and(neg, v_lt(ax, inf)), m_not(whole)), v_set1(R_NAN), r);
-
 	/* 0 or inf to the b */
 	vmask ends = m_or(v_eq(ax, zero), v_eq(ax, inf));
 	vmask big = m_or(m_and(v_gt(ax, one), v_gt(b, zero)), m_and(v_lt(ax, one), v_lt(b, zero)));
 	r = v_select(ends, v_select(big, inf, zero), r);
-	r = v_select(odd, v_copysign(r, a), r);
-
 	r = v_select(m_or(v_ne(a, a), v_ne(b, b)), v_set1(R_NAN), r);
-	return v_select(m_or(v_eq(b, zero), v_eq(a, one)), one, r);
+#endif
+	r = v_select(m_or(v_eq(ax, one), v_eq(b, zero)), one, r);
+
+	/* a negative base wants an integral b, whose oddness gives the sign */
+	vmask minus = v_lt(v_copysign(one, a), zero); /* -0, too */
+	if (m_any(minus)) {
+		vmask whole = v_eq(v_round(b), b);
+		vmask odd = m_and(whole, v_ne(v_round(b * (real)0.5), b * (real)0.5));
+		r = v_select(m_and(m_and(v_lt(a, zero), v_lt(ax, inf)), m_not(whole)), v_set1(R_NAN), r);
+		r = v_select(odd, v_copysign(r, a), r);
+	}
+	return r;
 }
