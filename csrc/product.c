@@ -18,9 +18,9 @@ enum { BLOCK = (32 << 10) / sizeof(real), BLOCK_SIZE = (2 * BLOCK + NR * (KC + 3
 enum { C_BLOCK = (256 << 10) / sizeof(real) };
 enum { TURNED_AT = (A_SIZE + 63) / 64 * 64, BLOCK_AT = TURNED_AT + TURNED_SIZE, PANEL_AT = BLOCK_AT + (BLOCK_SIZE + 63) / 64 * 64 };
 
-/* Rows of B in a block of K: blocks are even, as a thin last one would move more of C than it multiplies. */
-static int64_t depth_of(int64_t k) {
-  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
+/* Rows of B in a block of K, at most `deepest`: blocks are even, as a thin last one would move more of C than it multiplies. */
+static int64_t depth_of(int64_t k, int64_t deepest) {
+  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, deepest))), VL) * VL);
 }
 
 static int64_t most(gd_dim d, int64_t limit) { return d.per_row ? limit : gd_min(d.fixed, limit); }
@@ -89,14 +89,6 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
 /* Where panel j / NR of block kb lies, of k rows, among those of a whole B that are packed once. */
 static int64_t packed_at(int64_t n, int64_t depth, int64_t kb, int64_t k, int64_t j) {
   return gemm_panels(n) * (kb * NR + kb / depth * VL) + j / NR * APART(k, NR);
-}
-
-void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi) {
-  const int64_t depth = depth_of(k), first = lo * NR, cols = gd_min(n, hi * NR) - first;
-  for (int64_t kb = 0; kb < k; kb += depth) {
-    const int64_t rows = gd_min(depth, k - kb);
-    pack_panels(to + packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
-  }
 }
 
 /* Strip of a: k columns of MR rows. Each store may run over into what is stored next. */
@@ -204,6 +196,18 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
 
 #include "gemm_bf16.h"
 
+void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi, int bfloat16) {
+  const int64_t depth = depth_of(k, KC), first = lo * NR, cols = gd_min(n, hi * NR) - first;
+  if (bfloat16) {
+    pack_rounded(to, b, k, n, first, cols, bfloat16);
+    return;
+  }
+  for (int64_t kb = 0; kb < k; kb += depth) {
+    const int64_t rows = gd_min(depth, k - kb);
+    pack_panels(to + packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
+  }
+}
+
 static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b,
                            char *scratch, const gemm_then *then) {
   if (g->bfloat16) {
@@ -242,7 +246,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   const int pack_b = g->packed || g->b.col != 1 || (rows > 2 * MR && (b_clash || crossed || rows > 8 * MR));
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
-  const int64_t depth = depth_of(g->k);
+  const int64_t depth = depth_of(g->k, KC);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth, BLOCK) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
   int64_t a_row = g->a.row, a_col = g->a.col;
@@ -252,8 +256,9 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
       const int64_t k = gd_min(depth, g->k - kb);
       const int first = kb == 0 && !g->accumulate;
+      const int64_t packed_rows = g->packed_k ? g->packed_k : k;
       const real *panels = panel;
-      if (g->packed) panels = g->packed + packed_at(g->n, depth, kb, k, jc);
+      if (g->packed) panels = g->packed + packed_at(g->n, depth, kb, packed_rows, jc) + g->packed_first * NR;
       else if (g->b.pack) read_panels(panel, &g->b, kb, k, jc, jc_end - jc, block);
       else if (pack_b) pack_panels(panel, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
       for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
@@ -267,7 +272,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
-          const real *bp = pack_b ? panels + (j - jc) / NR * APART(k, NR) : b + kb * g->b.row + j;
+          const real *bp = pack_b ? panels + (j - jc) / NR * APART(packed_rows, NR) : b + kb * g->b.row + j;
           tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, dense, 0, NULL, NULL};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);
