@@ -52,6 +52,9 @@ static void gather_strip(real *to, const real *a, int64_t row, int64_t col, int6
     for (int64_t r = 0; r < m; ++r) to[r] = a[r * row];
 }
 
+/* Columns of A, which lie in rows, are packed for all strips while their lines are in L1. */
+enum { SIDE_BY_SIDE = 32 };
+
 static void narrow_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k, const bf16_kernels *pairs) {
   if (pairs) {
     pairs->strip(to, a, row, col, m, k);
@@ -160,8 +163,10 @@ __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gem
         const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
         const real *from = a + ic * a_row + kb * a_col;
         if (g->a.pack) from = read, read_block(&g->a, read, ic, ic_end - ic, kb, k, &a_row, &a_col);
-        for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
-          narrow_strip(strip + s * APART(words, MR), from + r * a_row, a_row, a_col, base + (s < more), k, pairs);
+        const int64_t piece = a_row == 1 ? SIDE_BY_SIDE : gd_max(1, k);
+        for (int64_t p = 0; p < k; p += piece)
+          for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
+            narrow_strip(strip + s * APART(words, MR) + p / each * MR, from + r * a_row + p * a_col, a_row, a_col, base + (s < more), gd_min(piece, k - p), pairs);
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1, tail = n < nv * VL;
