@@ -82,16 +82,24 @@ INLINE void pair_row(real *to, const real *x, int64_t step, int64_t n, int64_t b
   }
 }
 
-/* Of VL rows, `row` apart, those below n: k neighbours as pairs, turned over, `width` words from pair to pair. */
+/* Of VL rows, `row` apart, those below n: k neighbours as pairs, turned over, `width` words from pair to pair. In the
+ * place of the others stands one of them again, which nobody uses: loads without conditions are the faster ones. The rows
+ * behind these are asked for. */
 INLINE void pair_turned(real *to, const real *x, int64_t row, int64_t n, int64_t k, vec after, const int width) {
+  const real *rows[VL];
+  const int64_t next = gd_min(VL, n) * row;
+#pragma GCC unroll 16
+  for (int r = 0; r < VL; ++r) rows[r] = x + gd_max(0, gd_min(r, n - 1)) * row;
   for (int64_t i = 0; i < k; i += 2 * VL, to += VL * width) {
     vec square[VL];
-    if (n >= VL && k - i >= 2 * VL) {
+    if (k - i >= 2 * VL) {
 #pragma GCC unroll 16
-      for (int r = 0; r < VL; ++r) square[r] = v_bf16_pairs(v_load(x + r * row + i), v_load(x + r * row + i + VL));
+      for (int r = 0; r < VL; ++r) {
+        square[r] = v_bf16_pairs(v_load(rows[r] + i), v_load(rows[r] + i + VL));
+        __builtin_prefetch(rows[r] + next + i), __builtin_prefetch(rows[r] + next + i + VL);
+      }
     } else {
-      for (int r = 0; r < VL; ++r)
-        square[r] = r < n ? v_bf16_pairs(load_first(x + r * row + i, k - i), load_first(x + r * row + i + VL, k - i - VL)) : v_zero();
+      for (int r = 0; r < VL; ++r) square[r] = v_bf16_pairs(load_first(rows[r] + i, k - i), load_first(rows[r] + i + VL, k - i - VL));
     }
     v_transpose(square);
     const int64_t pairs = gd_min(VL, gd_ceil_div(k - i, 2));
@@ -120,7 +128,7 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
 static void pack_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k) {
   const vec after = v_set1(-0.0f);
   if (col == 1) {
-    for (int64_t r = 0; r < MR; r += VL) pair_turned(to + r, a + r * row, row, m - r, k, after, MR);
+    for (int64_t r = 0; r < MR; r += VL) pair_turned(to + r, a + gd_min(r, m - 1) * row, row, m - r, k, after, MR);
     return;
   }
   for (int64_t i = 0; i < k; i += 2, to += MR, a += 2 * col) pair_row(to, a, row, m, col, i + 1 < k, after, MR);

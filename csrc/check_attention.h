@@ -16,10 +16,11 @@ static int64_t attention(const scan *s) {
   enum { FORWARD = MASK + 1, DY = FORWARD, DQ = DY + 3, DK = DQ + 3, DV = DK + 3, BACKWARD = DV + 3 };
   const gd_ins *ins = s->ins;
   const int64_t *a = ins->attr;
-  const int back = strcmp(ins->op->name, "attention_gradient") == 0, attrs = back ? 6 : 4;
+  const int back = strcmp(ins->op->name, "attention_gradient") == 0, attrs = back ? 7 : 5;
   if (ins->n_attr != attrs) return has(s, 0, 0, attrs, 0), 0;
   int64_t refs = back ? 7 : 4;
-  for (int i = 0; i < attrs; ++i) {
+  bfloat16(s, a[attrs - 1]);
+  for (int i = 0; i < attrs - 1; ++i) {
     if (a[i] != 0 && a[i] != 1) return fail(s, -1, "has a setting that is neither 0 nor 1"), 0;
     refs += i ? a[i] : 0;
   }

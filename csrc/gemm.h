@@ -44,6 +44,7 @@ typedef struct {
   int deal_rows;                     /* threads share out rows where that costs little: see gemm_stripes */
   int64_t then_width, then_first;    /* where C is some columns of a wider matrix: how wide, and its first; or 0 */
   const real *packed;                /* what gd_product_pack made of b, beside b itself, of a single product; or NULL */
+  int64_t packed_k, packed_first;    /* where b is some rows of what was packed, in one block: how many that has, or 0; b's first, even */
 } gemm_product;
 
 /* An operand that lies in memory, and one that a packer reads. Every field is written: what a partial initializer
@@ -57,7 +58,7 @@ static inline gemm_operand gemm_packed(const real *at, gemm_pack_fn pack, const 
 
 /* One product C = A B of two matrices; whoever wants more of it sets more. */
 static inline gemm_product gemm_of(int64_t m, int64_t n, int64_t k, real *c, int64_t c_row, gemm_operand a, gemm_operand b) {
-  return (gemm_product){1, 1, m, n, k, c, 0, 0, c_row, a, b, 0, 0, 0, NULL, NULL, 0, 0, 0, NULL};
+  return (gemm_product){1, 1, m, n, k, c, 0, 0, c_row, a, b, 0, 0, 0, NULL, NULL, 0, 0, 0, NULL, 0, 0};
 }
 
 /* A unit is a stripe of one matrix, and neighbouring stripes are computed as one: so as many threads as
@@ -84,10 +85,10 @@ int64_t GD_NAME(gd_product_scratch)(gd_dim n, gd_dim k, const gd_ins *then);
 void GD_NAME(gd_product)(const gemm_product *p, const gd_run *run, int64_t lo, int64_t hi);
 
 /* Panels of B that many products share, packed once: as many as gemm_panels, of which [lo, hi) are written, for one
- * block of K after another. They take gd_panels_of numbers. */
+ * block of K after another, rounded as the products' `bfloat16` says. They take gd_panels_of numbers. */
 _Static_assert(GD_PANEL_COLUMNS % (2 * VL) == 0, "room for any instruction set is room for this one");
 static inline int64_t gemm_panels(int64_t n) { return gd_ceil_div(n, 2 * VL); }
-void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi);
+void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi, int bfloat16);
 
 /* Bytes of all of them, a multiple of 64; 0 for so few rows or columns that they are read where they lie. */
 static inline int64_t gemm_packed_bytes(int64_t k, int64_t n) {

@@ -52,6 +52,9 @@ static void gather_strip(real *to, const real *a, int64_t row, int64_t col, int6
     for (int64_t r = 0; r < m; ++r) to[r] = a[r * row];
 }
 
+/* Columns of A, which lie in rows, are packed for all strips while their lines are in L1. */
+enum { SIDE_BY_SIDE = 32 };
+
 static void narrow_strip(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t k, const bf16_kernels *pairs) {
   if (pairs) {
     pairs->strip(to, a, row, col, m, k);
@@ -59,6 +62,20 @@ static void narrow_strip(real *to, const real *a, int64_t row, int64_t col, int6
   }
   (row == 1 || col == 1 ? pack_strip : gather_strip)(to, a, row, col, m, k);
   round_packed(to, k * MR);
+}
+
+static const bf16_kernels *pairs_for(int bfloat16) {
+  return bfloat16 == 2 && GD_NAME(gd_bf16).strip ? &GD_NAME(gd_bf16) : NULL;
+}
+
+/* Columns [first, first + cols) of B, packed once for many products. */
+static void pack_rounded(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t first, int64_t cols, int bfloat16) {
+  const bf16_kernels *pairs = pairs_for(bfloat16);
+  const int64_t each = pairs ? 2 : 1, depth = gemm_depth(k, each * KC);
+  for (int64_t kb = 0; kb < k; kb += depth) {
+    const int64_t rows = gd_min(depth, k - kb), at = gemm_packed_at(n, depth / each, kb / each, gd_ceil_div(rows, each), first);
+    narrow_panels(to + at, b, b->at, kb, rows, first, cols, pairs, NULL);
+  }
 }
 
 /* Few rows: B is read once, and rounded in registers; of A, FEW_ROWS rounded rows lie side by side. */
@@ -126,10 +143,9 @@ __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gem
     finish(then, g, w);
     return;
   }
-  const bf16_kernels *pairs = g->bfloat16 == 2 && GD_NAME(gd_bf16).strip ? &GD_NAME(gd_bf16) : NULL;
+  const bf16_kernels *pairs = pairs_for(g->bfloat16);
   /* Pairs of a block twice as deep take as much of the caches; what a packer writes beside them would not. */
-  const int64_t deepest = pairs && !g->a.pack && !g->b.pack ? 2 * KC : KC;
-  const int64_t depth = gd_max(VL, gd_ceil_div(gd_ceil_div(g->k, gd_max(1, gd_ceil_div(g->k, deepest))), VL) * VL);
+  const int64_t each = pairs ? 2 : 1, depth = gemm_depth(g->k, g->a.pack || g->b.pack ? KC : each * KC);
   const int64_t mc = g->a.pack ? read_rows(&g->a, w->r1 - w->r0, depth, pairs ? READ : BLOCK) : MC;
   real *strip = (real *)scratch, *panel = (real *)(scratch + PANEL_AT), *block = (real *)(scratch + BLOCK_AT);
   real *read = pairs ? (real *)(scratch + READ_AT) : block;
@@ -137,19 +153,24 @@ __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gem
   for (int64_t jc = w->c0; jc < w->c1; jc += NC) {
     const int64_t jc_end = gd_min(w->c1, jc + NC);
     for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
-      const int64_t k = gd_min(depth, g->k - kb), words = pairs ? gd_ceil_div(k, 2) : k;
-      narrow_panels(panel, &g->b, b, kb, k, jc, jc_end - jc, pairs, block);
+      const int64_t k = gd_min(depth, g->k - kb), words = gd_ceil_div(k, each);
+      const int64_t packed_words = g->packed_k ? gd_ceil_div(g->packed_k, each) : words;
+      const real *panels = panel;
+      if (g->packed) panels = g->packed + gemm_packed_at(g->n, depth / each, kb / each, packed_words, jc) + g->packed_first / each * NR;
+      else narrow_panels(panel, &g->b, b, kb, k, jc, jc_end - jc, pairs, block);
       for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
         const int64_t ic_end = gd_min(w->r1, ic + mc), strips = gd_ceil_div(ic_end - ic, MR);
         const int64_t base = (ic_end - ic) / strips, more = (ic_end - ic) % strips; /* no thin last strip */
         const real *from = a + ic * a_row + kb * a_col;
         if (g->a.pack) from = read, read_block(&g->a, read, ic, ic_end - ic, kb, k, &a_row, &a_col);
-        for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
-          narrow_strip(strip + s * APART(words, MR), from + r * a_row, a_row, a_col, base + (s < more), k, pairs);
+        const int64_t piece = a_row == 1 ? SIDE_BY_SIDE : gd_max(1, k);
+        for (int64_t p = 0; p < k; p += piece)
+          for (int64_t s = 0, r = 0; s < strips; r += base + (s < more), ++s)
+            narrow_strip(strip + s * APART(words, MR) + p / each * MR, from + r * a_row + p * a_col, a_row, a_col, base + (s < more), gd_min(piece, k - p), pairs);
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1, tail = n < nv * VL;
-          tile_args t = {.c = c + ic * g->c_row + j, .a = strip, .b = panel + (j - jc) / NR * APART(words, NR), .ldc = g->c_row,
+          tile_args t = {.c = c + ic * g->c_row + j, .a = strip, .b = panels + (j - jc) / NR * APART(packed_words, NR), .ldc = g->c_row,
                          .ldb = NR, .k = words, .n = n, .first = kb == 0 && !g->accumulate};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);
@@ -164,6 +185,10 @@ __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gem
 }
 
 #else /* check.c refuses them in float64 */
+static void pack_rounded(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t first, int64_t cols, int bfloat16) {
+  (void)to, (void)b, (void)k, (void)n, (void)first, (void)cols, (void)bfloat16;
+}
+
 __attribute__((noinline)) static void gemm_bf16(const gemm_product *g, const gemm_window *w, real *c, const real *a, const real *b, char *scratch,
                       const gemm_then *then) {
   (void)g, (void)w, (void)c, (void)a, (void)b, (void)scratch, (void)then;

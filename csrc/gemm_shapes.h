@@ -27,9 +27,9 @@ enum { TALL = MR < 12 ? 2 * MR : MR }; /* rows of a tile of one vector, whose la
 /* Panels and strips of so many packed rows lie a line further apart than they are long: not a multiple of 4 KB. */
 #define APART(k, width) ((k) * (width) + VL)
 
-/* Rows of B in a block of K: blocks are even, as a thin last one would move more of C than it multiplies. */
-static inline int64_t gemm_depth(int64_t k) {
-  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, KC))), VL) * VL);
+/* Rows of B in a block of K, at most `deepest`: blocks are even, as a thin last one would move more of C than it multiplies. */
+static inline int64_t gemm_depth(int64_t k, int64_t deepest) {
+  return gd_max(VL, gd_ceil_div(gd_ceil_div(k, gd_max(1, gd_ceil_div(k, deepest))), VL) * VL);
 }
 
 /* Where panel j / NR of block kb lies, of k rows, among those of a whole B of n columns that are packed once. */

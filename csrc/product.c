@@ -103,14 +103,6 @@ static void pack_panels(real *to, const real *b, int64_t row, int64_t col, int64
   }
 }
 
-void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi) {
-  const int64_t depth = gemm_depth(k), first = lo * NR, cols = gd_min(n, hi * NR) - first;
-  for (int64_t kb = 0; kb < k; kb += depth) {
-    const int64_t rows = gd_min(depth, k - kb);
-    pack_panels(to + gemm_packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
-  }
-}
-
 /* Strip of a: k columns of MR rows, m of which are used and `there` can be read. Each store may run over into what is
  * stored next. */
 static void pack_strip_of(real *to, const real *a, int64_t row, int64_t col, int64_t m, int64_t there, int64_t k) {
@@ -216,6 +208,18 @@ static void gemm_narrow(const gemm_product *g, const gemm_window *w, real *c, co
 
 #include "gemm_bf16.h"
 
+void GD_NAME(gd_product_pack)(real *to, const gemm_operand *b, int64_t k, int64_t n, int64_t lo, int64_t hi, int bfloat16) {
+  const int64_t depth = gemm_depth(k, KC), first = lo * NR, cols = gd_min(n, hi * NR) - first;
+  if (bfloat16) {
+    pack_rounded(to, b, k, n, first, cols, bfloat16);
+    return;
+  }
+  for (int64_t kb = 0; kb < k; kb += depth) {
+    const int64_t rows = gd_min(depth, k - kb);
+    pack_panels(to + gemm_packed_at(n, depth, kb, rows, first), b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols);
+  }
+}
+
 /* Lines of C that the next tile writes are fetched while this one is multiplied: of a C of so many elements, which L2 does
  * not hold. bench/products.py chose it. */
 enum { FETCHED_FROM = (1 << 20) / sizeof(real) };
@@ -265,7 +269,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
   const int pack_b = g->packed || g->b.col != 1 || rows > (slow_b ? PACK_SLOW_ROWS : PACK_ROWS);
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
-  const int64_t depth = gemm_depth(g->k);
+  const int64_t depth = gemm_depth(g->k, KC);
   const int64_t mc = g->a.pack ? read_rows(&g->a, rows, depth, BLOCK) : MC, c_row = g->c_row, b_row = pack_b ? NR : g->b.row;
   const int dense = c_row == cols && cols == g->n && cols <= NR; /* stores that run over are faster than masked ones */
   const int fetched = rows * c_row > FETCHED_FROM && depth >= 2 * VL;
@@ -276,8 +280,9 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     for (int64_t kb = 0; kb < g->k || kb == 0; kb += depth) { /* K = 0 still writes zeros */
       const int64_t k = gd_min(depth, g->k - kb);
       const int first = kb == 0 && !g->accumulate;
+      const int64_t packed_rows = g->packed_k ? g->packed_k : k;
       const real *panels = panel;
-      if (g->packed) panels = g->packed + gemm_packed_at(g->n, depth, kb, k, jc);
+      if (g->packed) panels = g->packed + gemm_packed_at(g->n, depth, kb, packed_rows, jc) + g->packed_first * NR;
       else if (g->b.pack) read_panels(panel, &g->b, kb, k, jc, jc_end - jc, block);
       else if (pack_b) pack_panels(panel, b + kb * g->b.row + jc * g->b.col, g->b.row, g->b.col, k, jc_end - jc);
       for (int64_t ic = w->r0; ic < w->r1; ic += mc) {
@@ -291,7 +296,7 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
         for (int64_t j = jc; j < jc_end; j += NR) {
           const int64_t n = gd_min(NR, jc_end - j);
           const int nv = n > VL ? 2 : 1;
-          const real *bp = pack_b ? panels + (j - jc) / NR * APART(k, NR) : b + kb * g->b.row + j;
+          const real *bp = pack_b ? panels + (j - jc) / NR * APART(packed_rows, NR) : b + kb * g->b.row + j;
           tile_args t = {c + ic * c_row + j, pack_a ? strip : from, bp, c_row, a_row, a_col, b_row, k, n, first, dense, 0, NULL, NULL};
           for (int64_t s = 0; s < strips; ++s) {
             const int64_t m = base + (s < more);

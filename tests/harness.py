@@ -28,11 +28,12 @@ def graph_runner(
     isa: str | None = None,
     threads: int = 1,
     rows: int = 1,
+    bfloat16: int = 0,
 ) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """The outputs of a graph, planned once, as a function of the leaves' arrays."""
     real = np.float32 if bits == 32 else np.float64
     places = {v: Place(INPUTS + i, 0) for i, v in enumerate(leaves)}
-    plan = make_plan(outputs, [], {}, places.get, rows, bits, CONSTANTS, BUFFER_NAMES)
+    plan = make_plan(outputs, [], {}, places.get, rows, bits, CONSTANTS, BUFFER_NAMES, bfloat16)
     session = Session(
         plan, leaves, outputs, None, {}, isa=None if isa is None else runtime.isa_number(isa)
     )

@@ -41,21 +41,21 @@ class Weights:
     def real(self):
         return [v for v, _ in [*self.fed, *self.held] if v.dtype == REAL]
 
-    def plan(self, outputs, bits=64, rows=ROWS):
+    def plan(self, outputs, bits=64, rows=ROWS, bfloat16=0):
         places = {v: Place(INPUTS + i, 0) for i, (v, _) in enumerate(self.fed)}
-        self.params = np.zeros(1 << 20, np.uint8)
+        self.params = np.zeros(1 << 23, np.uint8)
         at = 0
         for v, array in self.held:
             data = np.ascontiguousarray(array, f"f{bits // 8}").tobytes()
             self.params[at : at + len(data)] = np.frombuffer(data, np.uint8)
             places[v] = Place(PARAMS, at)
             at += -(-len(data) // 64) * 64
-        return make_plan(outputs, [], {}, places.get, rows, bits, CONSTANTS, BUFFER_NAMES)
+        return make_plan(outputs, [], {}, places.get, rows, bits, CONSTANTS, BUFFER_NAMES, bfloat16)
 
-    def run(self, outputs, bits=64, isa=None, threads=1, rows=ROWS):
+    def run(self, outputs, bits=64, isa=None, threads=1, rows=ROWS, bfloat16=0):
         """The numbers of values; those without rows are put out once for each."""
         wide = [v if has_rows(v) else ops.broadcast_to(v, (B, *v.shape)) for v in outputs]
-        plan = self.plan(wide, bits, rows)
+        plan = self.plan(wide, bits, rows, bfloat16)
         buffers = {PARAMS: self.params}
         number = None if isa is None else runtime.isa_number(isa)
         fed = [v for v, _ in self.fed]

@@ -122,7 +122,7 @@ def test_convolutions_of_pairs_have_the_bits_of_float32_code(image, taps, filter
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("kernel", ["gemm", "conv", "conv_dw"])
+@pytest.mark.parametrize("kernel", ["gemm", "conv", "conv_dw", "attention", "attention_gradient"])
 def test_a_plan_that_rounds_otherwise_is_refused(kernel):
     where, dims, attrs, pars = SOUND[kernel]
     for how in (-1, 3):

@@ -19,7 +19,7 @@
  *         strides by sample, row and head of q, k, v, y; of bias by sample, head and row; of the mask by sample;
  *         attention_gradient: those of dy, dq, dk, dv, too. lse[B, heads, queries] and dbias lie as bias does.
  *   attr  causal; whether there is a bias, and a mask; attention: whether lse is wanted;
- *         attention_gradient: whether dk, dv and dbias are wanted
+ *         attention_gradient: whether dk, dv and dbias are wanted; factors of products rounded to bfloat16, as in ops/gemm.c
  *   par   scale
  */
 #include <string.h>
@@ -42,7 +42,7 @@ typedef struct {
   int64_t bias_sample, bias_head, bias_row, mask_sample;
   real *lse; /* or NULL */
   real scale;
-  int causal;
+  int causal, bfloat16;
 } attention;
 
 static heads heads_at(const gd_ins *ins, const gd_run *run, int ref, int strides) {
@@ -50,12 +50,15 @@ static heads heads_at(const gd_ins *ins, const gd_run *run, int ref, int strides
   return (heads){(real *)gd_at(run, ins, ref), gd_size(d[0], run->batch), gd_size(d[1], run->batch), gd_size(d[2], run->batch)};
 }
 
+/* How factors of products are rounded: the last attribute. */
+static int rounds(const gd_ins *ins) { return (int)ins->attr[ins->n_attr - 1]; }
+
 /* Everything but y and lse; *ref is the number of q, and then of what comes behind the mask. */
 static attention attention_open(const gd_ins *ins, const gd_run *run, int *ref) {
   const gd_dim *d = ins->dim;
   const int64_t n = run->batch;
   attention a = {gd_size(d[0], n), gd_size(d[1], n), gd_size(d[2], n), gd_size(d[3], n), gd_size(d[4], n),
-                 gd_size(d[5], n), gd_size(d[6], n), .scale = (real)ins->par[0], .causal = (int)ins->attr[0]};
+                 gd_size(d[5], n), gd_size(d[6], n), .scale = (real)ins->par[0], .causal = (int)ins->attr[0], .bfloat16 = rounds(ins)};
   a.q = heads_at(ins, run, (*ref)++, SIZES);
   a.k = heads_at(ins, run, (*ref)++, SIZES + 3);
   a.v = heads_at(ins, run, (*ref)++, SIZES + 6);
@@ -78,11 +81,19 @@ static int64_t keys_of(const attention *a, int64_t sample) {
   return n;
 }
 
-/* C[m, n] = A B, or C + A B; `packed` is B packed before, for at least n columns, or NULL. */
-static void multiply(const gd_run *run, real *c, int64_t c_row, gemm_operand a, gemm_operand b, const real *packed, int64_t m, int64_t n, int64_t k, int add) {
+/* What many products have for B, packed once: so many rows of it, or NULL. */
+typedef struct { real *at; int64_t rows; } panels;
+
+/* A thread's own memory: scores, their gradients; keys and values by columns; and by rows, where factors are rounded, as
+ * then none is read where it lies, what products along the scores take: keys, values, rows of q and of dy. */
+typedef struct { real *s, *dp; panels k_columns, v_columns, k_rows, v_rows, q_rows, dy_rows; int bfloat16; gd_run inner; } workspace;
+
+/* C[m, n] = A B, or C + A B; if there is something in `packed` it has B's columns, and at row `first` on its rows. */
+static void multiply(const workspace *w, real *c, int64_t c_row, gemm_operand a, gemm_operand b, const panels *packed, int64_t first, int64_t m, int64_t n, int64_t k, int add) {
   gemm_product p = gemm_of(m, n, k, c, c_row, a, b);
-  p.accumulate = add, p.packed = packed;
-  GD_NAME(gd_product)(&p, run, 0, gemm_units(1, m, n));
+  p.accumulate = add, p.bfloat16 = w->bfloat16;
+  if (packed->at) p.packed = packed->at, p.packed_k = packed->rows, p.packed_first = first;
+  GD_NAME(gd_product)(&p, &w->inner, 0, gemm_units(1, m, n));
 }
 static inline gemm_operand by_rows(const real *x, int64_t row) { return gemm_strided(x, row, 1); }
 static inline gemm_operand by_columns(const real *x, int64_t row) { return gemm_strided(x, 1, row); }
@@ -173,34 +184,47 @@ static int64_t product_scratch(const gd_ins *ins) {
   return GD_NAME(gd_product_scratch)(widest, widest, NULL);
 }
 
-/* Bytes of a block of keys, or of values, packed as the second factor of scores: in one block of K, so that fewer columns
- * may be read of it. */
-static int64_t packed_bytes(const gd_ins *ins, int features) {
+/* Bytes of a block of keys, or of values, packed by columns (in one block of K, so that fewer may be read of it); of some
+ * rows of a head; and of all that a thread packs. */
+static int64_t column_bytes(const gd_ins *ins, int features) {
   const int64_t k = ins->dim[features].fixed;
   return k > 256 ? 0 : gemm_packed_bytes(k, COLS);
 }
-
-int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) {
-  return BLOCK * sizeof(real) + packed_bytes(ins, 5) + product_scratch(ins);
+static int64_t row_bytes(const gd_ins *ins, int features, int64_t rows) {
+  return rounds(ins) ? gemm_packed_bytes(rows, ins->dim[features].fixed) : 0;
+}
+static int64_t packed_bytes(const gd_ins *ins, int back) {
+  if (!back) return column_bytes(ins, 5) + row_bytes(ins, 6, COLS);
+  return column_bytes(ins, 5) + column_bytes(ins, 6) + row_bytes(ins, 5, COLS) + row_bytes(ins, 5, ROWS) + row_bytes(ins, 6, ROWS);
 }
 
-/* A thread's own memory: scores, their gradients, and packed keys and values, NULL where it does not pay. */
-typedef struct { real *s, *dp, *keys, *values; gd_run inner; } workspace;
+static int64_t scratch_of(const gd_ins *ins, int back) {
+  return (1 + back) * BLOCK * (int64_t)sizeof(real) + packed_bytes(ins, back) + product_scratch(ins);
+}
+int64_t GD_NAME(gd_attention_scratch)(const gd_ins *ins) { return scratch_of(ins, 0); }
+int64_t GD_NAME(gd_attention_gradient_scratch)(const gd_ins *ins) { return scratch_of(ins, 1); }
+
+static panels take(char **at, int64_t bytes) {
+  *at += bytes;
+  return (panels){bytes ? (real *)(*at - bytes) : NULL, 0};
+}
 
 static workspace workspace_of(const gd_ins *ins, const gd_run *run, int back) {
-  workspace w = {(real *)run->scratch, (real *)run->scratch + BLOCK, NULL, NULL, *run};
+  workspace w = {.s = (real *)run->scratch, .dp = (real *)run->scratch + BLOCK, .bfloat16 = rounds(ins), .inner = *run};
   char *at = run->scratch + (1 + back) * BLOCK * sizeof(real);
-  if (packed_bytes(ins, 5)) w.keys = (real *)at;
-  at += packed_bytes(ins, 5);
-  if (back && packed_bytes(ins, 6)) w.values = (real *)at;
-  w.inner.scratch = at + back * packed_bytes(ins, 6);
+  w.k_columns = take(&at, column_bytes(ins, 5));
+  if (back) {
+    w.v_columns = take(&at, column_bytes(ins, 6)), w.k_rows = take(&at, row_bytes(ins, 5, COLS));
+    w.q_rows = take(&at, row_bytes(ins, 5, ROWS)), w.dy_rows = take(&at, row_bytes(ins, 6, ROWS));
+  } else w.v_rows = take(&at, row_bytes(ins, 6, COLS));
+  w.inner.scratch = at;
   return w;
 }
 
-/* Packs the transpose of n rows, if there is a place for it. */
-static void pack(real *to, const real *x, int64_t row, int64_t n, int64_t features) {
-  const gemm_operand turned = by_columns(x, row);
-  if (to) GD_NAME(gd_product_pack)(to, &turned, features, n, 0, gemm_panels(n));
+/* Packs k rows and n columns, if there is a place for them. */
+static void pack(const workspace *w, panels *to, gemm_operand x, int64_t k, int64_t n) {
+  to->rows = k;
+  if (to->at) GD_NAME(gd_product_pack)(to->at, &x, k, n, 0, gemm_panels(n), w->bfloat16);
 }
 
 /* How many rows of a block from query i on are multiplied at a time by n keys from j on. */
@@ -209,7 +233,7 @@ static int64_t rows_at_once(const attention *a, int64_t i, int64_t j, int64_t n)
 }
 
 /* Rows [i, i + m) of a head of a sample. */
-static void attend(const attention *a, const workspace *w, int64_t sample, int64_t head, int64_t i, int64_t m) {
+static void attend(const attention *a, workspace *w, int64_t sample, int64_t head, int64_t i, int64_t m) {
   const int64_t group = head / (a->heads / a->groups), keys = keys_of(a, sample);
   const real *q = head_of(&a->q, sample, head) + i * a->q.row;
   const real *k = head_of(&a->k, sample, group), *v = head_of(&a->v, sample, group);
@@ -222,11 +246,12 @@ static void attend(const attention *a, const workspace *w, int64_t sample, int64
   for (int64_t j = 0; j < end; j += COLS) {
     const int64_t n = gd_min(COLS, end - j);
     const real *k_rows = k + j * a->k.row, *v_rows = v + j * a->v.row;
-    pack(w->keys, k_rows, a->k.row, n, a->features);
+    pack(w, &w->k_columns, by_columns(k_rows, a->k.row), a->features, n);
+    pack(w, &w->v_rows, by_rows(v_rows, a->v.row), n, a->values);
     for (int64_t from = 0, step = rows_at_once(a, i, j, n); from < m; from += step) {
       const int64_t rows = gd_min(step, m - from), all = seen(a, i + from + step - 1, j, n); /* whatever `rows` is, as above */
       real *own = y + from * a->y.row;
-      multiply(&w->inner, s, PITCH, by_rows(q + from * a->q.row, a->q.row), by_columns(k_rows, a->k.row), w->keys, rows, all, a->features, 0);
+      multiply(w, s, PITCH, by_rows(q + from * a->q.row, a->q.row), by_columns(k_rows, a->k.row), &w->k_columns, 0, rows, all, a->features, 0);
       for (int64_t r = from; r < from + rows; ++r) {
         const int64_t some = seen(a, i + r, j, n);
         real *at = s + (r - from) * PITCH;
@@ -240,7 +265,7 @@ static void attend(const attention *a, const workspace *w, int64_t sample, int64
         }
         most[r] = now, sum[r] += part;
       }
-      multiply(&w->inner, own, a->y.row, by_rows(s, PITCH), by_rows(v_rows, a->v.row), NULL, rows, a->values, all, j > 0);
+      multiply(w, own, a->y.row, by_rows(s, PITCH), by_rows(v_rows, a->v.row), &w->v_rows, 0, rows, a->values, all, j > 0);
     }
   }
   real *lse = a->lse ? a->lse + (sample * a->heads + head) * a->queries + i : NULL;
@@ -257,7 +282,7 @@ void GD_NAME(gd_attention)(const gd_ins *ins, const gd_run *run, int64_t lo, int
   attention a = attention_open(ins, run, &ref);
   a.y = heads_at(ins, run, 0, SIZES + 9);
   if (ins->attr[3]) a.lse = (real *)gd_at(run, ins, ref);
-  const workspace w = workspace_of(ins, run, 0);
+  workspace w = workspace_of(ins, run, 0);
   const int64_t blocks = gd_ceil_div(a.queries, ROWS);
   for (int64_t u = lo; u < hi; ++u) {
     const int64_t head = u / blocks, i = u % blocks * ROWS;
@@ -277,10 +302,6 @@ static int shares_bias(const gd_ins *ins) {
 
 int64_t GD_NAME(gd_attention_gradient_units)(const gd_ins *ins, int64_t batch) {
   return (shares_bias(ins) ? 1 : gd_size(ins->dim[0], batch)) * gd_size(ins->dim[4], batch);
-}
-
-int64_t GD_NAME(gd_attention_gradient_scratch)(const gd_ins *ins) {
-  return 2 * BLOCK * sizeof(real) + packed_bytes(ins, 5) + packed_bytes(ins, 6) + product_scratch(ins);
 }
 
 typedef struct { heads dy, dq, dk, dv; real *dbias; } attention_gradients; /* dk.at, dv.at, dbias: or NULL */
@@ -305,7 +326,7 @@ static void softmax_gradient(const score_row *row, real *s, real *dp, int64_t n,
 }
 
 /* Of one head of one sample, beside its head of the keys, whose gradients are added to. */
-static void attend_back(const attention *a, const attention_gradients *g, const workspace *w, int64_t sample, int64_t head) {
+static void attend_back(const attention *a, const attention_gradients *g, workspace *w, int64_t sample, int64_t head) {
   const int64_t group = head / (a->heads / a->groups), keys = keys_of(a, sample);
   const real *q = head_of(&a->q, sample, head), *k = head_of(&a->k, sample, group), *v = head_of(&a->v, sample, group);
   const real *y = head_of(&a->y, sample, head), *dy = head_of(&g->dy, sample, head);
@@ -316,32 +337,36 @@ static void attend_back(const attention *a, const attention_gradients *g, const 
   for (int64_t j = 0; j < keys; j += COLS) {
     const int64_t n = gd_min(COLS, keys - j);
     const real *k_rows = k + j * a->k.row, *v_rows = v + j * a->v.row;
-    pack(w->keys, k_rows, a->k.row, n, a->features), pack(w->values, v_rows, a->v.row, n, a->values);
+    pack(w, &w->k_columns, by_columns(k_rows, a->k.row), a->features, n), pack(w, &w->v_columns, by_columns(v_rows, a->v.row), a->values, n);
+    pack(w, &w->k_rows, by_rows(k_rows, a->k.row), n, a->features);
     for (int64_t i = a->causal ? j / ROWS * ROWS : 0; i < a->queries; i += ROWS) {
       const int64_t m = gd_min(ROWS, a->queries - i), step = rows_at_once(a, i, j, n), parts = step < ROWS;
       real delta[ROWS];
       fetch(y + i * a->y.row, a->y.row, m, a->values), fetch(dy + i * g->dy.row, g->dy.row, m, a->values);
       fetch(q + i * a->q.row, a->q.row, m, a->features);
       for (int64_t r = 0; r < m; ++r) delta[r] = dot(y + (i + r) * a->y.row, dy + (i + r) * g->dy.row, a->values);
+      const gemm_operand q_block = by_rows(q + i * a->q.row, a->q.row), dy_block = by_rows(dy + i * g->dy.row, g->dy.row);
+      if (dk) pack(w, &w->q_rows, q_block, m, a->features);
+      if (dv) pack(w, &w->dy_rows, dy_block, m, a->values);
       for (int64_t from = 0; from < m; from += step) {
         const int64_t rows = gd_min(step, m - from), first = i + from, all = seen(a, first + step - 1, j, n);
         real *s_rows = s + from * PITCH, *dp_rows = dp + from * PITCH;
-        multiply(&w->inner, s_rows, PITCH, by_rows(q + first * a->q.row, a->q.row), by_columns(k_rows, a->k.row), w->keys, rows, all, a->features, 0);
-        multiply(&w->inner, dp_rows, PITCH, by_rows(dy + first * g->dy.row, g->dy.row), by_columns(v_rows, a->v.row), w->values, rows, all, a->values, 0);
+        multiply(w, s_rows, PITCH, by_rows(q + first * a->q.row, a->q.row), by_columns(k_rows, a->k.row), &w->k_columns, 0, rows, all, a->features, 0);
+        multiply(w, dp_rows, PITCH, by_rows(dy + first * g->dy.row, g->dy.row), by_columns(v_rows, a->v.row), &w->v_columns, 0, rows, all, a->values, 0);
         for (int64_t r = 0; r < rows; ++r) {
           const score_row row = row_of(a, sample, head, first + r, j);
           real *dbias = g->dbias ? g->dbias + (row.bias - a->bias) : NULL;
           softmax_gradient(&row, s_rows + r * PITCH, dp_rows + r * PITCH, seen(a, first + r, j, n), all, lse[first + r], delta[from + r], dbias);
         }
-        multiply(&w->inner, dq + first * g->dq.row, g->dq.row, by_rows(dp_rows, PITCH), by_rows(k_rows, a->k.row), NULL, rows, a->features, all, 1);
+        multiply(w, dq + first * g->dq.row, g->dq.row, by_rows(dp_rows, PITCH), by_rows(k_rows, a->k.row), &w->k_rows, 0, rows, a->features, all, 1);
       }
       for (int64_t c = 0; c < n; c += parts ? SOME : n) { /* columns, and the rows that see any of them */
         const int64_t columns = gd_min(parts ? SOME : n, n - c), from = parts ? gd_max(0, j + c - i) : 0, rows = m - from;
         if (rows <= 0) break;
-        const gemm_operand q_rows = by_rows(q + (i + from) * a->q.row, a->q.row), dy_rows = by_rows(dy + (i + from) * g->dy.row, g->dy.row);
+        const gemm_operand q_rows = by_rows(q_block.at + from * a->q.row, a->q.row), dy_rows = by_rows(dy_block.at + from * g->dy.row, g->dy.row);
         const gemm_operand dp_columns = by_columns(dp + from * PITCH + c, PITCH), s_columns = by_columns(s + from * PITCH + c, PITCH);
-        if (dk) multiply(&w->inner, dk + (j + c) * g->dk.row, g->dk.row, dp_columns, q_rows, NULL, columns, a->features, rows, 1);
-        if (dv) multiply(&w->inner, dv + (j + c) * g->dv.row, g->dv.row, s_columns, dy_rows, NULL, columns, a->values, rows, 1);
+        if (dk) multiply(w, dk + (j + c) * g->dk.row, g->dk.row, dp_columns, q_rows, &w->q_rows, from, columns, a->features, rows, 1);
+        if (dv) multiply(w, dv + (j + c) * g->dv.row, g->dv.row, s_columns, dy_rows, &w->dy_rows, from, columns, a->values, rows, 1);
       }
     }
   }
@@ -357,7 +382,7 @@ void GD_NAME(gd_attention_gradient)(const gd_ins *ins, const gd_run *run, int64_
   if (ins->attr[WANT_DK]) g.dk = heads_at(ins, run, ref++, GRADIENT_STRIDES + 6);
   if (ins->attr[WANT_DV]) g.dv = heads_at(ins, run, ref++, GRADIENT_STRIDES + 9);
   if (ins->attr[WANT_DBIAS]) g.dbias = (real *)gd_at(run, ins, ref++);
-  const workspace w = workspace_of(ins, run, 1);
+  workspace w = workspace_of(ins, run, 1);
   const int all = shares_bias(ins);
   const int64_t per_group = a.heads / a.groups;
   for (int64_t u = lo; u < hi; ++u) {

@@ -29,17 +29,17 @@ int64_t GD_NAME(gd_gemm_scratch)(const gd_ins *ins) {
   return GD_NAME(gd_product_scratch)(ins->dim[3], ins->dim[4], ins->then);
 }
 
-/* B, if it is one matrix of a size that is known, and is not rounded. */
+/* B, if it is one matrix of a size that is known. */
 int64_t GD_NAME(gd_gemm_packed)(const gd_ins *ins, uint64_t steady) {
   const gd_dim *d = ins->dim;
-  if (!(steady >> ins->ref[2].buffer & 1) || ins->attr[3] || d[0].per_row || d[1].per_row || d[0].fixed * d[1].fixed != 1) return 0;
+  if (!(steady >> ins->ref[2].buffer & 1) || d[0].per_row || d[1].per_row || d[0].fixed * d[1].fixed != 1) return 0;
   return d[3].per_row || d[4].per_row ? 0 : gemm_packed_bytes(d[4].fixed, d[3].fixed);
 }
 
 void GD_NAME(gd_gemm_pack)(const gd_ins *ins, const gd_run *run, char *to) {
   const gd_dim *d = ins->dim;
   const gemm_operand b = gemm_strided((const real *)gd_at(run, ins, 2), gd_size(d[14], run->batch), gd_size(d[15], run->batch));
-  GD_NAME(gd_product_pack)((real *)to, &b, d[4].fixed, d[3].fixed, 0, gemm_panels(d[3].fixed));
+  GD_NAME(gd_product_pack)((real *)to, &b, d[4].fixed, d[3].fixed, 0, gemm_panels(d[3].fixed), (int)ins->attr[3]);
 }
 
 void GD_NAME(gd_gemm)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {

@@ -188,7 +188,7 @@ INLINE void put_filters(const vec w[9], real *to, int64_t matrix) {
 
 /* Units: panels of filters. Where filters lie apart and channels side by side, squares of both are turned over. */
 void GD_NAME(gd_winograd_filters)(const gd_ins *ins, const gd_run *run, int64_t lo, int64_t hi) {
-  const int64_t *a = ins->attr, c = gd_size(ins->dim[0], run->batch), n = gd_size(ins->dim[1], run->batch), matrix = filters_of(c, n), depth = gemm_depth(c);
+  const int64_t *a = ins->attr, c = gd_size(ins->dim[0], run->batch), n = gd_size(ins->dim[1], run->batch), matrix = filters_of(c, n), depth = gemm_depth(c, KC);
   const real *w = (const real *)gd_at(run, ins, 1) + a[BEGIN];
   real *u = (real *)gd_at(run, ins, 0);
   for (int64_t j = lo * NR; j < gd_min(n, hi * NR); j += VL) {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -298,7 +299,7 @@ def make_plan(
     later = fuse(update_roots, done, after)
     for group in [*groups, *later]:
         if group.root is not None and group.root.op.kind == "loop":
-            group.loop = plan_loop(group, batch, bits, make_plan)
+            group.loop = plan_loop(group, batch, bits, partial(make_plan, bfloat16=bfloat16))
     placement = place(
         [*groups, *later], pinned_new, leaves, [*done_roots, *update_roots], batch, bits, layouts
     )

@@ -212,6 +212,7 @@ def _sizes(y: Value) -> list[Dim]:
 
 def _emit(y: Value, e: Emitter) -> None:
     attrs = [y.attrs["causal"], y.attrs["bias"], y.attrs["mask"], bool(e.parts)]
+    attrs.append(y.attrs.get("bfloat16", 0))
     e.kernel(
         "attention",
         [e.ref(v) for v in (y, *y.inputs, *e.parts)],
@@ -232,6 +233,7 @@ def _emit_gradient(dq: Value, e: Emitter) -> None:
         dq.attrs["bias"],
         dq.attrs["mask"],
         *(i in found for i in range(3)),
+        dq.attrs.get("bfloat16", 0),
     ]
     e.kernel(
         "attention_gradient",

@@ -1,6 +1,6 @@
 """Products whose factors are rounded to bfloat16: the attribute `bfloat16` of each product of a graph is set.
 
-Products within the body of a loop, of attention, of sparse rows and of depthwise convolutions stay in float32, and
+The body of a loop is narrowed when it is planned. Products of sparse rows and depthwise convolutions stay in float32, and
 those of tiles by Winograd's algorithm, which is faster yet and would multiply the error of rounded factors.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gdcore.graph.ir import Value, rewrite
+from gdcore.graph.ops.attention import ATTENTION, GRADIENT
 from gdcore.graph.ops.convolution_plans import depthwise
 from gdcore.graph.ops.convolutions import CONV, CONV_DW, CONV_DX
 from gdcore.graph.ops.products import MATMUL, MATMUL_ADD
@@ -38,4 +39,4 @@ def _is_product(v: Value) -> bool:
     if v.op in (CONV, CONV_DX, CONV_DW):
         kernel = v.shape if v.op is CONV_DW else v.inputs[1].shape
         return not depthwise(kernel, v.attrs["groups"]) and not v.attrs.get("winograd")
-    return v.op in (MATMUL, MATMUL_ADD)
+    return v.op in (MATMUL, MATMUL_ADD, ATTENTION, GRADIENT)
