@@ -22,7 +22,7 @@ LEAST = 16  # channels and filters
 # What turning a tile's or the kernel's element of one point takes, in products and sums; and how much less all of it
 # has to be than the sum over taps, in float32 and in products of pairs of bfloat16. Measured on AVX-512 over images of
 # 3 to 56 pixels, 16 to 512 channels, batches of 1 to 64 (bench/profile.py: cnn, resnet20).
-TURN_TILE, TURN_KERNEL, GAIN, GAIN_OVER_PAIRS = 10, 21, 1.25, 1.8
+TURN_TILE, TURN_KERNEL, GAIN, GAIN_OVER_PAIRS = 10, 21, 1.25, 1.7
 
 
 def winograd_products(roots: Sequence[Value], batch: int, bfloat16: int) -> dict[Value, Value]:
