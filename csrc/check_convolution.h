@@ -86,7 +86,7 @@ static int tiles(const scan *s, int64_t refs, int64_t more) {
 }
 
 /* The 36 matrices of a kernel in panels: as many of each as `panels` says. */
-static int64_t points(int64_t c, int64_t n) { return times(36, panels(c, n)); }
+static int64_t points(int64_t c, int64_t n) { return times(36, gd_panels(c, n)); }
 
 static int64_t winograd_filters(const scan *s) {
   enum { CHANNEL = 2, FILTER, BEGIN, ALL };

@@ -142,7 +142,7 @@ def _tiles(axes: Sequence[Taps]) -> list[int]:
 
 
 def turned_kernel(y: Value) -> int:
-    """Elements that the kernel takes in tiles of Winograd's algorithm, or 0: 36 matrices in panels, see csrc/gemm.h."""
+    """Elements that the kernel takes in tiles of Winograd's algorithm, or 0: 36 matrices in panels, as gd_panels_of."""
     if not y.attrs.get("winograd") or y.op.name == "conv_dw":
         return 0
     *_, c, f = fixed(y.inputs[1].shape)
