@@ -123,6 +123,16 @@ def networks() -> Iterator[tuple[gd.Model, tuple[int, ...]]]:
     for loss in LOSSES:
         classes = 1 if loss == "binary_cross_entropy" else 3
         yield dense("relu", classes=classes).compile("sgd", loss), (33,)
+    for activation in ("mish", "selu"):  # RealMLP's, of tables
+        layers = [
+            made
+            for _ in range(2)
+            for made in (
+                gd.Dense(96, ntk=True), gd.ParametricActivation(activation), gd.Dropout(0.1)
+            )
+        ]  # fmt: skip
+        layers = [gd.Input(33), *layers, gd.Dense(3, ntk=True)]
+        yield gd.Sequential(layers).compile("sgd", "mse"), (33,)
     for norm in (gd.BatchNorm(), gd.LayerNorm()):
         yield dense("relu", norm).compile("sgd", "mse"), (33,)
     for activation in ("relu", "relu6", "gelu"):

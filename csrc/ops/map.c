@@ -164,7 +164,7 @@ int64_t GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) 
   s->buffer = (real *)run->scratch;
   s->shape = (int64_t *)(run->scratch + blocks_size(attr)), s->stride = s->shape + s->nd;
   s->spread = s->placed = ins->n_dim > s->nd * (s->n_in + 1), s->in_place = s->nd <= 2;
-  int per_row = 0;
+  int per_row = 0, steady = 1;
   for (int64_t d = 0; d < s->nd; ++d) s->shape[d] = gd_size(ins->dim[d], run->batch);
   s->inner = s->nd > 0 ? s->shape[s->nd - 1] : 1;
   for (int64_t o = 0; o < s->n_out; ++o) s->at[s->n_in + o] = gd_at(run, ins, (int)o);
@@ -183,6 +183,7 @@ int64_t GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) 
         s->stride[k * s->nd + d] = gd_size(ins->dim[s->nd * (k + 1) + d], run->batch);
         if (d + 1 < s->nd && s->stride[k * s->nd + d]) s->steady[k] = 0;
       }
+      steady &= s->steady[k];
       const int64_t along = s->nd > 0 ? s->stride[(k + 1) * s->nd - 1] : 0;
       per_row |= along == 0;
       if (s->is_int[k] || along > 1) s->in_place = 0;
@@ -194,8 +195,8 @@ int64_t GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) 
     }
   }
   /* Rows of a few elements are taken several at a time, spread one after the other; a chain that reads
-   * one number for each row has to go row by row. */
-  const int64_t few = s->chain ? (per_row ? 0 : 2 * VL) : BLOCK / 2;
+   * one number for each row has to go row by row, and what is not steady is spread anew for each block. */
+  const int64_t few = s->chain ? (per_row ? 0 : 2 * VL) : steady ? BLOCK / 2 : BLOCK / 4;
   s->together = s->spread && s->inner > 0 && s->inner <= few ? BLOCK / s->inner : 0;
   return map_scratch(attr);
 }
@@ -244,12 +245,28 @@ static void map_spread(const map_state *s, int64_t k, int64_t first, int64_t n, 
         int64_t i = 0;
         for (; i + VL <= run; i += VL) v_store(to + i, v_load(from + i));
         if (i < run) v_store_n(to + i, v_load_n(from + i, run - i), run - i);
+      } else if (step == 0) {
+        const vec value = v_set1(*from);
+        int64_t i = 0;
+        for (; i + VL <= run; i += VL) v_store(to + i, value);
+        if (i < run) v_store_n(to + i, value, run - i);
       } else {
         for (int64_t i = 0; i < run; ++i) to[i] = from[i * step];
       }
     }
     to += run, first += run, n -= run;
   }
+}
+
+/* Elements [first, first + n) of a spread input where they lie, or VL times the one number that they all
+ * are, without filling a block; p is NULL where they have to be spread. */
+static block_arg row_at(const map_state *s, int64_t k, int64_t first, int64_t n, real *own) {
+  const int64_t step = s->stride[(k + 1) * s->nd - 1], column = first % s->inner;
+  if (s->is_int[k] || step < 0 || step > 1 || column + n > s->inner) return (block_arg){NULL, 0};
+  const real *from = (const real *)s->at[k] + row_offset(s, k, first / s->inner) + column * step;
+  if (step == 1) return (block_arg){from, 1};
+  v_store(own, v_set1(*from));
+  return (block_arg){own, 0};
 }
 
 /* The program over elements [first, first + n), at most a block of them. */
@@ -260,6 +277,8 @@ static void map_block(const map_state *s, int64_t first, int64_t n, int reuse) {
     switch (s->kind[k]) {
       case DIRECT: arg[k] = (block_arg){(real *)s->at[k] + first, 1}; break;
       case SPREAD:
+        arg[k] = s->together ? (block_arg){NULL, 0} : row_at(s, k, first, n, own);
+        if (arg[k].p) break;
         if (!(reuse && s->steady[k])) map_spread(s, k, first, n, own);
         arg[k] = (block_arg){own, 1};
         break;

@@ -53,6 +53,12 @@
   X("svvss>1:mul 6 0 1;sub 7 2 3;exp 8 7;mul 7 8 4;add 5 6 7") \
   X("vsvss>2:add 7 0 1;softplus 8 7;mul 9 2 7;sub 5 8 9;mul 9 3 2;sigmoid 8 7;mul 7 4 8;add 6 9 7") \
   X("vs>1:add 2 0 1") \
+  X("vsvvss>3:mul 9 0 1;add 10 9 2;sub 9 10 3;square 6 9;mul 10 9 4;mul 7 5 10;mul 8 7 1") \
+  X("vvvvsssssv>3:mul 13 0 1;mul 14 13 2;neg 15 14;add 16 13 15;minimum 15 3 4;exp 17 15;add 15 17 5;mul 18 17 15;add 15 18 5;mul 19 18 15;mul 18 3 17;add 20 17 6;mul 17 18 20;mul 20 17 7;add 17 19 20;square 20 15;div 15 17 20;mul 20 14 15;add 10 16 20;mul 11 10 8;mul 12 13 9") \
+  X("vsvv>1:mul 5 0 1;add 6 5 2;mish 5 6;sub 7 5 6;mul 5 3 7;add 4 6 5") \
+  X("vsv>1:mul 4 0 1;add 3 4 2") \
+  X("vvvvssvss>3:mul 12 0 1;mul 13 12 2;neg 14 13;add 15 12 14;less 14 3 4;mul 16 13 5;add 13 6 7;mul 17 16 13;where 13 14 17 16;add 9 15 13;mul 10 9 8;mul 13 6 5;sub 15 13 3;mul 11 12 15") \
+  X("vsvsv>1:mul 6 0 1;add 7 6 2;elu 6 7;mul 8 6 3;sub 6 8 7;mul 8 4 6;add 5 7 8") \
   X("vv>2:sub 2 0 1;square 3 2") \
   X("vss>2:add 5 0 1;sqrt 3 5;div 4 2 3") \
   X("vvvv>1:mul 5 0 1;mul 6 5 2;add 4 6 3") \
@@ -142,6 +148,7 @@
   X("svsvsv>2:mul 8 0 1;mul 9 2 8;square 10 8;add 6 3 10;sqrt 10 6;add 8 10 4;div 10 9 8;sub 7 5 10") \
   X("vsvssvssv>3:add 12 0 1;sqrt 13 12;mul 12 2 3;mul 14 4 5;square 15 14;mul 16 15 6;add 9 12 16;add 16 9 1;sqrt 12 16;div 16 13 12;mul 12 16 14;mul 14 7 12;sub 10 8 14;mul 14 0 3;square 16 12;mul 12 16 6;add 11 14 12") \
   X("vssv>1:mul 5 0 1;mul 6 2 5;sub 4 3 6") \
+  X("vvvvssvssv>3:mul 13 0 1;mul 14 13 2;neg 15 14;add 16 13 15;less 15 3 4;mul 17 14 5;add 14 6 7;mul 18 17 14;where 14 15 18 17;add 10 16 14;mul 11 10 8;mul 12 13 9") \
   X("vvvvss>3:mul 9 0 1;mul 10 9 2;add 6 10 3;maximum 7 6 4;minimum 8 7 5") \
   X("vvvvvss>3:mul 10 0 1;mul 11 10 2;add 10 11 3;add 7 10 4;maximum 8 7 5;minimum 9 8 6") \
   X("vvvvvss>3:mul 10 0 1;mul 11 10 2;add 10 11 3;add 7 4 10;maximum 8 7 5;minimum 9 8 6") \
@@ -882,7 +889,128 @@ CHAIN(44) { /* add */
   }
 }
 
-CHAIN(45) { /* sub·square */
+CHAIN(45) { /* mul·add·sub·square·mul·mul·mul */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_add(t0, LOAD(2));
+      const vec t2 = e_sub(t1, LOAD(3));
+      const vec t3 = e_square(t2);
+      const vec t4 = e_mul(t2, s4);
+      const vec t5 = e_mul(s5, t4);
+      const vec t6 = e_mul(t5, s1);
+      STORE(0, t3);
+      STORE(1, t5);
+      STORE(2, t6);
+    )
+  }
+}
+
+CHAIN(46) { /* mul·mul·neg·add·minimum·exp·add·mul·add·mul·mul·add·mul·mul·add·square·div·mul·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x3 = LOAD(3);
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_neg(t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_minimum(x3, s4);
+      const vec t5 = e_exp(t4);
+      const vec t6 = e_add(t5, s5);
+      const vec t7 = e_mul(t5, t6);
+      const vec t8 = e_add(t7, s5);
+      const vec t9 = e_mul(t7, t8);
+      const vec t10 = e_mul(x3, t5);
+      const vec t11 = e_add(t5, s6);
+      const vec t12 = e_mul(t10, t11);
+      const vec t13 = e_mul(t12, s7);
+      const vec t14 = e_add(t9, t13);
+      const vec t15 = e_square(t8);
+      const vec t16 = e_div(t14, t15);
+      const vec t17 = e_mul(t1, t16);
+      const vec t18 = e_add(t3, t17);
+      const vec t19 = e_mul(t18, s8);
+      const vec t20 = e_mul(t0, LOAD(9));
+      STORE(0, t18);
+      STORE(1, t19);
+      STORE(2, t20);
+    )
+  }
+}
+
+CHAIN(47) { /* mul·add·mish·sub·mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_add(t0, LOAD(2));
+      const vec t2 = e_mish(t1);
+      const vec t3 = e_sub(t2, t1);
+      const vec t4 = e_mul(LOAD(3), t3);
+      const vec t5 = e_add(t1, t4);
+      STORE(0, t5);
+    )
+  }
+}
+
+CHAIN(48) { /* mul·add */
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_add(t0, LOAD(2));
+      STORE(0, t1);
+    )
+  }
+}
+
+CHAIN(49) { /* mul·mul·neg·add·less·mul·add·mul·where·add·mul·mul·sub·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec x3 = LOAD(3);
+      const vec x6 = LOAD(6);
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_neg(t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_less(x3, s4);
+      const vec t5 = e_mul(t1, s5);
+      const vec t6 = e_add(x6, s7);
+      const vec t7 = e_mul(t5, t6);
+      const vec t8 = e_where(t4, t7, t5);
+      const vec t9 = e_add(t3, t8);
+      const vec t10 = e_mul(t9, s8);
+      const vec t11 = e_mul(x6, s5);
+      const vec t12 = e_sub(t11, x3);
+      const vec t13 = e_mul(t0, t12);
+      STORE(0, t9);
+      STORE(1, t10);
+      STORE(2, t13);
+    )
+  }
+}
+
+CHAIN(50) { /* mul·add·elu·mul·sub·mul·add */
+  NUMBER(2)
+  EACH_ROW {
+    VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), s1);
+      const vec t1 = e_add(t0, LOAD(2));
+      const vec t2 = e_elu(t1, q2);
+      const vec t3 = e_mul(t2, s3);
+      const vec t4 = e_sub(t3, t1);
+      const vec t5 = e_mul(LOAD(4), t4);
+      const vec t6 = e_add(t1, t5);
+      STORE(0, t6);
+    )
+  }
+}
+
+CHAIN(51) { /* sub·square */
   EACH_ROW {
     VECTOR(0) VECTOR(1) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -894,7 +1022,7 @@ CHAIN(45) { /* sub·square */
   }
 }
 
-CHAIN(46) { /* add·sqrt·div */
+CHAIN(52) { /* add·sqrt·div */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -907,7 +1035,7 @@ CHAIN(46) { /* add·sqrt·div */
   }
 }
 
-CHAIN(47) { /* mul·mul·add */
+CHAIN(53) { /* mul·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -919,7 +1047,7 @@ CHAIN(47) { /* mul·mul·add */
   }
 }
 
-CHAIN(48) { /* mul */
+CHAIN(54) { /* mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) OUTPUT(0)
     EACH_VECTOR(
@@ -929,7 +1057,7 @@ CHAIN(48) { /* mul */
   }
 }
 
-CHAIN(49) { /* mul·neg·mul·div·mul·div·div */
+CHAIN(55) { /* mul·neg·mul·div·mul·div·div */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) OUTPUT(0)
     EACH_VECTOR(
@@ -946,7 +1074,7 @@ CHAIN(49) { /* mul·neg·mul·div·mul·div·div */
   }
 }
 
-CHAIN(50) { /* mul·mul·neg·div */
+CHAIN(56) { /* mul·mul·neg·div */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
     EACH_VECTOR(
@@ -959,7 +1087,7 @@ CHAIN(50) { /* mul·mul·neg·div */
   }
 }
 
-CHAIN(51) { /* less·mul·mul·mul·mul·add·add·where */
+CHAIN(57) { /* less·mul·mul·mul·mul·add·add·where */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) VECTOR(7) VECTOR(8) OUTPUT(0)
     EACH_VECTOR(
@@ -976,7 +1104,7 @@ CHAIN(51) { /* less·mul·mul·mul·mul·add·add·where */
   }
 }
 
-CHAIN(52) { /* mul·mul·add */
+CHAIN(58) { /* mul·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -988,7 +1116,7 @@ CHAIN(52) { /* mul·mul·add */
   }
 }
 
-CHAIN(53) { /* mul·mul·add·mul·mul·add */
+CHAIN(59) { /* mul·mul·add·mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1003,7 +1131,7 @@ CHAIN(53) { /* mul·mul·add·mul·mul·add */
   }
 }
 
-CHAIN(54) { /* add·sqrt·div */
+CHAIN(60) { /* add·sqrt·div */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) OUTPUT(0)
     EACH_VECTOR(
@@ -1015,7 +1143,7 @@ CHAIN(54) { /* add·sqrt·div */
   }
 }
 
-CHAIN(55) { /* add·relu·sub·mul·mul·add */
+CHAIN(61) { /* add·relu·sub·mul·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
     EACH_VECTOR(
@@ -1030,7 +1158,7 @@ CHAIN(55) { /* add·relu·sub·mul·mul·add */
   }
 }
 
-CHAIN(56) { /* sub·square */
+CHAIN(62) { /* sub·square */
   EACH_ROW {
     VECTOR(0) ROW(1) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1042,7 +1170,7 @@ CHAIN(56) { /* sub·square */
   }
 }
 
-CHAIN(57) { /* mul·mul·add */
+CHAIN(63) { /* mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1055,7 +1183,7 @@ CHAIN(57) { /* mul·mul·add */
   }
 }
 
-CHAIN(58) { /* mul·mul */
+CHAIN(64) { /* mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1067,7 +1195,7 @@ CHAIN(58) { /* mul·mul */
   }
 }
 
-CHAIN(59) { /* neg·mul·div·mul·div·mul */
+CHAIN(65) { /* neg·mul·div·mul·div·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1083,7 +1211,7 @@ CHAIN(59) { /* neg·mul·div·mul·div·mul */
   }
 }
 
-CHAIN(60) { /* mul·neg·mul */
+CHAIN(66) { /* mul·neg·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) ROW(2) OUTPUT(0)
     EACH_VECTOR(
@@ -1095,7 +1223,7 @@ CHAIN(60) { /* mul·neg·mul */
   }
 }
 
-CHAIN(61) { /* less·mul·mul·mul·add·add·where */
+CHAIN(67) { /* less·mul·mul·mul·add·add·where */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) ROW(5) ROW(6) ROW(7) OUTPUT(0)
     EACH_VECTOR(
@@ -1111,7 +1239,7 @@ CHAIN(61) { /* less·mul·mul·mul·add·add·where */
   }
 }
 
-CHAIN(62) { /* mul·mul·add */
+CHAIN(68) { /* mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1123,7 +1251,7 @@ CHAIN(62) { /* mul·mul·add */
   }
 }
 
-CHAIN(63) { /* mul·mul·add·relu */
+CHAIN(69) { /* mul·mul·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1136,7 +1264,7 @@ CHAIN(63) { /* mul·mul·add·relu */
   }
 }
 
-CHAIN(64) { /* mul·mul·add·add·relu */
+CHAIN(70) { /* mul·mul·add·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1150,7 +1278,7 @@ CHAIN(64) { /* mul·mul·add·add·relu */
   }
 }
 
-CHAIN(65) { /* mul·mul·add·add·relu */
+CHAIN(71) { /* mul·mul·add·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1164,7 +1292,7 @@ CHAIN(65) { /* mul·mul·add·add·relu */
   }
 }
 
-CHAIN(66) { /* mul·mul·add·mul·mul·add·add·relu */
+CHAIN(72) { /* mul·mul·add·mul·mul·add·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
     EACH_VECTOR(
@@ -1181,7 +1309,7 @@ CHAIN(66) { /* mul·mul·add·mul·mul·add·add·relu */
   }
 }
 
-CHAIN(67) { /* less·where·mul·mul */
+CHAIN(73) { /* less·where·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1196,7 +1324,7 @@ CHAIN(67) { /* less·where·mul·mul */
   }
 }
 
-CHAIN(68) { /* mul·mul·mul·mul·add·add */
+CHAIN(74) { /* mul·mul·mul·mul·add·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) VECTOR(5) VECTOR(6) OUTPUT(0)
     EACH_VECTOR(
@@ -1211,7 +1339,7 @@ CHAIN(68) { /* mul·mul·mul·mul·add·add */
   }
 }
 
-CHAIN(69) { /* less·where·mul */
+CHAIN(75) { /* less·where·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1224,7 +1352,7 @@ CHAIN(69) { /* less·where·mul */
   }
 }
 
-CHAIN(70) { /* less·add·where·mul */
+CHAIN(76) { /* less·add·where·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1238,7 +1366,7 @@ CHAIN(70) { /* less·add·where·mul */
   }
 }
 
-CHAIN(71) { /* identity */
+CHAIN(77) { /* identity */
   EACH_ROW {
     VECTOR(0) OUTPUT(0)
     EACH_VECTOR(
@@ -1248,7 +1376,7 @@ CHAIN(71) { /* identity */
   }
 }
 
-CHAIN(72) { /* mul·mul·add */
+CHAIN(78) { /* mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1260,7 +1388,7 @@ CHAIN(72) { /* mul·mul·add */
   }
 }
 
-CHAIN(73) { /* sub·mul·mul·add·relu */
+CHAIN(79) { /* sub·mul·mul·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1274,7 +1402,7 @@ CHAIN(73) { /* sub·mul·mul·add·relu */
   }
 }
 
-CHAIN(74) { /* sub·mul·mul·add·add·relu */
+CHAIN(80) { /* sub·mul·mul·add·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
     EACH_VECTOR(
@@ -1289,7 +1417,7 @@ CHAIN(74) { /* sub·mul·mul·add·add·relu */
   }
 }
 
-CHAIN(75) { /* sub·mul·mul·add·add·relu */
+CHAIN(81) { /* sub·mul·mul·add·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
     EACH_VECTOR(
@@ -1304,7 +1432,7 @@ CHAIN(75) { /* sub·mul·mul·add·add·relu */
   }
 }
 
-CHAIN(76) { /* sub·mul·mul·add·sub·mul·mul·add·add·relu */
+CHAIN(82) { /* sub·mul·mul·add·sub·mul·mul·add·add·relu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0)
     EACH_VECTOR(
@@ -1323,7 +1451,7 @@ CHAIN(76) { /* sub·mul·mul·add·sub·mul·mul·add·add·relu */
   }
 }
 
-CHAIN(77) { /* mul·mul·add·maximum·minimum */
+CHAIN(83) { /* mul·mul·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) OUTPUT(0)
     EACH_VECTOR(
@@ -1337,7 +1465,7 @@ CHAIN(77) { /* mul·mul·add·maximum·minimum */
   }
 }
 
-CHAIN(78) { /* mul·mul·add·add·maximum·minimum */
+CHAIN(84) { /* mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0)
     EACH_VECTOR(
@@ -1352,7 +1480,7 @@ CHAIN(78) { /* mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(79) { /* mul·mul·add·add·maximum·minimum */
+CHAIN(85) { /* mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0)
     EACH_VECTOR(
@@ -1367,7 +1495,7 @@ CHAIN(79) { /* mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(80) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
+CHAIN(86) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) OUTPUT(0)
     EACH_VECTOR(
@@ -1385,7 +1513,7 @@ CHAIN(80) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(81) { /* mul·mul·add·mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul·mul */
+CHAIN(87) { /* mul·mul·add·mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1420,7 +1548,7 @@ CHAIN(81) { /* mul·mul·add·mul·mul·add·add·maximum·less·less·sub·add�
   }
 }
 
-CHAIN(82) { /* mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+CHAIN(88) { /* mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) ROW(7) ROW(8) VECTOR(9) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1449,7 +1577,7 @@ CHAIN(82) { /* mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less
   }
 }
 
-CHAIN(83) { /* mul·mul·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+CHAIN(89) { /* mul·mul·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1477,7 +1605,7 @@ CHAIN(83) { /* mul·mul·add·maximum·less·less·sub·add·mul·mul·less·les
   }
 }
 
-CHAIN(84) { /* add·mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+CHAIN(90) { /* add·mul·mul·add·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1507,7 +1635,7 @@ CHAIN(84) { /* add·mul·mul·add·add·maximum·less·less·sub·add·mul·mul�
   }
 }
 
-CHAIN(85) { /* add·mul·mul·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+CHAIN(91) { /* add·mul·mul·add·maximum·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) ROW(8) ROW(9) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1536,7 +1664,7 @@ CHAIN(85) { /* add·mul·mul·add·maximum·less·less·sub·add·mul·mul·less
   }
 }
 
-CHAIN(86) { /* sub·mul·mul·add·maximum·minimum */
+CHAIN(92) { /* sub·mul·mul·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0)
     EACH_VECTOR(
@@ -1551,7 +1679,7 @@ CHAIN(86) { /* sub·mul·mul·add·maximum·minimum */
   }
 }
 
-CHAIN(87) { /* sub·mul·mul·add·add·maximum·minimum */
+CHAIN(93) { /* sub·mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) OUTPUT(0)
     EACH_VECTOR(
@@ -1567,7 +1695,7 @@ CHAIN(87) { /* sub·mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(88) { /* sub·mul·mul·add·add·maximum·minimum */
+CHAIN(94) { /* sub·mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) OUTPUT(0)
     EACH_VECTOR(
@@ -1583,7 +1711,7 @@ CHAIN(88) { /* sub·mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(89) { /* sub·mul·mul·add·sub·mul·mul·add·add·maximum·minimum */
+CHAIN(95) { /* sub·mul·mul·add·sub·mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) ROW(10) ROW(11) OUTPUT(0)
     EACH_VECTOR(
@@ -1603,7 +1731,7 @@ CHAIN(89) { /* sub·mul·mul·add·sub·mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(90) { /* mul·mul·add·gelu */
+CHAIN(96) { /* mul·mul·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1616,7 +1744,7 @@ CHAIN(90) { /* mul·mul·add·gelu */
   }
 }
 
-CHAIN(91) { /* mul·mul·add·add·gelu */
+CHAIN(97) { /* mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1630,7 +1758,7 @@ CHAIN(91) { /* mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(92) { /* mul·mul·add·add·gelu */
+CHAIN(98) { /* mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1644,7 +1772,7 @@ CHAIN(92) { /* mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(93) { /* mul·mul·add·mul·mul·add·add·gelu */
+CHAIN(99) { /* mul·mul·add·mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
     EACH_VECTOR(
@@ -1661,7 +1789,7 @@ CHAIN(93) { /* mul·mul·add·mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(94) { /* mul·mul·add·mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul·mul */
+CHAIN(100) { /* mul·mul·add·mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) ROW(10) ROW(11) ROW(12) VECTOR(13) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -1694,7 +1822,7 @@ CHAIN(94) { /* mul·mul·add·mul·mul·add·add·mul·erf·add·mul·square·mu
   }
 }
 
-CHAIN(95) { /* mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+CHAIN(101) { /* mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) ROW(7) ROW(8) ROW(9) VECTOR(10) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1721,7 +1849,7 @@ CHAIN(95) { /* mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·di
   }
 }
 
-CHAIN(96) { /* mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+CHAIN(102) { /* mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) ROW(8) VECTOR(9) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1747,7 +1875,7 @@ CHAIN(96) { /* mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·div·ad
   }
 }
 
-CHAIN(97) { /* add·mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+CHAIN(103) { /* add·mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) ROW(11) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1775,7 +1903,7 @@ CHAIN(97) { /* add·mul·mul·add·add·mul·erf·add·mul·square·mul·exp·mu
   }
 }
 
-CHAIN(98) { /* add·mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+CHAIN(104) { /* add·mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) ROW(6) ROW(7) ROW(8) ROW(9) ROW(10) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -1802,7 +1930,7 @@ CHAIN(98) { /* add·mul·mul·add·mul·erf·add·mul·square·mul·exp·mul·di
   }
 }
 
-CHAIN(99) { /* sub·mul·mul·add·gelu */
+CHAIN(105) { /* sub·mul·mul·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1816,7 +1944,7 @@ CHAIN(99) { /* sub·mul·mul·add·gelu */
   }
 }
 
-CHAIN(100) { /* sub·mul·mul·add·add·gelu */
+CHAIN(106) { /* sub·mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
     EACH_VECTOR(
@@ -1831,7 +1959,7 @@ CHAIN(100) { /* sub·mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(101) { /* sub·mul·mul·add·add·gelu */
+CHAIN(107) { /* sub·mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) OUTPUT(0)
     EACH_VECTOR(
@@ -1846,7 +1974,7 @@ CHAIN(101) { /* sub·mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(102) { /* sub·mul·mul·add·sub·mul·mul·add·add·gelu */
+CHAIN(108) { /* sub·mul·mul·add·sub·mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0)
     EACH_VECTOR(
@@ -1865,7 +1993,7 @@ CHAIN(102) { /* sub·mul·mul·add·sub·mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(103) { /* add·add */
+CHAIN(109) { /* add·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0)
     EACH_VECTOR(
@@ -1876,7 +2004,7 @@ CHAIN(103) { /* add·add */
   }
 }
 
-CHAIN(104) { /* mul·mul·mul·add·add */
+CHAIN(110) { /* mul·mul·mul·add·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) ROW(5) OUTPUT(0)
     EACH_VECTOR(
@@ -1890,7 +2018,7 @@ CHAIN(104) { /* mul·mul·mul·add·add */
   }
 }
 
-CHAIN(105) { /* add·mul·mul·mul·mul */
+CHAIN(111) { /* add·mul·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
     EACH_VECTOR(
@@ -1908,7 +2036,7 @@ CHAIN(105) { /* add·mul·mul·mul·mul */
   }
 }
 
-CHAIN(106) { /* sub·square */
+CHAIN(112) { /* sub·square */
   EACH_ROW {
     VECTOR(0) ROW(1) OUTPUT(0)
     EACH_VECTOR(
@@ -1919,7 +2047,7 @@ CHAIN(106) { /* sub·square */
   }
 }
 
-CHAIN(107) { /* sub·mul·mul·add */
+CHAIN(113) { /* sub·mul·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) VECTOR(4) OUTPUT(0)
     EACH_VECTOR(
@@ -1932,7 +2060,7 @@ CHAIN(107) { /* sub·mul·mul·add */
   }
 }
 
-CHAIN(108) { /* mul·mul·mul·add·add·add */
+CHAIN(114) { /* mul·mul·mul·add·add·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) OUTPUT(0)
     EACH_VECTOR(
@@ -1947,7 +2075,7 @@ CHAIN(108) { /* mul·mul·mul·add·add·add */
   }
 }
 
-CHAIN(109) { /* sub·mul·mul */
+CHAIN(115) { /* sub·mul·mul */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -1959,7 +2087,7 @@ CHAIN(109) { /* sub·mul·mul */
   }
 }
 
-CHAIN(110) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+CHAIN(116) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4) OUTPUT(5) OUTPUT(6)
     EACH_VECTOR(
@@ -1983,7 +2111,7 @@ CHAIN(110) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   }
 }
 
-CHAIN(111) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul */
+CHAIN(117) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -2025,7 +2153,7 @@ CHAIN(111) { /* mul·mul·mul·square·sub·mul·add·mul·square·sub·mul·mul
   }
 }
 
-CHAIN(112) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
+CHAIN(118) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2044,7 +2172,7 @@ CHAIN(112) { /* sigmoid·sigmoid·mul·sigmoid·tanh·mul·add·tanh·mul */
   }
 }
 
-CHAIN(113) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
+CHAIN(119) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) ROW(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -2068,7 +2196,7 @@ CHAIN(113) { /* add·sigmoid·sub·add·sigmoid·mul·add·tanh·mul·mul·add *
   }
 }
 
-CHAIN(114) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+CHAIN(120) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) VECTOR(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -2101,7 +2229,7 @@ CHAIN(114) { /* mul·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·a
   }
 }
 
-CHAIN(115) { /* mul·add */
+CHAIN(121) { /* mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) OUTPUT(0)
     EACH_VECTOR(
@@ -2112,7 +2240,7 @@ CHAIN(115) { /* mul·add */
   }
 }
 
-CHAIN(116) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+CHAIN(122) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0)
     EACH_VECTOR(
@@ -2132,7 +2260,7 @@ CHAIN(116) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add *
   }
 }
 
-CHAIN(117) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
+CHAIN(123) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -2156,7 +2284,7 @@ CHAIN(117) { /* add·sigmoid·mul·sub·add·sigmoid·mul·add·tanh·mul·add *
   }
 }
 
-CHAIN(118) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
+CHAIN(124) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·neg·mul·add·sub·mul·mul·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4)
     EACH_VECTOR(
@@ -2191,7 +2319,7 @@ CHAIN(118) { /* mul·mul·add·mul·square·sub·mul·mul·sub·mul·mul·mul·n
   }
 }
 
-CHAIN(119) { /* mul·square·sub·mul */
+CHAIN(125) { /* mul·square·sub·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) OUTPUT(0)
     EACH_VECTOR(
@@ -2204,7 +2332,7 @@ CHAIN(119) { /* mul·square·sub·mul */
   }
 }
 
-CHAIN(120) { /* mul·mul·add·square·sub·mul */
+CHAIN(126) { /* mul·mul·add·square·sub·mul */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -2219,7 +2347,7 @@ CHAIN(120) { /* mul·mul·add·square·sub·mul */
   }
 }
 
-CHAIN(121) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(127) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) ROW(9) ROW(10) VECTOR(11) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2244,7 +2372,7 @@ CHAIN(121) { /* mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·
   }
 }
 
-CHAIN(122) { /* mul·mul·sub */
+CHAIN(128) { /* mul·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -2256,7 +2384,7 @@ CHAIN(122) { /* mul·mul·sub */
   }
 }
 
-CHAIN(123) { /* mul·mul·add·mul·sub */
+CHAIN(129) { /* mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2271,7 +2399,7 @@ CHAIN(123) { /* mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(124) { /* mul·mul·add·mul·add·mul·sub */
+CHAIN(130) { /* mul·mul·add·mul·add·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2288,7 +2416,7 @@ CHAIN(124) { /* mul·mul·add·mul·add·mul·sub */
   }
 }
 
-CHAIN(125) { /* mul·mul·mul·sub */
+CHAIN(131) { /* mul·mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) OUTPUT(0)
     EACH_VECTOR(
@@ -2301,7 +2429,7 @@ CHAIN(125) { /* mul·mul·mul·sub */
   }
 }
 
-CHAIN(126) { /* mul·mul·mul·add·mul·sub */
+CHAIN(132) { /* mul·mul·mul·add·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2317,7 +2445,7 @@ CHAIN(126) { /* mul·mul·mul·add·mul·sub */
   }
 }
 
-CHAIN(127) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(133) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2343,7 +2471,7 @@ CHAIN(127) { /* mul·mul·mul·mul·add·mul·mul·square·mul·add·sqrt·mul·
   }
 }
 
-CHAIN(128) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
+CHAIN(134) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·mul·add·div·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) VECTOR(9) ROW(10) ROW(11) VECTOR(12) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
     EACH_VECTOR(
@@ -2370,7 +2498,7 @@ CHAIN(128) { /* mul·mul·mul·add·mul·mul·square·mul·add·maximum·sqrt·m
   }
 }
 
-CHAIN(129) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
+CHAIN(135) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·sqrt·mul·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) ROW(9) ROW(10) ROW(11) ROW(12) VECTOR(13) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2398,7 +2526,7 @@ CHAIN(129) { /* mul·mul·mul·mul·add·mul·add·mul·mul·square·mul·add·s
   }
 }
 
-CHAIN(130) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
+CHAIN(136) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2418,7 +2546,7 @@ CHAIN(130) { /* mul·mul·square·mul·add·sqrt·add·div·mul·sub */
   }
 }
 
-CHAIN(131) { /* mul·mul·square·add·sqrt·add·div·sub */
+CHAIN(137) { /* mul·mul·square·add·sqrt·add·div·sub */
   EACH_ROW {
     ROW(0) VECTOR(1) ROW(2) VECTOR(3) ROW(4) VECTOR(5) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2436,7 +2564,7 @@ CHAIN(131) { /* mul·mul·square·add·sqrt·add·div·sub */
   }
 }
 
-CHAIN(132) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
+CHAIN(138) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul·sub·mul·square·mul·add */
   EACH_ROW {
     VECTOR(0) ROW(1) VECTOR(2) ROW(3) ROW(4) VECTOR(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2465,7 +2593,7 @@ CHAIN(132) { /* add·sqrt·mul·mul·square·mul·add·add·sqrt·div·mul·mul�
   }
 }
 
-CHAIN(133) { /* mul·mul·sub */
+CHAIN(139) { /* mul·mul·sub */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) VECTOR(3) OUTPUT(0)
     EACH_VECTOR(
@@ -2477,7 +2605,30 @@ CHAIN(133) { /* mul·mul·sub */
   }
 }
 
-CHAIN(134) { /* mul·mul·add·maximum·minimum */
+CHAIN(140) { /* mul·mul·neg·add·less·mul·add·mul·where·add·mul·mul */
+  EACH_ROW {
+    VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) VECTOR(6) ROW(7) ROW(8) VECTOR(9) OUTPUT(0) OUTPUT(1) OUTPUT(2)
+    EACH_VECTOR(
+      const vec t0 = e_mul(LOAD(0), LOAD(1));
+      const vec t1 = e_mul(t0, LOAD(2));
+      const vec t2 = e_neg(t1);
+      const vec t3 = e_add(t0, t2);
+      const vec t4 = e_less(LOAD(3), s4);
+      const vec t5 = e_mul(t1, s5);
+      const vec t6 = e_add(LOAD(6), s7);
+      const vec t7 = e_mul(t5, t6);
+      const vec t8 = e_where(t4, t7, t5);
+      const vec t9 = e_add(t3, t8);
+      const vec t10 = e_mul(t9, s8);
+      const vec t11 = e_mul(t0, LOAD(9));
+      STORE(0, t9);
+      STORE(1, t10);
+      STORE(2, t11);
+    )
+  }
+}
+
+CHAIN(141) { /* mul·mul·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) ROW(4) ROW(5) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2493,7 +2644,7 @@ CHAIN(134) { /* mul·mul·add·maximum·minimum */
   }
 }
 
-CHAIN(135) { /* mul·mul·add·add·maximum·minimum */
+CHAIN(142) { /* mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2510,7 +2661,7 @@ CHAIN(135) { /* mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(136) { /* mul·mul·add·add·maximum·minimum */
+CHAIN(143) { /* mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) ROW(5) ROW(6) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2527,7 +2678,7 @@ CHAIN(136) { /* mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(137) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
+CHAIN(144) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) ROW(8) ROW(9) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2547,7 +2698,7 @@ CHAIN(137) { /* mul·mul·add·mul·mul·add·add·maximum·minimum */
   }
 }
 
-CHAIN(138) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul·mul */
+CHAIN(145) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) ROW(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2574,7 +2725,7 @@ CHAIN(138) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·
   }
 }
 
-CHAIN(139) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+CHAIN(146) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) ROW(3) VECTOR(4) ROW(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2599,7 +2750,7 @@ CHAIN(139) { /* less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·
   }
 }
 
-CHAIN(140) { /* add·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
+CHAIN(147) { /* add·less·less·sub·add·mul·mul·less·less·sub·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2625,7 +2776,7 @@ CHAIN(140) { /* add·less·less·sub·add·mul·mul·less·less·sub·add·mul·
   }
 }
 
-CHAIN(141) { /* mul·mul·add·gelu */
+CHAIN(148) { /* mul·mul·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2639,7 +2790,7 @@ CHAIN(141) { /* mul·mul·add·gelu */
   }
 }
 
-CHAIN(142) { /* mul·mul·add·add·gelu */
+CHAIN(149) { /* mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2654,7 +2805,7 @@ CHAIN(142) { /* mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(143) { /* mul·mul·add·add·gelu */
+CHAIN(150) { /* mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2669,7 +2820,7 @@ CHAIN(143) { /* mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(144) { /* mul·mul·add·mul·mul·add·add·gelu */
+CHAIN(151) { /* mul·mul·add·mul·mul·add·add·gelu */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) VECTOR(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2687,7 +2838,7 @@ CHAIN(144) { /* mul·mul·add·mul·mul·add·add·gelu */
   }
 }
 
-CHAIN(145) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul·mul */
+CHAIN(152) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) VECTOR(6) VECTOR(7) VECTOR(8) OUTPUT(0) OUTPUT(1) OUTPUT(2)
     EACH_VECTOR(
@@ -2712,7 +2863,7 @@ CHAIN(145) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul·m
   }
 }
 
-CHAIN(146) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+CHAIN(153) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
   EACH_ROW {
     VECTOR(0) ROW(1) ROW(2) ROW(3) ROW(4) ROW(5) VECTOR(6) VECTOR(7) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2735,7 +2886,7 @@ CHAIN(146) { /* mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
   }
 }
 
-CHAIN(147) { /* add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
+CHAIN(154) { /* add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) ROW(3) ROW(4) ROW(5) ROW(6) ROW(7) VECTOR(8) OUTPUT(0) OUTPUT(1)
     EACH_VECTOR(
@@ -2759,7 +2910,7 @@ CHAIN(147) { /* add·mul·erf·add·mul·square·mul·exp·mul·div·add·mul·m
   }
 }
 
-CHAIN(148) { /* add·mul·mul·mul */
+CHAIN(155) { /* add·mul·mul·mul */
   EACH_ROW {
     VECTOR(0) VECTOR(1) VECTOR(2) VECTOR(3) VECTOR(4) OUTPUT(0) OUTPUT(1) OUTPUT(2) OUTPUT(3)
     EACH_VECTOR(
@@ -2775,7 +2926,7 @@ CHAIN(148) { /* add·mul·mul·mul */
   }
 }
 
-static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, chain_77, chain_78, chain_79, chain_80, chain_81, chain_82, chain_83, chain_84, chain_85, chain_86, chain_87, chain_88, chain_89, chain_90, chain_91, chain_92, chain_93, chain_94, chain_95, chain_96, chain_97, chain_98, chain_99, chain_100, chain_101, chain_102, chain_103, chain_104, chain_105, chain_106, chain_107, chain_108, chain_109, chain_110, chain_111, chain_112, chain_113, chain_114, chain_115, chain_116, chain_117, chain_118, chain_119, chain_120, chain_121, chain_122, chain_123, chain_124, chain_125, chain_126, chain_127, chain_128, chain_129, chain_130, chain_131, chain_132, chain_133, chain_134, chain_135, chain_136, chain_137, chain_138, chain_139, chain_140, chain_141, chain_142, chain_143, chain_144, chain_145, chain_146, chain_147, chain_148, 0};
+static const chain_fn chain_fns[] = {chain_0, chain_1, chain_2, chain_3, chain_4, chain_5, chain_6, chain_7, chain_8, chain_9, chain_10, chain_11, chain_12, chain_13, chain_14, chain_15, chain_16, chain_17, chain_18, chain_19, chain_20, chain_21, chain_22, chain_23, chain_24, chain_25, chain_26, chain_27, chain_28, chain_29, chain_30, chain_31, chain_32, chain_33, chain_34, chain_35, chain_36, chain_37, chain_38, chain_39, chain_40, chain_41, chain_42, chain_43, chain_44, chain_45, chain_46, chain_47, chain_48, chain_49, chain_50, chain_51, chain_52, chain_53, chain_54, chain_55, chain_56, chain_57, chain_58, chain_59, chain_60, chain_61, chain_62, chain_63, chain_64, chain_65, chain_66, chain_67, chain_68, chain_69, chain_70, chain_71, chain_72, chain_73, chain_74, chain_75, chain_76, chain_77, chain_78, chain_79, chain_80, chain_81, chain_82, chain_83, chain_84, chain_85, chain_86, chain_87, chain_88, chain_89, chain_90, chain_91, chain_92, chain_93, chain_94, chain_95, chain_96, chain_97, chain_98, chain_99, chain_100, chain_101, chain_102, chain_103, chain_104, chain_105, chain_106, chain_107, chain_108, chain_109, chain_110, chain_111, chain_112, chain_113, chain_114, chain_115, chain_116, chain_117, chain_118, chain_119, chain_120, chain_121, chain_122, chain_123, chain_124, chain_125, chain_126, chain_127, chain_128, chain_129, chain_130, chain_131, chain_132, chain_133, chain_134, chain_135, chain_136, chain_137, chain_138, chain_139, chain_140, chain_141, chain_142, chain_143, chain_144, chain_145, chain_146, chain_147, chain_148, chain_149, chain_150, chain_151, chain_152, chain_153, chain_154, chain_155, 0};
 
 #undef CHAIN
 #undef NUMBER

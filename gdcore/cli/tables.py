@@ -29,7 +29,7 @@ from gdcore.tabular.presets import budget, models_of
 from gdcore.tabular.reading import read_like
 from gdcore.tabular.report import scores_table
 from gdcore.tabular.table import Raw, SettingError
-from gdcore.tabular.training import apart, score
+from gdcore.tabular.training import apart, check_held, score
 
 __all__ = ["evaluate_table", "predict_table", "train_table"]
 
@@ -40,9 +40,15 @@ def _listed_order(found: re.Match[str]) -> str:
     return "--order " + ",".join(name.strip().strip("'") for name in found[1].split(","))
 
 
+def _ignored(found: re.Match[str]) -> str:
+    names = re.findall(r"'([^']*)': 'ignore'", found[0])
+    return f"--ignore '{','.join(names)}'"
+
+
 # What Python calls a keyword is an option here.
 OPTIONS: list[tuple[str, Any]] = [
     (r"kinds=\{'([^']*)': '([^']+)'\}", r"--kind '\1=\2'"),
+    (r"kinds=\{('[^']*': 'ignore', )+'[^']*': 'ignore'\}", _ignored),
     (r"header=False", "--no-header"),
     (r"header=True", "--header"),
     (r"(missing|task|encoding)='([\w-]+)'", r"--\1 \2"),
@@ -178,7 +184,9 @@ def _fit(args: argparse.Namespace) -> Outcome:
     if args.test is not None:
         if share is not None:
             raise UsageError("--test and --validation both say what to measure on: leave one out")
-        held: Table | None = read_like(args.test, table.layout, table.names)
+        rows = read_like(args.test, table.layout, table.names)
+        check_held(model, table, rows, target)
+        held: Table | None = rows
     else:
         share = DEFAULT_HELD if share is None else share
         if share == 0 and args.report is not None:

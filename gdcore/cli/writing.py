@@ -21,6 +21,8 @@ from gdcore.tabular.table import Raw
 __all__ = ["check_out", "write"]
 
 ENDINGS = (".csv", ".npy", *PARQUET)
+PIECE = 1 << 14  # rows that are written at once
+MOST_KEPT = 1 << 16  # cells of different text whose spelling is kept
 
 
 def check_out(path: str | None, keep: Sequence[str]) -> None:
@@ -106,23 +108,42 @@ def _lines(
     digits: int,
 ) -> Iterable[str]:
     """The rows of a .csv; numbers that were computed in float32 have nine digits."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-
-    def line(cells: Iterable[Any]) -> str:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow(cells)
-        return buffer.getvalue()
-
-    yield line(names)
+    yield ",".join(map(_cell, names)) + "\n"
     forms = [
-        f"%.{9 if c.dtype == np.float32 else digits}g" if c.dtype.kind == "f" else "%s"
+        f"%.{9 if c.dtype == np.float32 else digits}g" if c.dtype.kind == "f" else None
         for c in columns
     ]
-    for i, row in enumerate(zip(*(c.tolist() for c in columns), strict=True)):
-        told = [form % v for form, v in zip(forms, row, strict=True)]
-        yield line([*("" if cells[i] is None else cells[i] for cells in kept), *told])
+    spelt: dict[str | None, str] = {None: ""}
+    for start in range(0, len(columns[0]), PIECE):
+        own = slice(start, start + PIECE)
+        cells = [[_known(text, spelt) for text in texts[own]] for texts in kept]
+        for form, column in zip(forms, columns, strict=True):
+            values = column[own].tolist()
+            told = (
+                [_known(str(v), spelt) for v in values]
+                if form is None
+                else map(form.__mod__, values)
+            )
+            cells.append(list(told))
+        yield "\n".join(map(",".join, zip(*cells, strict=True))) + "\n"
+
+
+def _known(text: str | None, spelt: dict[str | None, str]) -> str:
+    """A cell as the file has it, kept for the next of the same text."""
+    found = spelt.get(text)
+    if found is None:
+        assert text is not None
+        found = _cell(text)
+        if len(spelt) < MOST_KEPT:
+            spelt[text] = found
+    return found
+
+
+def _cell(text: str) -> str:
+    """A cell as the csv module writes it: in quotes where it has to be."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow([text, ""])
+    return buffer.getvalue()[:-1]
 
 
 def _parquet() -> Any:
@@ -146,7 +167,7 @@ def _as_parquet(kept: Mapping[str, Raw], columns: Mapping[str, np.ndarray]) -> b
 def _values(raw: Raw) -> Any:
     """A column as Arrow takes it: numbers, truths, moments, text; None where it is missing."""
     if raw.textual:
-        return raw.values
+        return list(raw.values)
     gone = raw.missing()
     if raw.kind == "date":
         made = np.where(gone, 0, np.round(raw.values * 86_400_000_000)).astype("datetime64[us]")

@@ -17,6 +17,10 @@ __all__ = ["as_it_was", "as_values_say", "recognised", "said"]
 
 FEWEST = 40  # rows, below which values say little
 TAIL = 1.5  # mean by median of what has a long tail
+MANY_CLASSES, UNEVEN = (
+    5,
+    5.0,
+)  # whole numbers of so many kinds, one of them so much rarer, may be counts
 COUNT, AMOUNT = "count", "amount"
 
 
@@ -77,7 +81,13 @@ def as_it_was(settings: Settings, target: AnyTarget, loss: str) -> Settings:
 
 
 def said(settings: Settings, target: Target, y: NDArray[Any], loss: str) -> str | None:
-    """A line on how a quantity was learned, if its values said so and nobody else."""
+    """A line on how whole numbers or an amount were learned, if their values said so and nobody else."""
+    if settings.task is None and _may_be_counts(target):
+        low, high = (target.classes or ("",))[0], (target.classes or ("",))[-1]
+        return (
+            f"{quoted(target.name)} holds whole numbers from {low} to {high}, taken for {len(target.prior)} "
+            "classes: pass task='regression' if they are counts or quantities, task='ordinal' if they are grades"
+        )
     if settings.loss is None and loss == "poisson":
         return (
             f"{quoted(target.name)} holds whole numbers from 0 on: learned as a count; loss='mse' learns it "
@@ -90,3 +100,17 @@ def said(settings: Settings, target: Target, y: NDArray[Any], loss: str) -> str 
             "as it is"
         )
     return None
+
+
+def _may_be_counts(target: Target) -> bool:
+    """Whether classes are whole numbers one after the other, some of them much rarer than others."""
+    if (
+        not target.whole
+        or target.ordered
+        or len(target.classes or ()) < MANY_CLASSES
+        or not target.prior
+    ):
+        return False
+    numbers = [int(c) for c in target.classes or ()]
+    uneven = max(target.prior) >= UNEVEN * min(target.prior)
+    return numbers[-1] - numbers[0] == len(numbers) - 1 and uneven

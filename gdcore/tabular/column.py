@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -83,16 +84,17 @@ def floats(
     if not raw.textual:
         out: Floats = raw.values
     else:
-        known: dict[str | None, float | None] = {t: notation.number(t) for t in raw.counts}
-        known[None] = float("nan")
-        row = next((i for i, t in enumerate(raw.values) if known[t] is None), None)
+        values = raw.numbers if notation == PLAIN else None
+        row = None
+        if values is None:
+            row = raw.values.first(lambda text: notation.number(text) is None)
         if row is not None:
             such = "" if notation == PLAIN else f" such as {notation.example}"
             raise ValueError(
                 f"{table.where(row, name)}: got {quoted(raw.values[row])}, expected a "
                 f"number{such}: mend the cell"
             )
-        out = np.array([known[t] for t in raw.values], dtype=np.float64)
+        out = raw.mapped(notation.number, np.nan, np.float64) if values is None else values
     endless = np.isinf(out)
     if infinity_is_missing and endless.any():
         row, more = int(np.argmax(endless)), int(endless.sum()) - 1
@@ -132,7 +134,7 @@ def with_flag(
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def tell_unseen(table: Table, name: str, never: list[str | None], taken_for: str) -> None:
+def tell_unseen(table: Table, name: str, never: Sequence[str | None], taken_for: str) -> None:
     """Warn of values that training never saw."""
     shown = next((repr(t) for t in never if t is not None), "a missing value")
     warnings.warn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar
@@ -15,7 +14,8 @@ from gdcore.tabular.dates import date_of
 from gdcore.tabular.frames import days_of
 from gdcore.tabular.kinds import words_of
 from gdcore.tabular.notation import PLAIN, Notation, notation_for, notation_of
-from gdcore.tabular.table import Raw, Table, number, plain, quoted, some_of
+from gdcore.tabular.table import Table, number, plain, quoted, some_of
+from gdcore.tabular.texts import Texts
 from gdcore.tabular.words import Text
 
 __all__ = ["COLUMNS", "Boolean", "Category", "Date", "Number", "spelling"]
@@ -135,8 +135,7 @@ class Boolean(Column):
     @classmethod
     def learn(cls, table: Table, name: str, how: str | None) -> Boolean:
         raw = table.columns[name]
-        texts = _boolean_texts(raw)
-        present = {t for t in texts if t is not None}
+        present = {t.lower() for t in raw.counts}
         pair = words_of(present) or (("0", "1") if present <= {"0", "1"} else None)
         if pair is None and len(present) == 2:
             pair = tuple(sorted(present))  # type: ignore[assignment]
@@ -145,16 +144,17 @@ class Boolean(Column):
                 f"{table.source}: column {name!r} holds {len(present)} different values, expected "
                 "2 of a boolean: call it a category"
             )
-        return cls(name, None in texts, *pair)
+        return cls(name, bool(raw.missing().any()), *pair)
 
     def encode(self, table: Table) -> NDArray[np.float32]:
         """Numbers of shape (rows, 1), or (rows, 2) with the flag of missing values."""
-        texts = _boolean_texts(table.columns[self.name])
-        known = {self.no: -1.0, self.yes: 1.0, None: np.nan}
+        raw = table.columns[self.name]
+        known: dict[str, float] = {self.no: -1.0, self.yes: 1.0}
         if self.no in ("0", "false"):  # a frame says true where a file says 1
             known |= {"false": -1.0, "true": 1.0, "0": -1.0, "1": 1.0}
-        values = np.array([known.get(t, np.nan) for t in texts], dtype=np.float64)
-        never = [t for t in texts if t not in known]
+        values = raw.mapped(lambda t: known.get(t.lower(), np.nan), np.nan, np.float64)
+        new = raw.mapped(lambda t: t.lower() not in known, False, bool)
+        never = [str(t).lower() for t in raw.take(np.flatnonzero(new)).texts()]
         if never:
             tell_unseen(table, self.name, never, "missing")
         missing = np.isnan(values)
@@ -163,10 +163,6 @@ class Boolean(Column):
 
     def described(self) -> str:
         return f"{self.no} or {self.yes}" + ("; missing: flagged" if self.flag else "")
-
-
-def _boolean_texts(raw: Raw) -> list[str | None]:
-    return [None if t is None else t.lower() for t in raw.texts()]
 
 
 @dataclass(frozen=True)
@@ -242,19 +238,15 @@ def _days(table: Table, name: str, pattern: str | None) -> Floats:
     if raw.kind == "date":
         out: Floats = raw.values
         return out
-    known: dict[str | None, datetime.datetime | None] = {None: None}
-    for row, text in enumerate(raw.texts()):
-        if text in known:
-            continue
-        assert text is not None
-        moment = date_of(text, pattern)
-        if moment is None:
-            raise ValueError(
-                f"{table.where(row, name)}: got {quoted(text)}, expected a date "
-                + (f"as {pattern}" if pattern else "such as 2024-03-31 (or kind 'date:%d/%m/%Y')")
-            )
-        known[text] = moment
-    return days_of(known[t] for t in raw.texts())
+    own = raw.values if raw.textual else Texts(raw.texts())
+    row = own.first(lambda text: date_of(text, pattern) is None)
+    if row is not None:
+        raise ValueError(
+            f"{table.where(row, name)}: got {quoted(own[row])}, expected a date "
+            + (f"as {pattern}" if pattern else "such as 2024-03-31 (or kind 'date:%d/%m/%Y')")
+        )
+    different = days_of(date_of(text, pattern) for text in own.coded.different)
+    return np.asarray(np.append(different, np.nan)[own.coded.codes])
 
 
 @dataclass(frozen=True)
@@ -272,14 +264,16 @@ class Category(Column):
 
     @classmethod
     def learn(cls, table: Table, name: str, how: str | None) -> Category:
-        texts, counts = table.columns[name].texts(), table.columns[name].counts
+        raw = table.columns[name]
+        counts = raw.counts
         if not counts:
             raise ValueError(
                 f"{table.source}: column {name!r} has no values, expected some: leave it out"
             )
-        least = 2 if len(texts) >= RARE_FROM else 1
+        least = 2 if len(raw) >= RARE_FROM else 1
         kept = [t for t, n in counts.most_common(MOST_CATEGORIES) if n >= least]
-        return cls(name, None in texts, tuple(sorted(kept)), len(kept) < len(counts))
+        gaps = bool(raw.missing().any())
+        return cls(name, gaps, tuple(sorted(kept)), len(kept) < len(counts))
 
     @property
     def count(self) -> int:
@@ -288,17 +282,20 @@ class Category(Column):
 
     def encode(self, table: Table) -> NDArray[np.int32]:
         """Numbers of shape (rows,)."""
-        texts = table.columns[self.name].texts()
-        place: dict[str | None, int] = {t: i for i, t in enumerate(self.categories, 1)}
-        place[None] = len(place) + 1 if self.flag else 0
-        spelt = {s: i for t, i in place.items() if t is not None and (s := spelling(t)) != t}
-        for text in set(texts) - set(place):
-            assert text is not None
-            place[text] = spelt.get(text, place.get(spelling(text), 0))
-        out = np.array([place[t] for t in texts], dtype=np.int32)
+        raw = table.columns[self.name]
+        place = {t: i for i, t in enumerate(self.categories, 1)}
+        spelt = {s: i for t, i in place.items() if (s := spelling(t)) != t}
+
+        def code(text: str) -> int:
+            if text in place:
+                return place[text]
+            return spelt.get(text, place.get(spelling(text), 0))
+
+        out = raw.mapped(code, len(place) + 1 if self.flag else 0, np.int32)
         if not self.rare and not out.all():
-            never = [t for t, code in zip(texts, out, strict=True) if code == 0]
-            tell_unseen(table, self.name, never, "an average one")
+            tell_unseen(
+                table, self.name, raw.take(np.flatnonzero(out == 0)).texts(), "an average one"
+            )
         return out
 
     def described(self) -> str:

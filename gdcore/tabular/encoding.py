@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from gdcore.tabular.several import AnyTarget
 from gdcore.tabular.table import Table, some_of
 from gdcore.tabular.words import Text
 
-__all__ = ["Encoder", "Features"]
+__all__ = ["Encoder", "Features", "check_columns"]
 
 AnyColumn = Number | Boolean | Date | Category | Text
 
@@ -74,6 +74,27 @@ class Features:
         """
         return Features(
             self.numbers[rows], [c[rows] for c in self.codes], [t[rows] for t in self.texts]
+        )
+
+
+def check_columns(
+    table: Table, wanted: Sequence[str], names: Sequence[str], layout: Mapping[str, Any]
+) -> None:
+    """Raises ValueError if a table lacks columns that are learned from, of a training table's."""
+    lacking = [name for name in wanted if name not in table.columns]
+    if lacking and len(lacking) == len(wanted):
+        mark = layout.get("delimiter") if len(table.names) == 1 else None
+        between = f", and the training's file had {mark!r} between them" if mark else ""
+        raise ValueError(
+            f"{table.source}: no column of training, but {some_of(table.names, 4)}: expected "
+            f"{some_of(lacking, 4)} as the names of columns, in a file in its first line{between}"
+        )
+    if lacking:
+        more = f"s {some_of(lacking, 8)}" if len(lacking) > 1 else f" {lacking[0]!r}"
+        spare = [name for name in table.names if name not in names]
+        raise ValueError(
+            f"{table.source}: no column{more}{did_you_mean(lacking[0], spare)}, expected the "
+            f"columns of training: add {'it' if len(lacking) == 1 else 'them'}"
         )
 
 
@@ -216,22 +237,7 @@ class Encoder:
         ValueError
             If a column is not there, or a value does not fit its kind.
         """
-        lacking = [c.name for c in self.columns if c.name not in table.columns]
-        if lacking and len(lacking) == len(self.columns):
-            mark = self.layout.get("delimiter") if len(table.names) == 1 else None
-            between = f", and the training's file had {mark!r} between them" if mark else ""
-            raise ValueError(
-                f"{table.source}: no column of training, but {some_of(table.names, 4)}: expected "
-                f"{some_of(lacking, 4)} as the names of columns, in a file in its first line"
-                f"{between}"
-            )
-        if lacking:
-            more = f"s {some_of(lacking, 8)}" if len(lacking) > 1 else f" {lacking[0]!r}"
-            spare = [name for name in table.names if name not in self.names]
-            raise ValueError(
-                f"{table.source}: no column{more}{did_you_mean(lacking[0], spare)}, expected the "
-                f"columns of training: add {'it' if len(lacking) == 1 else 'them'}"
-            )
+        check_columns(table, [c.name for c in self.columns], self.names, self.layout)
         parts = [np.zeros((len(table), 0), np.float32), *(c.encode(table) for c in self.numeric)]
         return Features(
             np.concatenate(parts, axis=1),

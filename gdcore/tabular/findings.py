@@ -13,9 +13,10 @@ from gdcore.show.progress import number
 from gdcore.tabular.amounts import said
 from gdcore.tabular.column import Column
 from gdcore.tabular.columns import Date, Number
-from gdcore.tabular.encoding import Features
+from gdcore.tabular.encoding import Encoder, Features
 from gdcore.tabular.giveaways import giveaways
 from gdcore.tabular.importance import judged_by
+from gdcore.tabular.kinds import infer
 from gdcore.tabular.part import Part
 from gdcore.tabular.rows import rows as rows_of
 from gdcore.tabular.scoring import Scorer, average_precision, higher_is_better
@@ -28,7 +29,9 @@ MOST_TOLD = 5
 TWICE = 0.01  # share of the rows that occur in the training, too
 FEWEST_TIMES = 20
 IN_ORDER = 0.995  # of the steps from row to row go one way
-_TIMES = re.compile("time|date|year|instant|epoch", re.IGNORECASE)
+_TIMES = re.compile(
+    "time|date|year|quarter|month|week|day|hour|instant|epoch|stamp|period", re.IGNORECASE
+)
 WORSE, MARGIN = 1.5, 0.05  # error of held-out rows, by the error of training, and above it
 
 
@@ -62,13 +65,13 @@ def about_columns(model: Any, table: Table) -> list[Finding]:
         found.append(Finding("ignored", f"ignored: {text}"))
     for names in giveaways(table, model.encoder):
         told = " + ".join(map(quoted, names))
-        verb = "gives" if len(names) == 1 else "add up to, and give,"
-        cure = f"kinds={{{names[0]!r}: 'ignore'}}"
+        verb, it = ("gives", "it") if len(names) == 1 else ("add up to, and give,", "them")
+        cure = ", ".join(f"{name!r}: 'ignore'" for name in names)
         found.append(
             Finding(
                 "giveaway",
-                f"{told} {verb} {quoted(target.name)} away: if new rows do not have it yet, leave "
-                f"it out with {cure}",
+                f"{told} {verb} {quoted(target.name)} away: if new rows do not have {it} yet, leave "
+                f"{it} out with kinds={{{cure}}}",
             )
         )
     way = said(model.settings, target, target.values(table), model.network.losses[0].name)
@@ -115,7 +118,7 @@ def about_rows(
                 "rows",
             )
         )
-    for column in model.encoder.columns:
+    for column in [*model.encoder.columns, *_dates_left_out(model.encoder, train)]:
         if _in_order(column, train, held):
             found.append(
                 Finding(
@@ -161,6 +164,20 @@ def _of_text(rows: SparseRows) -> np.ndarray:
     words = _mixed(_mixed(rows.columns, *odd[0]) ^ _mixed(rows.data, *odd[0]), *odd[1])
     ends = np.concatenate([np.zeros(1, np.uint64), np.cumsum(words, dtype=np.uint64)])
     return np.asarray(ends[rows.starts[1:]] - ends[rows.starts[:-1]])
+
+
+def _dates_left_out(encoder: Encoder, train: Table) -> list[Column]:
+    """Columns of dates that were told to be ignored: rows may lie in their order all the same."""
+    found: list[Column] = []
+    for name, why in encoder.ignored.items():
+        if why != "as told":
+            continue
+        try:
+            seen = infer(train, name)
+            found += [Date.learn(train, name, seen.how)] if seen.kind == "date" else []
+        except ValueError:  # what cannot be read is no time
+            continue
+    return found
 
 
 def _in_order(column: Column, train: Table, held: Table) -> bool:
@@ -223,12 +240,21 @@ def _rare(scorer: Scorer, part: Part) -> list[Finding]:
             break
         truth, answers = part.truth == i, part.answers == i
         each = np.ones(len(truth)) if part.weights is None else part.weights
+        if not truth.any():
+            found.append(
+                Finding(
+                    "rare",
+                    f"{quoted(names[i])} is rare: {prior[i]:.2%} of the training rows, none of {len(truth):,} "
+                    "here: how well it is told from others is not known",
+                )
+            )
+            continue
         hit, right, share = each @ (truth & answers), each @ truth, each @ truth / each.sum()
         numbers = {
             "precision": float(hit / (each @ answers or 1.0)),
             "recall": float(hit / (right or 1.0)),
         }
-        if part.proba is not None and right:
+        if part.proba is not None:
             numbers["average precision"] = average_precision(truth, part.proba[:, i], part.weights)
         shown = ", ".join(f"{what} {number(got)}" for what, got in numbers.items())
         found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gdcore.errors import missing
 from gdcore.tabular.table import MISSING, Raw, Table, check_names, plain
+from gdcore.tabular.texts import Coded, Texts
 
 __all__ = ["days_of", "from_columns", "from_frame", "from_rows", "narwhals"]
 
@@ -68,13 +69,20 @@ def _series(nw: Any, series: Any) -> Raw:
     dtype = series.dtype
     if dtype in (nw.Categorical, nw.Enum):
         order = None if dtype == nw.Categorical else tuple(dtype.categories)
+        native = series.to_native()
+        if type(native).__module__.startswith("pandas"):
+            told = None if order is None else tuple(map(_name, order))
+            return Raw("category", _by_codes(native.cat.codes, native.cat.categories, _name), told)
         return _declared(series.to_list(), order)
     if dtype == nw.Boolean:
         return Raw("boolean", _floats(series.to_list()))
     if dtype.is_numeric():
-        if series.null_count() or dtype.is_decimal():
+        if dtype.is_decimal() or (series.null_count() and not dtype.is_float()):
             return Raw("number", _floats(series.to_list()))
-        return Raw("number", np.asarray(series.to_numpy(), dtype=np.float64))
+        try:
+            return Raw("number", np.asarray(series.to_numpy(), dtype=np.float64))
+        except (TypeError, ValueError):  # an object of the frame's own stands for missing ones
+            return Raw("number", _floats(series.to_list()))
     if dtype == nw.Duration:
         return _objects(series.to_list())
     if dtype.is_temporal() and dtype in (nw.Date, nw.Datetime):
@@ -106,8 +114,23 @@ def _absent(v: Any) -> bool:
     )  # fmt: skip
 
 
+def _by_codes(codes: Any, names: Sequence[Any], spelt: Callable[[Any], str]) -> Texts:
+    """Texts by their places in a list of names, -1 where they are missing."""
+    place: dict[str, int] = {}
+    own = [None if _absent(name) else spelt(name) for name in names]
+    told = [-1 if t is None or t in MISSING else place.setdefault(t, len(place)) for t in own]
+    found = np.array([*told, -1], np.int32)[np.asarray(codes)]
+    return Texts.of_codes(Coded(found, list(place)))
+
+
 def _objects(values: Sequence[Any]) -> Raw:
     """A column of Python objects: of one kind, or text."""
+    kinds = set(map(type, values))
+    if float in kinds and kinds <= {str, float, type(None)}:  # pandas has NaN for a missing text
+        values = [None if v != v else v for v in values]
+        kinds = set(map(type, values))
+    if str in kinds and kinds <= {str, type(None)}:
+        return Raw("text", _by_codes(*Texts(values).coded, _text))
     present = [v for v in values if not _absent(v)]
     if present and all(isinstance(v, bool | np.bool_) for v in present):
         return Raw("boolean", _floats(values))

@@ -82,7 +82,7 @@ def _numbers(table: Table, name: str, raw: Raw, notation: object) -> Floats | No
 
 def _groups(raw: Raw) -> NDArray[np.int64]:
     """A number for each different value; a missing one is a value too."""
-    values = np.array([str(t) for t in raw.texts()]) if raw.textual else raw.values
+    values = raw.values.coded.codes if raw.textual else raw.values
     _, codes = np.unique(values, return_inverse=True)  # all NaN are one value
     return np.asarray(codes.reshape(-1), np.int64)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from gdcore.errors import unknown
 from gdcore.tabular.column import TableWarning
 from gdcore.tabular.dates import date_of, read_dates
 from gdcore.tabular.notation import MOST_CLASSES, MOSTLY, STRAY, Reading, are_codes, read_numbers
-from gdcore.tabular.table import SettingError, Table, quoted
+from gdcore.tabular.table import Raw, SettingError, Table, quoted
 from gdcore.tabular.words import are_sentences
 
 __all__ = [
@@ -110,6 +110,8 @@ def infer(table: Table, name: str) -> Seen:
         if len(there) == len(raw) and (there == there[0]).all():
             return Seen("ignore", reason=f"always {quoted(raw.take(np.arange(1)).texts()[0])}")
         return Seen(raw.kind)
+    if _are_fractions(table, raw):  # no text is looked at of what may be a million different ones
+        return Seen("number")
     counts = raw.counts
     if not counts:
         return Seen("ignore", reason="no values")
@@ -137,7 +139,7 @@ def infer(table: Table, name: str) -> Seen:
         return _names(name, counts, stray.removeprefix(f"{table.source}: "))
     if MOSTLY <= dates.share < 1:
         form = f" as {dates.format}" if dates.format else ""
-        row = _first(raw.values, lambda text: date_of(text, dates.format))
+        row = raw.values.first(lambda text: date_of(text, dates.format) is None)
         stray = _stray(table, name, row, f"a date{form}", dates.share, as_names)
         if dates.share >= STRAY:
             raise ValueError(stray)
@@ -153,6 +155,15 @@ def infer(table: Table, name: str) -> Seen:
             f"{quoted(text)} can be two dates: pass kinds={{{name!r}: {one}}} or {other}",
         )
     return _names(name, counts, "")
+
+
+def _are_fractions(table: Table, raw: Raw) -> bool:
+    """Whether texts are plain numbers, some of which are not whole: no codes, and not always the same."""
+    values = raw.numbers if not {"decimal", "thousands"} & set(table.layout) else None
+    if values is None:
+        return False
+    there = values[~np.isnan(values)]
+    return bool((there != np.floor(there)).any() and (there != there[0]).any())
 
 
 def _names(name: str, counts: Counter[str], doubt: str) -> Seen:
@@ -191,16 +202,12 @@ def mostly_different(counts: Counter[str]) -> bool:
 
 def stray_of(table: Table, name: str, reading: Reading, cure: str) -> str:
     """Which text stands among a column's numbers, and what to pass for it."""
-    row = _first(table.columns[name].values, reading.notation.number)
+    row = table.columns[name].values.first(lambda text: reading.notation.number(text) is None)
     return _stray(table, name, row, "a number", reading.share, cure)
 
 
-def _first(values: list[str | None], read: Callable[[str], Any]) -> int:
-    """The first row whose text cannot be read."""
-    return next(i for i, v in enumerate(values) if v is not None and read(v) is None)
-
-
-def _stray(table: Table, name: str, row: int, what: str, share: float, cure: str) -> str:
+def _stray(table: Table, name: str, row: int | None, what: str, share: float, cure: str) -> str:
+    assert row is not None
     text = quoted(table.columns[name].values[row])
     rest = "the rest" if share >= STRAY else "most"
     return (

@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gdcore.tabular.table import SettingError, Table, number, plain, quoted
 
@@ -143,12 +144,14 @@ def read_numbers(table: Table, name: str) -> Reading:
     """What a column is as numbers, by the marks that were told or the only ones that fit."""
     raw = table.columns[name]
     if raw.kind == "number":
-        found = np.unique(raw.values[~raw.missing()])
-        quantity = len(found) > MOST_CLASSES or not (found == np.floor(found)).all()
-        return Reading(PLAIN, float(bool(len(found))), quantity)
-    counts = raw.counts
+        there = raw.values[~raw.missing()]
+        return Reading(PLAIN, float(bool(len(there))), _are_quantity(there))
     decimal, thousands = (table.layout.get(k) for k in ("decimal", "thousands"))
     plainly = decimal in (None, ".") and thousands != "."
+    if plainly and (values := raw.numbers) is not None:
+        there = values[~raw.missing()]
+        return Reading(PLAIN, float(bool(len(there))), _are_quantity(there))
+    counts = raw.counts
     if raw.kind != "text" or (plainly and all(PLAIN.number(t) is not None for t in counts)):
         return _reading(PLAIN, counts)
     sample = list(counts)[:SAMPLE]
@@ -198,9 +201,9 @@ def notation_for(table: Table, name: str, usual: Notation) -> Notation:
         If marks were told, and the numbers can be read in two ways all the same.
     """
     raw = table.columns[name]
-    if raw.kind != "text":
+    if raw.kind != "text" or (usual == PLAIN and raw.numbers is not None and not _told(table)):
         return usual
-    if table.layout.get("decimal") or table.layout.get("thousands"):
+    if _told(table):
         told = notation_of(table, name)
         return told if told.unit == usual.unit else usual
     found: list[tuple[Notation, list[float | None]]] = []
@@ -213,6 +216,16 @@ def notation_for(table: Table, name: str, usual: Notation) -> Notation:
     if found and all(values == found[0][1] for _, values in found):
         return found[0][0]
     return usual
+
+
+def _told(table: Table) -> bool:
+    """Whether marks of numbers were told."""
+    return bool(table.layout.get("decimal") or table.layout.get("thousands"))
+
+
+def _are_quantity(there: NDArray[np.float64]) -> bool:
+    """Whether numbers are too many, or too fine, to be names of classes."""
+    return bool((there != np.floor(there)).any()) or len(np.unique(there)) > MOST_CLASSES
 
 
 def are_codes(texts: Iterable[str]) -> bool:

@@ -161,8 +161,10 @@ def _without(table: Table, marks: Sequence[str]) -> Table:
             return Raw("number", np.where(np.isin(raw.values, numbers), np.nan, raw.values))
         if not raw.textual:
             return raw
+        values = raw.numbers
+        if values is not None and not np.isin(values, numbers).any():
+            return raw
         gone = {t for t in raw.counts if t in marks or number(t) in numbers}
-        left = [None if t in gone else t for t in raw.values]
-        return Raw(raw.kind, left, raw.order) if gone else raw
+        return Raw(raw.kind, raw.values.without(gone), raw.order) if gone else raw
 
     return replace(table, columns={name: cleared(raw) for name, raw in table.columns.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdcore.errors import cut, did_you_mean
+from gdcore.tabular.texts import Texts, number
 
 __all__ = ["MISSING", "Raw", "SettingError", "Table", "number", "quoted", "some_of"]
 
@@ -38,9 +39,9 @@ class Raw:
     ----------
     kind : {"text", "category", "number", "boolean", "date"}
         What the source says that it holds; a .csv holds nothing but text.
-    values : list of (str or None), or ndarray of float64
+    values : Texts, or ndarray of float64
         None and NaN are missing. Texts and categories are text, booleans 0 and 1, dates days since
-        1970-01-01.
+        1970-01-01. A list of texts becomes `Texts`.
     order : tuple of str or None
         Of categories, from the lowest, where the source declares one.
     """
@@ -48,6 +49,10 @@ class Raw:
     kind: str
     values: Any
     order: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.textual and not isinstance(self.values, Texts):
+            object.__setattr__(self, "values", Texts(self.values))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -60,18 +65,32 @@ class Raw:
     @cached_property
     def counts(self) -> Counter[str]:
         """How often each text occurs; missing values are left out."""
+        if self.textual:
+            own: Counter[str] = self.values.counts
+            return own
         return Counter(t for t in self.texts() if t is not None)
+
+    @property
+    def numbers(self) -> NDArray[np.float64] | None:
+        """Texts that are plain numbers, all of them, as such; None where they are not."""
+        found: NDArray[np.float64] | None = self.values.numbers if self.kind == "text" else None
+        return found
+
+    def mapped(self, value: Callable[[str], Any], missing: Any, dtype: Any = None) -> NDArray[Any]:
+        """A value for each cell, from a function of its text."""
+        own = self.values if self.textual else Texts(self.texts())
+        return own.mapped(value, missing, dtype)
 
     def take(self, rows: NDArray[np.int64]) -> Raw:
         """Some of the rows."""
         if self.textual:
-            return Raw(self.kind, [self.values[i] for i in rows], self.order)
+            return Raw(self.kind, self.values.take(rows), self.order)
         return Raw(self.kind, self.values[rows])
 
     def missing(self) -> NDArray[np.bool_]:
         """Which values are not there."""
         if self.textual:
-            return np.array([v is None for v in self.values], dtype=bool)
+            return np.asarray(self.values.missing())
         return np.asarray(np.isnan(self.values))
 
     def texts(self) -> list[str | None]:
@@ -112,7 +131,7 @@ class Table:
 
     source: str
     columns: dict[str, Raw]
-    lines: Sequence[int] | None = None
+    lines: Sequence[int] | NDArray[np.int64] | None = None
     layout: dict[str, Any] = field(default_factory=dict)
     rows: Sequence[int] | NDArray[np.int64] | None = None
 
@@ -153,7 +172,7 @@ class Table:
         Table
         """
         which = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
-        lines = None if self.lines is None else [self.lines[i] for i in which]
+        lines = None if self.lines is None else np.asarray(self.lines)[which]
         kept = which if self.rows is None else np.asarray(self.rows)[which]
         columns = {n: c.take(which) for n, c in self.columns.items()}
         return Table(self.source, columns, lines, self.layout, kept)
@@ -221,14 +240,6 @@ def some_of(texts: Sequence[str], most: int) -> str:
     """The first of many names, long ones cut."""
     shown = [t if len(t) <= 40 else t[:37] + "..." for t in texts[:most]]
     return ", ".join(shown) + (", ..." if len(texts) > most else "")
-
-
-def number(text: str) -> float | None:
-    """The number that a cell holds, or None where it is text."""
-    try:
-        return None if "_" in text else float(text)
-    except ValueError:
-        return None
 
 
 def plain(value: float) -> str:

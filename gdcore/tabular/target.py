@@ -192,21 +192,25 @@ class Target:
         if raw.kind == "boolean":  # a frame says true where a file says True or 1
             as_bool = {"0": "false", "1": "true"}
             place |= {as_bool.get(name, name.lower()): i for name, i in place.items()}
-        texts = raw.texts()
-        for text in set(texts):
-            value = self.notation.number(str(text))
+
+        def label(text: str) -> int:
+            if text in place:
+                return place[text]
+            value = self.notation.number(text)
             if value is None:  # a number of a frame
-                value = number(str(text))
-            if text not in place and value is not None and plain(value) in place:
-                place[str(text)] = place[plain(value)]  # "1.0" is class 1
-        row = next((i for i, t in enumerate(texts) if t not in place), -1)
-        if row >= 0:
+                value = number(text)
+            return -1 if value is None else place.get(plain(value), -1)  # "1.0" is class 1
+
+        labels = raw.mapped(label, -1, np.int64)
+        if labels.min() < 0:
+            row = int(np.argmax(labels < 0))
+            text = str(raw.take(np.array([row])).texts()[0])
             raise ValueError(
-                f"{table.where(row, self.name)}: got {quoted(texts[row])}, which training never "
-                f"saw{did_you_mean(str(texts[row]), place)}, expected one of "
+                f"{table.where(row, self.name)}: got {quoted(text)}, which training never "
+                f"saw{did_you_mean(text, place)}, expected one of "
                 f"{some_of(self.classes, 12)}"
             )
-        return np.array([place[str(t)] for t in texts], dtype=np.int64)
+        return labels
 
     def scaled(self, y: NDArray[Any]) -> NDArray[Any]:
         """True answers as the network sees them."""

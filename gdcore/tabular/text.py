@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from typing import Any
 
+import numpy as np
+
+from gdcore.tabular.arrow_text import read_columns
 from gdcore.tabular.opening import as_text, contents, name_of
 from gdcore.tabular.table import MISSING, Raw, SettingError, Table, check_names, number
 
@@ -95,7 +98,7 @@ def _read(
         file.seek(0)
         reader = _reader(file, mark)
         try:
-            return _table(source, _rows(source, reader, mark), mark, header)
+            return _table(source, _rows(source, reader, mark), mark, header, file)
         except csv.Error as error:
             raise ValueError(
                 f"{source}: line {reader.line_num} cannot be read ({error}), expected plain "
@@ -152,7 +155,11 @@ def _rows(source: str, reader: Any, delimiter: str) -> Iterator[tuple[int, list[
 
 
 def _table(
-    source: str, rows: Iterator[tuple[int, list[str]]], delimiter: str, header: bool | None
+    source: str,
+    rows: Iterator[tuple[int, list[str]]],
+    delimiter: str,
+    header: bool | None,
+    file: TextIOWrapper,
 ) -> Table:
     first = next(rows, None)
     if first is None:
@@ -169,6 +176,13 @@ def _table(
         )
     names = [str(i) for i in range(len(first[1]))] if header is False else first[1]
     check_names(source, names)
+    layout = {"delimiter": delimiter, "header": header is not False}
+    if delimiter != BLANK:
+        named = header is not False
+        read = read_columns(file.buffer, file.encoding, delimiter, len(names), named)
+        if read is not None and len(read[0]):
+            own = {name: Raw("text", column) for name, column in zip(names, read, strict=True)}
+            return Table(source, own, np.arange(1 + named, 1 + named + len(read[0])), layout)
     columns: list[list[str | None]] = [[] for _ in names]
     lines: list[int] = []
     if header is False:
@@ -178,7 +192,7 @@ def _table(
     if not lines:
         raise ValueError(f"{source}: got no rows of data, expected a header and rows below it")
     made = {name: Raw("text", column) for name, column in zip(names, columns, strict=True)}
-    return Table(source, made, lines, {"delimiter": delimiter, "header": header is not False})
+    return Table(source, made, lines, layout)
 
 
 def _append(

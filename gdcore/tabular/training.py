@@ -11,6 +11,8 @@ import numpy as np
 from gdcore.callbacks import Callback
 from gdcore.errors import unknown
 from gdcore.tabular.assessment import assess
+from gdcore.tabular.encoding import check_columns
+from gdcore.tabular.kinds import choose
 from gdcore.tabular.model import KEY, TableModel
 from gdcore.tabular.reading import read, read_like
 from gdcore.tabular.report import finite
@@ -20,7 +22,7 @@ from gdcore.tabular.several import find_targets, learned
 from gdcore.tabular.splits import SPLITS, hold_out, hold_out_last
 from gdcore.tabular.table import SettingError, Table
 
-__all__ = ["apart", "fit", "score"]
+__all__ = ["apart", "check_held", "fit", "score"]
 
 
 def fit(
@@ -98,6 +100,7 @@ def fit(
     whole = table
     if test is not None:
         held = read_like(test, table.layout, table.names)
+        check_held(model, table, held, names)
     else:
         told = model.settings
         table, held, notes = apart(table, names, held_out, told, split)
@@ -139,6 +142,18 @@ def apart(
         answers, alike = told.strata(table)
         held = hold_out(answers, share, settings.seed, alike)
     return table.take(~held), table.take(held), notes
+
+
+def check_held(model: TableModel, table: Table, held: Table, names: Sequence[str]) -> None:
+    """Raises ValueError if rows to measure on do not fit those to learn from: before the training does."""
+    settings = model.settings
+    rows, _ = with_target(table, names, settings.weights)
+    target = learned(rows, names, settings.asked, order=settings.order)
+    answers = held if any(n not in held.columns for n in names) else with_target(held, names)[0]
+    target.values(answers)
+    weights = {} if settings.weights is None else {settings.weights: "ignore"}
+    found, _ = choose(rows, names, model.kinds | weights, tell=False)
+    check_columns(held, list(found), table.names, table.layout)
 
 
 def score(model: TableModel, table: Table, held: Table) -> None:

@@ -86,6 +86,33 @@ def test_a_giveaway_is_told_with_the_option_that_helps(capsys):
     assert "with --kind 'sold=ignore'" in out
 
 
+def test_columns_that_add_up_are_told_with_the_option_that_helps(capsys):
+    draw = np.random.default_rng(0)
+    x = draw.integers(0, 50, (200, 3))
+    rows = [f"{a},{b},{c},{a + b}" for a, b, c in x.tolist()]
+    Path("t.csv").write_text("\n".join(["one,two,three,price", *rows]))
+    code, out, _ = run(capsys, *TRAIN)
+    assert code == 0 and "leave them out with --ignore 'one,two'" in out
+
+
+@pytest.mark.parametrize("wrong", ["a class", "a column"])
+def test_a_test_file_that_does_not_fit_is_told_before_training(capsys, wrong):
+    write_table(rows=120, task="classification")
+    lines = Path("t.csv").read_text().splitlines()
+    if wrong == "a class":
+        lines[-1] = lines[-1].rpartition(",")[0] + ",dear."
+        told = (
+            "line 121, column 'price': got 'dear.', which training never saw (did you mean 'dear'?)"
+        )
+    else:
+        first = lines[0].split(",")[0]
+        lines = [line.partition(",")[2] for line in lines]
+        told = f"no column {first!r}, expected the columns of training: add it"
+    Path("new.csv").write_text("\n".join(lines))
+    code, out, err = run(capsys, *TRAIN, "--test", "new.csv")
+    assert (code, out) == (1, "") and told in err, err
+
+
 def test_weights_and_thresholds(capsys):
     write_table(rows=300, task="classification")
     text = Path("t.csv").read_text().splitlines()

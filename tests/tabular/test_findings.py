@@ -74,6 +74,22 @@ def numbered():
     return plain() | {"time": 1.7e9 + 3600.0 * np.arange(ROWS)}
 
 
+def stamped():
+    return plain() | {"stamp": np.arange(ROWS) // 2 + 1_600_000_000}
+
+
+def counted():
+    columns = plain()
+    low = np.random.default_rng(3).poisson(np.exp(0.5 * columns["a"]))
+    return columns | {"y": np.minimum(low, 7)}
+
+
+def summed_of_three():
+    columns = summed()
+    more = np.floor(20 * np.abs(columns["a"] * columns["b"]))
+    return columns | {"more": more, "y": columns["y"] + more}
+
+
 def hopeless():
     return plain() | {"y": np.random.default_rng(9).normal(size=ROWS)}
 
@@ -90,10 +106,16 @@ SAID = {
     "giveaway": (alive, r"^'alive' gives 'y' away.*kinds=\{'alive': 'ignore'\}"),
     "giveaway of a number": (ordered, r"^'mark' gives 'y' away"),
     "giveaway of a sum": (summed, r"^'casual' \+ 'registered' add up to, and give, 'y' away"),
+    "giveaway of a sum of three": (
+        summed_of_three,
+        r"leave them out with kinds=\{'casual': 'ignore', '\w+': 'ignore', '\w+': 'ignore'\}$",
+    ),
     "giveaway on another scale": (rescaled, r"^'logged' gives 'y' away"),
     "twice": (twice, r"^\d+ rows of the 72 held out .* also occur among the training rows"),
     "time": (dated, r"order of 'day'.*split='last'"),
     "time as a number": (numbered, r"order of 'time'"),
+    "time as a stamp": (stamped, r"order of 'stamp'"),
+    "scale": (counted, r"^'y' holds whole numbers from 0 to \d, taken for \d classes: pass task='regression'"),
     "guessing": (hopeless, r"(worse than guessing|too few rows to tell).*R² -?[\d.]+, guessing"),
     "ignored": (ignored, r"^ignored: 'same' \(always '1'\), 'name' \(240 different texts"),
 }  # fmt: skip
@@ -157,3 +179,23 @@ def test_rows_that_occur_in_both_parts_are_found_by_all_of_what_they_hold():
     columns["y"][100:110] = columns["y"][110:120]  # as other rows, but for the answer
     found = fit(columns, "y", **QUICK | {"epochs": 1}).report.findings
     assert all(f.kind != "twice" for f in found)
+
+
+def test_rows_in_order_of_a_date_that_is_no_feature():
+    found = kinds_of(dated(), kinds={"day": "ignore"})
+    assert "order of 'day'" in found["time"]
+
+
+def test_a_class_of_which_no_row_is_held_out():
+    columns = plain(400)
+    y = np.where(columns["y"] > 0, "yes", "no").astype(object)
+    columns["y"] = y
+    y[:3] = "odd"
+    report = fit(columns, "y", **QUICK, split="last").report
+    (text,) = [f.text for f in report.findings if f.kind == "rare"]
+    assert text.startswith("'odd' is rare: 0.78% of the training rows, none of 80 here: how well")
+
+
+def test_whole_numbers_that_are_told_to_be_classes_are_not_doubted():
+    assert "scale" not in kinds_of(counted(), task="classification")
+    assert "scale" not in kinds_of(counted() | {"y": np.arange(ROWS) % 8})
