@@ -14,7 +14,8 @@ from bench.measure import processor
 from bench.peak import peak
 from gdcore import runtime
 
-PRODUCTS = ("matmul", "gemm", "conv", "winograd", "depthwise")  # beginnings of the names of kernels of products
+# Beginnings of the names of kernels of products.
+PRODUCTS = ("matmul", "gemm", "conv", "winograd", "depthwise")
 
 
 def training_flops(model: Any, samples: int) -> tuple[int, int]:

@@ -41,8 +41,7 @@ def _listed_order(found: re.Match[str]) -> str:
 
 
 def _ignored(found: re.Match[str]) -> str:
-    names = re.findall(r"'([^']*)': 'ignore'", found[0])
-    return f"--ignore '{','.join(names)}'"
+    return "--ignore '" + ",".join(re.findall(r"'([^']*)': 'ignore'", found[0])) + "'"
 
 
 # What Python calls a keyword is an option here.

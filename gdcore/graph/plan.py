@@ -239,15 +239,14 @@ def make_plan(
     within : where in the memory of leaves some of what is computed is written, if its kernel can
     """
     simple = simplify([*compute, *update])
-    for rewritten in (factor_sums, gather_sums):
+    passes = [factor_sums, gather_sums]
+    if bits == 32:
+        passes.append(partial(winograd_products, batch=batch, bfloat16=bfloat16))
+    if bfloat16:
+        passes.append(partial(narrow_products, how=bfloat16))
+    for rewritten in passes:
         new_values = rewritten(list(simple.values()))
         simple = {v: new_values[old] for v, old in simple.items()}
-    if bits == 32:
-        tiled = winograd_products(list(simple.values()), batch, bfloat16)
-        simple = {v: tiled[new] for v, new in simple.items()}
-    if bfloat16:
-        narrow = narrow_products(list(simple.values()), bfloat16)
-        simple = {v: narrow[new] for v, new in simple.items()}
     simple = _recomputed(simple, compute, update, batch, bits)
     in_place = repeat_in_place(list(simple.values()))
     simple = {v: in_place[new] for v, new in simple.items()}
@@ -256,10 +255,8 @@ def make_plan(
     homes: dict[Value, Layout] = {}
     several = Counter(base(simple[v]) for v in (*compute, *update))
     updated = set(update)
-    for v in (
-        *compute,
-        *update,
-    ):  # what is pinned is computed into its place, by a value of its own
+    # What is pinned is computed into its place, by a value of its own.
+    for v in (*compute, *update):
         new = simple[v]
         if is_view(new):
             new = apply(COPY, new)

@@ -1,7 +1,7 @@
 """Products whose factors are rounded to bfloat16: the attribute `bfloat16` of each product of a graph is set.
 
-The body of a loop is narrowed when it is planned. Products of sparse rows and depthwise convolutions stay in float32, and
-those of tiles by Winograd's algorithm, which is faster yet and would multiply the error of rounded factors.
+The body of a loop is narrowed when it is planned. Products of sparse rows and depthwise convolutions stay in float32,
+and those of tiles by Winograd's algorithm, which is faster yet and would multiply the error of rounded factors.
 """
 
 from __future__ import annotations
