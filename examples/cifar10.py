@@ -9,6 +9,12 @@ their own for biases, look-ahead, images that are shifted and flipped by turns, 
 FOLDER is that of the binary version of the set, cifar-10-batches-bin. It prints the accuracy on the test images and
 the seconds of training for each seed, and how the time compares with what the products of the training take at the
 machine's measured peak (a C compiler measures it). `--help` lists what can be changed.
+
+    $ python examples/cifar10.py cifar-10-batches-bin --compute bfloat16
+    seed 0: accuracy 93.10% (92.37% by one view), trained in 604 s
+    mean of 1: 93.10%, 604 s
+    180 TFLOP of products in 604.1 s, 298 GFLOP/s: 1.57 times what they take at the measured peak of 466 in bfloat16
+    AMD EPYC, avx512, 2 threads, 2026-11-28
 """
 
 from __future__ import annotations
