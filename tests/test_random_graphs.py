@@ -221,7 +221,7 @@ def test_passes_that_waited_for_one_another(seed):
 
 def test_exact_search_is_reached(exact):
     """The quick search for passes overlooks something in few graphs; there are such among these."""
-    for seed in (29, 160, 287):
+    for seed in (3, 49, 349):
         Trained(graph_of(seed, 6), 32)
     assert len(exact) == 3
 

@@ -267,7 +267,7 @@ class Registry(Mapping[str, Op]):
         return self._all()[name] if found is None else found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
+        return iter(sorted(self._all()))  # whichever family was imported first
 
     def __len__(self) -> int:
         return len(self._all())
