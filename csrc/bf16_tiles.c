@@ -70,10 +70,11 @@ INLINE vec load_first(const real *x, int64_t n) { return n >= VL ? v_load(x) : n
 
 /* Numbers x[0], x[step] ... of n columns, and below them those `below` elements further or `after`: a row of pairs. */
 INLINE void pair_row(real *to, const real *x, int64_t step, int64_t n, int64_t below, int paired, vec after, const int width) {
-  real apart[2][(int)MR > (int)NR ? MR : NR];
+  enum { WIDEST = (int)MR > (int)NR ? MR : NR };
+  real apart[2 * WIDEST];
   if (step != 1) {
-    for (int64_t j = 0; j < n; ++j) apart[0][j] = x[j * step], apart[1][j] = paired ? x[j * step + below] : 0;
-    x = apart[0], below = apart[1] - apart[0];
+    for (int64_t j = 0; j < n; ++j) apart[j] = x[j * step], apart[WIDEST + j] = paired ? x[j * step + below] : 0;
+    x = apart, below = WIDEST;
   }
 #pragma GCC unroll 4
   for (int v = 0; v < width; v += VL) {

@@ -25,16 +25,23 @@ static void round_packed(real *at, int64_t n) {
   for (int64_t i = 0; i < n; i += VL) v_store(at + i, v_bf16(v_load(at + i)));
 }
 
+static void panels_in_memory(real *to, const real *b, int64_t row, int64_t col, int64_t k, int64_t n, const bf16_kernels *pairs) {
+  if (pairs) {
+    pairs->panels(to, b, row, col, k, n);
+    return;
+  }
+  pack_panels(to, b, row, col, k, n);
+  for (int64_t j = 0; j < n; j += NR, to += APART(k, NR)) round_packed(to, k * NR);
+}
+
 /* Panels of columns [j, j + n) of rows [kb, kb + k) of B; what a packer reads is narrowed while it is in L1. */
 static void narrow_panels(real *to, const gemm_operand *b, const real *at, int64_t kb, int64_t k, int64_t j, int64_t n,
                           const bf16_kernels *pairs, real *block) {
-  at += kb * b->row + j * b->col;
-  if (!pairs) {
-    if (b->pack) read_panels(to, b, kb, k, j, n, block);
-    else pack_panels(to, at, b->row, b->col, k, n);
+  if (!b->pack) {
+    panels_in_memory(to, at + kb * b->row + j * b->col, b->row, b->col, k, n, pairs);
+  } else if (!pairs) {
+    read_panels(to, b, kb, k, j, n, block);
     for (const int64_t end = j + n; j < end; j += NR, to += APART(k, NR)) round_packed(to, k * NR);
-  } else if (!b->pack) {
-    pairs->panels(to, at, b->row, b->col, k, n);
   } else {
     const int64_t pitch = b->turned ? pitch_of(k) : NR;
     for (const int64_t end = j + n; j < end; j += NR, to += APART(gd_ceil_div(k, 2), NR)) {
@@ -74,7 +81,7 @@ static void pack_rounded(real *to, const gemm_operand *b, int64_t k, int64_t n, 
   const int64_t each = pairs ? 2 : 1, depth = gemm_depth(k, each * KC);
   for (int64_t kb = 0; kb < k; kb += depth) {
     const int64_t rows = gd_min(depth, k - kb), at = gemm_packed_at(n, depth / each, kb / each, gd_ceil_div(rows, each), first);
-    narrow_panels(to + at, b, b->at, kb, rows, first, cols, pairs, NULL);
+    panels_in_memory(to + at, b->at + kb * b->row + first * b->col, b->row, b->col, rows, cols, pairs);
   }
 }
 

@@ -263,9 +263,9 @@ static void gemm_window_of(const gemm_product *g, const gemm_window *w, real *c,
     return;
   }
   /* Lines that lie a multiple of 2 KB apart fall into few sets of L1. */
-  const int b_clash = (g->b.row * sizeof(real)) % 2048 == 0, a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
+  const int a_clash = (gd_max(g->a.row, g->a.col) * sizeof(real)) % 2048 == 0;
   const int crossed = g->b.row % VL != 0; /* every other load of B would cross a line */
-  const int slow_b = (crossed || (PACK_CLASHES && b_clash)) && g->k * cols > PACK_SLOW_FROM;
+  const int slow_b = (crossed || (PACK_CLASHES && (g->b.row * sizeof(real)) % 2048 == 0)) && g->k * cols > PACK_SLOW_FROM;
   const int pack_b = g->packed || g->b.col != 1 || rows > (slow_b ? PACK_SLOW_ROWS : PACK_ROWS);
   const int pack_a = !g->a.pack && (g->a.row == 1 || g->a.col == 1) && cols > NR &&
                      (cols >= 512 || a_clash || g->k * g->a.col > 1 << 16);
