@@ -162,11 +162,11 @@ def test_cifar10():
 
 @pytest.mark.slow
 def test_resnet20_cifar10():
-    """It learns bars from few images, in few steps."""
+    """It learns bars from few images; in fewer steps its rate is too large for some seeds."""
     pytest.importorskip("gdcore.models")
     resnet = example("resnet20_cifar10")
     x, y = bars(128, 32, 3)
-    model = resnet.train((255 * x).astype(np.uint8), y, epochs=4, batch=16)
+    model = resnet.train((255 * x).astype(np.uint8), y, epochs=12, batch=32)
     test, truth = bars(50, 32, 3, 1)
     assert model.evaluate((255 * test).astype(np.uint8), truth)["accuracy"] > 0.9
 

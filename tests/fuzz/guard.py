@@ -19,7 +19,10 @@ REFUSALS = (ValueError, OSError)
 CODE = {"exec", "marshal.load", "marshal.loads", "pickle.find_class", "code.__new__", "import"}
 BEYOND = ("os.", "subprocess.", "socket.", "shutil.", "ctypes.", "glob.", "tempfile.", "urllib.")
 HARMLESS = {"os.fspath"}
-NAMED = ("initializers", "losses", "metrics", "optimizers", "schedules")
+NAMED = (
+    *("callbacks", "graph.ops", "initializers", "layers", "losses", "metrics", "optimizers"),
+    "schedules",
+)
 
 
 class Finding(Exception):
