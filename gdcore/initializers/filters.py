@@ -137,8 +137,11 @@ class Whitening(Rule):
             raise ValueError(f"Whitening epsilon={epsilon!r}: expected a number above 0")
         super().__init__(images=images, epsilon=epsilon)
 
-    __eq__ = object.__eq__  # of the images it is
-    __hash__ = object.__hash__
+    def __eq__(self, other: object) -> bool:  # of the images it is
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __repr__(self) -> str:
         return f"Whitening(epsilon={self.epsilon!r})"
