@@ -41,7 +41,7 @@ typedef void (*chain_fn)(const map_region *);
 #define CHAIN_OF(number) NULL
 #else
 #include "map_chains.h"
-#define CHAIN_OF(number) chain_fns[number]
+#define CHAIN_OF(number) ((number) < 0 ? NULL : chain_fns[number])
 #endif
 
 /* One argument of a block function: a block, or VL equal values with step 0. */
@@ -160,7 +160,7 @@ int64_t GD_NAME(gd_map_open)(const gd_ins *ins, const gd_run *run, void *state) 
   s->nd = gd_max(0, attr[0]), s->n_out = gd_max(0, attr[1]), s->n_in = gd_max(0, attr[2]); /* for analysers */
   s->n_code = attr[3];
   s->kind = attr + 6, s->code = s->kind + s->n_in, s->par = ins->par;
-  s->chain = attr[5] < 0 ? NULL : CHAIN_OF(attr[5]);
+  s->chain = CHAIN_OF(attr[5]);
   s->buffer = (real *)run->scratch;
   s->shape = (int64_t *)(run->scratch + blocks_size(attr)), s->stride = s->shape + s->nd;
   s->spread = s->placed = ins->n_dim > s->nd * (s->n_in + 1), s->in_place = s->nd <= 2;
@@ -272,6 +272,7 @@ static block_arg row_at(const map_state *s, int64_t k, int64_t first, int64_t n,
 /* The program over elements [first, first + n), at most a block of them. */
 static void map_block(const map_state *s, int64_t first, int64_t n, int reuse) {
   block_arg arg[MAX_REGS];
+  const int64_t args = s->n_in + s->n_out;
   for (int64_t k = 0; k < s->n_in; ++k) {
     real *own = s->buffer + k * BLOCK;
     switch (s->kind[k]) {
@@ -286,7 +287,7 @@ static void map_block(const map_state *s, int64_t first, int64_t n, int reuse) {
     }
   }
   int whole = 1; /* every output is written where it lies */
-  for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k) {
+  for (int64_t k = s->n_in; k < args; ++k) {
     real *to = output_at(s, k, first, n);
     whole &= to != NULL;
     arg[k] = (block_arg){to ? to : s->buffer + k * BLOCK, 1};
@@ -301,12 +302,12 @@ static void map_block(const map_state *s, int64_t first, int64_t n, int reuse) {
   const block_place at = {first, s->run};
   for (int64_t c = 0; c < s->n_code && !s->chain; ++c) {
     const int64_t *code = s->code + 5 * c, dst = gd_max(0, code[1]);
-    if (dst >= s->n_in + s->n_out) arg[dst] = (block_arg){s->buffer + dst * BLOCK, 1};
+    if (dst >= args) arg[dst] = (block_arg){s->buffer + dst * BLOCK, 1};
     const block_arg x[3] = {arg[code[2]], arg[code[3]], arg[code[4]]};
     block_fns[code[0]]((real *)arg[dst].p, x, n, s->par + 2 * c, &at);
   }
   if (!whole)
-    for (int64_t k = s->n_in; k < s->n_in + s->n_out; ++k)
+    for (int64_t k = s->n_in; k < args; ++k)
       if (arg[k].p == s->buffer + k * BLOCK) map_scatter(s, k, first, n, arg[k].p);
 }
 
