@@ -336,6 +336,15 @@ def with_inputs(value: Value, inputs: tuple[Value, ...]) -> Value:
     return out
 
 
+def with_attrs(value: Value, **attrs: Any) -> Value:
+    """The same computation in the same layer, with attributes changed or added."""
+    out = Value(
+        value.op, value.inputs, {**value.attrs, **attrs}, value.shape, value.dtype, value.name
+    )
+    out.layer, out.within = value.layer, value.within
+    return out
+
+
 def rewrite(outputs: Sequence[Value], rule: Callable[[Value], Value]) -> dict[Value, Value]:
     """Rebuild a graph from its leaves up.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdcore.graph.ir import Value, rewrite
+from gdcore.graph.ir import Value, rewrite, with_attrs
 from gdcore.graph.ops.attention import ATTENTION, GRADIENT
 from gdcore.graph.ops.convolution_plans import depthwise
 from gdcore.graph.ops.convolutions import CONV, CONV_DW, CONV_DX
@@ -25,14 +25,7 @@ def narrow_products(roots: Sequence[Value], how: int) -> dict[Value, Value]:
         Of what code multiplies them: see `gdcore.compute`.
     """
 
-    def narrowed(v: Value) -> Value:
-        if not _is_product(v):
-            return v
-        new = Value(v.op, v.inputs, {**v.attrs, "bfloat16": how}, v.shape, v.dtype, v.name)
-        new.layer, new.within = v.layer, v.within
-        return new
-
-    return rewrite(roots, narrowed)
+    return rewrite(roots, lambda v: with_attrs(v, bfloat16=how) if _is_product(v) else v)
 
 
 def _is_product(v: Value) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from math import prod
 
 from gdcore.graph.dims import at_batch
-from gdcore.graph.ir import Value, rewrite
+from gdcore.graph.ir import Value, rewrite, with_attrs
 from gdcore.graph.ops.convolution_plans import fixed
 from gdcore.graph.ops.convolutions import CONV, CONV_DW, CONV_DX
 
@@ -41,9 +41,7 @@ def winograd_products(roots: Sequence[Value], batch: int, bfloat16: int) -> dict
     def tiled(v: Value) -> Value:
         if v.op not in (CONV, CONV_DX, CONV_DW) or not _pays(v, batch, gain):
             return v
-        new = Value(v.op, v.inputs, {**v.attrs, "winograd": True}, v.shape, v.dtype, v.name)
-        new.layer, new.within = v.layer, v.within
-        return new
+        return with_attrs(v, winograd=True)
 
     return rewrite(roots, tiled)
 
